@@ -1,0 +1,19 @@
+// Package keeper drives one agent: it carries out what [session.Machine] says,
+// on one goroutine, with one action outstanding at a time.
+//
+// Everything else in the process (the schedule, a reload, a person's word, the
+// end of the process) only replaces the agent's [Order] and interrupts: the
+// same goroutine finishes what it does and acts on the new order. A wait, a
+// place in the gate's queue and, after the account's grace, a Next can be cut;
+// a sign-in or sign-out once sent runs to its own deadline.
+//
+// There is one road to a login: the platform is wrapped in a journal, which
+// makes the intent durable before the request leaves, and that in the daemon's
+// gate, which decides when it may.
+//
+// A store that cannot be written stops sign-ins only. A live session goes on,
+// its requests delayed by at most two seconds each; a sign-out leaves without
+// its intent; what could not be written is tried again with every step, and
+// from time to time while the agent waits. Event numbers are reserved ahead in
+// the record, so that they rise over a crash even if the clock was set back.
+package keeper

@@ -1,0 +1,73 @@
+package keeper
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"agentkeeper/session"
+)
+
+// lost tells the world that a session ended without our doing.
+func (k *Keeper) lost(ctx context.Context, loss session.Loss) {
+	k.observer.SessionLost(k.id.Platform, string(loss))
+	k.own(ctx, "lost", map[string]string{"reason": string(loss)})
+}
+
+// deliver hands the vendor's events on, before the next request leaves.
+func (k *Keeper) deliver(ctx context.Context, events []session.Event) {
+	if len(events) == 0 {
+		return
+	}
+	k.observer.EventsReceived(k.id.Platform, len(events))
+	now := time.Now()
+	out := make([]Event, len(events))
+	for i, e := range events {
+		out[i] = Event{Event: e, Sequence: k.number(now), Received: now}
+	}
+	k.mu.Lock()
+	k.view.Events += uint64(len(events))
+	k.mu.Unlock()
+	k.reserve(ctx)
+	_ = k.sink.Take(context.WithoutCancel(ctx), k.id, out) // the sink has counted what it could not take
+}
+
+// own reports an event of ours.
+func (k *Keeper) own(ctx context.Context, name string, data map[string]string) {
+	encoded := []byte("{}")
+	if data != nil {
+		encoded, _ = json.Marshal(data) // strings always encode
+	}
+	now := time.Now()
+	e := Event{Event: session.Event{Type: name, Data: encoded}, Own: true, Sequence: k.number(now), Received: now}
+	k.reserve(ctx)
+	k.sink.Note(k.id, e)
+}
+
+// number returns an event's sequence number. It keeps up with the clock, so
+// that agents whose record was lost go on rising.
+func (k *Keeper) number(now time.Time) uint64 {
+	k.last = max(k.last+1, micros(now))
+	return k.last
+}
+
+// ahead is how far ahead of the clock numbers are reserved: an agent's events
+// cost at most one write of the record in this time.
+const ahead = time.Hour
+
+// reserved returns the highest number that may be given out once it is stored.
+func (k *Keeper) reserved() uint64 {
+	return max(k.rec.Sequence, max(k.last, micros(time.Now()))+uint64(ahead.Microseconds()))
+}
+
+// reserve makes the numbers durable that were given out, before anybody sees
+// them: the next process goes on above them, whatever its clock says. A store
+// that fails stops no event.
+func (k *Keeper) reserve(ctx context.Context) {
+	if k.last > k.rec.Sequence {
+		k.dirty = true
+		k.save(ctx)
+	}
+}
+
+func micros(t time.Time) uint64 { return uint64(max(t.UnixMicro(), 0)) }

@@ -1,0 +1,100 @@
+package keeper
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"agentkeeper/session"
+)
+
+// journal is the innermost wrapper of a platform: it makes the intent of an
+// operation durable before its request leaves, lets nothing but the
+// operation's own deadline end it, and writes the audit line.
+type journal struct{ k *Keeper }
+
+// SignIn implements session.Platform.
+func (j *journal) SignIn(ctx context.Context, a session.Account, force bool) (session.Session, error) {
+	ctx, done, err := j.begin(ctx, session.OpSignIn, force)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	s, err := j.k.raw.SignIn(ctx, a, force)
+	if err != nil {
+		return nil, err
+	}
+	return &journalled{s, j}, nil
+}
+
+// Adopt implements session.Platform.
+func (j *journal) Adopt(a session.Account, key session.Key) (session.Session, error) {
+	s, err := j.k.raw.Adopt(a, key)
+	if err != nil {
+		return nil, err
+	}
+	return &journalled{s, j}, nil
+}
+
+// Probe implements session.Platform.
+func (j *journal) Probe(ctx context.Context, a session.Account) error { return j.k.raw.Probe(ctx, a) }
+
+type journalled struct {
+	session.Session
+	j *journal
+}
+
+// SignOut implements session.Session.
+func (s *journalled) SignOut(ctx context.Context) error {
+	ctx, done, err := s.j.begin(ctx, session.OpSignOut, false)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return s.Session.SignOut(ctx)
+}
+
+// begin returns the context of an operation that is now on record. The
+// operation was not sent if it fails.
+func (j *journal) begin(ctx context.Context, op session.Op, force bool) (context.Context, func(), error) {
+	k := j.k
+	limit := k.now.Policy.OpTimeout
+	rec := k.rec
+	if op == session.OpSignIn {
+		rec.SecretHash, rec.SettingsHash = k.now.SecretHash, k.now.SettingsHash
+	}
+	rec.Intent = session.Intent{Op: op, Deadline: time.Now().Add(limit + saveTimeout)}
+	rec.Memo = k.explained(k.machine.Memo())
+	rec.Sequence = k.reserved()
+	saving, cancel := context.WithTimeout(ctx, saveTimeout)
+	err := k.store.Save(saving, k.id, rec)
+	cancel()
+	if ctx.Err() != nil {
+		k.dirty = true // the intent may be on record though nothing was sent
+		return nil, nil, ctx.Err()
+	}
+	// A sign-in without its intent on record could be repeated by the next
+	// process; a sign-out is safe to repeat and must not wait for a disk.
+	if err != nil && op == session.OpSignIn {
+		k.dirty = true
+		return nil, nil, &session.Fault{Kind: session.Outage, Cause: session.CauseStore, Code: "store",
+			Text: "the store cannot be written, so no sign-in was sent", Action: "see the store's own trouble in the log", Err: err}
+	}
+	if err == nil {
+		k.rec = rec
+	}
+	k.sent = time.Now()
+	k.seeOperation(op)
+	k.audit(op, force)
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	return ctx, stop, nil
+}
+
+func (k *Keeper) audit(op session.Op, force bool) {
+	attrs := []slog.Attr{slog.String("platform", k.id.Platform), slog.String("agent", k.id.String()),
+		slog.String("operation", op.String()), slog.String("by", k.wish.By), slog.String("reason", k.wish.Why)}
+	if force {
+		attrs = append(attrs, slog.Bool("force", true))
+	}
+	k.log.LogAttrs(context.Background(), slog.LevelInfo, "audit", attrs...)
+}

@@ -1,0 +1,331 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"agentkeeper/session"
+)
+
+// saveTimeout bounds how long a live session's next request waits for the
+// store: the session outranks its record.
+const saveTimeout = 2 * time.Second
+
+// saveAgain is how soon an agent that waits tries once more to write a record
+// that could not be written.
+const saveAgain = 30 * time.Second
+
+// Run drives the agent until an order to Quit or to End was carried out, and
+// returns the record. After Quit a session stays signed in. ctx is
+// the last resort: when it ends, Run returns as soon as the operation in
+// flight was answered.
+func (k *Keeper) Run(ctx context.Context) session.Record {
+	defer k.release()
+	defer k.drop()
+	o := session.Outcome{Kind: session.Woken}
+	for {
+		k.take(ctx, o.Kind == session.Woken)
+		o.Now, o.Wish, o.Resume, o.Renew = time.Now(), k.wish.Wish, k.wish.Resume, o.Renew || k.renew
+		a := k.decide(o)
+		k.settle(ctx, o, a)
+		if a.Do == session.DoDone || a.Do == session.DoPark && k.wish.Wish == session.Leave && k.wish.End {
+			return k.rec
+		}
+		o = k.do(ctx, a)
+	}
+}
+
+// decide asks the machine. A refusal of what was replaced while it was tried
+// does not use up the order to resume that came with the replacement.
+func (k *Keeper) decide(o session.Outcome) session.Action {
+	a := k.machine.Next(o)
+	replaced := k.rec.SecretHash != k.now.SecretHash || k.rec.SettingsHash != k.now.SettingsHash
+	if a.Do == session.DoPark && o.Resume && o.Kind == session.Refused && replaced {
+		a = k.machine.Next(session.Outcome{Now: o.Now, Wish: o.Wish, Resume: true, Kind: session.Woken})
+	}
+	return a
+}
+
+func (k *Keeper) do(ctx context.Context, a session.Action) session.Outcome {
+	switch a.Do {
+	case session.DoSignIn:
+		return k.signIn(ctx, a)
+	case session.DoNext:
+		return k.next(ctx, a.For)
+	case session.DoSignOut:
+		return k.signOut(ctx)
+	case session.DoProbe:
+		return k.probe(ctx)
+	case session.DoWait:
+		return k.wait(ctx, a.For)
+	default:
+		return k.wait(ctx, 0)
+	}
+}
+
+// settle makes everything durable that the outcome changed and tells the
+// world, before the next action.
+func (k *Keeper) settle(ctx context.Context, o session.Outcome, a session.Action) {
+	k.remember(o)
+	if a.Loss != session.LossNone {
+		k.lost(ctx, a.Loss)
+	}
+	if !k.machine.Held() {
+		k.drop()
+	}
+	k.save(ctx)
+	k.look(a)
+	k.tell(ctx, o, a)
+}
+
+// remember brings the record up to date.
+func (k *Keeper) remember(o session.Outcome) {
+	next := k.rec
+	if o.Kind != session.Woken {
+		next.Intent = session.Intent{}
+	}
+	if !k.machine.Held() {
+		next.Key = session.Key{}
+	} else if k.session != nil {
+		next.Key = k.session.Key()
+	}
+	if next.Key != k.rec.Key && k.session != nil && k.renewedCredential() {
+		next.Generation++
+	}
+	next.Memo = k.explained(k.machine.Memo())
+	next.Started = k.machine.Started()
+	k.dirty = k.dirty || !same(&next, &k.rec)
+	next.LastContact = k.machine.Contact()
+	k.rec = next
+}
+
+// explained adds to a reason what the vendor said, now or before a restart.
+func (k *Keeper) explained(memo session.Memo) session.Memo {
+	if memo.Reason == session.ReasonNone && memo.Parked == session.ReasonNone {
+		return memo
+	}
+	memo.Code, memo.Text, memo.Action = k.rec.Memo.Code, k.rec.Memo.Text, k.rec.Memo.Action
+	if k.fault != nil {
+		memo.Code, memo.Text, memo.Action = k.fault.Code, k.fault.Text, k.fault.Action
+	}
+	return memo
+}
+
+// save writes the record if it changed. A failure is not the agent's: the
+// store reports itself, and the next step tries again.
+func (k *Keeper) save(ctx context.Context) {
+	if !k.dirty {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	k.rec.Sequence = k.reserved()
+	if err := k.store.Save(ctx, k.id, k.rec); err != nil {
+		k.log.Debug("record not saved", "agent", k.id.String(), "error", err)
+		return
+	}
+	k.dirty = false
+}
+
+// same reports whether b need not be written after a. Why an agent waits that
+// holds a session is for those who look now, and means nothing to a successor:
+// not worth a write per agent when a platform is away.
+func same(a, b *session.Record) bool {
+	return a.Key == b.Key && a.Started.Equal(b.Started) && a.Intent == b.Intent && a.SecretHash == b.SecretHash &&
+		a.SettingsHash == b.SettingsHash && a.SignIns == b.SignIns && sameMemo(&a.Memo, &b.Memo) &&
+		(!a.Key.IsZero() || sameReason(&a.Memo, &b.Memo))
+}
+
+func sameMemo(a, b *session.Memo) bool {
+	return a.Parked == b.Parked && a.Doubt == b.Doubt && a.Until.Equal(b.Until) && a.Ghost.Equal(b.Ghost) &&
+		a.Fails == b.Fails && a.Shorts == b.Shorts && a.NextAt.Equal(b.NextAt) &&
+		slices.EqualFunc(a.Forced, b.Forced, time.Time.Equal)
+}
+
+func sameReason(a, b *session.Memo) bool {
+	return a.Reason == b.Reason && a.Code == b.Code && a.Text == b.Text && a.Action == b.Action
+}
+
+// renewQueue is how long a renewal waits to be let through before the live
+// session is looked after again.
+const renewQueue = 10 * time.Second
+
+func (k *Keeper) signIn(ctx context.Context, a session.Action) session.Outcome {
+	k.sent = time.Time{}
+	queued := k.arm(ctx, 0)
+	if a.Renew {
+		var cancel context.CancelFunc
+		queued, cancel = context.WithTimeout(queued, renewQueue)
+		defer cancel()
+	}
+	s, err := k.platform.SignIn(queued, k.now.Account, a.Force)
+	late := errors.Is(err, context.DeadlineExceeded) && queued.Err() != nil
+	if (k.disarm() || late) && k.sent.IsZero() {
+		return session.Outcome{Kind: session.Woken}
+	}
+	o := k.outcome(err)
+	o.Sent = k.sent
+	if !k.sent.IsZero() {
+		k.observer.SignIn(k.id.Platform, o.Kind, time.Since(k.sent))
+	}
+	if o.Kind == session.OK {
+		k.adopt(s, false)
+		k.forgive()
+		k.rec.SignIns++
+		if !a.Renew {
+			k.signed = time.Now()
+			k.own(ctx, "signed_in", nil)
+		}
+	}
+	return o
+}
+
+// adopt makes s the agent's session: one that was stored, or a new one.
+func (k *Keeper) adopt(s session.Session, stored bool) {
+	k.drop()
+	k.session, k.adopted, k.unproven, k.informed = s, stored, stored, time.Time{}
+	if stored {
+		k.credential = s.Info().Credential // what its generation is of
+	}
+}
+
+// drop closes the session's local side.
+func (k *Keeper) drop() {
+	if k.session != nil {
+		_ = k.session.Close()
+		k.session = nil
+	}
+	k.adopted, k.unproven = false, false
+}
+
+// open adopts the stored key where no session is open yet.
+func (k *Keeper) open() error {
+	if k.session != nil {
+		return nil
+	}
+	s, err := k.platform.Adopt(k.now.Account, k.rec.Key)
+	if err == nil {
+		k.adopt(s, true)
+		k.publish()
+	}
+	return err
+}
+
+func (k *Keeper) next(ctx context.Context, within time.Duration) session.Outcome {
+	if err := k.open(); err != nil {
+		o := k.outcome(err)
+		k.observer.Adopted(k.id.Platform, o.Kind)
+		return o
+	}
+	if !k.signed.IsZero() {
+		k.observer.FirstContact(k.id.Platform, time.Since(k.signed))
+		k.signed = time.Time{}
+	}
+	batch, cut, err := k.ask(ctx, within)
+	k.deliver(ctx, batch.Events)
+	if cut {
+		return session.Outcome{Kind: session.Woken}
+	}
+	o := k.outcome(err)
+	o.Renew = batch.Renew
+	k.contact(ctx, o)
+	return o
+}
+
+// ask is one Next, and tells whether it was cut before the platform answered.
+// A time limit of the adapter's own is no cut.
+func (k *Keeper) ask(ctx context.Context, within time.Duration) (batch session.Batch, cut bool, err error) {
+	ctx = k.arm(ctx, max(k.now.Policy.Terms.Grace, time.Millisecond))
+	defer k.disarm()
+	if within > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, within)
+		defer cancel()
+	}
+	batch, err = k.session.Next(ctx)
+	if err == nil || ctx.Err() == nil {
+		return batch, false, err
+	}
+	kind := session.KindOf(err)
+	return batch, kind != session.Lost && kind != session.Taken, err
+}
+
+// contact counts an answer, or its absence. How long an adopted session was
+// silent before is not known: the record is older than its last contact.
+func (k *Keeper) contact(ctx context.Context, o session.Outcome) {
+	if k.unproven {
+		k.observer.Contact(k.id.Platform, o.Kind, 0)
+		k.observer.Adopted(k.id.Platform, o.Kind)
+	} else {
+		k.observer.Contact(k.id.Platform, o.Kind, time.Since(k.machine.Contact()))
+	}
+	if k.unproven && o.Kind == session.OK {
+		k.unproven = false
+		k.own(ctx, "adopted", nil)
+	}
+}
+
+func (k *Keeper) signOut(ctx context.Context) session.Outcome {
+	if err := k.open(); err != nil {
+		return k.outcome(err)
+	}
+	k.sent = time.Time{}
+	err := k.session.SignOut(k.arm(ctx, 0))
+	if k.disarm() && k.sent.IsZero() {
+		return session.Outcome{Kind: session.Woken}
+	}
+	o := k.outcome(err)
+	o.Sent = k.sent
+	k.observer.SignOut(k.id.Platform, o.Kind)
+	if o.Kind == session.OK || o.Kind == session.Lost {
+		k.own(ctx, "signed_out", map[string]string{"by": k.wish.By, "reason": k.wish.Why})
+	}
+	return o
+}
+
+func (k *Keeper) probe(ctx context.Context) session.Outcome {
+	limited, cancel := context.WithTimeout(k.arm(ctx, 0), k.now.Policy.OpTimeout)
+	defer cancel()
+	err := k.platform.Probe(limited, k.now.Account)
+	if k.disarm() && err != nil {
+		return session.Outcome{Kind: session.Woken}
+	}
+	return k.outcome(err)
+}
+
+// wait lets d pass; 0 waits for an interrupt only. A record that is still to
+// be written ends it early.
+func (k *Keeper) wait(ctx context.Context, d time.Duration) session.Outcome {
+	ctx = k.arm(ctx, 0)
+	defer k.disarm()
+	over := session.OK
+	if k.dirty && (d == 0 || d > saveAgain) {
+		d, over = saveAgain, session.Woken
+	}
+	var due <-chan time.Time
+	if d > 0 {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-due:
+		return session.Outcome{Kind: over}
+	case <-ctx.Done():
+		return session.Outcome{Kind: session.Woken}
+	}
+}
+
+// outcome turns an adapter's error into the machine's input and remembers it
+// for people.
+func (k *Keeper) outcome(err error) session.Outcome {
+	f := session.AsFault(err)
+	if f == nil {
+		k.fault = nil
+		return session.Outcome{Kind: session.OK}
+	}
+	k.fault = f
+	return session.Outcome{Kind: f.Kind, Cause: f.Cause, After: f.After}
+}

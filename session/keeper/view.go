@@ -1,0 +1,209 @@
+package keeper
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"agentkeeper/session"
+)
+
+// View is what others may see of an agent, as of its last step.
+type View struct {
+	State           session.State
+	Reason          session.Reason
+	Code            string
+	Detail          string // what the code means, in words
+	Action          string // what a person can do
+	Since           time.Time
+	NextAttempt     time.Time // zero: none is due
+	Queued          bool      // its sign-in waits in the gate's queue
+	LastContact     time.Time
+	Started         time.Time // of the session; zero without one
+	Adopted         bool
+	SignIns         uint64
+	Events          uint64
+	Warnings        []session.Warning
+	PasswordExpires time.Time
+	Wish            session.Wish
+	History         []Transition // the last ones, oldest first
+}
+
+// Transition is one change of state.
+type Transition struct {
+	At     time.Time
+	State  session.State
+	Reason session.Reason
+	Code   string
+}
+
+// historyLength is how many transitions of an agent are remembered.
+const historyLength = 10
+
+// View returns a copy that stays as it is.
+func (k *Keeper) View() View {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.view
+}
+
+// look brings the view up to date with the machine.
+func (k *Keeper) look(a session.Action) {
+	m := &k.machine
+	warnings, expires := k.inform()
+	k.mu.Lock()
+	changed := k.hand()
+	defer func() {
+		k.mu.Unlock()
+		if changed && k.changedCredential != nil {
+			k.changedCredential()
+		}
+	}()
+	v := &k.view
+	state, reason := m.State(), m.Reason()
+	v.Queued = a.Do == session.DoSignIn && !a.Renew
+	if v.Queued { // signing in begins when the gate lets it
+		state, reason = session.Waiting, k.waitedFor()
+	}
+	v.Code, v.Detail, v.Action = "", "", ""
+	if reason != session.ReasonNone {
+		memo := &k.rec.Memo
+		v.Code, v.Detail, v.Action = memo.Code, memo.Text, memo.Action
+	}
+	v.NextAttempt = time.Time{}
+	if a.Do == session.DoWait && (state == session.Waiting || state == session.SigningOut) {
+		v.NextAttempt = time.Now().Add(a.For)
+	}
+	v.LastContact, v.SignIns, v.Wish = m.Contact(), k.rec.SignIns, k.wish.Wish
+	v.Started, v.Adopted = time.Time{}, false
+	if m.Held() {
+		v.Started, v.Adopted = m.Started(), k.adopted || k.session == nil
+	}
+	if m.Stalled() {
+		memo := &k.rec.Memo
+		warnings = append(warnings[:len(warnings):len(warnings)], session.Warning{Code: "renewal_refused",
+			Text: "the session lives, but its renewal was refused: " + memo.Code + " " + memo.Text, Action: memo.Action})
+	}
+	v.Warnings, v.PasswordExpires = warnings, expires
+	k.turn(state, reason)
+}
+
+// informEvery is how often the session is asked what it knows although its
+// key is the same: a warning need not come with an answer, and asking costs.
+const informEvery = 30 * time.Second
+
+// inform returns what the session wants people to know.
+func (k *Keeper) inform() ([]session.Warning, time.Time) {
+	now := time.Now()
+	switch {
+	case k.session == nil:
+		return nil, time.Time{}
+	case k.rec.Key == k.informedKey && now.Sub(k.informed) < informEvery:
+		return k.warned, k.view.PasswordExpires
+	}
+	k.informed, k.informedKey = now, k.rec.Key
+	info := k.session.Info()
+	k.warned = info.Warnings
+	return info.Warnings, info.PasswordExpires
+}
+
+// waitedFor keeps the reason over the time in the queue; there is none for
+// whoever was offline or parked before.
+func (k *Keeper) waitedFor() session.Reason {
+	switch k.view.State {
+	case session.Waiting:
+		return k.view.Reason
+	case session.Offline, session.Parked:
+		return session.ReasonNone
+	default:
+		return k.rec.Memo.Reason
+	}
+}
+
+// turn notes a transition. The caller holds mu.
+func (k *Keeper) turn(state session.State, reason session.Reason) {
+	v := &k.view
+	if v.State == state && v.Reason == reason && !v.Since.IsZero() {
+		return
+	}
+	v.State, v.Reason, v.Since = state, reason, time.Now()
+	history := v.History
+	if len(history) == historyLength {
+		history = history[1:]
+	}
+	v.History = append(history, Transition{ // behind what any copy of the view can see
+		v.Since, state, reason, v.Code,
+	})
+}
+
+// seeOperation shows an operation whose request leaves now.
+func (k *Keeper) seeOperation(op session.Op) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.view.Queued = false
+	if op == session.OpSignIn && !k.machine.Held() {
+		k.view.Code, k.view.Detail, k.view.Action = "", "", ""
+		k.turn(session.SigningIn, session.ReasonNone)
+	}
+}
+
+// tell logs a transition once and counts its repeats: attempts that ended
+// where the one before had. That somebody waits for the first attempt is no
+// news.
+func (k *Keeper) tell(ctx context.Context, o session.Outcome, a session.Action) {
+	v := &k.view
+	if k.wish.Resume {
+		k.logged = logged{} // whoever asked gets an answer
+	}
+	if o.Kind == session.Woken && (v.State == session.Waiting || a.Do == session.DoDone) {
+		return
+	}
+	last := logged{v.State, v.Reason, v.Code}
+	switch {
+	case last != k.logged:
+		k.logTransition(ctx)
+		k.logged, k.repeats = last, 0
+	case o.Kind != session.OK && o.Kind != session.Woken:
+		k.repeats++
+	}
+	if v.State == session.Parked && o.Kind != session.Woken {
+		k.own(ctx, "parked", map[string]string{"reason": string(v.Reason), "code": v.Code})
+	}
+}
+
+func (k *Keeper) logTransition(ctx context.Context) {
+	v := &k.view
+	attrs := []slog.Attr{slog.String("platform", k.id.Platform), slog.String("agent", k.id.String()),
+		slog.String("state", string(v.State)), slog.String("reason", string(v.Reason)), slog.String("code", v.Code),
+		slog.Int("attempt", k.rec.Memo.Fails)}
+	if !v.NextAttempt.IsZero() {
+		attrs = append(attrs, slog.Time("next_attempt", v.NextAttempt))
+	}
+	if v.Detail != "" {
+		attrs = append(attrs, slog.String("detail", v.Detail))
+	}
+	if v.Action != "" {
+		attrs = append(attrs, slog.String("action", v.Action))
+	}
+	if k.repeats > 0 {
+		attrs = append(attrs, slog.Int("repeats", k.repeats))
+	}
+	k.log.LogAttrs(ctx, v.level(), "agent", attrs...)
+}
+
+// logged is what makes two lines of the log the same.
+type logged struct {
+	state  session.State
+	reason session.Reason
+	code   string
+}
+
+func (v *View) level() slog.Level {
+	switch {
+	case v.State == session.Parked:
+		return slog.LevelError
+	case v.Reason != session.ReasonNone:
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}

@@ -1,0 +1,378 @@
+package session
+
+import "time"
+
+// Do is what a driver is to carry out next.
+type Do uint8
+
+// What a driver can be told to do.
+const (
+	DoNothing Do = iota // before the first decision
+	DoSignIn            // Platform.SignIn, through the gate
+	DoNext              // Session.Next
+	DoWait              // let Action.For pass
+	DoSignOut           // Session.SignOut
+	DoProbe             // Platform.Probe
+	DoPark              // wait until woken
+	DoDone              // stop driving; the session, if any, stays signed in
+)
+
+// String returns the action's name.
+func (d Do) String() string {
+	return [...]string{"nothing", "sign in", "next", "wait", "sign out", "probe", "park", "done"}[d]
+}
+
+// Action is one decision of the machine.
+type Action struct {
+	Do    Do
+	For   time.Duration // of DoWait; of DoNext: come back (Woken) after this time, 0 = when it returns by itself
+	Force bool          // of DoSignIn
+	Renew bool          // of DoSignIn: the live session's credential is renewed; it stays in use meanwhile
+	Loss  Loss          // a session was lost with the outcome that led here
+}
+
+// Outcome is how the last action ended, and what is wished now.
+type Outcome struct {
+	Now    time.Time
+	Wish   Wish
+	Resume bool // a person's word, or a changed secret or configuration: ends a parking and a wait
+	Kind   Kind
+	Cause  Cause
+	After  time.Duration // not before
+	Renew  bool          // of Next: the session asks to be renewed; of Woken: somebody else does
+	Sent   time.Time     // of an operation that ended in Doubt: when its request left; zero = Now
+}
+
+// Machine decides what one agent does next. It is a value: copies are
+// independent, and the same outcomes give the same actions. Next is the only
+// way that it changes. It holds these rules, whatever the order of outcomes:
+//
+//   - a sign-in that succeeded is followed by Next (or Done on Quit);
+//   - no sign-in while a session is held, unless its credential is to be
+//     renewed; what comes of a renewal does not end the session;
+//   - after an unanswered operation no other one without a pause that covers
+//     the platform's time for it, and then a probe (Next with the key where
+//     one is held);
+//   - Refused parks; only Resume ends a parking;
+//   - a forced sign-in follows a plain one that was answered Taken, by the
+//     account's terms only, and within their limit;
+//   - Leave does not come to rest while the platform may hold a session of ours;
+//   - silence of the platform never ends a session; only its word does, or
+//     answers beyond the window that are no verdict at all.
+type Machine struct {
+	policy Policy
+	seed   uint64
+	now    time.Time
+	last   Action
+
+	held      bool      // a key is held that may be alive
+	unproven  bool      // it was adopted and no answer has come yet
+	started   time.Time // of the session
+	contact   time.Time // last proof of life
+	pollFails int       // failed Next in a row
+	retry     time.Time // next Next, after a failed one
+	odd       int       // answers that are no verdict, beyond the window, in a row
+
+	doubt Op        // the operation whose answer never came
+	until time.Time // no operation before; the platform is done with the doubtful one by then
+	ghost time.Time // until then the platform may hold a session whose key we never saw
+
+	renew   bool // the session's credential is to be renewed
+	renewed int  // renewals asked for from outside since a session lasted
+
+	fails  int       // failed sign-ins in a row
+	shorts int       // sessions in a row that did not last
+	nextAt time.Time // next sign-in
+	force  bool      // the next sign-in may be forced
+	forced budget    // forced sign-ins and evictions
+
+	busy    bool      // sign-out was refused during a call
+	outs    int       // failed sign-outs in a row
+	outAt   time.Time // next sign-out
+	parked  Reason    // not ReasonNone: parked
+	reason  Reason    // of waiting
+	state   State
+	refresh bool // leaving: the platform's answer after a doubtful sign-out is still due
+}
+
+// evictions in a row of short sessions after which a truce is kept.
+const (
+	truceAfter = 10
+	truce      = 15 * time.Minute
+)
+
+// New returns a machine that knows nothing and holds nothing. seed makes its
+// jitter; give every agent its own.
+func New(p Policy, seed uint64) Machine {
+	return Machine{policy: p, seed: seed, state: Offline}
+}
+
+// SetPolicy replaces the times and terms; delays already running are kept.
+func (m *Machine) SetPolicy(p Policy) { m.policy = p }
+
+// Held reports whether a session is held.
+func (m Machine) Held() bool { return m.held }
+
+// Stalled reports whether a live session's renewal was refused: it lives on,
+// and nothing renews it before Resume.
+func (m Machine) Stalled() bool { return m.held && m.parked != ReasonNone }
+
+// State returns what the agent is doing since the last Next.
+func (m Machine) State() State { return m.state }
+
+// Reason returns why, where the state has a reason.
+func (m Machine) Reason() Reason {
+	switch m.state {
+	case Parked:
+		return m.parked
+	case Waiting, SigningOut:
+		return m.reason
+	default:
+		return ReasonNone
+	}
+}
+
+// Contact returns the last proof that the session lives; zero without one.
+func (m Machine) Contact() time.Time { return m.contact }
+
+// Started returns when the session began; zero without one.
+func (m Machine) Started() time.Time { return m.started }
+
+// Next takes the outcome of the last action and returns the next one. The
+// first call's outcome is Woken.
+func (m *Machine) Next(o Outcome) Action {
+	m.now = o.Now
+	loss := m.learn(o)
+	a := m.decide(o)
+	a.Loss = loss
+	m.last = a
+	m.state = m.stateDuring(a, o.Wish)
+	return a
+}
+
+func (m *Machine) learn(o Outcome) Loss {
+	if o.Resume {
+		m.parked, m.nextAt, m.fails = ReasonNone, time.Time{}, 0
+	}
+	if o.Kind == Woken {
+		m.learnWoken(o)
+		return LossNone
+	}
+	switch m.last.Do {
+	case DoSignIn:
+		m.learnSignIn(o)
+	case DoNext:
+		return m.learnNext(o)
+	case DoSignOut:
+		m.learnSignOut(o)
+	case DoProbe:
+		m.learnProbe(o)
+	case DoNothing, DoWait, DoPark, DoDone: // nothing was asked of the platform
+	}
+	return LossNone
+}
+
+// renewPatience is the pause after a renewal that was not let through.
+const renewPatience = 5 * time.Second
+
+func (m *Machine) learnWoken(o Outcome) {
+	if m.last.Force {
+		m.forced.giveBack()
+	}
+	if m.last.Renew && !o.Resume {
+		m.nextAt = m.now.Add(m.spread(renewPatience, m.policy.Max))
+	}
+	if o.Renew && m.held && !m.renew {
+		m.renewed++
+		m.renew, m.nextAt = true, m.now.Add(m.backoff(m.renewed-1))
+	}
+}
+
+func (m *Machine) learnSignIn(o Outcome) {
+	forced := m.last.Force
+	m.force = false
+	switch o.Kind {
+	case OK:
+		m.begin()
+	case Refused:
+		m.park(ReasonRefused)
+	case Taken:
+		if m.last.Renew {
+			m.fails++
+			m.wait(ReasonTaken, max(o.After, m.signInDelay()))
+			return
+		}
+		m.learnTaken(o, forced)
+	case Doubt:
+		m.fails++
+		m.unanswered(OpSignIn, o)
+	default:
+		m.fails++
+		m.wait(ReasonOutage, max(o.After, m.signInDelay()))
+	}
+}
+
+func (m *Machine) begin() {
+	m.held, m.unproven, m.started, m.contact = true, false, m.now, m.now
+	m.pollFails, m.odd, m.fails, m.outs, m.busy, m.renew = 0, 0, 0, 0, false, false
+	m.doubt, m.reason = OpNone, ReasonNone
+	m.ghost, m.retry, m.outAt = time.Time{}, time.Time{}, time.Time{}
+}
+
+func (m *Machine) learnTaken(o Outcome, forced bool) {
+	if m.policy.Terms.Force && !forced {
+		if m.forced.left(m.now, m.policy.Terms) {
+			m.force, m.nextAt, m.reason = true, time.Time{}, ReasonTaken
+			return
+		}
+		m.park(ReasonReplaced)
+		return
+	}
+	m.fails++
+	m.wait(ReasonTaken, max(o.After, m.signInDelay()))
+}
+
+func (m *Machine) learnNext(o Outcome) Loss {
+	switch o.Kind {
+	case OK:
+		m.alive()
+		m.renew = m.renew || o.Renew
+		return LossNone
+	case Lost, Taken:
+		return m.lose(o)
+	default: // no answer, or none about the session
+	}
+	m.pollFails++
+	silent := m.silent()
+	m.retry = m.now.Add(max(o.After, m.pollRetry(m.pollFails, silent)))
+	if m.odd++; !silent || o.Cause != CauseAnswered {
+		m.odd = 0
+	}
+	if m.odd >= 2 && o.Wish == Stay && (m.doubt == OpNone || !m.before(m.until.Add(m.policy.Window))) {
+		m.doubt = OpNone
+		return m.lose(Outcome{Kind: Lost})
+	}
+	return LossNone
+}
+
+func (m *Machine) alive() {
+	m.contact, m.unproven, m.pollFails, m.odd, m.retry = m.now, false, 0, 0, time.Time{}
+	if m.now.Sub(m.started) >= m.policy.stable() {
+		m.shorts, m.renewed = 0, 0
+	}
+	if m.doubt == OpSignOut && !m.now.Before(m.until) {
+		m.doubt = OpNone
+	}
+	m.refresh = m.doubt == OpSignOut && m.refresh
+}
+
+// lose ends a session by the platform's word and says how it was lost.
+func (m *Machine) lose(o Outcome) Loss {
+	loss := m.lossOf(o)
+	lasted := m.now.Sub(m.started) >= m.policy.stable()
+	m.end()
+	if m.doubt == OpSignOut {
+		return LossNone // the sign-out was carried out
+	}
+	if m.shorts++; lasted {
+		m.shorts = 0
+	}
+	if o.Kind == Taken && !m.forced.take(m.now, m.policy.Terms) {
+		m.park(ReasonReplaced)
+		return loss
+	}
+	switch {
+	case m.shorts > truceAfter:
+		m.wait(ReasonTaken, m.spread(truce, truce))
+	case o.Kind == Taken:
+		m.wait(ReasonTaken, max(o.After, m.backoff(1)))
+	default:
+		m.wait(ReasonLost, m.signInDelay())
+	}
+	return loss
+}
+
+func (m *Machine) lossOf(o Outcome) Loss {
+	switch {
+	case m.silent() && !m.unproven:
+		return LossOutage
+	case o.Kind == Taken:
+		return LossTaken
+	case o.Cause == CauseClosed:
+		return LossClosed
+	case o.Cause == CauseExpired:
+		return LossExpired
+	}
+	return LossLost
+}
+
+func (m *Machine) end() {
+	m.held, m.unproven, m.busy, m.refresh, m.renew = false, false, false, false, false
+	m.pollFails, m.odd, m.outs = 0, 0, 0
+	m.retry, m.outAt = time.Time{}, time.Time{}
+}
+
+func (m *Machine) learnSignOut(o Outcome) {
+	switch o.Kind {
+	case OK, Lost, Taken:
+		m.end()
+		m.doubt, m.reason, m.fails, m.shorts = OpNone, ReasonNone, 0, 0
+	case Doubt:
+		m.outs++
+		m.unanswered(OpSignOut, o)
+		m.refresh = true
+	case Busy, Refused:
+		m.outs++
+		m.busy, m.reason = true, ReasonBusy
+		m.outAt = m.now.Add(max(o.After, m.backoff(m.outs)))
+	default:
+		m.outs++
+		m.busy, m.reason = false, ReasonOutage
+		m.outAt = m.now.Add(max(o.After, m.backoff(m.outs)))
+	}
+}
+
+func (m *Machine) learnProbe(o Outcome) {
+	if o.Kind == Outage || o.Kind == Doubt {
+		m.fails++
+		m.until = m.now.Add(max(o.After, m.backoff(m.fails)))
+		return
+	}
+	m.doubt, m.nextAt = OpNone, time.Time{}
+}
+
+// unanswered notes an operation whose answer never came.
+func (m *Machine) unanswered(op Op, o Outcome) {
+	sent := o.Sent
+	if sent.IsZero() {
+		sent = m.now
+	}
+	m.doubt, m.reason = op, ReasonDoubt
+	m.until = later(sent.Add(m.policy.OpTimeout), m.now.Add(m.backoff(max(m.fails, 1))))
+	if op == OpSignIn {
+		m.ghost = sent.Add(m.policy.OpTimeout + m.policy.Window)
+	}
+}
+
+func (m *Machine) wait(r Reason, d time.Duration) {
+	m.reason, m.nextAt = r, m.now.Add(d)
+}
+
+func (m *Machine) park(r Reason) { m.parked, m.force = r, false }
+
+// signInDelay grows with failures and with sessions that did not last; the
+// first sign-in after a loss is at once.
+func (m *Machine) signInDelay() time.Duration {
+	return m.backoff(m.fails + max(m.shorts-1, 0))
+}
+
+// silent reports whether the platform gave no sign of life for longer than it
+// would forgive us.
+func (m *Machine) silent() bool { return m.now.Sub(m.contact) > m.policy.Window }
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,114 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// Account is what an adapter needs to sign one agent in.
+type Account struct {
+	ID       ID
+	Number   string // the telephone number to seat the agent at; "" where the vendor has none
+	Password Secret
+	Options  any // the vendor's own decoded options for this agent (agent over group over platform)
+}
+
+// Platform is one vendor system at one address. Each call is one attempt: no
+// retry, no other request that signs in or out, nothing left behind on error.
+// Errors are *Fault. Calls for different agents may run at the same time;
+// those of one agent never overlap.
+type Platform interface {
+	// SignIn sends one sign-in and blocks until the platform answered or ctx
+	// ended. ctx carries the operation's deadline and no other cancellation.
+	// force displaces another client's session; adapters without such an
+	// operation ignore it. Doubt means that the request may have been carried
+	// out; every fault before the request left is an Outage.
+	SignIn(ctx context.Context, a Account, force bool) (Session, error)
+
+	// Adopt goes on with a stored session without a login. It does no I/O; the
+	// first Next proves it. A key that cannot be adopted (another program's,
+	// or a vendor whose sessions die with their connection) is a Lost fault.
+	Adopt(a Account, k Key) (Session, error)
+
+	// Probe asks, without changing anything, whether the platform answers for
+	// this account. The driver calls it between an unanswered sign-in and the
+	// next one, when no key is held. nil and Lost both mean: it answers.
+	Probe(ctx context.Context, a Account) error
+}
+
+// Session is one signed-in agent. It belongs to one driver; calls never
+// overlap.
+type Session interface {
+	// Next blocks until the platform answers once more: a poll, a frame, a
+	// renewal, a keep-alive. The first call after SignIn sends its request at
+	// once. Events that came with an error are returned beside it. When ctx
+	// ends first, Next returns what it has and the context's error, and the
+	// session stays usable; pauses that the vendor asks for between two
+	// requests are part of Next.
+	Next(ctx context.Context) (Batch, error)
+
+	// SignOut sends one sign-out and blocks until the platform answered or ctx
+	// (the operation's deadline) ended. nil and Lost mean signed out, Busy
+	// means not now. After Busy, Outage or Doubt the session is still usable.
+	SignOut(ctx context.Context) error
+
+	// Key returns what proves the session now. The driver saves it after
+	// SignIn and after every Next that changed it, before its next call.
+	Key() Key
+
+	// Info returns what people and consumers may want to know, as of the last
+	// answer. Cheap; no I/O.
+	Info() Info
+
+	// Close frees local resources (connections, goroutines) and waits for
+	// them. It never talks to the platform: the agent stays signed in where
+	// the platform lets it.
+	Close() error
+}
+
+// Event is one thing that the platform reported about an agent.
+type Event struct {
+	Type string          // the vendor's own name, for example "AgentState_Ready"; no vendor prefix
+	Time time.Time       // when it happened, by the platform; zero where it does not tell
+	Data json.RawMessage // the whole vendor object, untouched
+}
+
+// Batch is what one Next brought: events oldest first, possibly none.
+type Batch struct {
+	Events []Event
+	// Renew asks for a new sign-in while the session lives: its credential
+	// will not last. The old one stays in use until the new one is there or it
+	// is proven dead.
+	Renew bool
+}
+
+// Info is what a session knows beside its events.
+type Info struct {
+	Warnings        []Warning
+	PasswordExpires time.Time // zero: never, or the platform does not tell
+	Credential      Credential
+}
+
+// Warning is a state that needs a person though the session lives.
+type Warning struct {
+	Code   string // short and stable, for example "password_change_required"
+	Text   string
+	Action string
+}
+
+// Credential is what another program at the site needs to act within this
+// session. The zero value means that the vendor has none to hand on. Header
+// values are secret.
+type Credential struct {
+	Header    http.Header
+	Token     Secret
+	IssuedAt  time.Time
+	ExpiresAt time.Time // zero: the platform does not tell
+}
+
+// Format prints "***" for every verb: header values are secret as the token is.
+func (c Credential) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, Redacted) }
