@@ -1,0 +1,117 @@
+package ccgateway
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"agentkeeper/session"
+	"agentkeeper/vendors/wire"
+)
+
+func plainly(text string) string { return text }
+
+// What an HTTP status means to an operation and to a poll.
+func TestStatuses(t *testing.T) {
+	type verdict struct {
+		kind  session.Kind
+		cause session.Cause
+	}
+	answered := verdict{session.Outage, session.CauseAnswered}
+	throttled := verdict{session.Outage, session.CauseThrottled}
+	for status, want := range map[int][requests]verdict{
+		302: {answered, answered, answered},
+		401: {answered, answered, answered},
+		403: {answered, answered, answered},
+		404: {answered, answered, answered},
+		418: {answered, answered, answered},
+		429: {throttled, throttled, throttled},
+		500: {{kind: session.Outage}, {kind: session.Outage}, {kind: session.Outage}},
+		502: {{kind: session.Doubt}, {kind: session.Outage}, {kind: session.Doubt}},
+		503: {throttled, throttled, throttled},
+		504: {{kind: session.Doubt}, {kind: session.Outage}, {kind: session.Doubt}},
+	} {
+		for r, v := range want {
+			a := wire.Answer{Status: status, Header: http.Header{"Retry-After": {"5"}}, Body: []byte(`{"retcode":"0"}`)}
+			_, f := Read(Request(r), a, plainly)
+			if f == nil || f.Kind != v.kind || f.Cause != v.cause || f.Text == "" || f.Action == "" {
+				t.Errorf("%d at request %d: %+v", status, r, f)
+				continue
+			}
+			if polls := Request(r) == Poll; polls != (f.After == 0) {
+				t.Errorf("%d at request %d: not before %v", status, r, f.After)
+			}
+		}
+	}
+}
+
+func TestRead(t *testing.T) {
+	for body, want := range map[string][requests]session.Kind{
+		`{"retcode":"0"}`:                   {session.OK, session.OK, session.OK},
+		`{"retcode":"100-008"}`:             {session.Outage, session.Lost, session.OK},
+		`{"retcode":"100-004","msg":"why"}`: {session.Refused, session.Outage, session.Outage},
+		`<html>`:                            {session.Doubt, session.Outage, session.Doubt},
+	} {
+		for r, kind := range want {
+			_, f := Read(Request(r), wire.Answer{Status: 200, Body: []byte(body)}, plainly)
+			got := session.OK
+			if f != nil {
+				got = f.Kind
+			}
+			if got != kind {
+				t.Errorf("%s at request %d: %+v, want %v", body, r, f, kind)
+			}
+		}
+	}
+	_, f := Read(SignIn, wire.Answer{Status: 200, Body: []byte(`{"retcode":"100-004","message":"secret"}`)}, func(string) string { return "cleaned" })
+	if want := `wrong user or password ("cleaned")`; f.Text != want {
+		t.Errorf("%q, want %q", f.Text, want)
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	for _, tt := range []struct {
+		answer wire.Answer
+		want   bool
+	}{
+		{wire.Answer{Status: 200, Body: []byte(`{"retcode":"100-006"}`)}, true},
+		{wire.Answer{Status: 200, Body: []byte(`<html>`)}, false},
+		{wire.Answer{Status: 404, Body: []byte(`{"retcode":"0"}`)}, false},
+	} {
+		if f := Answers(tt.answer); (f == nil) != tt.want || f != nil && f.Kind != session.Outage {
+			t.Errorf("%d %s: %v", tt.answer.Status, tt.answer.Body, f)
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // its clock begins with the year 2000
+		for text, want := range map[string]time.Duration{
+			"": 0, "17": 17 * time.Second, "99999999999": 10 * time.Minute, "99999": 10 * time.Minute, "-3": 0, "soon": 0,
+			"Sat, 01 Jan 2000 00:00:30 GMT": 30 * time.Second, "Fri, 31 Dec 1999 00:00:00 GMT": 0, "Tue, 01 Jan 2030 00:00:00 GMT": 10 * time.Minute,
+		} {
+			if got := retryAfter(http.Header{"Retry-After": {text}}); got != want {
+				t.Errorf("%q: %v, want %v", text, got, want)
+			}
+		}
+	})
+}
+
+func TestTransportFault(t *testing.T) {
+	for _, tt := range []struct {
+		err       error
+		operation bool
+		want      session.Kind
+	}{
+		{&wire.Error{Reason: wire.Closed, Sent: true}, true, session.Doubt},
+		{&wire.Error{Reason: wire.Closed, Sent: true}, false, session.Outage},
+		{&wire.Error{Reason: wire.Refused}, true, session.Outage},
+		{errors.New("else"), true, session.Outage},
+	} {
+		if f := TransportFault(tt.err, tt.operation); f.Kind != tt.want {
+			t.Errorf("%v: %v", tt.err, f)
+		}
+	}
+}

@@ -1,0 +1,38 @@
+// Package ecss keeps agents signed in at an Eltex ECSS-10 contact centre,
+// through the JSON dialogue that its ecss-cc-ui proxy offers over a websocket
+// (vendor pages: the login command, the use of websockets, call/subscribe).
+//
+// # The session is the socket
+//
+// A login is a message on the websocket, and authentication sticks to that
+// connection: no page tells of a way to resume a session elsewhere. So a
+// stored key is never adopted ([session.Platform]'s Adopt is always Lost), and
+// any close of the socket that we did not ask for, clean or not, is the loss
+// of the session.
+//
+// # What proves it alive
+//
+// A proxy that is gone without a word is found by pings of our own: after each
+// silence of `ping` one is sent, and without any answer for 3 x `ping` the
+// socket counts as dead. Pings are no actions of an operator, so the proxy's
+// autoLogoutTimeout (minutes) is met by repeating call/subscribe at a third of
+// it. Every pong, reply and notification is a contact.
+//
+// # How a session works
+//
+// No goroutine is left running: whoever calls Next waits on the connection and
+// does what is due (a ping, the harmless request) when its time comes. Between
+// two calls nothing is read; the connection keeps what arrives, and holds the
+// platform back when that is too much.
+//
+// # What the vendor does not tell
+//
+// Much of the protocol is unknown: where a failure's text stands, how a
+// notification looks, what a logout is called. Everything is therefore read
+// leniently: replies are matched by requestId, never by order; every other
+// frame is an event; a frame that cannot be read is counted and logged (its
+// size, not its contents) and never ends a session. A failure is classified by
+// its text ([Explain] knows the table), because the platform answers 401 to a
+// wrong password and to its own outages alike; what the table does not know is
+// an outage, never a refusal.
+package ecss

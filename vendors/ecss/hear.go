@@ -1,0 +1,102 @@
+package ecss
+
+import (
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"agentkeeper/session"
+	"agentkeeper/vendors/ecss/socket"
+)
+
+// hear takes one message of the running session. told means that it proves
+// the session alive.
+func (l *live) hear(m socket.Message) (told bool) {
+	if m.Kind == socket.Pong {
+		l.asked = time.Time{}
+		return true
+	}
+	e, ok := l.open(m)
+	if !ok {
+		return false
+	}
+	l.asked = time.Time{}
+	if l.waiting != 0 && e.hasID && e.id == l.waiting {
+		return l.subscribed(e, m.Data)
+	}
+	l.keep(e, m.Data)
+	l.suspect(e)
+	return true
+}
+
+// open reads a message as a frame of the vendor's; what is none is counted
+// and logged by its size.
+func (l *live) open(m socket.Message) (envelope, bool) {
+	if m.Kind == socket.Text {
+		if e, ok := open(m.Data); ok {
+			return e, true
+		}
+	}
+	if m.Kind != socket.Pong {
+		l.garbage++
+		level := slog.LevelDebug
+		if l.garbage == 1 {
+			level = slog.LevelWarn
+		}
+		l.log(level, "the platform sent a frame that cannot be read", slog.Int("bytes", len(m.Data)), slog.Int("so_far", l.garbage))
+	}
+	return envelope{}, false
+}
+
+// keep puts a frame down as an event. The vendor's frames carry no time of
+// their own.
+func (l *live) keep(e envelope, data []byte) {
+	l.events = append(l.events, session.Event{Type: e.eventType(), Data: json.RawMessage(data)})
+}
+
+// subscribed takes the answer to call/subscribe. The first good one may hold
+// the calls under way, so it is an event then. Only a platform that answered
+// well before can say that the session is gone; a first refusal is about
+// rights.
+func (l *live) subscribed(e envelope, data []byte) (told bool) {
+	l.waiting = 0
+	_, outage := known(e.texts())
+	switch {
+	case e.good():
+		if !l.known && l.options.subscribe && holds(e.payload) {
+			l.keep(e, data)
+		}
+		l.known, l.warnings = true, nil
+	case e.denied() && l.known && !outage:
+		l.lost = noted(session.Lost, session.CauseExpired, codeExpired, nil)
+		return false
+	case !l.known:
+		l.warn(e)
+	}
+	return true
+}
+
+// holds reports whether a payload is a list or object with something in it.
+func holds(payload json.RawMessage) bool {
+	var list []json.RawMessage
+	var object map[string]json.RawMessage
+	_, _ = json.Unmarshal(payload, &list), json.Unmarshal(payload, &object) // neither is fine
+	return len(list)+len(object) > 0
+}
+
+func (l *live) warn(e envelope) {
+	if !l.options.subscribe || len(l.warnings) > 0 {
+		return
+	}
+	fault, n := rejected(e, 0, l.token.Reveal()), notes[codeNoSubscribe]
+	l.warnings = []session.Warning{{Code: codeNoSubscribe, Text: n.text + " (" + fault.Code + ": " + fault.Text + ")", Action: n.action}}
+	l.log(slog.LevelWarn, "call/subscribe was refused", slog.String("code", fault.Code), slog.String("detail", fault.Text))
+}
+
+// suspect notes a frame that speaks of the session's end: a close that follows
+// is put down to it.
+func (l *live) suspect(e envelope) {
+	if evicted(e.texts()...) {
+		l.evicted = time.Now()
+	}
+}

@@ -1,0 +1,253 @@
+package ecss
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"hash/fnv"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"agentkeeper/session"
+	"agentkeeper/vendors/ecss/socket"
+	"agentkeeper/vendors/wire"
+)
+
+const (
+	writeLimit = 5 * time.Second        // for a frame of ours to leave
+	briefest   = 100 * time.Millisecond // pause between two harmless requests, however short autoLogoutTimeout is
+	maxBatch   = 256                    // events that one Next returns
+	farewell   = 5 * time.Second        // how long after a message that names the reason a close is put down to it
+)
+
+// live is one signed-in agent: one websocket.
+type live struct {
+	place   *wire.Place
+	id      session.ID
+	options settings
+	conn    *socket.Conn
+	chance  rand.PCG
+
+	key      session.Key
+	agentID  string
+	token    session.Secret
+	since    time.Time
+	warnings []session.Warning
+
+	lastID    uint64
+	waiting   uint64        // requestId of the call/subscribe that is not answered yet; 0 = none
+	known     bool          // the platform answered one of them well
+	idle      time.Duration // pause between harmless requests; 0 = none are needed
+	subscribe time.Time     // when the next one is due; zero = none
+	ping      time.Time     // when the next ping is due
+	asked     time.Time     // when the oldest unanswered ping left; zero = none
+	left      time.Time     // when nobody was listening any more
+	events    []session.Event
+	evicted   time.Time // when a message said that another session took over
+	garbage   int
+	lost      *session.Fault // why the session is over
+}
+
+func newLive(place *wire.Place, id session.ID, o settings, conn *socket.Conn) *live {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(id.String()))
+	return &live{place: place, id: id, options: o, conn: conn, chance: *rand.NewPCG(h.Sum64(), 0)}
+}
+
+// begin starts the session with what the login gave. The first Next asks for
+// a sign of life at once.
+func (l *live) begin(g grant, login string) {
+	now := time.Now()
+	l.since, l.left, l.ping = now, now, now
+	l.token, l.agentID = session.NewSecret(g.token), g.agentID
+	if l.agentID == "" {
+		l.agentID = login
+	}
+	l.key = newKey(g.token, l.agentID)
+	if l.options.keepActive && g.autoLogout > 0 {
+		l.idle = max(g.autoLogout/3, briefest)
+		l.subscribe = now.Add(l.spread(l.idle))
+	}
+	if l.options.subscribe {
+		l.subscribe, l.ping = now, now.Add(l.spread(l.options.ping))
+	}
+}
+
+// newKey encodes what a session is known by. It cannot be adopted; that there
+// is one tells the driver that a session is held.
+func newKey(token, agentID string) session.Key {
+	data, err := json.Marshal(struct {
+		Token   string `json:"token"`
+		AgentID string `json:"agentId"`
+	}{token, agentID})
+	if err != nil {
+		panic("ecss: a key that is no JSON: " + err.Error())
+	}
+	return session.NewKey(data)
+}
+
+// spread shortens d by up to a fifth, so that agents do not move in step.
+func (l *live) spread(d time.Duration) time.Duration {
+	return d - time.Duration(rand.New(&l.chance).Float64()*float64(d)/5)
+}
+
+// Key returns the token and agentId of the login; it never changes.
+func (l *live) Key() session.Key { return l.key }
+
+// Info returns the warnings so far, and the token for consumers. The vendor
+// documents no header that takes it.
+func (l *live) Info() session.Info {
+	return session.Info{
+		Warnings:   l.warnings,
+		Credential: session.Credential{Token: l.token, IssuedAt: l.since},
+	}
+}
+
+// Close drops the connection without logging out. It does not wait.
+func (l *live) Close() error { return l.conn.CloseNow() }
+
+// Next returns the platform's next sign of life: notifications as events, or
+// an empty batch for a pong or the answer to a request of ours. Meanwhile it
+// sends the pings and harmless requests that are due. Every end of the
+// websocket is Lost, or Taken where the platform said that another session
+// took over.
+func (l *live) Next(ctx context.Context) (session.Batch, error) {
+	defer func() { l.left = time.Now() }()
+	if !l.asked.IsZero() {
+		l.asked = l.asked.Add(time.Since(l.left)) // an answer may lie there unread
+	}
+	for ctx.Err() == nil && l.lost == nil && len(l.events) == 0 {
+		if told := l.turn(ctx); told {
+			return l.batch(), nil
+		}
+	}
+	switch {
+	case len(l.events) > 0:
+		return l.batch(), nil
+	case l.lost != nil:
+		return session.Batch{}, l.lost
+	}
+	return session.Batch{}, ctx.Err()
+}
+
+// turn sends what is due and waits for one message. told means that there is
+// something to return: an answer, or events.
+func (l *live) turn(ctx context.Context) (told bool) {
+	if err := l.sendDue(); err != nil {
+		l.lose(err)
+		return false
+	}
+	m, err := l.conn.Read(ctx, l.wake())
+	switch {
+	case err == nil:
+		told = l.hear(m)
+		l.drain(ctx)
+	case errors.Is(err, socket.ErrIdle):
+		if !l.asked.IsZero() && !time.Now().Before(l.deadAt()) {
+			l.lost = noted(session.Lost, session.CauseClosed, codeDead, nil)
+			_ = l.conn.CloseNow() // it is dead already
+		}
+	case ctx.Err() == nil:
+		l.lose(err)
+	}
+	return told
+}
+
+// drain takes what has arrived already, so that one batch carries it.
+func (l *live) drain(ctx context.Context) {
+	for l.lost == nil && len(l.events) < maxBatch && l.conn.Pending() {
+		m, err := l.conn.Read(ctx, time.Now())
+		switch {
+		case err == nil:
+			l.hear(m)
+		case errors.Is(err, socket.ErrIdle), ctx.Err() != nil:
+			return
+		default:
+			l.lose(err)
+		}
+	}
+}
+
+// deadAt is when the oldest unanswered ping has waited too long: with the
+// pause before it, that is at most 3 x ping of silence.
+func (l *live) deadAt() time.Time { return l.asked.Add((silence - 1) * l.options.ping) }
+
+// wake is when Next has something to do though nothing came.
+func (l *live) wake() time.Time {
+	at := l.ping
+	if !l.subscribe.IsZero() && l.subscribe.Before(at) {
+		at = l.subscribe
+	}
+	if dead := l.deadAt(); !l.asked.IsZero() && dead.Before(at) {
+		at = dead
+	}
+	return at
+}
+
+func (l *live) sendDue() error {
+	now := time.Now()
+	if !l.subscribe.IsZero() && !now.Before(l.subscribe) {
+		if err := l.sendSubscribe(now); err != nil {
+			return err
+		}
+	}
+	if now.Before(l.ping) {
+		return nil
+	}
+	l.ping = now.Add(l.spread(l.options.ping))
+	if l.asked.IsZero() {
+		l.asked = now
+	}
+	return l.conn.Ping(now.Add(writeLimit))
+}
+
+// sendSubscribe sends call/subscribe for the agent itself (vendor page:
+// call/subscribe): the subscription, and the harmless request later on.
+func (l *live) sendSubscribe(now time.Time) error {
+	l.waiting, l.subscribe = l.nextID(), time.Time{}
+	if l.idle > 0 {
+		l.subscribe = now.Add(l.spread(l.idle))
+	}
+	payload := map[string][]string{"operatorIds": {l.agentID}}
+	return l.conn.Write(request{"call/subscribe", l.waiting, payload}.encode(), now.Add(writeLimit))
+}
+
+func (l *live) nextID() uint64 {
+	l.lastID++
+	return l.lastID
+}
+
+// batch hands out the events so far.
+func (l *live) batch() session.Batch {
+	n := min(len(l.events), maxBatch)
+	b := session.Batch{Events: l.events[:n:n]}
+	if l.events = l.events[n:]; len(l.events) == 0 {
+		l.events = nil
+	}
+	return b
+}
+
+// lose ends the session because the socket ended.
+func (l *live) lose(err error) {
+	var closed *socket.CloseError
+	kind, cause, code := session.Lost, session.CauseClosed, codeClosed
+	byOther := !l.evicted.IsZero() && time.Since(l.evicted) < farewell
+	if errors.As(err, &closed) {
+		byOther = byOther || evicted(closed.Reason)
+	}
+	if byOther {
+		kind, cause, code = session.Taken, session.CauseNone, codeEvicted
+	}
+	l.lost = noted(kind, cause, code, err)
+	if closed != nil && closed.Reason != "" {
+		l.lost.Text += ": " + wire.Plain(wire.Redact(closed.Reason, l.token.Reveal()))
+	}
+	l.log(slog.LevelDebug, "websocket ended", slog.String("error", err.Error()))
+}
+
+func (l *live) log(level slog.Level, msg string, attrs ...slog.Attr) {
+	if l.place.Log != nil {
+		l.place.Log.LogAttrs(context.Background(), level, msg, append(attrs, slog.String("agent", l.id.String()))...)
+	}
+}

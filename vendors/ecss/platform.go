@@ -1,0 +1,176 @@
+package ecss
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"agentkeeper/session"
+	"agentkeeper/vendors/ecss/socket"
+	"agentkeeper/vendors/wire"
+)
+
+const (
+	connectLimit = 10 * time.Second // for dialling and both handshakes
+	replyLimit   = 10 * time.Second // for an answer to a request that is no login
+	closeLimit   = 2 * time.Second  // for the platform's part of a close
+	frameLimit   = 1 << 20          // bytes of one message
+)
+
+// platform is one proxy. It holds nothing but how to reach it.
+type platform struct {
+	place     wire.Place
+	transport *wire.Transport // for logins by POST
+}
+
+// Open makes the adapter for the proxy at p. It does no I/O.
+func Open(p wire.Place) session.Platform {
+	if p.DialContext == nil {
+		p.DialContext = (&net.Dialer{Timeout: connectLimit}).DialContext
+	}
+	if p.TLS == nil && (p.URL.Scheme == "wss" || p.URL.Scheme == "https") {
+		p.TLS = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: p.URL.Hostname()}
+	}
+	return &platform{place: p, transport: wire.NewTransport(p)}
+}
+
+// Adopt always answers Lost: authentication sticks to a connection, and no
+// command to resume a session is documented.
+func (p *platform) Adopt(session.Account, session.Key) (session.Session, error) {
+	return nil, noted(session.Lost, session.CauseClosed, codeNoResume, nil)
+}
+
+// Probe opens a websocket and closes it again without logging in. A proxy that
+// refuses the upgrade answers, too.
+func (p *platform) Probe(ctx context.Context, a session.Account) error {
+	o := optionsOf(a)
+	conn, err := p.dial(ctx, o, p.socketURL(o), nil)
+	var status *socket.StatusError
+	switch {
+	case errors.As(err, &status) && status.Status < http.StatusInternalServerError:
+		return nil
+	case err != nil:
+		return p.dialFault(err)
+	}
+	_ = conn.Close(socket.CodeNormal, time.Now().Add(closeLimit)) // it answered; that is all
+	return nil
+}
+
+// optionsOf returns the account's options, the defaults where it has none.
+func optionsOf(a session.Account) settings {
+	if s, ok := a.Options.(settings); ok {
+		return s
+	}
+	s, _, _ := Decode(nil, time.Hour)
+	return s.(settings)
+}
+
+// socketURL is where the websocket opens.
+func (p *platform) socketURL(o settings) *url.URL {
+	u := *p.place.URL
+	u.Path, u.RawQuery = "/", ""
+	if !o.byPost {
+		if path, err := url.Parse(o.path); err == nil {
+			u.Path, u.RawPath, u.RawQuery = path.Path, path.RawPath, path.RawQuery
+		}
+	}
+	return &u
+}
+
+func (p *platform) dial(ctx context.Context, o settings, u *url.URL, header http.Header) (*socket.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectLimit)
+	defer cancel()
+	if header == nil {
+		header = http.Header{}
+	}
+	if o.origin != "" {
+		header.Set("Origin", o.origin)
+	}
+	return socket.Dial(ctx, socket.Target{
+		URL: u, Header: header, TLS: p.place.TLS, DialContext: p.place.DialContext, Limit: frameLimit,
+	})
+}
+
+// dialFault says why no websocket could be opened. Nothing was asked of the
+// platform yet.
+func (p *platform) dialFault(err error) *session.Fault {
+	var status *socket.StatusError
+	if errors.As(err, &status) {
+		return httpFault(status.Status, status.Header)
+	}
+	return networkFault(p.place.URL.Host, err)
+}
+
+func networkFault(host string, err error) *session.Fault {
+	code := reason(err)
+	text, action, _ := wire.Explain(code)
+	return &session.Fault{Kind: session.Outage, Code: code, Text: host + ": " + text, Action: action, Err: err}
+}
+
+// httpFault is an HTTP status where the vendor's protocol was expected.
+func httpFault(status int, h http.Header) *session.Fault {
+	f := &session.Fault{Kind: session.Outage, Code: "http " + strconv.Itoa(status)}
+	f.Text, f.Action, _ = Explain(f.Code)
+	switch status {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		f.Cause, f.After = session.CauseThrottled, retryAfter(h)
+	case http.StatusBadGateway, http.StatusGatewayTimeout, http.StatusInternalServerError:
+	default:
+		f.Cause = session.CauseAnswered
+	}
+	return f
+}
+
+// retryAfter reads the header in both of its forms, up to an hour.
+func retryAfter(h http.Header) time.Duration {
+	value := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(value); err == nil {
+		return min(max(time.Duration(seconds)*time.Second, 0), time.Hour)
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return min(max(time.Until(at), 0), time.Hour)
+	}
+	return 0
+}
+
+// reason names a failure below the websocket as package wire does.
+func reason(err error) string {
+	var dns *net.DNSError
+	var handshake *socket.HandshakeError
+	var timeout net.Error
+	switch {
+	case errors.As(err, &dns):
+		return wire.Unresolved.String()
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		return wire.Timeout.String()
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return wire.Refused.String()
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
+		return wire.Unreachable.String()
+	case badCertificate(err):
+		return wire.Certificate.String()
+	case errors.As(err, &handshake):
+		return wire.Handshake.String()
+	case socket.Malformed(err):
+		return wire.Malformed.String()
+	}
+	return wire.Closed.String()
+}
+
+func badCertificate(err error) bool {
+	var verify *tls.CertificateVerificationError
+	var unknown x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var pinned *wire.PinError
+	return errors.As(err, &verify) || errors.As(err, &unknown) || errors.As(err, &host) ||
+		errors.As(err, &invalid) || errors.As(err, &pinned)
+}

@@ -1,0 +1,205 @@
+package ecss
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"agentkeeper/session"
+	"agentkeeper/vendors/ecss/socket"
+	"agentkeeper/vendors/wire"
+)
+
+// authorize is the action of a first message that shows a token. It is a name
+// of ours: the vendor documents none.
+const authorize = "authorize"
+
+// SignIn opens a websocket and logs in over it, or logs in by POST and opens
+// the websocket with the token. A login that left and was not answered is in
+// doubt, and its socket is closed. There is no login by force.
+func (p *platform) SignIn(ctx context.Context, a session.Account, _ bool) (session.Session, error) {
+	o := optionsOf(a)
+	l, fault := p.signIn(ctx, a, o)
+	if fault != nil {
+		return nil, fault
+	}
+	return l, nil
+}
+
+func (p *platform) signIn(ctx context.Context, a session.Account, o settings) (*live, *session.Fault) {
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, max(p.place.OperationTimeout, replyLimit))
+		defer cancel()
+	}
+	if o.byPost {
+		return p.signInByPost(ctx, a, o)
+	}
+	conn, err := p.dial(ctx, o, p.socketURL(o), nil)
+	if err != nil {
+		return nil, p.dialFault(err)
+	}
+	l := newLive(&p.place, a.ID, o, conn)
+	g, fault := l.logIn(ctx, a)
+	if fault != nil {
+		_ = conn.Close(socket.CodeNormal, time.Now().Add(closeLimit)) // the fault says more
+		return nil, fault
+	}
+	l.begin(g, a.ID.Login)
+	return l, nil
+}
+
+func payloadOf(a session.Account, o settings) loginPayload {
+	return loginPayload{
+		Login: a.ID.Login, Password: a.Password.Reveal(), Number: a.Number,
+		Profile: o.profile, Domain: o.domain, Role: o.role,
+	}
+}
+
+// logIn sends the login over the new socket and waits for its answer.
+func (l *live) logIn(ctx context.Context, a session.Account) (grant, *session.Fault) {
+	e, fault := l.ask(ctx, "login", payloadOf(a, l.options))
+	if fault != nil {
+		return grant{}, fault
+	}
+	return granted(e, l.options, a.Password.Reveal())
+}
+
+// granted judges the answer to a login.
+func granted(e envelope, o settings, secrets ...string) (grant, *session.Fault) {
+	g := e.grant()
+	switch _, failed := known(e.texts()); {
+	case e.good(), e.status == 0 && g.token != "":
+		return g, nil
+	case e.status == 0 && !failed:
+		return grant{}, noted(session.Doubt, session.CauseNone, codeUnreadable, nil)
+	}
+	return grant{}, rejected(e, o.takenRetry, append(secrets, g.token)...)
+}
+
+// ask sends one request before the session has begun and waits for its answer.
+// Other frames that come in between are kept as events.
+func (l *live) ask(ctx context.Context, action string, payload any) (envelope, *session.Fault) {
+	deadline, _ := ctx.Deadline()
+	id := l.nextID()
+	if err := l.conn.Write(request{action, id, payload}.encode(), deadline); err != nil {
+		return envelope{}, networkFault(l.place.URL.Host, err)
+	}
+	for {
+		m, err := l.conn.Read(ctx, deadline)
+		if err != nil {
+			return envelope{}, unanswered(err, l.options.takenRetry)
+		}
+		e, ok := l.open(m)
+		switch {
+		case ok && e.hasID && e.id == id:
+			return e, nil
+		case ok && len(l.events) == maxBatch:
+			return envelope{}, noted(session.Doubt, session.CauseNone, codeUnreadable, nil)
+		case ok:
+			l.keep(e, m.Data)
+		}
+	}
+}
+
+// unanswered is an operation whose request left: in doubt, unless the platform
+// closed the socket with one of its texts for a reason.
+func unanswered(err error, takenRetry time.Duration) *session.Fault {
+	var closed *socket.CloseError
+	if errors.As(err, &closed) {
+		if f, ok := known([]string{closed.Reason}); ok {
+			return f.fault(takenRetry)
+		}
+	}
+	return noted(session.Doubt, session.CauseNone, codeNoAnswer, err)
+}
+
+// signInByPost logs in by POST, then opens the websocket with the token. Once
+// the login succeeded, a socket that cannot be opened leaves it in doubt.
+func (p *platform) signInByPost(ctx context.Context, a session.Account, o settings) (*live, *session.Fault) {
+	g, fault := p.post(ctx, a, o)
+	if fault != nil {
+		return nil, fault
+	}
+	u, header := p.socketURL(o), http.Header{}
+	switch o.tokenIn {
+	case inHeader:
+		header.Set("Authorization", "Bearer "+g.token)
+	case inQuery:
+		u.RawQuery = url.Values{"token": {g.token}}.Encode()
+	}
+	conn, err := p.dial(ctx, o, u, header)
+	if err != nil {
+		fault := p.dialFault(err)
+		fault.Kind = session.Doubt
+		return nil, fault
+	}
+	l := newLive(&p.place, a.ID, o, conn)
+	if fault := l.show(ctx, g.token); fault != nil {
+		_ = conn.Close(socket.CodeNormal, time.Now().Add(closeLimit)) // the fault says more
+		return nil, fault
+	}
+	l.begin(g, a.ID.Login)
+	return l, nil
+}
+
+func (p *platform) post(ctx context.Context, a session.Account, o settings) (grant, *session.Fault) {
+	client := p.transport.Client()
+	defer client.Close()
+	answer, err := client.Do(ctx, wire.Request{
+		Method: http.MethodPost, Path: o.path, Fresh: true, Timeout: p.place.OperationTimeout, Limit: frameLimit,
+		Header: http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}, "Connection": {"close"}},
+		Body:   request{"login", 1, payloadOf(a, o)}.encode(),
+	})
+	var failed *wire.Error
+	switch {
+	case errors.As(err, &failed):
+		return grant{}, failed.Fault(true)
+	case err != nil:
+		return grant{}, noted(session.Doubt, session.CauseNone, codeNoAnswer, err)
+	}
+	e, ok := open(answer.Body)
+	if ok && e.status == 0 {
+		e.status = answer.Status
+	}
+	if !ok || (e.status >= 300 && e.all["status"] == nil && len(e.texts()) == 0) {
+		return grant{}, postFault(answer)
+	}
+	return granted(e, o, a.Password.Reveal())
+}
+
+// postFault is an answer to the POST that is not the platform's own. Behind a
+// gateway's failure or an unreadable success the login may have been done.
+func postFault(answer wire.Answer) *session.Fault {
+	switch {
+	case answer.Status/100 == 2:
+		return noted(session.Doubt, session.CauseNone, codeUnreadable, nil)
+	case answer.Status == http.StatusBadGateway, answer.Status == http.StatusGatewayTimeout:
+		f := httpFault(answer.Status, answer.Header)
+		f.Kind = session.Doubt
+		return f
+	}
+	return httpFault(answer.Status, answer.Header)
+}
+
+// show presents the token on the new socket where token_in asks for a message.
+func (l *live) show(ctx context.Context, token string) *session.Fault {
+	if l.options.tokenIn != inMessage {
+		return nil
+	}
+	e, fault := l.ask(ctx, authorize, map[string]string{"token": token})
+	switch {
+	case fault != nil:
+		fault.Kind = session.Doubt // the login itself was done
+		return fault
+	case e.good():
+		return nil
+	}
+	fault = rejected(e, l.options.takenRetry, token)
+	if fault.Kind == session.Outage {
+		fault.Kind = session.Doubt
+	}
+	return fault
+}

@@ -1,0 +1,4 @@
+package socket
+
+// AcceptKey lets tests play the server.
+var AcceptKey = acceptKey

@@ -1,0 +1,274 @@
+package edna
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"agentkeeper/session"
+	"agentkeeper/vendors/wire"
+)
+
+// bearer is one account's token; it implements session.Session.
+type bearer struct {
+	platform *platform
+	id       session.ID
+	settings Settings
+	password session.Secret // only to keep it out of the platform's texts
+	key      key
+
+	checkAt time.Time // of the next probe, or of the next return where there is none
+	alive   time.Time // of the last good probe; zero: none by this process
+	asked   time.Time // for a renewal; zero: not yet
+
+	stored session.Key // key encoded; zero: to be encoded
+}
+
+var _ session.Session = (*bearer)(nil)
+
+// begin takes over what a log-in's answer brought. The first probe is due at
+// once.
+func (s *bearer) begin(w welcome, date, now time.Time) {
+	s.key = newKey(w, date, now)
+	s.key.Life = s.platform.memory.of(s.id, now)
+	s.checkAt = now
+	if !s.probing() {
+		s.checkAt = s.nextCheck(now)
+	}
+}
+
+// clean makes the platform's text fit to show: no secrets, one line.
+func (s *bearer) clean(text string) string {
+	return wire.Plain(wire.Redact(text, s.key.Token, s.password.Reveal()))
+}
+
+// Key implements session.Session.
+func (s *bearer) Key() session.Key {
+	if s.stored.IsZero() {
+		s.stored = s.key.encode()
+	}
+	return s.stored
+}
+
+// probing reports whether there is a probe that tells something.
+func (s *bearer) probing() bool { return s.settings.Probe != "" && s.key.Unfit != s.settings.Probe }
+
+// Next implements session.Session. With a probe it waits until the next one is
+// due (the first at once after a log-in or an adoption, then two or three in a
+// window, and when renewal is due), sends it and returns what it tells. When
+// renewal is due the batch says so, and again with later probes until somebody
+// closes the session for a new one.
+//
+// Without a probe (none configured, or it was shown unfit) nothing is asked: Next
+// returns as if it had, and Lost when the latest plausible end of the token is
+// over. Such a contact proves nothing.
+func (s *bearer) Next(ctx context.Context) (session.Batch, error) {
+	if err := sleepUntil(ctx, s.due()); err != nil {
+		return session.Batch{}, err
+	}
+	check := s.assume
+	if s.probing() {
+		check = s.prove
+	}
+	if fault := check(ctx); fault != nil {
+		return s.unproven(ctx, fault)
+	}
+	now := time.Now()
+	s.checkAt = s.nextCheck(now)
+	return session.Batch{Renew: s.wantsRenewal(now)}, nil
+}
+
+// sleepUntil blocks until t or the end of ctx, whose error it returns.
+func sleepUntil(ctx context.Context, t time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	timer := time.NewTimer(time.Until(t))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// due returns when there is something to do next.
+func (s *bearer) due() time.Time {
+	at := s.checkAt
+	if renewal := s.renewal(); renewal.After(time.Now()) && renewal.Before(at) {
+		at = renewal
+	}
+	if latest := s.latest(); !s.probing() && latest.Before(at) {
+		at = latest
+	}
+	return at
+}
+
+func (s *bearer) renewal() time.Time { return s.key.renewal(s.settings.MaxAge) }
+
+func (s *bearer) latest() time.Time { return s.key.latest(s.settings.MaxAge) }
+
+// nextCheck returns a moment from now in the last third before half the window,
+// less some for the request itself.
+func (s *bearer) nextCheck(now time.Time) time.Time {
+	w := float64(s.platform.window)
+	return now.Add(time.Duration(w/3 + rand.Float64()*(0.46*w-w/3)))
+}
+
+// askPause is the least time between two requests for a renewal.
+const askPause = 10 * time.Second
+
+// wantsRenewal reports whether to ask for a renewal now, and notes that it was
+// asked.
+func (s *bearer) wantsRenewal(now time.Time) bool {
+	if now.Before(s.renewal()) || !s.asked.IsZero() && now.Sub(s.asked) < askPause {
+		return false
+	}
+	s.asked = now
+	return true
+}
+
+// assume is a check without a probe.
+func (s *bearer) assume(context.Context) *session.Fault {
+	if time.Now().Before(s.latest()) {
+		return nil
+	}
+	return ownFault(codeExpired, dead)
+}
+
+// freshFor is how soon after a log-in a token cannot have died by itself: a
+// probe that is refused then is unfit.
+const freshFor = time.Minute
+
+// prove sends the probe and learns from its answer. nil also stands for a probe
+// that was shown unfit just now.
+func (s *bearer) prove(ctx context.Context) *session.Fault {
+	status, fault := s.ask(ctx)
+	now := time.Now()
+	switch {
+	case fault == nil:
+		s.lives(now, status == http.StatusForbidden)
+	case s.fresh(now) && (fault.Kind == session.Lost || fault.Cause == session.CauseAnswered):
+		s.key.Unfit, s.key.UnfitCode, s.stored = s.settings.Probe, fault.Code, session.Key{}
+		return nil
+	case fault.Kind == session.Lost:
+		return s.dies(now, fault)
+	}
+	return fault
+}
+
+// fresh reports whether the token cannot have ended though nothing has shown it
+// alive.
+func (s *bearer) fresh(now time.Time) bool {
+	return !s.key.Proven && now.Sub(s.key.Issued) < freshFor
+}
+
+// ask sends the probe once. The verdict needs no more than the status, so a body
+// that is too long or breaks off does not matter.
+func (s *bearer) ask(ctx context.Context) (status int, fault *session.Fault) {
+	answer, err := s.platform.send(ctx, wire.Request{
+		Method: http.MethodGet, Path: s.settings.Probe, Header: s.key.header(), Timeout: s.platform.patience(),
+	})
+	if err != nil && answer.Status == 0 {
+		return 0, transportFault(err, false)
+	}
+	if fault = refusal(probe, answer, s.clean); fault == nil && isPage(answer) {
+		fault = ownFault(codePage, odd)
+	}
+	return answer.Status, fault
+}
+
+// lives notes that the token answered.
+func (s *bearer) lives(now time.Time, forbidden bool) {
+	s.alive = now
+	known := s.platform.memory.learn(s.id, func(l life) life { return l.outlived(now.Sub(s.key.Issued)) })
+	if s.key.Proven && s.key.Forbidden == forbidden && s.key.Life.equal(known) {
+		return
+	}
+	s.key.Proven, s.key.Forbidden, s.key.Life, s.stored = true, forbidden, known, session.Key{}
+}
+
+// dies notes that the token is dead. Only a death between two probes of this
+// process tells at what age it was.
+func (s *bearer) dies(now time.Time, f *session.Fault) *session.Fault {
+	if s.alive.IsZero() || now.Sub(s.alive) > s.platform.window {
+		return f
+	}
+	d := death{Alive: s.alive.Sub(s.key.Issued), Dead: now.Sub(s.key.Issued)}
+	known := s.platform.memory.learn(s.id, func(l life) life { return l.died(d, now) })
+	if known.Young >= 2 {
+		return ownFault(codeContested, dead)
+	}
+	return f
+}
+
+// retryRest is the least rest after a probe that brought no verdict; the driver
+// paces the rest.
+const retryRest = 200 * time.Millisecond
+
+// unproven is a check that did not show the token alive. A platform that answers
+// but cannot carry out the probe must not keep the token from being renewed: the
+// renewal is asked for once all the same.
+func (s *bearer) unproven(ctx context.Context, f *session.Fault) (session.Batch, error) {
+	if ctx.Err() != nil && f.Kind != session.Lost {
+		return session.Batch{}, ctx.Err()
+	}
+	now := time.Now()
+	s.checkAt = now.Add(retryRest)
+	if f.Kind != session.Lost && sick(f) && s.asked.IsZero() && s.wantsRenewal(now) {
+		return session.Batch{Renew: true}, nil
+	}
+	return session.Batch{}, f
+}
+
+// sick reports whether the platform itself gave the answer.
+func sick(f *session.Fault) bool {
+	return f.Cause == session.CauseAnswered || f.Code == statusCode(http.StatusInternalServerError)
+}
+
+// SignOut implements session.Session without a request: the vendor has no
+// log-out, the token lapses by itself.
+func (s *bearer) SignOut(context.Context) error { return nil }
+
+// Info implements session.Session. The credential's ExpiresAt is what a token
+// that is a JWT tells of itself, zero for any other.
+func (s *bearer) Info() session.Info {
+	return session.Info{
+		Warnings: s.warnings(),
+		Credential: session.Credential{
+			Header: http.Header{"Authorization": {scheme + " " + s.key.Token}}, Token: session.NewSecret(s.key.Token),
+			IssuedAt: s.key.Issued, ExpiresAt: s.key.expires(),
+		},
+	}
+}
+
+func (s *bearer) warnings() []session.Warning {
+	var list []session.Warning
+	if s.settings.Probe != "" && !s.probing() {
+		list = append(list, session.Warning{
+			Code:   "probe_off",
+			Text:   fmt.Sprintf("the probe is switched off: with a fresh token it was answered %s; a token that dies early is not noticed", s.key.UnfitCode),
+			Action: "set probe to a path that answers 200 or 404 to this account's token, for example /api/v1/threads/1",
+		})
+	}
+	if s.probing() && s.key.Forbidden {
+		list = append(list, session.Warning{
+			Code: "probe_forbidden", Text: "the probe is answered 403: the token lives, but the account's role does not allow the request",
+			Action: "check the account's role (INTEGRATOR, given by the vendor's support), or set probe to a path that the role allows",
+		})
+	}
+	if s.key.Mismatch {
+		list = append(list, session.Warning{
+			Code: "token_mismatch", Text: "the log-in's answer carried one token in its body and another in its header; the body's is used",
+			Action: "ask the platform's support which of them counts if requests with it are refused",
+		})
+	}
+	return list
+}
+
+// Close implements session.Session. There is nothing to free, and the token
+// stays alive: others may use it.
+func (s *bearer) Close() error { return nil }

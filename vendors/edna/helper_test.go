@@ -1,0 +1,196 @@
+package edna
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"agentkeeper/session"
+	"agentkeeper/test/sim"
+	"agentkeeper/vendors/option"
+	"agentkeeper/vendors/wire"
+)
+
+// The secrets of the dialogues; none may show in any error.
+const (
+	pass   = "Hunter2-pass"
+	token1 = "opaque-token-one"
+	token2 = "opaque-token-two"
+)
+
+// leaky is a platform's message that repeats every secret.
+const leaky = "pass " + pass + " token " + token1
+
+// settingsOf decodes options as a person would write them.
+func settingsOf(t *testing.T, options map[string]string) Settings {
+	t.Helper()
+	set := option.Set{}
+	for name, text := range options {
+		set[name] = option.Value{Text: text}
+	}
+	decoded, _, problems := Decode(set, window)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	s, ok := decoded.(Settings)
+	if !ok {
+		t.Fatalf("Decode made a %T", decoded)
+	}
+	return s
+}
+
+func account(t *testing.T, options map[string]string) session.Account {
+	t.Helper()
+	return session.Account{ID: session.ID{Platform: "chat", Login: "keeper"}, Password: session.NewSecret(pass), Options: settingsOf(t, options)}
+}
+
+// withProbe are the options of an account that has a probe.
+var withProbe = map[string]string{"probe": "/api/v1/threads/1?x=1"}
+
+// reply is one answer of a scripted platform.
+type reply struct {
+	status int // 0 = 200
+	header http.Header
+	body   string
+	came   func() // called when the request arrived
+	wait   time.Duration
+	reset  bool
+	cut    bool // the connection breaks in the middle of the body
+}
+
+// script is a platform that gives its answers in order, log-ins and other
+// requests apart; the last one of each is repeated.
+type script struct {
+	mu      sync.Mutex
+	logIns  []reply
+	probes  []reply
+	arrived []arrival
+}
+
+type arrival struct {
+	at     time.Time
+	line   string
+	header http.Header
+	body   string
+}
+
+func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	next := s.next(r, arrival{time.Now(), r.Method + " " + r.URL.RequestURI(), r.Header.Clone(), string(body)})
+	if next.came != nil {
+		next.came()
+	}
+	select {
+	case <-time.After(next.wait):
+	case <-r.Context().Done():
+		return
+	}
+	if next.reset {
+		panic(http.ErrAbortHandler)
+	}
+	for name, values := range next.header {
+		w.Header()[name] = values
+	}
+	if next.cut {
+		w.Header().Set("Content-Length", fmt.Sprint(len(next.body)+10))
+	}
+	if next.status != 0 {
+		w.WriteHeader(next.status)
+	}
+	_, _ = io.WriteString(w, next.body)
+}
+
+func (s *script) next(r *http.Request, a arrival) reply {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.arrived = append(s.arrived, a)
+	list := &s.probes
+	if r.Method == http.MethodPost {
+		list = &s.logIns
+	}
+	if len(*list) == 0 {
+		return reply{status: http.StatusTeapot}
+	}
+	first := (*list)[0]
+	if len(*list) > 1 {
+		*list = (*list)[1:]
+	}
+	return first
+}
+
+func (s *script) seen() []arrival {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]arrival(nil), s.arrived...)
+}
+
+// good is a log-in's answer in the dialect of the Russian page.
+func good(token string) reply {
+	return reply{
+		header: http.Header{"Authorization": {"Bearer " + token}},
+		body:   `{"userId":0,"login":"keeper","token":"` + token + `","role":"INTEGRATION"}`,
+	}
+}
+
+// open puts the adapter before the script.
+func open(t *testing.T, s *script) session.Platform {
+	t.Helper()
+	l := sim.Pipe()
+	server := sim.Serve(l, s, nil)
+	t.Cleanup(func() { _ = server.Close() })
+	u := &url.URL{Scheme: "http", Host: "chat.example:8043"}
+	return Open(wire.Place{Name: "chat", URL: u, DialContext: l.DialContext, OperationTimeout: 30 * time.Second, Window: window})
+}
+
+// enter signs in.
+func enter(t *testing.T, p session.Platform, a session.Account) session.Session {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	s, err := p.SignIn(ctx, a, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// faultOf returns err as a *session.Fault and checks that it shows no secret.
+func faultOf(t *testing.T, err error) *session.Fault {
+	t.Helper()
+	var f *session.Fault
+	if !errors.As(err, &f) {
+		t.Fatalf("error %v (%T) is no *session.Fault", err, err)
+	}
+	noSecret(t, fmt.Sprintf("%v %+v %s %s %s", f, f.Err, f.Code, f.Text, f.Action))
+	return f
+}
+
+func noSecret(t *testing.T, shown string) {
+	t.Helper()
+	for _, s := range []string{pass, token1, token2} {
+		if strings.Contains(shown, s) {
+			t.Errorf("a secret shows: %s", shown)
+		}
+	}
+}
+
+// codesOf lists the warnings' codes.
+func codesOf(s session.Session) []string {
+	var codes []string
+	for _, w := range s.Info().Warnings {
+		codes = append(codes, w.Code)
+	}
+	return codes
+}

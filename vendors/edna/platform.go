@@ -1,0 +1,159 @@
+package edna
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"agentkeeper/session"
+	"agentkeeper/vendors/wire"
+)
+
+const (
+	operationTimeout = 30 * time.Second // where the place names none
+	probeTimeout     = 30 * time.Second // of a request that only proves something, at most
+	bodyLimit        = 4 << 20          // of an answer; more is not read
+	loginPath        = "/api/auth/login"
+)
+
+// platform is one installation.
+type platform struct {
+	transport *wire.Transport
+	base      string        // before every path; "" for most
+	timeout   time.Duration // of one operation
+	window    time.Duration
+	memory    memory
+}
+
+// Open makes the adapter for one platform. It does no I/O.
+func Open(p wire.Place) session.Platform {
+	o := &platform{
+		transport: wire.NewTransport(p), base: strings.TrimRight(p.URL.EscapedPath(), "/"),
+		timeout: p.OperationTimeout, window: p.Window,
+	}
+	if o.timeout <= 0 {
+		o.timeout = operationTimeout
+	}
+	if o.window <= 0 {
+		o.window = window
+	}
+	return o
+}
+
+// send sends one request on a connection of its own.
+func (p *platform) send(ctx context.Context, r wire.Request) (wire.Answer, error) {
+	client := p.transport.Client()
+	defer client.Close()
+	r.Path, r.Limit = p.base+r.Path, bodyLimit
+	return client.Do(ctx, r)
+}
+
+// SignIn implements session.Platform by one log-in. There is nothing to force:
+// whether a log-in ends the account's other tokens, no page tells.
+func (p *platform) SignIn(ctx context.Context, a session.Account, _ bool) (session.Session, error) {
+	s := p.session(a)
+	if fault := s.logIn(ctx, a); fault != nil {
+		return nil, fault
+	}
+	return s, nil
+}
+
+// logIn sends the request and takes over the token that its answer brings. A
+// refusal is one by its status, though its body broke off.
+func (s *bearer) logIn(ctx context.Context, a session.Account) *session.Fault {
+	answer, err := s.platform.send(ctx, wire.Request{
+		Method: http.MethodPost, Path: loginPath, Timeout: s.platform.timeout,
+		Header: http.Header{"Content-Type": {jsonType}, "Accept": {jsonType}},
+		Body:   credentials(a, s.settings.Locale),
+	})
+	if err != nil && (answer.Status == 0 || answer.OK()) {
+		return transportFault(err, true)
+	}
+	if fault := refusal(logIn, answer, s.clean); fault != nil {
+		return fault
+	}
+	w := welcomeOf(answer)
+	if w.token == "" {
+		return ownFault(codeNoToken, odd)
+	}
+	s.begin(w, answer.Date(), time.Now())
+	return nil
+}
+
+const jsonType = "application/json"
+
+// credentials is a log-in's body (vendor page: log-in).
+func credentials(a session.Account, locale string) []byte {
+	body, err := json.Marshal(struct {
+		Login    string `json:"login"`
+		Password string `json:"password"`
+		Locale   string `json:"locale,omitempty"`
+	}{a.ID.Login, a.Password.Reveal(), locale})
+	if err != nil {
+		panic("edna: a log-in of plain text cannot be encoded") // not reachable; the error might quote the password
+	}
+	return body
+}
+
+// Adopt implements session.Platform. The first Next asks at once, where there is
+// a probe.
+func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session, error) {
+	k, ok := decodeKey(stored)
+	if !ok {
+		return nil, ownFault(codeKey, verdict{kind: session.Lost})
+	}
+	p.memory.recall(a.ID, k.Life)
+	s := p.session(a)
+	s.key, s.checkAt = k, time.Now()
+	return s, nil
+}
+
+// Probe implements session.Platform by asking for the log-in's address without
+// logging in: no account is named, so nothing counts as a failed attempt. Every
+// answer but a failure of the server's, or one that asks to slow down, proves
+// that the platform answers.
+func (p *platform) Probe(ctx context.Context, _ session.Account) error {
+	answer, err := p.send(ctx, wire.Request{
+		Method: http.MethodGet, Path: loginPath, Header: http.Header{"Accept": {jsonType}}, Timeout: p.patience(),
+	})
+	if err != nil && answer.Status == 0 {
+		return transportFault(err, false)
+	}
+	if answer.Status >= 500 || answer.Status == http.StatusTooManyRequests {
+		return refusal(probe, wire.Answer{Status: answer.Status, Header: answer.Header}, wire.Plain)
+	}
+	return nil
+}
+
+// patience is the time-out of a probe: several fit into the window.
+func (p *platform) patience() time.Duration {
+	return max(time.Second, min(probeTimeout, p.timeout, p.window/6))
+}
+
+// session returns a session that is not signed in yet.
+func (p *platform) session(a session.Account) *bearer {
+	return &bearer{platform: p, id: a.ID, settings: settings(a), password: a.Password}
+}
+
+// settings returns the account's options, the defaults where they are another
+// vendor's.
+func settings(a session.Account) Settings {
+	if s, ok := a.Options.(Settings); ok {
+		return s
+	}
+	decoded, _, _ := Decode(nil, window)
+	s, _ := decoded.(Settings) // Decode makes no other type
+	return s
+}
+
+// transportFault classifies what [wire.Client.Do] returned.
+func transportFault(err error, operation bool) *session.Fault {
+	var e *wire.Error
+	if errors.As(err, &e) {
+		return e.Fault(operation)
+	}
+	return session.AsFault(err)
+}

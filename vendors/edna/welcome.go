@@ -1,0 +1,149 @@
+package edna
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"agentkeeper/vendors/wire"
+)
+
+// welcome is what a good log-in's answer brings.
+type welcome struct {
+	token    string // without any Bearer; "": none that is usable
+	mismatch bool   // body and header carry different tokens
+}
+
+// welcomeOf reads the token: the body's, or else the header's (vendor page:
+// log-in).
+func welcomeOf(a wire.Answer) welcome {
+	body, header := bodyToken(a.Body), headerToken(a.Header)
+	if body == "" {
+		return welcome{token: header}
+	}
+	return welcome{token: body, mismatch: header != "" && header != body}
+}
+
+// bodyToken returns the token in a log-in's body, "" where there is none that is
+// usable, whatever else the body is.
+func bodyToken(body []byte) string {
+	var v struct {
+		Token wire.Text `json:"token"`
+	}
+	if json.Unmarshal(body, &v) != nil {
+		return ""
+	}
+	return usable(string(v.Token))
+}
+
+// headerToken returns the first usable token in the headers Authorization.
+func headerToken(h http.Header) string {
+	for _, value := range h.Values("Authorization") {
+		if token := usable(value); token != "" {
+			return token
+		}
+	}
+	return ""
+}
+
+const (
+	scheme     = "Bearer"
+	tokenLimit = 16 << 10 // servers take no header beyond it
+)
+
+// usable drops every leading Bearer from text and returns the rest where it can
+// be sent in a header, "" otherwise.
+func usable(text string) string {
+	for {
+		text = strings.TrimSpace(text)
+		if len(text) < len(scheme) || !strings.EqualFold(text[:len(scheme)], scheme) {
+			break
+		}
+		rest := text[len(scheme):]
+		if rest != "" && strings.TrimLeft(rest, " \t") == rest {
+			break // a token that only begins with these letters
+		}
+		text = rest
+	}
+	if len(text) > tokenLimit || strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c >= 0x7f }) {
+		return ""
+	}
+	return text
+}
+
+// The lives between which a token's own exp is believed.
+const (
+	shortestLife = time.Minute
+	longestLife  = 10 * 365 * 24 * time.Hour
+)
+
+// lifeOf returns how long a token that is a JWT lives by its own exp: from its
+// iat or from the answer's Date, whichever is shorter (a platform may hand out a
+// token again that is older), or from now where neither is told. 0: it does not
+// tell, or nothing sensible.
+func lifeOf(token string, date, now time.Time) time.Duration {
+	expires, issued, ok := claims(token)
+	if !ok {
+		return 0
+	}
+	if life := shorter(expires, issued, date); life > 0 {
+		return life
+	}
+	return shorter(expires, now)
+}
+
+// shorter returns the shortest sensible time from one of since to end; 0 where
+// there is none.
+func shorter(end time.Time, since ...time.Time) (shortest time.Duration) {
+	for _, t := range since {
+		life := end.Sub(t)
+		if t.IsZero() || life < shortestLife || life > longestLife {
+			continue
+		}
+		if shortest == 0 || life < shortest {
+			shortest = life
+		}
+	}
+	return shortest
+}
+
+// claims reads exp and iat of a JWT, without looking at its signature: they are
+// a hint and nothing is decided on them alone. issued is zero where iat is
+// missing.
+func claims(token string) (expires, issued time.Time, ok bool) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return time.Time{}, time.Time{}, false
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
+	if err != nil || !bytes.HasPrefix(bytes.TrimSpace(payload), []byte("{")) {
+		return time.Time{}, time.Time{}, false
+	}
+	var v struct {
+		Exp wire.Text `json:"exp"`
+		Iat wire.Text `json:"iat"`
+	}
+	if json.Unmarshal(payload, &v) != nil {
+		return time.Time{}, time.Time{}, false
+	}
+	expires, issued = instant(string(v.Exp)), instant(string(v.Iat))
+	return expires, issued, !expires.IsZero()
+}
+
+// instant reads seconds, or milliseconds, since 1970; zero for anything else.
+func instant(text string) time.Time {
+	const milliseconds = 1e11 // as seconds: the year 5138
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(n) || n <= 0 || n > 1e14 {
+		return time.Time{}
+	}
+	if n < milliseconds {
+		n *= 1000
+	}
+	return time.UnixMilli(int64(n))
+}

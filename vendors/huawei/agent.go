@@ -1,0 +1,268 @@
+package huawei
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"agentkeeper/session"
+	"agentkeeper/vendors/ccgateway"
+	"agentkeeper/vendors/wire"
+)
+
+// agent is one signed-in agent; it implements session.Session.
+type agent struct {
+	platform *platform
+	client   *wire.Client
+	login    string         // escaped for a path
+	password session.Secret // only to keep it out of the vendor's texts
+	pause    time.Duration
+	timeout  time.Duration
+	forceOut bool
+
+	skills skillset
+	rest   time.Duration // before the next poll
+	races  int           // polls in a row that met a Guid replaced meanwhile
+	unsure bool          // the last poll was answered "no permission", once
+
+	renewed time.Time // last attempt to renew an overdue Guid
+
+	key    key
+	head   http.Header // of requests, from key; replaced as a whole, never changed
+	stored session.Key // key encoded; zero: to be encoded
+}
+
+var _ session.Session = (*agent)(nil)
+
+func (s *agent) path(resource string) string { return ccgateway.Base + "/" + resource + "/" + s.login }
+
+// ask sends r with the newest key, and takes over the key that the answer
+// brings before anybody looks at the rest of it.
+func (s *agent) ask(ctx context.Context, r wire.Request) (wire.Answer, error) {
+	used := s.key.Guid
+	r.Header = s.head
+	answer, err := s.client.Do(ctx, r)
+	s.adopt(used, answer.Header)
+	return answer, err
+}
+
+// adopt takes over the key in the answer to a request that was sent with used.
+func (s *agent) adopt(used string, h http.Header) {
+	if s.key.update(used, h, time.Now()) {
+		s.refresh()
+	}
+}
+
+// refresh follows a change of the key.
+func (s *agent) refresh() {
+	s.stored = session.Key{}
+	s.head = s.key.header()
+}
+
+// enter remembers what the sign-in's answer told.
+func (s *agent) enter(w welcome, now time.Time) {
+	s.key.SignedIn = now
+	s.key.LoginTime, s.key.MediaType, s.key.TimeRemaining = string(w.LoginTime), string(w.MediaType), string(w.TimeRemaining)
+	s.key.ForceChange = strings.EqualFold(string(w.IsForceChange), "true")
+	s.skills.wanted = s.skills.path != "" && !s.key.ForceChange
+	s.refresh()
+}
+
+// clean makes the vendor's text fit to show: no secrets, one line.
+func (s *agent) clean(text string) string {
+	text = wire.Redact(text, append(s.key.secrets(), s.password.Reveal())...)
+	return wire.Plain(ccgateway.HideGuids(text))
+}
+
+// Key implements session.Session.
+func (s *agent) Key() session.Key {
+	if s.stored.IsZero() {
+		s.stored = s.key.encode()
+	}
+	return s.stored
+}
+
+// failedRest is the least rest after a poll that failed.
+const failedRest = 200 * time.Millisecond
+
+// Next implements session.Session by one poll, held by the platform until there
+// is an event or its hold is over. The first poll leaves at once, as does one
+// after an event; after an empty answer it rests for poll_pause first, after a
+// failed one for at least 200 ms.
+func (s *agent) Next(ctx context.Context) (session.Batch, error) {
+	for {
+		if err := s.sleep(ctx); err != nil {
+			return session.Batch{}, err
+		}
+		if s.renew(ctx) {
+			return session.Batch{}, nil
+		}
+		s.startSkills()
+		batch, err := s.poll(ctx)
+		if !errors.Is(err, errUnsure) {
+			return batch, err
+		}
+	}
+}
+
+// sleep rests before a poll.
+func (s *agent) sleep(ctx context.Context) error {
+	if s.rest <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(s.rest)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		s.rest = 0
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// poll asks once.
+func (s *agent) poll(ctx context.Context) (session.Batch, error) {
+	used := s.key.Guid
+	answer, err := s.ask(ctx, wire.Request{Method: http.MethodGet, Path: s.path("agentevent"), Timeout: s.timeout})
+	s.collectSkills(false)
+	if err != nil {
+		return session.Batch{}, s.unanswered(ctx, err)
+	}
+	e, fault := read(ccgateway.Poll, answer, s.clean)
+	if fault != nil {
+		return session.Batch{}, s.missed(used, fault)
+	}
+	s.races, s.unsure = 0, false
+	events := e.events()
+	if len(events) == 0 {
+		s.rest = s.pause
+	}
+	return session.Batch{Events: events}, s.ended(events)
+}
+
+// unanswered is a poll that brought no answer: interrupted, or an outage. The
+// session lives on either way.
+func (s *agent) unanswered(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	s.rest = max(s.pause, failedRest)
+	return ccgateway.TransportFault(err, false)
+}
+
+// raceLimit is how many polls in a row may meet a Guid that was replaced
+// meanwhile before "not signed in" is believed.
+const raceLimit = 2
+
+// errUnsure makes Next poll once more before it believes "no permission".
+var errUnsure = errors.New("to be asked once more")
+
+// missed decides whether a poll that was answered "not signed in" means it.
+// The answer tells nothing if the Guid that it was asked with has been replaced
+// since; then the caller saves the new one and asks with it, at once. While the
+// skills' request is under way, its answer may be about to replace the Guid. "No
+// permission" under the current Guid is believed when it comes twice (vendor
+// page: error codes).
+func (s *agent) missed(used string, f *session.Fault) error {
+	s.rest = max(s.pause, failedRest)
+	if f.Code != ccgateway.NotSignedIn && f.Code != ccgateway.NoRight {
+		return f
+	}
+	replaced := s.key.Guid != used
+	if (replaced || s.skills.underWay()) && s.races < raceLimit {
+		s.races++
+		if replaced {
+			s.rest = 0
+		}
+		return &session.Fault{Kind: session.Outage, Code: f.Code, Text: "the Guid may have been replaced while the poll was under way; it is asked again"}
+	}
+	if f.Code == ccgateway.NoRight && !s.unsure {
+		s.unsure = true
+		return errUnsure
+	}
+	return f
+}
+
+// ended returns a Lost fault if the events report the end of this very session.
+// A report about an earlier one is stale: it stays an event. One that does not
+// tell which session it means is left to the next poll.
+func (s *agent) ended(events []session.Event) error {
+	ours := s.key.LoginTime
+	for _, e := range events {
+		theirs, ok := shutdownOf(e)
+		if ok && (ours == "" || ours == theirs) {
+			return ownFault(session.Lost, codeShutdown)
+		}
+	}
+	return nil
+}
+
+// Info implements session.Session.
+func (s *agent) Info() session.Info {
+	info := session.Info{
+		PasswordExpires: s.key.passwordExpires(),
+		Warnings:        s.key.warnings(time.Now()),
+		Credential:      s.key.credential(),
+	}
+	if warning, ok := s.skills.warning(); ok {
+		info.Warnings = append(info.Warnings, warning)
+	}
+	return info
+}
+
+// Close implements session.Session.
+func (s *agent) Close() error {
+	s.stopSkills()
+	s.client.Close()
+	return nil
+}
+
+// credential is what another program needs to act within the session: the Guid
+// and, for the load balancer, the cookies.
+func (k *key) credential() session.Credential {
+	h := http.Header{"Guid": {k.Guid}}
+	if c := k.Cookies.Header(); c != "" {
+		h["Cookie"] = []string{c}
+	}
+	return session.Credential{Header: h, IssuedAt: k.GuidSince}
+}
+
+// passwordExpires counts the remaining days from the sign-in, zero for never.
+func (k *key) passwordExpires() time.Time {
+	days, err := strconv.Atoi(strings.TrimSpace(k.TimeRemaining))
+	if err != nil || days < 0 || days > 100*365 {
+		return time.Time{}
+	}
+	return k.SignedIn.Add(time.Duration(days) * 24 * time.Hour)
+}
+
+// expiryNotice is how long before its expiry a password is warned about.
+const expiryNotice = 7 * 24 * time.Hour
+
+// warnings lists what needs a person though the session looks healthy.
+func (k *key) warnings(now time.Time) []session.Warning {
+	var list []session.Warning
+	if k.ForceChange {
+		list = append(list, session.Warning{
+			Code: "password_change_required", Text: "the agent is signed in but takes no calls until its password is changed",
+			Action: "change the password on the platform, then in the agent's secret",
+		})
+	}
+	if expires := k.passwordExpires(); !expires.IsZero() && expires.Sub(now) < expiryNotice {
+		list = append(list, session.Warning{
+			Code: "password_expires_soon", Text: "the password expires on " + expires.UTC().Format(time.DateOnly),
+			Action: "change the password on the platform, then in the agent's secret",
+		})
+	}
+	if strings.HasPrefix(strings.ToUpper(k.MediaType), "F") {
+		list = append(list, session.Warning{
+			Code: "voice_unavailable", Text: "the platform could not sign the agent in for voice",
+			Action: "look at the gateway's connection to the CTI server, then sign the agent out and in",
+		})
+	}
+	return list
+}

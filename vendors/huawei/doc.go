@@ -1,0 +1,25 @@
+// Package huawei keeps agents on Huawei AICC / CC-Gateway ("agentgateway"): it
+// signs in with a password and a number, proves the session by a long poll that
+// also brings the agent's events, and signs out.
+//
+// # The Guid
+//
+// A sign-in's answer carries the session's Guid in the header Set-GUID, and any
+// later answer may replace it (vendor page: authentication mode; by default it
+// is replaced every 60 s and dies after 120 s). The Guid and the load
+// balancer's cookies are taken from every answer before anybody looks at the
+// rest, whatever its status or retcode, and used from the next request on.
+// They are the session's [session.Key].
+//
+// # What an answer means
+//
+// Package ccgateway judges every answer. A poll that the transport lost, or that
+// was answered with anything but a well-formed envelope, is never "signed out":
+// polls go on with the same Guid.
+//
+// # Goroutines
+//
+// The poll runs on its caller's goroutine. Setting the agent's skills after a
+// sign-in takes a second, short-lived connection and goroutine beside the poll,
+// joined by Close.
+package huawei

@@ -1,0 +1,132 @@
+package huawei
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+
+	"agentkeeper/session"
+	"agentkeeper/vendors/ccgateway"
+	"agentkeeper/vendors/wire"
+)
+
+const (
+	operationTimeout = 30 * time.Second // where the place names none
+	probeTimeout     = 5 * time.Second  // the platform refuses a probe at once
+)
+
+// platform is one gateway.
+type platform struct {
+	transport *wire.Transport
+	timeout   time.Duration // of one operation
+}
+
+// Open makes the adapter for one gateway. It does no I/O.
+func Open(p wire.Place) session.Platform {
+	timeout := p.OperationTimeout
+	if timeout <= 0 {
+		timeout = operationTimeout
+	}
+	return &platform{transport: wire.NewTransport(p), timeout: timeout}
+}
+
+// SignIn implements session.Platform by one PUT on a new connection, which then
+// serves the polls.
+func (p *platform) SignIn(ctx context.Context, a session.Account, force bool) (session.Session, error) {
+	s := p.agent(a)
+	if fault := s.signIn(ctx, a, force); fault != nil {
+		s.client.Close()
+		return nil, fault
+	}
+	return s, nil
+}
+
+// signIn sends the request and takes over what its answer brings.
+func (s *agent) signIn(ctx context.Context, a session.Account, force bool) *session.Fault {
+	r := wire.Request{Method: http.MethodPut, Path: s.path("onlineagent"), Body: signInBody(a), Timeout: s.platform.timeout, Fresh: true}
+	if force {
+		r.Path += "/forcelogin"
+	}
+	answer, err := s.ask(ctx, r)
+	if err != nil {
+		return ccgateway.TransportFault(err, true)
+	}
+	e, fault := read(ccgateway.SignIn, answer, s.clean)
+	if fault != nil {
+		return fault
+	}
+	if s.key.Guid == "" {
+		return ownFault(session.Doubt, codeNoGuid)
+	}
+	s.enter(e.welcome(), time.Now())
+	return nil
+}
+
+func signInBody(a session.Account) []byte {
+	body, err := json.Marshal(struct {
+		Password string `json:"password"`
+		Phonenum string `json:"phonenum"`
+		Fields
+	}{a.Password.Reveal(), a.Number, settings(a).Fields})
+	if err != nil {
+		panic("huawei: a sign-in of plain text cannot be encoded") // not reachable; the error might quote the password
+	}
+	return body
+}
+
+// settings returns the account's options, the defaults where they are another
+// vendor's.
+func settings(a session.Account) Settings {
+	if s, ok := a.Options.(Settings); ok {
+		return s
+	}
+	decoded, _, _ := Decode(nil, window)
+	s, _ := decoded.(Settings) // Decode makes no other type
+	return s
+}
+
+// Adopt implements session.Platform. The first poll proves the key.
+func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session, error) {
+	k, ok := decodeKey(stored)
+	if !ok {
+		return nil, ownFault(session.Lost, codeKey)
+	}
+	s := p.agent(a)
+	s.key = k
+	s.refresh()
+	return s, nil
+}
+
+// Probe implements session.Platform by a poll without a Guid, which the gateway
+// refuses in its own words: any envelope proves that it answers. It touches no
+// session.
+func (p *platform) Probe(ctx context.Context, a session.Account) error {
+	client := p.transport.Client()
+	defer client.Close()
+	s := p.agent(a)
+	answer, err := client.Do(ctx, wire.Request{
+		Method: http.MethodGet, Path: s.path("agentevent"), Timeout: probeTimeout,
+		Header: http.Header{"Content-Type": ccgateway.ContentType},
+	})
+	if err != nil {
+		return ccgateway.TransportFault(err, false)
+	}
+	if fault := ccgateway.Answers(answer); fault != nil {
+		return fault
+	}
+	return nil
+}
+
+// agent returns a session that is not signed in yet.
+func (p *platform) agent(a session.Account) *agent {
+	set := settings(a)
+	s := &agent{
+		platform: p, client: p.transport.Client(), login: url.PathEscape(a.ID.Login), password: a.Password,
+		pause: set.PollPause, timeout: set.PollTimeout, forceOut: set.ForceOut,
+	}
+	s.skills.path = skillsPath(set)
+	s.refresh()
+	return s
+}

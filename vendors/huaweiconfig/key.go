@@ -1,0 +1,97 @@
+package huaweiconfig
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"agentkeeper/session"
+	"agentkeeper/vendors/ccgateway"
+)
+
+// key is what proves a login, and what must not be forgotten about it when
+// another process adopts it.
+type key struct {
+	Guid      string            `json:"guid"`
+	GuidSince time.Time         `json:"guid_since"`
+	Cookies   ccgateway.Cookies `json:"cookies,omitempty"`
+	// Renew and Expires count where nothing can keep the Guid alive: when to ask
+	// for a new login, and when the Guid has certainly lapsed.
+	Renew   time.Time `json:"renew"`
+	Expires time.Time `json:"expires"`
+	// Misfit is the probe that was switched off, "" for none, and MisfitCode
+	// what it was answered.
+	Misfit     string `json:"misfit,omitempty"`
+	MisfitCode string `json:"misfit_code,omitempty"`
+}
+
+// The renewal's instant, as parts of the window, and its distance from the login
+// where the window leaves room for that.
+const (
+	renewFrom  = 0.7
+	renewTo    = 0.9
+	renewFloor = 30 * time.Second
+)
+
+// begin starts the life of a Guid that a login brought. The renewal's instant is
+// drawn here, once.
+func (k *key) begin(now time.Time, window time.Duration) {
+	last := part(window, renewTo)
+	after := part(window, renewFrom+(renewTo-renewFrom)*rand.Float64())
+	k.GuidSince = now
+	k.Renew = now.Add(max(after, min(renewFloor, last)))
+	k.Expires = now.Add(window)
+}
+
+func part(d time.Duration, share float64) time.Duration { return time.Duration(float64(d) * share) }
+
+func (k *key) encode() session.Key {
+	text, err := json.Marshal(k)
+	if err != nil {
+		panic("huaweiconfig: a key of plain text cannot be encoded: " + err.Error()) // not reachable
+	}
+	return session.NewKey(text)
+}
+
+// decodeKey reads what encode wrote. ok is false for anything else.
+func decodeKey(stored session.Key) (k key, ok bool) {
+	if err := json.Unmarshal([]byte(stored.Reveal()), &k); err != nil {
+		return key{}, false
+	}
+	return k, ccgateway.ValidGuid(k.Guid)
+}
+
+// update takes over guid ("" = none) and the cookies from an answer to a request
+// that was sent with the Guid used, and reports whether anything changed. An
+// answer that only repeats what it was asked with brings nothing new.
+func (k *key) update(used, guid string, h http.Header, now time.Time) bool {
+	changed := k.Cookies.Update(h.Values("Set-Cookie"), now)
+	if guid != "" && guid != used && guid != k.Guid {
+		k.Guid, k.GuidSince, changed = guid, now, true
+	}
+	return changed
+}
+
+// header returns what a request carries.
+func (k *key) header() http.Header {
+	h := k.credential()
+	h["Content-Type"] = ccgateway.ContentType
+	return h
+}
+
+// credential returns the headers that open the configuration interface: the Guid
+// and, for the load balancer, the cookies.
+func (k *key) credential() http.Header {
+	h := http.Header{}
+	if k.Guid != "" {
+		h["Guid"] = []string{k.Guid}
+	}
+	if c := k.Cookies.Header(); c != "" {
+		h["Cookie"] = []string{c}
+	}
+	return h
+}
+
+// secrets lists what must not be shown.
+func (k *key) secrets() []string { return append(k.Cookies.Secrets(), k.Guid) }

@@ -1,0 +1,178 @@
+package huaweiconfig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"agentkeeper/session"
+	"agentkeeper/test/sim"
+	"agentkeeper/vendors/option"
+	"agentkeeper/vendors/wire"
+)
+
+// The secrets of the dialogues; none may show in any error.
+const (
+	pass  = "Hunter2-pass"
+	guid1 = "1111-aaaa.AgentGateway1"
+	guid2 = "2222-bbbb.AgentGateway1"
+	elb   = "elb-c00kie"
+)
+
+// leaky is a vendor's message that repeats every secret.
+const leaky = "pass " + pass + " guid " + guid1 + " " + guid2 + " value " + elb
+
+const good = `{"message":"success","retcode":"0","result":[]}`
+
+// reply is one scripted answer.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+	wait   time.Duration
+	reset  bool
+}
+
+// welcomed is the documented answer to a login.
+var welcomed = reply{
+	header: http.Header{"Guid": {guid1}, "Set-Cookie": {"huaweielbsession=" + elb + "; Path=/"}},
+	body:   `{"result":{"guid":"` + guid1 + `"},"message":"success","retcode":"0"}`,
+}
+
+func says(body string) reply { return reply{body: body} }
+func status(n int) reply     { return reply{status: n, body: leaky} }
+
+// code is a failure of the platform's that names what it should not.
+func code(retcode string) reply {
+	return reply{header: welcomed.header.Clone(), body: `{"message":"` + leaky + `","retcode":"` + retcode + `"}`}
+}
+
+// arrival is one request as it came.
+type arrival struct {
+	at     time.Time
+	line   string // method, path and key
+	body   string
+	header http.Header
+}
+
+// gateway gives the scripted replies in turn, then the last one for ever.
+type gateway struct {
+	mu      sync.Mutex
+	replies []reply
+	seen    []arrival
+}
+
+func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	s := g.next(r, string(body))
+	select {
+	case <-time.After(s.wait):
+	case <-r.Context().Done():
+		return
+	}
+	if s.reset {
+		panic(http.ErrAbortHandler)
+	}
+	for name, values := range s.header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(max(s.status, 200))
+	_, _ = io.WriteString(w, s.body)
+}
+
+func (g *gateway) next(r *http.Request, body string) reply {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	line := r.Method + " " + r.URL.RequestURI()
+	if guid := r.Header.Get("Guid"); guid != "" {
+		line += " guid=" + guid
+	}
+	if c := r.Header.Get("Cookie"); c != "" {
+		line += " " + c
+	}
+	g.seen = append(g.seen, arrival{time.Now(), line, body, r.Header})
+	s := g.replies[0]
+	if len(g.replies) > 1 {
+		g.replies = g.replies[1:]
+	}
+	return s
+}
+
+func (g *gateway) arrivals() []arrival {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return append([]arrival(nil), g.seen...)
+}
+
+// play opens the adapter before a gateway that gives the replies in turn.
+func play(t *testing.T, replies ...reply) (session.Platform, *gateway) {
+	t.Helper()
+	g := &gateway{replies: replies}
+	l := sim.Pipe()
+	server := sim.Serve(l, g, nil)
+	t.Cleanup(func() { _ = server.Close() })
+	u := &url.URL{Scheme: "http", Host: "gw.example:8043"}
+	return Open(wire.Place{Name: "hq", URL: u, DialContext: l.DialContext, OperationTimeout: 30 * time.Second, Window: window}), g
+}
+
+// account is 101 with the options as a person would write them.
+func account(t *testing.T, options option.Set) session.Account {
+	t.Helper()
+	decoded, _, problems := Decode(options, window)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return session.Account{ID: session.ID{Platform: "hq", Login: "101"}, Password: session.NewSecret(pass), Options: decoded}
+}
+
+func signIn(t *testing.T, p session.Platform, a session.Account) session.Session {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	s, err := p.SignIn(ctx, a, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// fault returns err as a *session.Fault and checks that it shows no secret.
+func fault(t *testing.T, err error) *session.Fault {
+	t.Helper()
+	var f *session.Fault
+	if !errors.As(err, &f) {
+		t.Fatalf("error %v (%T) is no *session.Fault", err, err)
+	}
+	noSecret(t, fmt.Sprintf("%v %+v %s %s %s", f, f.Err, f.Code, f.Text, f.Action))
+	return f
+}
+
+func noSecret(t *testing.T, shown string) {
+	t.Helper()
+	for _, s := range []string{pass, guid1, guid2, elb} {
+		if strings.Contains(shown, s) {
+			t.Errorf("a secret is shown: %s", shown)
+		}
+	}
+}
+
+func mustURL(t *testing.T, text string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}

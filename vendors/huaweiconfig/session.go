@@ -1,0 +1,245 @@
+package huaweiconfig
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"agentkeeper/session"
+	"agentkeeper/vendors/ccgateway"
+	"agentkeeper/vendors/wire"
+)
+
+// login is one configuration login; it implements session.Session. All runs on
+// the caller's goroutine.
+type login struct {
+	platform *platform
+	client   *wire.Client
+	password session.Secret // for the login, and to keep it out of the vendor's texts
+	set      Settings
+
+	key    key
+	stored session.Key // key encoded; zero: to be encoded
+
+	due    time.Time      // the next keep-alive, or return without one; zero: at once
+	asked  time.Time      // last request for a renewal
+	proven bool           // adopted, or a keep-alive showed the Guid alive
+	limps  *session.Fault // why the last keep-alive's own request failed; nil: it did not
+}
+
+var _ session.Session = (*login)(nil)
+
+// Next implements session.Session. With a probe it blocks until the next
+// keep-alive is due, sends it and returns what it tells. Without one it blocks
+// until a renewal is due or half the window is over, and proves nothing.
+func (s *login) Next(ctx context.Context) (session.Batch, error) {
+	if !s.probing() {
+		return s.rest(ctx)
+	}
+	if err := sleepUntil(ctx, s.due); err != nil {
+		return session.Batch{}, err
+	}
+	return session.Batch{}, s.keepAlive(ctx)
+}
+
+// probing reports whether there is a request that can keep the Guid alive.
+func (s *login) probing() bool { return s.set.Path != "" && s.key.Misfit != s.probe() }
+
+func (s *login) probe() string { return s.set.Method + " " + s.set.Path }
+
+// firstDue is when Next returns first after a login: at once with a probe.
+func (s *login) firstDue(now time.Time) time.Time {
+	if s.probing() {
+		return time.Time{}
+	}
+	return now.Add(s.pause())
+}
+
+// pause draws the time to the next contact: two thirds up to the whole of
+// keep_alive, and less than half the window, the request's own time included.
+func (s *login) pause() time.Duration {
+	longest := min(s.set.KeepAlive, part(s.set.Window, 0.46))
+	return part(longest, (2+rand.Float64())/3)
+}
+
+// keepAlive sends one keep-alive. After a failed one the next is due at once;
+// the driver spreads them within the window.
+func (s *login) keepAlive(ctx context.Context) error {
+	answer, err := s.ask(ctx)
+	if err != nil && interrupted(ctx) {
+		return ctx.Err()
+	}
+	fault := s.read(answer, err)
+	switch judge(fault) {
+	case alive:
+		s.lives(nil)
+		return nil
+	case limping:
+		s.lives(fault)
+		return nil
+	case dead:
+		if s.fresh() {
+			s.switchOff(fault)
+			return nil
+		}
+		fault.Kind, fault.Cause = session.Lost, session.CauseExpired
+	case misfit:
+		if s.fresh() {
+			s.switchOff(fault)
+			return nil
+		}
+		fault.Cause = session.CauseAnswered
+	case silent:
+	}
+	return fault
+}
+
+// interrupted reports whether ctx ended. The connection's time limit, which is
+// the deadline of ctx, may be noticed a moment before that of ctx itself.
+func interrupted(ctx context.Context) bool {
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		<-ctx.Done()
+	}
+	return ctx.Err() != nil
+}
+
+// ask sends the request, and takes over the key that its answer brings before
+// anybody looks at the rest of it.
+func (s *login) ask(ctx context.Context) (wire.Answer, error) {
+	used := s.key.Guid
+	r := wire.Request{Method: s.set.Method, Path: ccgateway.Base + s.set.Path, Header: s.key.header(), Timeout: s.patience()}
+	if r.Method == http.MethodPost {
+		r.Body = []byte("{}")
+	}
+	answer, err := s.client.Do(ctx, r)
+	if s.key.update(used, guidOf(answer), answer.Header, time.Now()) {
+		s.stored = session.Key{}
+	}
+	return answer, err
+}
+
+// patience bounds one keep-alive so that several fit into the window.
+func (s *login) patience() time.Duration { return min(10*time.Second, s.set.Window/6) }
+
+func (s *login) read(a wire.Answer, err error) *session.Fault {
+	if err != nil {
+		return ccgateway.TransportFault(err, false)
+	}
+	_, fault := ccgateway.Read(ccgateway.Poll, a, s.clean)
+	return fault
+}
+
+func (s *login) lives(limps *session.Fault) {
+	s.proven, s.limps, s.due = true, limps, time.Now().Add(s.pause())
+}
+
+// fresh reports whether the Guid cannot have lapsed though no keep-alive has
+// shown it alive: then "dead" is a word about the request.
+func (s *login) fresh() bool {
+	return !s.proven && time.Since(s.key.GuidSince) < part(s.set.Window, renewFrom)
+}
+
+// switchOff ends the keep-alives of this login.
+func (s *login) switchOff(f *session.Fault) {
+	s.key.Misfit, s.key.MisfitCode, s.stored = s.probe(), f.Code, session.Key{}
+	s.due = time.Now().Add(s.pause())
+}
+
+// renewPause is the least time between two requests for a renewal.
+const renewPause = 10 * time.Second
+
+// rest waits without a keep-alive for whatever comes first: the Guid's end, the
+// time to ask for a renewal, half the window.
+func (s *login) rest(ctx context.Context) (session.Batch, error) {
+	renew := s.key.Renew
+	if again := s.asked.Add(renewPause); again.After(renew) {
+		renew = again
+	}
+	if err := sleepUntil(ctx, first(s.key.Expires, renew, s.due)); err != nil {
+		return session.Batch{}, err
+	}
+	now := time.Now()
+	s.due = now.Add(s.pause())
+	switch {
+	case !now.Before(s.key.Expires):
+		return session.Batch{}, ownFault(session.Lost, session.CauseExpired, codeLapsed)
+	case !now.Before(renew):
+		s.asked = now
+		return session.Batch{Renew: true}, nil
+	}
+	return session.Batch{}, nil
+}
+
+func first(times ...time.Time) time.Time {
+	earliest := times[0]
+	for _, t := range times[1:] {
+		if t.Before(earliest) {
+			earliest = t
+		}
+	}
+	return earliest
+}
+
+// sleepUntil blocks until t or the end of ctx, whose error it returns.
+func sleepUntil(ctx context.Context, t time.Time) error {
+	d := time.Until(t)
+	if t.IsZero() || d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// SignOut implements session.Session without a request: the vendor has no
+// logout, the Guid lapses by itself.
+func (s *login) SignOut(context.Context) error { return nil }
+
+// Key implements session.Session.
+func (s *login) Key() session.Key {
+	if s.stored.IsZero() {
+		s.stored = s.key.encode()
+	}
+	return s.stored
+}
+
+// Info implements session.Session. When the Guid ends is not told: each request
+// with it, by whomever, makes its life longer.
+func (s *login) Info() session.Info {
+	return session.Info{
+		Warnings: s.warnings(),
+		Credential: session.Credential{
+			Header: s.key.credential(), Token: session.NewSecret(s.key.Guid), IssuedAt: s.key.GuidSince,
+		},
+	}
+}
+
+func (s *login) warnings() []session.Warning {
+	switch {
+	case s.set.Path != "" && !s.probing():
+		return []session.Warning{{
+			Code:   "probe_switched_off",
+			Text:   "the probe cannot keep the Guid alive (a fresh one was answered " + s.key.MisfitCode + "), so the program logs in anew before every window ends",
+			Action: "set probe to a query that this account may send",
+		}}
+	case s.limps != nil:
+		return []session.Warning{{
+			Code:   "probe_fails",
+			Text:   "the probe keeps the Guid alive but fails: " + s.limps.Code + ": " + s.limps.Text,
+			Action: "set probe to a query that succeeds",
+		}}
+	}
+	return nil
+}
+
+// Close implements session.Session.
+func (s *login) Close() error {
+	s.client.Close()
+	return nil
+}

@@ -1,0 +1,68 @@
+package runtel
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"agentkeeper/session"
+	"agentkeeper/vendors/wire"
+)
+
+// read judges the answer to c: its envelope if the platform said yes, otherwise
+// a fault. clean makes the platform's text fit to show. For a log-out, a token
+// that is dead already is yes.
+func read(r request, c call, a wire.Answer, clean func(string) string) (envelope, *session.Fault) {
+	e, err := parse(a.Body)
+	switch {
+	case err != nil && a.OK():
+		return envelope{}, ownFault(codeUnreadable, own[codeUnreadable].on[r])
+	case err != nil:
+		return envelope{}, rested(statusLine(a.Status).fault(r, "http "+strconv.Itoa(a.Status), ""), r, a)
+	case !e.echoes(c, a):
+		return envelope{}, ownFault(codeCrossed, outage)
+	}
+	return e, rested(codeFault(r, e.verdict(a), clean(e.notice())), r, a)
+}
+
+// verdict is the code to judge by: the envelope's, or the HTTP status where that
+// tells of a failure and the envelope of none that is known.
+func (e envelope) verdict(a wire.Answer) int {
+	if _, known := codes[e.code]; !a.OK() && !known {
+		return a.Status
+	}
+	return e.code
+}
+
+// echoes reports whether the answer belongs to c. A failure may come without an
+// action_id, from a part of the platform that did not get to read it.
+func (e envelope) echoes(c call, a wire.Answer) bool {
+	if e.ActionID == "" {
+		return !a.OK() || e.code != good
+	}
+	return string(e.ActionID) == c.ActionID
+}
+
+// rested adds how long the platform asks to wait. A live session must not fall
+// silent because of it: probes keep to their own pace.
+func rested(f *session.Fault, r request, a wire.Answer) *session.Fault {
+	if f != nil && f.Kind == session.Outage && r != probe {
+		f.After = max(f.After, retryAfter(a.Header))
+	}
+	return f
+}
+
+// restLimit bounds what a Retry-After can ask for.
+const restLimit = time.Hour
+
+// retryAfter reads the header as seconds or as a date, 0 for anything else.
+func retryAfter(h http.Header) time.Duration {
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(text); err == nil {
+		return max(0, time.Duration(min(seconds, int(restLimit/time.Second)))*time.Second)
+	}
+	if t, err := http.ParseTime(text); err == nil {
+		return min(max(0, time.Until(t)), restLimit)
+	}
+	return 0
+}

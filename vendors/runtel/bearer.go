@@ -1,0 +1,313 @@
+package runtel
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"regexp"
+	"time"
+
+	"agentkeeper/session"
+	"agentkeeper/vendors/wire"
+)
+
+// bearer is one account's token; it implements session.Session.
+type bearer struct {
+	platform *platform
+	id       session.ID
+	settings Settings
+	password session.Secret // only to keep it out of the platform's texts
+	key      key
+
+	checkAt time.Time     // of the next probe, or of the next assumption where there is none
+	alive   time.Time     // of the last good probe; zero: none by this process
+	asked   time.Time     // for a renewal; zero: not yet
+	pause   time.Duration // before it asks again
+	over    bool          // logged out, or known to be dead
+
+	stored  session.Key // key encoded; zero: to be encoded
+	learned int         // version of the memory that stored holds
+}
+
+var _ session.Session = (*bearer)(nil)
+
+// anyToken matches what may be a token, for those that are not (or no longer)
+// the session's.
+var anyToken = regexp.MustCompile(`[A-Za-z0-9._~+/=-]{32,}`)
+
+// clean makes the platform's text fit to show: no secrets, one line.
+func (s *bearer) clean(text string) string {
+	text = wire.Redact(text, s.key.Token, s.password.Reveal())
+	return wire.Plain(anyToken.ReplaceAllString(text, session.Redacted))
+}
+
+// Key implements session.Session.
+func (s *bearer) Key() session.Key {
+	known, version := s.platform.memory.now()
+	if s.stored.IsZero() || s.learned != version {
+		s.key.Lessons, s.learned = known, version
+		s.stored = s.key.encode()
+	}
+	return s.stored
+}
+
+// probing reports whether there is a probe that tells something.
+func (s *bearer) probing() bool {
+	_, ok := s.settings.params(s.key.UserID)
+	return ok && s.settings.Probe.Action != "" && s.key.Unfit == ""
+}
+
+// ends returns the token's earliest and latest plausible end.
+func (s *bearer) ends() (earliest, latest time.Time) {
+	known, _ := s.platform.memory.now()
+	plausible := known.plausible(s.key.Readings)
+	return s.key.earliest(plausible, s.probing()), s.key.latest(plausible)
+}
+
+// Next implements session.Session. It waits until the token is to be looked at:
+// two or three times in a window, right behind each plausible end of its life,
+// and when its renewal is due. Then it sends the probe, the first time at once.
+// Batch.Renew is set when renewal is due and, until somebody closes the session
+// for a new one, again after 10 s, 20 s and so on.
+//
+// Without a probe (none configured, or it was shown unfit) nothing is asked: Next
+// returns as if it had, and Lost when every plausible end is over. Such a contact
+// proves nothing.
+func (s *bearer) Next(ctx context.Context) (session.Batch, error) {
+	if err := s.wait(ctx); err != nil {
+		return session.Batch{}, err
+	}
+	if s.probing() {
+		if err := s.prove(ctx); err != nil {
+			return session.Batch{}, err
+		}
+	} else if err := s.assume(); err != nil {
+		return session.Batch{}, err
+	}
+	now := time.Now()
+	s.checkAt = s.nextCheck(now)
+	return session.Batch{Renew: s.wantsRenewal(now)}, nil
+}
+
+// wait blocks until there is something to do, and hears the account's witness
+// meanwhile.
+func (s *bearer) wait(ctx context.Context) error {
+	for {
+		due := s.due()
+		hearing, called := s.platform.stand.due(s.id)
+		if !called || !hearing.Before(due) {
+			return waitUntil(ctx, due)
+		}
+		if err := waitUntil(ctx, hearing); err != nil {
+			return err
+		}
+		s.platform.stand.hear(ctx, s.id)
+	}
+}
+
+// waitUntil blocks until t or the end of ctx.
+func waitUntil(ctx context.Context, t time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	timer := time.NewTimer(time.Until(t))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// settled is how long behind a plausible end the probe is sent: the platform's
+// clock may differ by what beyond allows.
+const settled = beyond + time.Second
+
+// due returns when there is something to do next.
+func (s *bearer) due() time.Time {
+	earliest, latest := s.ends()
+	at := s.checkAt
+	if again := s.askAt(earliest); again.Before(at) {
+		at = again
+	}
+	if !s.probing() {
+		if latest.Before(at) {
+			at = latest
+		}
+		return at
+	}
+	for _, r := range s.key.Readings {
+		if end := r.Expires.Add(settled); end.After(s.alive) && end.Before(at) {
+			at = end
+		}
+	}
+	return at
+}
+
+// nextCheck returns a moment between a third and a half of the window from now.
+func (s *bearer) nextCheck(now time.Time) time.Time {
+	third := s.platform.window / 3
+	return now.Add(third + time.Duration(rand.Float64()*float64(s.platform.window/2-third))) // jitter
+}
+
+// The pause between two requests for a renewal.
+const (
+	pauseFirst = 10 * time.Second
+	pauseMost  = 10 * time.Minute
+)
+
+// askAt returns when to ask for a renewal (again).
+func (s *bearer) askAt(earliest time.Time) time.Time {
+	at := s.key.renewal(earliest)
+	if again := s.asked.Add(s.pause); !s.asked.IsZero() && again.After(at) {
+		return again
+	}
+	return at
+}
+
+// wantsRenewal reports whether to ask for a renewal now, and notes that it was
+// asked.
+func (s *bearer) wantsRenewal(now time.Time) bool {
+	earliest, _ := s.ends()
+	if now.Before(s.askAt(earliest)) {
+		return false
+	}
+	s.asked, s.pause = now, min(max(2*s.pause, pauseFirst), pauseMost)
+	return true
+}
+
+// assume is a check without a probe.
+func (s *bearer) assume() error {
+	if _, latest := s.ends(); !time.Now().Before(latest) {
+		return ownFault(codeExpired, dead)
+	}
+	return nil
+}
+
+// retryRest is the least rest after a probe that brought no verdict; the driver
+// paces the rest.
+const retryRest = 200 * time.Millisecond
+
+// freshFor is how soon after a log-in a token cannot have died by itself: a
+// probe that is refused then is unfit.
+const freshFor = time.Minute
+
+// prove sends the probe and learns from its answer. nil also stands for a probe
+// that was shown unfit just now.
+func (s *bearer) prove(ctx context.Context) error {
+	fault := s.ask(ctx)
+	now := time.Now()
+	switch {
+	case fault == nil:
+		s.lives(now)
+		return nil
+	case ctx.Err() != nil && fault.Kind != session.Lost:
+		return ctx.Err()
+	case !s.key.Proven && now.Sub(s.key.Issued) < freshFor && (fault.Kind == session.Lost || fault.Cause == session.CauseAnswered):
+		s.key.Unfit, s.stored = fault.Code, session.Key{}
+		return nil
+	case fault.Kind == session.Lost:
+		s.diedBy(now)
+		return fault
+	}
+	s.checkAt = now.Add(retryRest)
+	if _, latest := s.ends(); now.After(latest.Add(settled)) && !s.alive.After(latest) {
+		return ownFault(codeExpired, dead)
+	}
+	return fault
+}
+
+// ask sends the probe once.
+func (s *bearer) ask(ctx context.Context) *session.Fault {
+	params, _ := s.settings.params(s.key.UserID)
+	c := newCall(s.settings.Probe.Action, s.settings.Probe.Obj, params)
+	answer, err := s.platform.send(ctx, c, s.key.header(), s.platform.patience())
+	if err != nil {
+		return transportFault(err, false)
+	}
+	_, fault := read(probe, c, answer, s.clean)
+	return fault
+}
+
+// lives notes that the token answered.
+func (s *bearer) lives(now time.Time) {
+	s.alive = now
+	if !s.key.Proven {
+		s.key.Proven, s.stored = true, session.Key{}
+	}
+	s.platform.memory.outlived(s.key.Readings, now)
+}
+
+// diedBy notes that the token is dead. Only a death between two probes of this
+// process tells when it was.
+func (s *bearer) diedBy(now time.Time) {
+	s.over = true
+	if !s.alive.IsZero() && now.Sub(s.alive) <= s.platform.window {
+		s.platform.memory.died(s.key.Readings, s.alive, now)
+	}
+}
+
+// SignOut implements session.Session by one logout. Whether it ends the
+// account's other tokens too, no page tells.
+func (s *bearer) SignOut(ctx context.Context) error {
+	c := newCall("logout", "User", json.RawMessage("{}"))
+	answer, err := s.platform.send(ctx, c, s.key.header(), s.platform.timeout)
+	if err != nil {
+		return transportFault(err, true)
+	}
+	if _, fault := read(logOut, c, answer, s.clean); fault != nil {
+		return fault
+	}
+	s.over = true
+	return nil
+}
+
+// Info implements session.Session. The credential's ExpiresAt is the earliest
+// plausible end that is still to come, zero where the platform tells none.
+func (s *bearer) Info() session.Info {
+	info := session.Info{Credential: session.Credential{
+		Header: http.Header{"Authorization": {"Bearer " + s.key.Token}},
+		Token:  session.NewSecret(s.key.Token), IssuedAt: s.key.Issued, ExpiresAt: s.expiresAt(time.Now()),
+	}}
+	if w, ok := s.warning(); ok {
+		info.Warnings = append(info.Warnings, w)
+	}
+	return info
+}
+
+func (s *bearer) expiresAt(now time.Time) time.Time {
+	known, _ := s.platform.memory.now()
+	for _, r := range known.plausible(s.key.Readings) {
+		if r.Expires.After(now) {
+			return s.key.limited(r.Expires)
+		}
+	}
+	return time.Time{}
+}
+
+// warning tells of a probe that proves nothing.
+func (s *bearer) warning() (w session.Warning, ok bool) {
+	if s.settings.Probe.Action == "" || s.probing() {
+		return session.Warning{}, false
+	}
+	text := "the probe is switched off: the log-in's answer names no user_id to ask for"
+	if s.key.Unfit != "" {
+		text = fmt.Sprintf("the probe is switched off: with a fresh token it was answered %s", s.key.Unfit)
+	}
+	return session.Warning{
+		Code: "probe_off", Text: text + "; a token that dies early is not noticed",
+		Action: "set probe to a request that the account's role allows, and domain_id for an account of the platform's operator",
+	}, true
+}
+
+// Close implements session.Session. There is nothing to free. The token stays
+// alive, for others may use it, and may bear witness to how long it lives.
+func (s *bearer) Close() error {
+	if s.probing() && s.key.Proven && !s.over {
+		s.platform.stand.offer(s)
+	}
+	return nil
+}

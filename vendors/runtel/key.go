@@ -1,0 +1,124 @@
+package runtel
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"agentkeeper/session"
+)
+
+// key is what proves a session, and what must not be forgotten about it when
+// another process adopts it.
+type key struct {
+	Token    string    `json:"token"`
+	UserID   string    `json:"user_id,omitempty"`
+	Issued   time.Time `json:"issued"`
+	Readings []reading `json:"readings,omitempty"` // earliest first
+	Limit    time.Time `json:"limit,omitzero"`     // Issued and max_lifetime; zero: none
+	// Share is the part of the token's life after which it is renewed, drawn
+	// once.
+	Share float64 `json:"share"`
+	// Proven: the probe has answered with this token.
+	Proven bool `json:"proven,omitempty"`
+	// Unfit is the code with which the probe showed that it tells nothing about
+	// this token; "": it is fit.
+	Unfit   string  `json:"unfit,omitempty"`
+	Lessons lessons `json:"lessons"`
+}
+
+// The part of a token's shortest plausible life after which it is renewed.
+const (
+	shareFrom = 0.7
+	shareTo   = 0.9
+)
+
+const (
+	// renewFloor is how soon after a log-in the next one may come.
+	renewFloor = 5 * time.Second
+	// assumedLife is the life of a token whose end nobody tells: the shortest
+	// that fits the vendor's sample.
+	assumedLife = time.Hour
+	// assumedEnd is when such a token is dead at the latest, as far as nobody
+	// says that it lives.
+	assumedEnd = 24 * time.Hour
+	// shortLife is below which readings are tried out rather than obeyed: see
+	// earliest.
+	shortLife = 10 * time.Minute
+	// beyond is how far behind its end a token that answers has outlived it, for
+	// Date counts whole seconds.
+	beyond = 2 * time.Second
+)
+
+// newKey takes over what a log-in's answer brought.
+func newKey(w welcome, t answered, s Settings) key {
+	k := key{
+		Token: string(w.Token), UserID: string(w.UserID), Issued: t.at, Readings: t.readings(w, s.Zone),
+		Share: shareFrom + (shareTo-shareFrom)*rand.Float64(),
+	}
+	if s.MaxLifetime > 0 {
+		k.Limit = t.at.Add(s.MaxLifetime)
+	}
+	return k
+}
+
+func (k *key) encode() session.Key {
+	text, err := json.Marshal(k)
+	if err != nil {
+		panic("runtel: a key of plain text cannot be encoded") // not reachable; the error might quote the token
+	}
+	return session.NewKey(text)
+}
+
+// decodeKey reads what encode wrote. ok is false for anything else.
+func decodeKey(stored session.Key) (k key, ok bool) {
+	if json.Unmarshal([]byte(stored.Reveal()), &k) != nil || !goodToken(k.Token) || k.Issued.IsZero() {
+		return key{}, false
+	}
+	k.Share = min(max(k.Share, shareFrom), shareTo)
+	return k, true
+}
+
+// header returns what every request of the session carries.
+func (k *key) header() http.Header {
+	return http.Header{"Content-Type": contentType, "Authorization": {"Bearer " + k.Token}}
+}
+
+var contentType = []string{"application/json"}
+
+// earliest returns the end that renewal goes by. Readings of a silly short life
+// are not obeyed where there is a longer one and a probe to tell them apart: it
+// is sent right behind each of them, once for the platform.
+func (k *key) earliest(plausible []reading, probed bool) time.Time {
+	end := k.Issued.Add(assumedLife)
+	for i, r := range plausible {
+		end = r.Expires
+		if last := i == len(plausible)-1; last || !probed || end.Sub(k.Issued) >= shortLife {
+			break
+		}
+	}
+	return k.limited(end)
+}
+
+// latest returns when the token is dead by every plausible reading.
+func (k *key) latest(plausible []reading) time.Time {
+	if len(plausible) == 0 {
+		return k.limited(k.Issued.Add(assumedEnd))
+	}
+	return k.limited(plausible[len(plausible)-1].Expires)
+}
+
+func (k *key) limited(end time.Time) time.Time {
+	if !k.Limit.IsZero() && k.Limit.Before(end) {
+		return k.Limit
+	}
+	return end
+}
+
+// renewal returns when the token is to be renewed: at its share of the life
+// until end, and not sooner than 30 s after the log-in.
+func (k *key) renewal(end time.Time) time.Time {
+	life := float64(end.Sub(k.Issued)) * k.Share
+	return k.Issued.Add(max(renewFloor, time.Duration(life)))
+}

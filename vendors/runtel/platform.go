@@ -1,0 +1,162 @@
+package runtel
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"agentkeeper/session"
+	"agentkeeper/vendors/wire"
+)
+
+const (
+	operationTimeout = 30 * time.Second // where the place names none
+	bodyLimit        = 4 << 20          // a list as probe may be long
+)
+
+// platform is one installation.
+type platform struct {
+	transport *wire.Transport
+	path      string        // of the API
+	timeout   time.Duration // of one operation
+	window    time.Duration
+	memory    memory
+	stand     stand
+}
+
+// Open makes the adapter for one platform. It does no I/O.
+func Open(p wire.Place) session.Platform {
+	o := &platform{
+		transport: wire.NewTransport(p), path: strings.TrimRight(p.URL.EscapedPath(), "/") + "/api/",
+		timeout: p.OperationTimeout, window: p.Window,
+	}
+	if o.timeout <= 0 {
+		o.timeout = operationTimeout
+	}
+	if o.window <= 0 {
+		o.window = window
+	}
+	return o
+}
+
+// send sends one request on a connection of its own and returns its answer.
+func (p *platform) send(ctx context.Context, c call, h http.Header, timeout time.Duration) (wire.Answer, error) {
+	client := p.transport.Client()
+	defer client.Close()
+	return client.Do(ctx, wire.Request{
+		Method: http.MethodPost, Path: p.path, Header: h, Body: c.encode(), Timeout: timeout, Limit: bodyLimit,
+	})
+}
+
+// SignIn implements session.Platform by one auth. There is nothing to force:
+// whether another log-in of the account ends its tokens, no page tells.
+func (p *platform) SignIn(ctx context.Context, a session.Account, _ bool) (session.Session, error) {
+	s := p.session(a)
+	if fault := s.logIn(ctx, a); fault != nil {
+		return nil, fault
+	}
+	return s, nil
+}
+
+// logIn sends the request and takes over what its answer brings.
+func (s *bearer) logIn(ctx context.Context, a session.Account) *session.Fault {
+	c := newCall("auth", "User", credentials(a))
+	answer, err := s.platform.send(ctx, c, http.Header{"Content-Type": contentType}, s.platform.timeout)
+	if err != nil {
+		return transportFault(err, true)
+	}
+	now := time.Now()
+	e, fault := read(logIn, c, answer, s.clean)
+	if fault != nil {
+		return fault
+	}
+	w, ok := e.welcome()
+	if !ok {
+		return ownFault(codeNoToken, odd)
+	}
+	s.key = newKey(w, answered{at: now, date: answer.Date()}, s.settings)
+	s.checkAt = now
+	if !s.probing() {
+		s.checkAt = s.nextCheck(now)
+	}
+	return nil
+}
+
+func credentials(a session.Account) json.RawMessage {
+	params, err := json.Marshal(struct {
+		Login    string `json:"login"`
+		Password string `json:"password"`
+	}{a.ID.Login, a.Password.Reveal()})
+	if err != nil {
+		panic("runtel: a log-in of plain text cannot be encoded") // not reachable; the error might quote the password
+	}
+	return params
+}
+
+// settings returns the account's options, the defaults where they are another
+// vendor's.
+func settings(a session.Account) Settings {
+	if s, ok := a.Options.(Settings); ok {
+		return s
+	}
+	decoded, _, _ := Decode(nil, window)
+	s, _ := decoded.(Settings) // Decode makes no other type
+	return s
+}
+
+// Adopt implements session.Platform. The first Next asks at once, where there is
+// a probe.
+func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session, error) {
+	k, ok := decodeKey(stored)
+	if !ok {
+		return nil, ownFault(codeKey, verdict{kind: session.Lost})
+	}
+	p.memory.recall(k.Lessons)
+	s := p.session(a)
+	s.key, s.checkAt = k, time.Now()
+	return s, nil
+}
+
+// probeTimeout is the longest that a request which only proves something may
+// take, beside a part of the window.
+const probeTimeout = 30 * time.Second
+
+// Probe implements session.Platform by OPTIONS on the API's address, which needs
+// no account and so cannot feed the Defender (the platform allows the method,
+// vendor page: auth). Everything but a failure of the server, or a ban, proves
+// that it answers.
+func (p *platform) Probe(ctx context.Context, _ session.Account) error {
+	client := p.transport.Client()
+	defer client.Close()
+	answer, err := client.Do(ctx, wire.Request{Method: http.MethodOptions, Path: p.path, Timeout: p.patience()})
+	if err != nil {
+		return transportFault(err, false)
+	}
+	if answer.Status >= 500 || answer.Status == http.StatusForbidden || answer.Status == http.StatusTooManyRequests {
+		_, fault := read(probe, call{}, wire.Answer{Status: answer.Status, Header: answer.Header}, wire.Plain)
+		return fault
+	}
+	return nil
+}
+
+// patience is the time-out of a probe: several fit into the window.
+func (p *platform) patience() time.Duration {
+	return max(time.Second, min(probeTimeout, p.timeout, p.window/6))
+}
+
+// session returns a session that is not signed in yet.
+func (p *platform) session(a session.Account) *bearer {
+	return &bearer{platform: p, id: a.ID, settings: settings(a), password: a.Password}
+}
+
+// transportFault classifies what [wire.Client.Do] returned.
+func transportFault(err error, operation bool) *session.Fault {
+	var e *wire.Error
+	if errors.As(err, &e) {
+		return e.Fault(operation)
+	}
+	return session.AsFault(err)
+}

@@ -1,0 +1,225 @@
+package wire
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+)
+
+const (
+	connectLimit = 10 * time.Second // for dialling and the handshake together
+	finishLimit  = 10 * time.Second // for the rest of an answer once it has begun
+	staleLimit   = time.Second      // a reused connection that ends sooner after a request was dead before it
+	defaultLimit = 30 * time.Second // for a request that names no time-out
+	bodyLimit    = 1 << 20          // for an answer's body, unless the request names another
+	headerLimit  = 64 << 10         // for an answer's status line and headers
+)
+
+// Transport holds what the clients of one platform share: where it is and the
+// buffers that are lent to whoever is reading or writing just now. It starts
+// nothing and needs no Close.
+type Transport struct {
+	place   Place
+	address string // host:port to dial
+	dialer  net.Dialer
+	readers sync.Pool // of *bufio.Reader
+	writers sync.Pool // of *bytes.Buffer
+}
+
+// NewTransport prepares connections to p.URL. Proxies from the environment are
+// ignored.
+func NewTransport(p Place) *Transport {
+	return &Transport{
+		place:   p,
+		address: dialAddress(p.URL),
+		// Polls prove the connection; the kernel's probes would only wake it.
+		dialer:  net.Dialer{Timeout: connectLimit, KeepAlive: -1},
+		readers: sync.Pool{New: func() any { return bufio.NewReader(nil) }},
+		writers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
+	}
+}
+
+func dialAddress(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"https": "443", "wss": "443"}[u.Scheme]
+	}
+	if port == "" {
+		port = "80"
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
+// Client returns a new client without a connection.
+func (t *Transport) Client() *Client { return &Client{transport: t} }
+
+// Request is one request. Path begins with a slash and may carry a query; it
+// must be escaped already.
+type Request struct {
+	Method string
+	Path   string
+	Header http.Header // beside Host, Content-Length and User-Agent
+	Body   []byte
+	// Timeout bounds the whole request, connecting included; 0 = 30 s. The
+	// context's deadline bounds it as well.
+	Timeout time.Duration
+	// Fresh sends the request on a new connection, which stays for the requests
+	// after it. Operations use it, so that a dead connection cannot put them in
+	// doubt.
+	Fresh bool
+	// Limit is the largest body in bytes that is read; 0 = 1 MiB.
+	Limit int64
+}
+
+// Answer is what came back, whatever its status; redirects are not followed.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// OK reports whether the status is one of success (2xx).
+func (a Answer) OK() bool { return a.Status >= 200 && a.Status <= 299 }
+
+// Date returns the answer's Date header, zero where there is none.
+func (a Answer) Date() time.Time {
+	t, err := http.ParseTime(a.Header.Get("Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// Client is one agent's way to its platform. One goroutine uses it at a time.
+// The zero Client is not usable; see [Transport.Client].
+type Client struct {
+	transport *Transport
+	conn      net.Conn // nil: none
+	source    source   // of the answer being read
+}
+
+// Do sends r and blocks until the whole answer came, time ran out or ctx ended.
+// Errors are *Error. An Answer beside an error carries what had arrived: status
+// and headers, where they had.
+//
+// ctx interrupts connecting, sending and waiting. Once the first byte of the
+// answer is there, the rest is read whatever ctx says (for at most 10 s), so
+// that a cancelled poll does not lose the event that is just coming in.
+// After any error the connection is closed; the next Do makes a new one.
+func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
+	if err := r.check(); err != nil {
+		return Answer{}, &Error{Reason: Invalid, Host: c.transport.address, Text: reasonTexts[Invalid], Action: reasonActions[Invalid], Err: err}
+	}
+	if ctx.Err() != nil {
+		return Answer{}, newError(c.transport.address, ctx.Err())
+	}
+	if r.Fresh {
+		c.Close()
+	}
+	begin, deadline := time.Now(), r.deadline(ctx)
+	reused := c.conn != nil
+	a, fail := c.attempt(ctx, &r, deadline)
+	if fail != nil && reused && r.Method == http.MethodGet && fail.wasStale(begin) {
+		a, fail = c.attempt(ctx, &r, deadline)
+	}
+	if fail != nil {
+		return a, fail
+	}
+	return a, nil
+}
+
+// Close drops the connection, if any. It does not block and talks to nobody.
+// The client stays usable.
+func (c *Client) Close() {
+	if c.conn == nil {
+		return
+	}
+	_ = rawConn(c.conn).Close() // nothing can be done about a connection that fails to close
+	c.conn = nil
+}
+
+// rawConn returns the connection below TLS: its Close does not wait to send a
+// farewell, which HTTP has no need of.
+func rawConn(conn net.Conn) net.Conn {
+	if secure, ok := conn.(*tls.Conn); ok {
+		return secure.NetConn()
+	}
+	return conn
+}
+
+// wasStale tells a connection that had died before the request from one that
+// died with it.
+func (e *Error) wasStale(begin time.Time) bool {
+	return e.Reason == Closed && !e.answered && time.Since(begin) < staleLimit
+}
+
+// attempt makes the connection where there is none and runs the request over it.
+func (c *Client) attempt(ctx context.Context, r *Request, deadline time.Time) (Answer, *Error) {
+	if c.conn == nil {
+		if err := c.connect(ctx, deadline); err != nil {
+			return Answer{}, newError(c.transport.address, err)
+		}
+	}
+	a, keep, fail := c.exchange(ctx, r, deadline)
+	if !keep {
+		c.Close()
+	}
+	return a, fail
+}
+
+// connect dials and shakes hands on a goroutine of its own, whose grown stack
+// ends with it, and waits for it.
+func (c *Client) connect(ctx context.Context, deadline time.Time) error {
+	if limit := time.Now().Add(connectLimit); limit.Before(deadline) {
+		deadline = limit
+	}
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		conn, err := c.transport.dial(ctx)
+		c.conn = conn
+		done <- err
+	}()
+	return <-done
+}
+
+// dial returns a connection that is ready for a request, or nil and an error.
+func (t *Transport) dial(ctx context.Context) (net.Conn, error) {
+	dial := t.place.DialContext
+	if dial == nil {
+		dial = t.dialer.DialContext
+	}
+	conn, err := dial(ctx, "tcp", t.address)
+	if err != nil {
+		return nil, err
+	}
+	if t.place.TLS == nil {
+		return conn, nil
+	}
+	secure := tls.Client(conn, t.place.TLS)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = conn.Close() // the handshake's error is the one that matters
+		return nil, &handshakeError{err}
+	}
+	return secure, nil
+}
+
+// deadline returns when the request must be over.
+func (r *Request) deadline(ctx context.Context) time.Time {
+	limit := r.Timeout
+	if limit <= 0 {
+		limit = defaultLimit
+	}
+	deadline := time.Now().Add(limit)
+	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
+		return d
+	}
+	return deadline
+}

@@ -1,0 +1,193 @@
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+
+	"agentkeeper/session"
+)
+
+// Reason says how a request failed below the vendor's own protocol.
+type Reason uint8
+
+// The reasons.
+const (
+	Failed      Reason = iota // the network failed in another way
+	Canceled                  // the caller's context ended first
+	Timeout                   // no connection or no whole answer in time
+	Refused                   // nothing listens there, or a firewall refuses us
+	Closed                    // the connection was closed or reset before a whole answer came
+	Unresolved                // the host's name could not be looked up
+	Unreachable               // no route to the host
+	Certificate               // the server's certificate is not acceptable
+	Handshake                 // the TLS handshake failed for another reason
+	Malformed                 // what came is not HTTP
+	TooLarge                  // the answer is longer than allowed
+	Invalid                   // the request cannot be written; a mistake of ours or of the configuration
+)
+
+var reasonNames = [...]string{
+	"network", "canceled", "timeout", "refused", "closed", "dns", "unreachable",
+	"certificate", "tls", "malformed", "too large", "invalid",
+}
+
+var reasonTexts = [...]string{
+	"the network failed",
+	"interrupted",
+	"no answer in time",
+	"connection refused",
+	"the connection was closed before the answer came",
+	"the host's name cannot be looked up",
+	"the host cannot be reached",
+	"the server's certificate is not acceptable",
+	"the TLS handshake failed",
+	"the answer is not HTTP",
+	"the answer is too large",
+	"the request cannot be sent",
+}
+
+var reasonActions = [...]string{
+	Failed:      "check the network between this host and the platform",
+	Canceled:    "",
+	Timeout:     "check that the platform works and that no firewall drops the connection",
+	Refused:     "check url (host and port), that the platform is running, and its firewall",
+	Closed:      "check the platform and the load balancer before it",
+	Unresolved:  "check the host in url and this machine's name servers",
+	Unreachable: "check this machine's network and routes",
+	Certificate: "set tls.ca_file or tls.pin_sha256",
+	Handshake:   "check that the port in url speaks TLS 1.2 or newer",
+	Malformed:   "check the port in url, and what answers there",
+	TooLarge:    "check what answers at url",
+	Invalid:     "check the agent's login and options",
+}
+
+// String returns the reason's short stable name, which serves as Fault.Code.
+func (r Reason) String() string { return reasonNames[r] }
+
+// Explain looks up a Reason by its name: what it means and what a person can
+// do. ok is false for other codes.
+func Explain(code string) (text, action string, ok bool) {
+	for r, name := range reasonNames {
+		if name == code {
+			return reasonTexts[r], reasonActions[r], true
+		}
+	}
+	return "", "", false
+}
+
+// Error is how a request failed on its way. Its text names the host, never the
+// path, the headers or the body.
+type Error struct {
+	Reason Reason
+	// Sent is true when the whole request was handed to the connection: the
+	// platform may have carried it out.
+	Sent   bool
+	Host   string // host and port
+	Text   string // what went wrong, in words
+	Action string // what a person can do; "" where nothing
+	Err    error  // the underlying error, nil where it would quote foreign text
+
+	answered bool // at least one byte of the answer had come
+}
+
+// Error returns the host, the words and the underlying error in one line.
+func (e *Error) Error() string {
+	msg := e.Host + ": " + e.Text
+	if e.Err != nil {
+		msg += ": " + e.Err.Error()
+	}
+	return msg
+}
+
+// Unwrap returns the underlying error.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Fault classifies the error for an adapter: an operation (sign-in, sign-out)
+// that was sent is in doubt; everything else is an outage.
+func (e *Error) Fault(operation bool) *session.Fault {
+	f := &session.Fault{Kind: session.Outage, Code: e.Reason.String(), Text: e.Host + ": " + e.Text, Action: e.Action, Err: e.Err}
+	if operation && e.Sent {
+		f.Kind = session.Doubt
+	}
+	return f
+}
+
+// newError classifies err. host is not secret.
+func newError(host string, err error) *Error {
+	e := &Error{Reason: classify(err), Host: host, Err: err}
+	e.Text, e.Action = reasonTexts[e.Reason], reasonActions[e.Reason]
+	if e.Reason == Certificate {
+		if text, action, ok := certificateTrouble(err); ok {
+			e.Text, e.Action = text, action
+		}
+	}
+	var record tls.RecordHeaderError
+	if errors.As(err, &record) {
+		e.Text, e.Action = "the port does not speak TLS", "write http:// instead of https:// in url, or name the TLS port"
+		e.Err = nil // it quotes what came
+	}
+	if e.Reason == TooLarge || e.Reason == Malformed {
+		e.Err = nil // it says no more than Text
+	}
+	return e
+}
+
+// classify finds the reason in err's chain. The order matters: a DNS time-out
+// is about DNS, a cancelled dial is the caller's doing.
+func classify(err error) Reason {
+	var dns *net.DNSError
+	var handshake *handshakeError
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.Is(err, context.Canceled):
+		return Canceled
+	case errors.As(err, &dns):
+		return Unresolved
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded),
+		errors.As(err, &timeout) && timeout.Timeout():
+		return Timeout
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return Refused
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
+		return Unreachable
+	case isClosed(err):
+		return Closed
+	case isCertificate(err):
+		return Certificate
+	case errors.As(err, &handshake):
+		return Handshake
+	case errors.Is(err, errLarge):
+		return TooLarge
+	case errors.Is(err, errNoise):
+		return Malformed
+	}
+	return Failed
+}
+
+func isClosed(err error) bool {
+	for _, closed := range []error{
+		io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed,
+		syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED,
+	} {
+		if errors.Is(err, closed) {
+			return true
+		}
+	}
+	return false
+}
+
+func isCertificate(err error) bool {
+	_, _, ok := certificateTrouble(err)
+	return ok
+}
+
+// handshakeError marks what crypto/tls said about a handshake.
+type handshakeError struct{ err error }
+
+func (e *handshakeError) Error() string { return e.err.Error() }
+func (e *handshakeError) Unwrap() error { return e.err }

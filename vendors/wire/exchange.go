@@ -1,0 +1,242 @@
+package wire
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// exchange sends r and reads its answer. keep tells whether the connection can
+// carry another request.
+func (c *Client) exchange(ctx context.Context, r *Request, deadline time.Time) (a Answer, keep bool, fail *Error) {
+	fail = c.await(ctx, r, deadline)
+	if fail != nil {
+		return Answer{}, false, fail
+	}
+	if finish := time.Now().Add(finishLimit); finish.Before(deadline) || ctx.Err() != nil {
+		deadline = finish
+	}
+	if err := c.conn.SetDeadline(deadline); err != nil {
+		return Answer{}, false, c.failed(ctx, err, true)
+	}
+	a, keep, err := c.receive(r)
+	if err != nil {
+		fail = c.failed(context.Background(), err, true)
+		fail.answered = true
+		return a, false, fail
+	}
+	return a, keep, nil
+}
+
+// await sends r and waits for the first byte of the answer, until deadline or
+// the end of ctx. This is where an agent spends its life: nothing is held here
+// but the connection.
+func (c *Client) await(ctx context.Context, r *Request, deadline time.Time) *Error {
+	if err := c.conn.SetDeadline(deadline); err != nil {
+		return c.failed(ctx, err, false)
+	}
+	release := interruptible(ctx, c.conn)
+	defer release()
+	if err := c.send(r); err != nil {
+		return c.failed(ctx, err, false)
+	}
+	if _, err := io.ReadFull(c.conn, c.source.first[:]); err != nil {
+		return c.failed(ctx, err, true)
+	}
+	return nil
+}
+
+// interruptible makes the end of ctx end conn's reads and writes. The returned
+// function ends that and waits for it.
+func interruptible(ctx context.Context, conn net.Conn) (release func()) {
+	if ctx.Done() == nil {
+		return func() {}
+	}
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(done)
+		_ = conn.SetDeadline(time.Unix(1, 0)) // fails only on a closed connection
+	})
+	return func() {
+		if !stop() {
+			<-done
+		}
+	}
+}
+
+// failed wraps err, or the end of ctx where that is what caused err.
+func (c *Client) failed(ctx context.Context, err error, sent bool) *Error {
+	if ctx.Err() != nil && classify(err) == Timeout {
+		err = ctx.Err()
+	}
+	e := newError(c.transport.address, err)
+	e.Sent = sent
+	return e
+}
+
+// send writes the request in one piece.
+func (c *Client) send(r *Request) error {
+	buffer := c.transport.writers.Get().(*bytes.Buffer)
+	defer c.transport.writers.Put(buffer)
+	buffer.Reset()
+	r.encode(buffer, c.transport.place.URL.Host)
+	_, err := c.conn.Write(buffer.Bytes())
+	clear(buffer.Bytes()) // it may hold a password
+	return err
+}
+
+func (r *Request) encode(b *bytes.Buffer, host string) {
+	b.WriteString(r.Method)
+	b.WriteByte(' ')
+	b.WriteString(r.Path)
+	b.WriteString(" HTTP/1.1\r\nHost: ")
+	b.WriteString(host)
+	b.WriteString("\r\nUser-Agent: agentkeeper\r\n")
+	_ = r.Header.Write(b) // a Buffer takes everything; line breaks in values become spaces
+	if len(r.Body) > 0 || r.Method == http.MethodPost || r.Method == http.MethodPut {
+		b.WriteString("Content-Length: ")
+		b.WriteString(strconv.Itoa(len(r.Body)))
+		b.WriteString("\r\n")
+	}
+	b.WriteString("\r\n")
+	b.Write(r.Body)
+}
+
+var errPath = errors.New("the request's method or path holds characters that are not allowed there")
+
+// check refuses what would not be one request on the wire.
+func (r *Request) check() error {
+	if r.Path == "" || r.Path[0] != '/' || r.Method == "" {
+		return errPath
+	}
+	for _, c := range []byte(r.Method + r.Path) {
+		if c <= ' ' || c >= 0x7f {
+			return errPath
+		}
+	}
+	return nil
+}
+
+// receive reads the answer whose first byte is in c.source.
+func (c *Client) receive(r *Request) (a Answer, keep bool, err error) {
+	c.source.begin(c.conn)
+	reader := c.transport.readers.Get().(*bufio.Reader)
+	reader.Reset(&c.source)
+	defer func() {
+		reader.Reset(nil)
+		c.transport.readers.Put(reader)
+	}()
+	response, err := final(reader, r.Method)
+	if err != nil {
+		return Answer{}, false, c.unreadable(err)
+	}
+	// The body is never closed: that would read what is left of it.
+	a = Answer{Status: response.StatusCode, Header: response.Header}
+	a.Body, err = c.body(response, r.limit())
+	if err != nil {
+		return a, false, c.unreadable(err)
+	}
+	return a, !response.Close && reader.Buffered() == 0, nil
+}
+
+// interimLimit is how many 1xx answers may come before the real one.
+const interimLimit = 8
+
+var (
+	errLarge = errors.New("longer than allowed")
+	errNoise = errors.New("not HTTP")
+)
+
+// final reads status and headers of the answer proper, behind any 1xx ones.
+func final(reader *bufio.Reader, method string) (*http.Response, error) {
+	request := &http.Request{Method: method}
+	for range interimLimit {
+		response, err := http.ReadResponse(reader, request)
+		if err != nil || response.StatusCode >= 200 {
+			return response, err
+		}
+		if response.StatusCode == http.StatusSwitchingProtocols {
+			return nil, errNoise
+		}
+	}
+	return nil, errNoise
+}
+
+func (r *Request) limit() int64 {
+	if r.Limit > 0 {
+		return r.Limit
+	}
+	return bodyLimit
+}
+
+// trusted is the largest body for which a length that the server only claims
+// is allocated in advance.
+const trusted = 16 << 10
+
+// body reads the whole body, up to limit.
+func (c *Client) body(response *http.Response, limit int64) ([]byte, error) {
+	if response.ContentLength > limit {
+		return nil, errLarge
+	}
+	c.source.budget = 2*limit + headerLimit // chunks have a frame, headers may follow
+	if n := response.ContentLength; n >= 0 && n <= trusted {
+		body := make([]byte, n)
+		_, err := io.ReadFull(response.Body, body)
+		return body, err
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
+	if err == nil && int64(len(body)) > limit {
+		return nil, errLarge
+	}
+	return body, err
+}
+
+// unreadable replaces errors that quote what the server sent.
+func (c *Client) unreadable(err error) error {
+	switch {
+	case c.source.err != nil:
+		return c.source.err // what the connection said, whatever the parser made of it
+	case errors.Is(err, errLarge), isClosed(err):
+		return err
+	}
+	return errNoise
+}
+
+// source is where an answer is read from: the byte that was waited for, then
+// the connection, up to a budget.
+type source struct {
+	first  [1]byte
+	unread bool // first was not given out yet
+	conn   io.Reader
+	budget int64
+	err    error // the first error
+}
+
+func (s *source) begin(conn io.Reader) {
+	s.unread, s.conn, s.budget, s.err = true, conn, headerLimit, nil
+}
+
+// Read implements io.Reader.
+func (s *source) Read(p []byte) (int, error) {
+	if s.unread && len(p) > 0 {
+		s.unread = false
+		p[0] = s.first[0]
+		return 1, nil
+	}
+	if s.budget <= 0 {
+		s.err = errLarge
+		return 0, errLarge
+	}
+	n, err := s.conn.Read(p[:min(int64(len(p)), s.budget)])
+	s.budget -= int64(n)
+	if err != nil && s.err == nil {
+		s.err = err
+	}
+	return n, err
+}
