@@ -1,0 +1,192 @@
+package huawei
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// agent is one account's state. The simulator's lock guards it.
+type agent struct {
+	Agent
+	failures    int       // wrong passwords in a row
+	lockedUntil time.Time // zero: not locked
+	inCall      bool
+	calls       int
+	session     *session // nil: signed out
+	last        *ending  // how the session before ended
+	gen         generator
+	queries     []time.Time // of the flow-controlled kind, within the last 2 s
+	record      record
+}
+
+// record is what the simulator remembers about the agent's client.
+type record struct {
+	signedIn    []time.Time // successful sign-ins, the latest 100
+	firstPoll   time.Duration
+	slowestPoll time.Duration
+	reaped      int
+	events      int // handed out
+	resetSkills []ResetSkill
+}
+
+// ResetSkill is one call of resetskill as it came.
+type ResetSkill struct {
+	Auto         bool     `json:"auto"`
+	Skills       []string `json:"skills"`
+	PhoneLinkage string   `json:"phone_linkage"`
+}
+
+// session is one sign-in until its end.
+type session struct {
+	started   time.Time
+	answered  time.Time // when the sign-in's answer left; zero: not yet
+	polled    bool      // the first poll came
+	phone     string
+	status    int
+	push      bool // events go to a callback: no polls
+	guids     []guid
+	cookie    string // "" = none asked for
+	seen      time.Time
+	heldUntil time.Time // another client's session: alive until then without polls
+	open      int       // polls
+	queue     []event
+	wake      chan struct{} // a token when there may be an event; capacity 1
+	ended     chan struct{} // closed at the end
+}
+
+// ending is what the holder of an ended session's Guid is told.
+type ending struct {
+	of       *session
+	code     string
+	farewell []event // for its polls, before the code
+	shutdown event   // the ShutdownService of that session
+	// signedOut: by its own request; asking again is answered 100-008.
+	signedOut bool
+}
+
+type guid struct {
+	value string
+	born  time.Time
+}
+
+// event is one as polls carry it (vendor page: obtaining agent events).
+type event struct {
+	kind    string
+	at      time.Time
+	content json.RawMessage
+}
+
+var null = json.RawMessage("null")
+
+func (s *session) loginTime() string { return strconv.FormatInt(s.started.UnixMilli(), 10) }
+
+// emit queues events and wakes an open poll.
+func (s *session) emit(events ...event) {
+	s.queue = append(s.queue, events...)
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// guidIsValid reports whether value opens the session at now: known, not older
+// than timeout, and the newest if only that one counts.
+func (s *session) guidIsValid(value string, now time.Time, timeout time.Duration, onlyNewest bool) bool {
+	i := slices.IndexFunc(s.guids, func(g guid) bool { return g.value == value })
+	if i < 0 || onlyNewest && i < len(s.guids)-1 {
+		return false
+	}
+	return timeout == 0 || now.Sub(s.guids[i].born) < timeout
+}
+
+// knows reports whether value ever was one of the session's latest Guids.
+func (s *session) knows(value string) bool {
+	return slices.ContainsFunc(s.guids, func(g guid) bool { return g.value == value })
+}
+
+// newest returns the session's latest Guid.
+func (s *session) newest() guid { return s.guids[len(s.guids)-1] }
+
+// renew adds a Guid and forgets those that are long dead.
+func (s *session) renew(now time.Time, node int) guid {
+	const kept = 16
+	g := guid{value: newGuid(node), born: now}
+	s.guids = append(s.guids, g)
+	if len(s.guids) > kept {
+		s.guids = slices.Clone(s.guids[len(s.guids)-kept:])
+	}
+	return g
+}
+
+func shutdownEvent(s *session, now time.Time) event {
+	return event{kind: "AgentOther_ShutdownService", at: now, content: json.RawMessage(`{"loginTime":` + s.loginTime() + `}`)}
+}
+
+func newGuid(node int) string { return fmt.Sprintf("%s.AgentGateway%d", newUUID(), node) }
+
+func newUUID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// generator makes numbered events at a steady rate while the agent is in. It
+// computes what is due and needs no goroutine.
+type generator struct {
+	every time.Duration // 0 = off
+	left  int           // -1 = without limit
+	made  int
+	due   time.Time
+}
+
+const generatedEvent = "AgentOther_Simulated"
+
+// next returns the next event if it is due, or how long until it is; ok is
+// false and wait 0 where none will come.
+func (g *generator) next(now time.Time) (e event, wait time.Duration, ok bool) {
+	if g.every == 0 || g.left == 0 {
+		return event{}, 0, false
+	}
+	if wait := g.due.Sub(now); wait > 0 {
+		return event{}, wait, false
+	}
+	g.made++
+	if g.left > 0 {
+		g.left--
+	}
+	content := fmt.Sprintf(`{"number":%d,"dueTime":%d}`, g.made, g.due.UnixMilli())
+	e = event{kind: generatedEvent, at: g.due, content: json.RawMessage(content)}
+	g.due = g.due.Add(g.every)
+	return e, 0, true
+}
+
+func (g *generator) start(now time.Time) { g.due = now.Add(g.every) }
+
+func (a *agent) locked(now time.Time) bool { return now.Before(a.lockedUntil) }
+
+// throttled counts a query and reports whether it is one too many.
+func (a *agent) throttled(now time.Time) bool {
+	const limit, within = 5, 2 * time.Second
+	a.queries = slices.DeleteFunc(a.queries, func(t time.Time) bool { return now.Sub(t) >= within })
+	if len(a.queries) >= limit {
+		return true
+	}
+	a.queries = append(a.queries, now)
+	return false
+}
+
+// state is the platform's number for what the agent does (0 unknown … 8 rest).
+func (a *agent) state() int {
+	switch {
+	case a.session == nil:
+		return 2
+	case a.inCall:
+		return 7
+	}
+	return a.session.status
+}

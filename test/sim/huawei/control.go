@@ -1,0 +1,145 @@
+package huawei
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"agentkeeper/test/sim"
+)
+
+// Endpoints describes what the simulator serves beside sim.Endpoints, one line
+// each, for help texts.
+func Endpoints() []string {
+	return []string{
+		`GET    /_sim/switches                  the switches; PATCH {"hold":"20s"} changes those that are given`,
+		`POST   /_sim/agents/{login}/kick       an inspector signs the agent out`,
+		`POST   /_sim/agents/{login}/displace   {"for":"10m"} another client takes the agent by force`,
+		`POST   /_sim/agents/{login}/event      {"type":"AgentState_Busy","content":null}`,
+		`POST   /_sim/agents/{login}/generate   {"rate":10,"count":1000} numbered events per second`,
+		`POST   /_sim/agents/{login}/call       a call begins; hangup ends it`,
+		`POST   /_sim/agents/{login}/hangup`,
+		`POST   /_sim/agents/{login}/lock       {"for":"5m"}; unlock ends it`,
+		`POST   /_sim/agents/{login}/unlock`,
+		`POST   /_sim/agents/{login}/password   {"password":"…"}`,
+		`POST   /_sim/agents/{login}/answers    {"isForceChange":true,"mediatype":"FTF","timeRemaining":"3","noForce":true}`,
+		`POST   /_sim/disaster                  {"for":"20s","then":"105-006"} a switch-over: 000-004 meanwhile`,
+	}
+}
+
+// order is the body of everything that is asked of one agent; each action
+// reads its own fields.
+type order struct {
+	For      sim.Duration    `json:"for"`
+	Type     string          `json:"type"`
+	Content  json.RawMessage `json:"content"`
+	Rate     float64         `json:"rate"`
+	Count    int             `json:"count"`
+	Password string          `json:"password"`
+	Answers
+}
+
+func (s *Sim) actions() map[string]func(login string, o order) error {
+	return map[string]func(login string, o order) error{
+		"kick":     func(login string, _ order) error { return s.Kick(login) },
+		"displace": func(login string, o order) error { return s.Displace(login, time.Duration(o.For)) },
+		"event":    s.orderEvent,
+		"generate": s.orderGenerate,
+		"call":     func(login string, _ order) error { return s.Call(login) },
+		"hangup":   func(login string, _ order) error { return s.Hangup(login) },
+		"lock":     func(login string, o order) error { return s.Lock(login, time.Duration(o.For)) },
+		"unlock":   func(login string, _ order) error { return s.Unlock(login) },
+		"password": func(login string, o order) error { return s.SetPassword(login, o.Password) },
+		"answers":  func(login string, o order) error { return s.SetAnswers(login, o.Answers) },
+	}
+}
+
+func (s *Sim) orderEvent(login string, o order) error {
+	if o.Type == "" {
+		return errors.New(`an event needs a type, for example {"type":"AgentState_Busy"}`)
+	}
+	return s.Emit(login, o.Type, o.Content)
+}
+
+func (s *Sim) orderGenerate(login string, o order) error {
+	if o.Rate < 0 || o.Count < 0 {
+		return errors.New("rate and count cannot be negative: use a rate of 0 to stop, a count of 0 for no end")
+	}
+	return s.Generate(login, o.Rate, o.Count)
+}
+
+// controlMux serves /_sim/.
+func (s *Sim) controlMux() *http.ServeMux {
+	mux := sim.ControlMux(s.control())
+	actions := s.actions()
+	mux.HandleFunc("POST /_sim/agents/{login}/{action}", func(w http.ResponseWriter, r *http.Request) {
+		s.act(w, r, actions[r.PathValue("action")])
+	})
+	mux.HandleFunc("GET /_sim/agents/{login}", s.getAgent)
+	mux.HandleFunc("POST /_sim/disaster", s.postDisaster)
+	sim.HandleSwitches(mux, s.Switches, s.Switch)
+	return mux
+}
+
+func (s *Sim) act(w http.ResponseWriter, r *http.Request, action func(string, order) error) {
+	if action == nil {
+		sim.Refuse(w, http.StatusNotFound, fmt.Errorf("action %q is unknown: use one of %v", r.PathValue("action"), s.actionNames()))
+		return
+	}
+	var o order
+	if !sim.Decode(w, r, &o) {
+		return
+	}
+	login := r.PathValue("login")
+	if err := action(login, o); err != nil {
+		sim.Refuse(w, statusOf(err), err)
+		return
+	}
+	sim.Answer(w, s.Agent(login))
+}
+
+func (s *Sim) actionNames() []string {
+	var names []string
+	for name := range s.actions() {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (s *Sim) getAgent(w http.ResponseWriter, r *http.Request) {
+	login := r.PathValue("login")
+	if err := s.with(login, func(*agent) error { return nil }); err != nil {
+		sim.Refuse(w, statusOf(err), err)
+		return
+	}
+	sim.Answer(w, s.Agent(login))
+}
+
+func (s *Sim) postDisaster(w http.ResponseWriter, r *http.Request) {
+	var o struct {
+		For  sim.Duration `json:"for"`
+		Then string       `json:"then"`
+	}
+	if !sim.Decode(w, r, &o) {
+		return
+	}
+	if err := s.Disaster(time.Duration(o.For), o.Then); err != nil {
+		sim.Refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	sim.Answer(w, o)
+}
+
+func statusOf(err error) int {
+	switch {
+	case errors.Is(err, ErrUnknownAgent):
+		return http.StatusNotFound
+	case errors.Is(err, ErrSignedOut), errors.Is(err, ErrSignedIn):
+		return http.StatusConflict
+	}
+	return http.StatusBadRequest
+}

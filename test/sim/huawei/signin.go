@@ -1,0 +1,341 @@
+package huawei
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"agentkeeper/test/sim"
+)
+
+// settings is a sign-in's body after the platform took it in.
+type settings struct {
+	password     string
+	phone        string
+	status       int
+	phoneLinkage bool
+	push         bool
+}
+
+var serviceToken = regexp.MustCompile(`^[A-Za-z0-9_-]{0,50}$`)
+
+// parse reads a sign-in's body. Numbers and booleans may stand as strings, as
+// in the vendor's own sample. code is "" or why the platform refuses it.
+func (s *Sim) parse(body []byte) (set settings, code string) {
+	var raw map[string]any
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	if d.Decode(&raw) != nil || raw == nil {
+		return set, "000-002"
+	}
+	f := fields{raw: raw}
+	set.password = f.text("password", 32)
+	set.phone = f.text("phonenum", 24)
+	if set.phone == "" || set.password == "" && !s.cfg().EmptyPassword {
+		f.fail("100-001")
+	}
+	if !phoneNumber.MatchString(set.phone) {
+		f.fail("100-013")
+	}
+	set.status = f.oneOf("status", "100-001", 4, 3, 5)
+	f.oneOf("agenttype", "100-012", 4, 11)
+	for _, name := range []string{"autoanswer", "autoenteridle", "releasephone", "checkInWebm", "checkInMailm", "listenStatus"} {
+		f.boolean(name)
+	}
+	set.phoneLinkage = f.boolean("phonelinkage")
+	f.ip("ip")
+	f.text("entryIp", 0)
+	f.text("vcPhoneNumber", 24)
+	f.text("serviceworkid", 30)
+	set.push = f.push()
+	return set, f.code
+}
+
+// fields reads a body's values and keeps the first complaint.
+type fields struct {
+	raw  map[string]any
+	code string
+}
+
+func (f *fields) fail(code string) {
+	if f.code == "" {
+		f.code = code
+	}
+}
+
+// text reads a string of at most limit characters (0 = any); "" where absent.
+func (f *fields) text(name string, limit int) string {
+	v, present := f.raw[name]
+	if !present || v == nil {
+		return ""
+	}
+	t, ok := v.(string)
+	if !ok || limit > 0 && utf8.RuneCountInString(t) > limit {
+		f.fail("100-001")
+		return ""
+	}
+	return t
+}
+
+// oneOf reads a number; the first allowed one is the default.
+func (f *fields) oneOf(name, code string, allowed ...int) int {
+	v, present := f.raw[name]
+	if !present || v == nil {
+		return allowed[0]
+	}
+	n, err := strconv.Atoi(scalar(v))
+	if err != nil {
+		f.fail("100-001")
+		return allowed[0]
+	}
+	for _, a := range allowed {
+		if n == a {
+			return n
+		}
+	}
+	f.fail(code)
+	return allowed[0]
+}
+
+func (f *fields) boolean(name string) bool {
+	v, present := f.raw[name]
+	if !present || v == nil {
+		return false
+	}
+	switch strings.ToLower(scalar(v)) {
+	case "true":
+		return true
+	case "false":
+		return false
+	}
+	f.fail("100-001")
+	return false
+}
+
+func (f *fields) ip(name string) {
+	t := f.text(name, 15)
+	if ip := net.ParseIP(t); t != "" && (ip == nil || ip.To4() == nil) {
+		f.fail("100-016")
+	}
+}
+
+// push reports whether events go to a callback: both fields are needed.
+func (f *fields) push() bool {
+	token := f.text("serviceToken", 50)
+	if !serviceToken.MatchString(token) {
+		f.fail("100-001")
+	}
+	return f.text("callBackUri", 0) != "" && token != ""
+}
+
+func scalar(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	case bool:
+		return strconv.FormatBool(v)
+	}
+	return ""
+}
+
+func (s *Sim) signIn(ctx context.Context, q *request) sim.Reply { return s.operate(ctx, q, false) }
+
+func (s *Sim) forceSignIn(ctx context.Context, q *request) sim.Reply { return s.operate(ctx, q, true) }
+
+func (s *Sim) operate(ctx context.Context, q *request, force bool) sim.Reply {
+	if q.overlap {
+		return s.failure("000-007")
+	}
+	s.work(ctx)
+	set, code := s.parse(q.body)
+	if code != "" {
+		return s.failure(code)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a, code := s.admit(q.login, set, force)
+	if code != "" {
+		return s.failure(code)
+	}
+	return s.enter(a, set, q)
+}
+
+// work takes the time that the platform needs for an operation. A client that
+// goes away does not stop it.
+func (s *Sim) work(ctx context.Context) {
+	d := time.Duration(s.cfg().OperationTime)
+	if d == 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// admit decides on a sign-in; code is "" when the agent may come in. With the
+// lock held.
+func (s *Sim) admit(login string, set settings, force bool) (a *agent, code string) {
+	now := time.Now()
+	a = s.agents[login]
+	switch {
+	case now.Before(s.disaster):
+		return a, "000-004"
+	case a == nil:
+		return nil, "100-004"
+	}
+	if code := s.credentials(a, set.password, now); code != "" {
+		return a, code
+	}
+	s.reap(a, now)
+	switch {
+	case a.session != nil && a.NoForce:
+		return a, "100-015"
+	case a.session != nil && !force:
+		return a, "100-002"
+	}
+	return a, s.resources(a, set.phone, now)
+}
+
+// credentials checks the password and counts towards the lock-out.
+func (s *Sim) credentials(a *agent, password string, now time.Time) (code string) {
+	if a.locked(now) {
+		return "110-016"
+	}
+	if !a.lockedUntil.IsZero() { // the lock is over
+		a.lockedUntil, a.failures = time.Time{}, 0
+	}
+	if password == a.Password {
+		a.failures = 0
+		return ""
+	}
+	a.failures++
+	if a.failures < s.cfg().LockAfter {
+		return "100-004"
+	}
+	a.lockedUntil = now.Add(time.Duration(s.cfg().LockTime))
+	s.log("account locked", a)
+	return "110-021"
+}
+
+// resources checks the phone and the licence.
+func (s *Sim) resources(a *agent, phone string, now time.Time) (code string) {
+	if s.phones != nil && !s.phones[phone] {
+		return "100-014"
+	}
+	if other := s.seated[phone]; other != nil && other != a {
+		if s.reap(other, now); other.session != nil {
+			return "100-011"
+		}
+	}
+	if a.session == nil && s.full(now) {
+		return "100-003"
+	}
+	return ""
+}
+
+// full reports whether the licence takes no further agent.
+func (s *Sim) full(now time.Time) bool {
+	if s.cfg().Capacity == 0 || len(s.seated) < s.cfg().Capacity {
+		return false
+	}
+	for _, a := range s.agents {
+		s.reap(a, now)
+	}
+	return len(s.seated) >= s.cfg().Capacity
+}
+
+// enter signs the agent in, displacing an older session. With the lock held.
+func (s *Sim) enter(a *agent, set settings, q *request) sim.Reply {
+	n := s.open(a, set)
+	q.signIn(n)
+	const remembered = 100
+	a.record.signedIn = append(a.record.signedIn, n.started)
+	if over := len(a.record.signedIn) - remembered; over > 0 {
+		a.record.signedIn = a.record.signedIn[over:]
+	}
+	s.log("signed in", a, "phone", set.phone)
+	return s.welcome(a, n)
+}
+
+// open makes the agent's new session and ends its old one.
+func (s *Sim) open(a *agent, set settings) *session {
+	now := time.Now()
+	if a.session != nil {
+		s.displace(a)
+	}
+	n := &session{
+		started: now, seen: now, phone: set.phone, status: set.status, push: set.push,
+		wake: make(chan struct{}, 1), ended: make(chan struct{}),
+	}
+	n.renew(now, node)
+	if s.cfg().Cookie {
+		n.cookie = newUUID()
+	}
+	if a.last != nil && (s.cfg().StaleShutdown || s.cfg().Displaced == Shutdown && a.last.farewell != nil) {
+		n.emit(a.last.shutdown)
+	}
+	n.emit(firstEvents(set, now)...)
+	a.gen.start(now)
+	a.session, s.seated[n.phone] = n, a
+	return n
+}
+
+func (s *Sim) displace(a *agent) {
+	if s.cfg().Displaced == Shutdown {
+		s.endShown(a, "displaced")
+		return
+	}
+	s.end(a, s.cfg().Displaced, "displaced")
+}
+
+// firstEvents are what a session's first polls bring (vendor page: sign-in).
+func firstEvents(set settings, now time.Time) []event {
+	kinds := []string{"AgentOther_InService", "AgentState_Ready"}
+	switch set.status {
+	case 3:
+		kinds = append(kinds, "AgentState_SetNotReady_Success")
+	case 5:
+		kinds = append(kinds, "AgentState_Work")
+	}
+	if set.phoneLinkage {
+		kinds = append(kinds, "AgentEvent_linkageCapability")
+	}
+	events := make([]event, len(kinds))
+	for i, kind := range kinds {
+		events[i] = event{kind: kind, at: now, content: null}
+	}
+	return events
+}
+
+// welcome is a good sign-in's answer.
+func (s *Sim) welcome(a *agent, n *session) sim.Reply {
+	r := setGuid(s.success(map[string]any{
+		"vdnid":         s.number("1", s.cfg().Types.NumericVDN),
+		"workno":        s.number(a.Login, s.cfg().Types.NumericWorkNo),
+		"mediatype":     or(a.MediaType, "TTF"),
+		"loginTime":     n.loginTime(),
+		"isForceChange": s.boolean(a.ForceChange),
+		"serverName":    "AgentGateway",
+		"timeRemaining": a.TimeRemaining,
+	}), n.newest())
+	if s.cfg().GuidHeader {
+		r.Header.Set("Guid", n.newest().value)
+	}
+	if n.cookie != "" {
+		c := http.Cookie{Name: cookie, Value: n.cookie, Path: "/", HttpOnly: true}
+		r.Header.Add("Set-Cookie", c.String())
+	}
+	return r
+}

@@ -1,0 +1,297 @@
+package huawei
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"agentkeeper/test/sim"
+)
+
+// base is the path of every call (vendor page: transport).
+const base = "/agentgateway/resource"
+
+const (
+	maxBody = 64 << 10
+	cookie  = "huaweielbsession"
+	node    = 0
+)
+
+var (
+	agentID     = regexp.MustCompile(`^([1-9]\d{0,3}|[1-5]\d{4})$`)
+	phoneNumber = regexp.MustCompile(`^[0-9+*#]{1,24}$`)
+)
+
+// Sim is one gateway. It is an http.Handler for the vendor's calls and for
+// /_sim/; its methods may be called at any time.
+type Sim struct {
+	// Faults is what goes wrong on demand.
+	Faults sim.Faults
+	// Ops counts operations per agent and holds the violations.
+	Ops sim.Ops
+
+	switches atomic.Pointer[Switches]
+	line     sim.Line
+	logger   *slog.Logger
+	mux      *http.ServeMux
+	phones   map[string]bool // the numbers that the platform knows; nil = any
+
+	mu         sync.Mutex
+	agents     map[string]*agent
+	seated     map[string]*agent // signed in, by phone
+	firstPolls []time.Duration
+	disaster   time.Time // until then a switch-over to another site is under way
+}
+
+// New makes a gateway. A configuration that Config.Check refuses panics.
+func New(c Config) *Sim {
+	if err := c.Check(); err != nil {
+		panic("huawei simulator: " + err.Error())
+	}
+	_ = c.Switches.complete()
+	s := &Sim{line: c.Line, logger: c.Log, agents: make(map[string]*agent, len(c.Agents)), phones: map[string]bool{}, seated: map[string]*agent{}}
+	s.switches.Store(&c.Switches)
+	s.Ops.OnViolation = c.OnViolation
+	for _, a := range c.Agents {
+		s.agents[a.Login] = &agent{Agent: a, gen: generatorOf(c.Switches.EventRate)}
+		s.phones[a.Phone] = true
+	}
+	if s.phones[""] {
+		s.phones = nil
+	}
+	s.mux = s.controlMux()
+	s.routes()
+	return s
+}
+
+func generatorOf(rate float64) generator {
+	if rate <= 0 {
+		return generator{}
+	}
+	return generator{every: time.Duration(float64(time.Second) / rate), left: -1}
+}
+
+// Switches returns the switches as they are, defaults filled in.
+func (s *Sim) Switches() Switches { return *s.switches.Load() }
+
+// Switch replaces the switches, from the next request on. A wrong one is an
+// error and changes nothing.
+func (s *Sim) Switch(w Switches) error {
+	if err := w.complete(); err != nil {
+		return err
+	}
+	s.switches.Store(&w)
+	return nil
+}
+
+// cfg returns the switches for one look.
+func (s *Sim) cfg() *Switches { return s.switches.Load() }
+
+// ServeHTTP answers one call.
+func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// routes registers the vendor's calls. What is not among them is answered 404,
+// a wrong method 405.
+func (s *Sim) routes() {
+	const agent = base + "/onlineagent/{agentid}"
+	for pattern, h := range map[string]handler{
+		"PUT " + agent:                                        {sim.OpSignIn, s.signIn},
+		"PUT " + agent + "/forcelogin":                        {sim.OpSignIn, s.forceSignIn},
+		"DELETE " + agent + "/logout":                         {sim.OpSignOut, s.signOut},
+		"DELETE " + agent + "/forcelogout":                    {sim.OpSignOut, s.forceSignOut},
+		"DELETE " + agent + "/forcelogoutwithreason/{reason}": {sim.OpSignOut, s.forceSignOutWithReason},
+		"GET " + base + "/agentevent/{agentid}":               {sim.OpPoll, s.poll},
+		"POST " + agent + "/handshake":                        {sim.OpMessage, s.handshake},
+		"GET " + agent + "/agentstatus":                       {sim.OpOther, s.agentStatus},
+		"PUT " + agent + "/updateGuid":                        {sim.OpOther, s.updateGuid},
+		"POST " + agent + "/syncagentinfo":                    {sim.OpOther, s.syncAgentInfo},
+		"POST " + agent + "/resetskill/{autoflag}":            {sim.OpOther, s.resetSkill},
+	} {
+		s.mux.Handle(pattern, s.serve(h))
+	}
+	for name, c := range stateChanges {
+		s.mux.Handle("POST "+agent+"/"+name, s.serve(handler{sim.OpOther, s.changeState(c)}))
+	}
+	s.mux.HandleFunc("GET "+base+"/agentevent/allagentevent", func(w http.ResponseWriter, _ *http.Request) {
+		s.failure("000-001").Write(w)
+	})
+}
+
+// handler is one call: what it counts as, and what answers it.
+type handler struct {
+	op      string
+	process func(context.Context, *request) sim.Reply
+}
+
+// request is a call as it came, its path checked.
+type request struct {
+	login   string
+	guid    string
+	cookie  string
+	body    []byte
+	values  func(name string) string // of the path
+	query   map[string][]string
+	arrived time.Time
+	overlap bool           // an operation of the agent is in flight
+	signIn  func(*session) // tells who waits for the answer about the new session
+}
+
+func (s *Sim) serve(h handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		q, refusal := read(w, r)
+		if refusal != 0 {
+			sim.HTML(refusal).Write(w)
+			return
+		}
+		var signedIn *session
+		q.signIn = func(n *session) { signedIn = n }
+		end := s.begin(r.Context(), h.op, q)
+		f, _ := s.Faults.Take(faultOp(h.op), q.login)
+		sim.Exchange{
+			Process: func(ctx context.Context) sim.Reply { return h.process(ctx, q) },
+			Fail:    s.failureText,
+			End:     func() { end(); s.answered(signedIn) },
+		}.Serve(w, r, f)
+	}
+}
+
+// faultOp is the name by which people add faults to an operation.
+func faultOp(op string) string {
+	if op == sim.OpOther {
+		return sim.OpMessage
+	}
+	return op
+}
+
+// begin counts the request. Polls that the platform does not let in are not in
+// flight for anybody.
+func (s *Sim) begin(ctx context.Context, op string, q *request) (end func()) {
+	if op == sim.OpPoll && !s.letsIn(q) {
+		s.Ops.Add(q.login, op)
+		return func() {}
+	}
+	end, q.overlap = s.Ops.Start(ctx, q.login, op)
+	return end
+}
+
+func (s *Sim) answered(n *session) {
+	if n == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n.answered = time.Now()
+}
+
+// read takes the request apart; status is not 0 where the web server in front
+// of the gateway refuses it.
+func read(w http.ResponseWriter, r *http.Request) (q *request, status int) {
+	login := r.PathValue("agentid")
+	if !agentID.MatchString(login) {
+		return nil, http.StatusNotFound
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return nil, http.StatusUnsupportedMediaType
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return nil, http.StatusRequestEntityTooLarge
+	}
+	q = &request{login: login, guid: r.Header.Get("Guid"), body: body, values: r.PathValue, arrived: time.Now()}
+	if c, err := r.Cookie(cookie); err == nil {
+		q.cookie = c.Value
+	}
+	if strings.Contains(r.URL.RawQuery, "=") {
+		q.query = r.URL.Query()
+	}
+	return q, 0
+}
+
+// letsIn reports whether the request's Guid opens its agent's session.
+func (s *Sim) letsIn(q *request) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, n, _ := s.authenticate(q)
+	return n != nil
+}
+
+// authenticate returns the agent and its session if the request's Guid (and
+// cookie, where one was set) opens it, or else the retcode. With the lock held.
+func (s *Sim) authenticate(q *request) (a *agent, n *session, code string) {
+	now := time.Now()
+	a = s.agents[q.login]
+	switch {
+	case now.Before(s.disaster):
+		return a, nil, "000-004"
+	case a == nil:
+		return nil, nil, NotSignedIn
+	}
+	s.reap(a, now)
+	if a.session != nil && s.opens(a.session, q, now) {
+		return a, a.session, ""
+	}
+	if a.last != nil && a.last.of.knows(q.guid) {
+		return a, nil, a.last.code
+	}
+	if a.session == nil && q.guid != "" {
+		return a, nil, NotSignedIn
+	}
+	return a, nil, s.cfg().WrongGuid
+}
+
+func (s *Sim) opens(n *session, q *request, now time.Time) bool {
+	if n.cookie != "" && n.cookie != q.cookie {
+		return false
+	}
+	timeout := time.Duration(s.cfg().GuidTimeout)
+	if s.cfg().AuthMode == 1 {
+		timeout = 0
+	}
+	return n.guidIsValid(q.guid, now, timeout, s.cfg().OldGuid == OldGuidDead)
+}
+
+// reap signs the agent out if it was silent for too long. With the lock held.
+func (s *Sim) reap(a *agent, now time.Time) {
+	n := a.session
+	if n == nil || now.Before(n.heldUntil) {
+		return
+	}
+	if s.cfg().ReapFrom == ReapFromEnd && n.open > 0 {
+		return
+	}
+	if now.Sub(n.seen) >= time.Duration(s.cfg().Window) {
+		a.record.reaped++
+		s.end(a, NotSignedIn, "silent for too long")
+	}
+}
+
+// end signs the agent out; whoever holds its Guid gets code from now on. With
+// the lock held.
+func (s *Sim) end(a *agent, code, why string) {
+	n := a.session
+	a.session, a.inCall = nil, false
+	a.last = &ending{of: n, code: code, shutdown: shutdownEvent(n, time.Now())}
+	delete(s.seated, n.phone)
+	close(n.ended)
+	s.Ops.Forget(a.Login)
+	s.log("session ended", a, "why", why)
+}
+
+// endShown is end with a ShutdownService event for the session's own polls.
+func (s *Sim) endShown(a *agent, why string) {
+	s.end(a, NotSignedIn, why)
+	a.last.farewell = []event{a.last.shutdown}
+}
+
+func (s *Sim) log(msg string, a *agent, args ...any) {
+	if s.logger != nil {
+		s.logger.Info(msg, append([]any{"agent", a.Login}, args...)...)
+	}
+}
