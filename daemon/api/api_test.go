@@ -1,0 +1,405 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/store"
+	"agentkeeper/session"
+	"agentkeeper/session/keeper"
+)
+
+// service stands in for the fleet, the store and the daemon.
+type service struct {
+	agents   []fleet.Agent
+	commands []string
+	command  error
+	parks    bool // the agents that are told something
+	handed   keeper.Handed
+	refuse   error
+	reload   error
+	healthy  error
+	events   *store.Memory
+}
+
+func (s *service) Agents() []fleet.Agent { return s.agents }
+
+func (s *service) Agent(id session.ID) (fleet.Agent, bool) {
+	for _, a := range s.agents {
+		if a.ID == id {
+			return a, true
+		}
+	}
+	return fleet.Agent{}, false
+}
+
+func (s *service) Platforms() []fleet.Platform {
+	return []fleet.Platform{{Name: "pbx", Vendor: "ecss"}, {Name: "hq", Vendor: "huawei"}}
+}
+
+func (s *service) Command(_ context.Context, id session.ID, verb fleet.Verb, by, reason string, hold time.Duration) error {
+	if _, ok := s.Agent(id); !ok {
+		return fmt.Errorf("%w: %s", fleet.ErrUnknownAgent, id)
+	}
+	for i := range s.agents {
+		if s.parks && s.agents[i].ID == id {
+			s.agents[i].View.State, s.agents[i].View.Since = session.Parked, time.Now()
+		}
+	}
+	s.commands = append(s.commands, fmt.Sprintf("%s %s %q %v by %s", verb, id, reason, hold, by))
+	return s.command
+}
+
+func (s *service) Credential(id session.ID) (keeper.Handed, error) {
+	if _, ok := s.Agent(id); !ok {
+		return keeper.Handed{}, fleet.ErrUnknownAgent
+	}
+	return s.handed, nil
+}
+
+func (s *service) Refuse(session.ID, uint64, string) error { return s.refuse }
+
+func (s *service) Reload(context.Context, string) (fleet.Plan, error) {
+	return fleet.Plan{Start: []session.ID{{Platform: "hq", Login: "1"}}}, s.reload
+}
+
+func (s *service) Plan(context.Context, string) (fleet.Plan, error) { return fleet.Plan{}, s.reload }
+func (s *service) Healthy() error                                   { return s.healthy }
+func (s *service) Ready() error                                     { return s.healthy }
+
+func newService() *service {
+	at := time.Now().Add(-8 * time.Second)
+	return &service{events: store.NewMemory(), agents: []fleet.Agent{
+		{ID: session.ID{Platform: "hq", Login: "291"}, Vendor: "huawei", Group: "bots", Window: 2 * time.Minute,
+			View: keeper.View{State: session.Online, Since: at, LastContact: at, Started: at, SignIns: 3, Events: 1234}},
+		{ID: session.ID{Platform: "hq", Login: "a b@c/d"}, Vendor: "huawei", Group: "bots",
+			View: keeper.View{State: session.Parked, Reason: session.ReasonRefused, Code: "100-004", Since: at,
+				History: []keeper.Transition{{At: at, State: session.Parked, Reason: session.ReasonRefused, Code: "100-004"}}}},
+		{ID: session.ID{Platform: "pbx", Login: "7"}, Vendor: "ecss", Wish: session.Leave, View: keeper.View{State: session.Offline, Since: at}},
+	}}
+}
+
+func (s *service) controller() *Controller {
+	return &Controller{Commander: s, Credentials: s, Reloader: s, Reader: Reader{Agents: s, Events: s.events, Health: s,
+		Metrics: http.NotFoundHandler(), Version: "test", Log: slog.New(slog.DiscardHandler)}}
+}
+
+// call makes a request as a peer that may do everything.
+func call(h http.Handler, method, target, body string) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(method, target, strings.NewReader(body))
+	req = req.WithContext(context.WithValue(req.Context(), peerKey{}, Peer{known: true}))
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, req)
+	return w
+}
+
+func TestRead(t *testing.T) {
+	s := newService()
+	h := s.controller().Reader.Handler()
+	tests := []struct {
+		target string
+		status int
+		wants  []string
+	}{
+		{"/", 200, []string{"agentkeeper test", "/api/v1/agents"}},
+		{"/-/healthy", 200, []string{"ok"}},
+		{"/-/ready", 200, []string{"ok"}},
+		{"/api/v1/agents", 200, []string{`"id":"hq/291"`, `"id":"pbx/7"`}},
+		{"/api/v1/agents?platform=pbx", 200, []string{`{"agents":[{"id":"pbx/7"`}},
+		{"/api/v1/agents?state=parked&group=bots", 200, []string{`{"agents":[{"id":"hq/a b@c/d"`}},
+		{"/api/v1/agents?state=asleep", 400, []string{"unknown state"}},
+		{"/api/v1/agents?colour=red", 400, []string{"unknown parameter"}},
+		{"/api/v1/agents?group=none", 200, []string{`{"agents":[]}`}},
+		{"/api/v1/agents/hq/291", 200, []string{`"wish":"online","state":"online"`, `"sign_ins":3,"events":1234`, `"next_attempt":null`, `"adopted":false`}},
+		{"/api/v1/agents/hq/a%20b@c%2Fd", 200, []string{`"reason":"refused","code":"100-004"`, `"history":[`, `"session":null`, `"window_left_seconds":null`}},
+		{"/api/v1/agents/hq/1", 404, []string{"no such agent: hq/1"}},
+		{"/api/v1/platforms", 200, []string{`{"platforms":[{"name":"hq","vendor":"huawei","agents":2,"online":1,"wished_online":2`}},
+		{"/api/v1/nothing", 404, nil},
+	}
+	for _, tt := range tests {
+		w := call(h, "GET", tt.target, "")
+		if w.Code != tt.status {
+			t.Errorf("%s: status %d, want %d", tt.target, w.Code, tt.status)
+		}
+		for _, want := range tt.wants {
+			if !strings.Contains(w.Body.String(), want) {
+				t.Errorf("%s: %s\nlacks %s", tt.target, w.Body, want)
+			}
+		}
+	}
+	for _, target := range []string{"/api/v1/agents", "/-/ready"} {
+		if w := call(h, "POST", target, ""); w.Code != http.StatusMethodNotAllowed {
+			t.Errorf("POST %s: status %d", target, w.Code)
+		}
+	}
+	s.healthy = errors.New("the store is unavailable")
+	if w := call(h, "GET", "/-/ready", ""); w.Code != 503 || !strings.Contains(w.Body.String(), "store") {
+		t.Errorf("not ready: %d %s", w.Code, w.Body)
+	}
+	for _, target := range []string{"/api/v1/reload", "/api/v1/agents/hq/291/pause", "/api/v1/agents/hq/291/credential"} {
+		if w := call(h, "POST", target, `{"reason":"x"}`); w.Code != 404 && w.Code != 405 {
+			t.Errorf("the public half answers %s with %d", target, w.Code)
+		}
+	}
+}
+
+func TestWindowLeft(t *testing.T) {
+	a := agentOf(newService().agents[0], time.Now())
+	if a.WindowLeft == nil || *a.WindowLeft < 111 || *a.WindowLeft > 112.1 {
+		t.Errorf("window left: %v, want about 112", a.WindowLeft)
+	}
+}
+
+func TestCommands(t *testing.T) {
+	tests := []struct {
+		target, body string
+		err          error
+		status       int
+	}{
+		{"/api/v1/agents/hq/291/pause", `{"reason":"a test"}`, nil, 202},
+		{"/api/v1/agents/hq/291/sign-out", `{"reason":"a test","for":"30m"}`, nil, 202},
+		{"/api/v1/agents/hq/291/sign-in?wait=1s", `{"reason":"a test"}`, nil, 200},
+		{"/api/v1/agents/pbx/7/sign-out?wait=1s", `{"reason":"a test"}`, nil, 200},
+		{"/api/v1/agents/hq/a%20b@c%2Fd/resume?wait=10ms", `{"reason":"a test"}`, nil, 504},
+		{"/api/v1/agents/hq/9/pause", `{"reason":"a test"}`, nil, 404},
+		{"/api/v1/agents/hq/291/dance", `{"reason":"a test"}`, fleet.ErrVerb, 404},
+		{"/api/v1/agents/hq/291/pause", `{"reason":"  "}`, nil, 400},
+		{"/api/v1/agents/hq/291/pause", ``, nil, 400},
+		{"/api/v1/agents/hq/291/pause", `{"reason":"a test","for":"soon"}`, nil, 400},
+		{"/api/v1/agents/hq/291/pause", `{"reason":"a test","reasons":"x"}`, nil, 400},
+		{"/api/v1/agents/hq/291/pause?wait=x", `{"reason":"a test"}`, nil, 400},
+		{"/api/v1/agents/hq/291/pause", `{"reason":"a test"}`, store.ErrUnavailable, 503},
+		{"/api/v1/agents/hq/291/pause", `{"reason":"a test"}`, fleet.ErrEnding, 503},
+	}
+	for _, tt := range tests {
+		s := newService()
+		s.command = tt.err
+		if w := call(s.controller().Handler(), "POST", tt.target, tt.body); w.Code != tt.status {
+			t.Errorf("%s %s: %d %s, want %d", tt.target, tt.body, w.Code, w.Body, tt.status)
+		}
+	}
+	s := newService()
+	call(s.controller().Handler(), "POST", "/api/v1/agents/hq/291/sign-out", `{"reason":"a test","for":"30m"}`)
+	if diff := cmp.Diff([]string{`sign-out hq/291 "a test" 30m0s by root (uid 0)`}, s.commands); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Who waits for an agent that is parked by what it was told hears so at once;
+// one that was parked before is waited for.
+func TestCommandThatParks(t *testing.T) {
+	for _, tt := range []struct {
+		parks bool
+		takes time.Duration
+	}{{true, 0}, {false, time.Minute}} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newService()
+			s.parks = tt.parks
+			s.agents[0].View.State, s.agents[0].View.Since = session.Parked, time.Now()
+			time.Sleep(time.Second)
+			began := time.Now()
+			w := call(s.controller().Handler(), "POST", "/api/v1/agents/"+s.agents[0].ID.String()+"/sign-in?wait=1m", `{"reason":"a test"}`)
+			if took := time.Since(began); w.Code != 504 || took > tt.takes+time.Second || took < tt.takes {
+				t.Errorf("parked by the command: %v: %d after %v, want 504 after %v", tt.parks, w.Code, took, tt.takes)
+			}
+		})
+	}
+}
+
+func TestReload(t *testing.T) {
+	s := newService()
+	h := s.controller().Handler()
+	if w := call(h, "POST", "/api/v1/reload", ""); w.Code != 200 || !strings.Contains(w.Body.String(), `"start":["hq/1"]`) {
+		t.Errorf("reload: %d %s", w.Code, w.Body)
+	}
+	s.reload = errors.New("f.yaml:3:1: unknown key")
+	for _, target := range []string{"/api/v1/reload", "/api/v1/plan"} {
+		if w := call(h, "POST", target, ""); w.Code != 422 || !strings.Contains(w.Body.String(), "f.yaml:3:1") {
+			t.Errorf("%s: %d %s", target, w.Code, w.Body)
+		}
+	}
+}
+
+func TestCredential(t *testing.T) {
+	s := newService()
+	h := s.controller().Handler()
+	const path = "/api/v1/agents/hq/291/credential"
+	expect := func(what, target string, status int, want string) {
+		t.Helper()
+		if w := call(h, "GET", target, ""); w.Code != status || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %d %s, want %d %s", what, w.Code, w.Body, status, want)
+		} else if status == 503 && w.Header().Get("Retry-After") == "" {
+			t.Errorf("%s: no Retry-After", what)
+		}
+	}
+	expect("no session", path, 503, "no session")
+	s.handed = keeper.Handed{Generation: 7, Live: true, Credential: session.Credential{
+		Header: http.Header{"Authorization": {"Bearer t"}}, Token: session.NewSecret("t"), IssuedAt: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}}
+	expect("a credential", path, 200, `{"headers":{"Authorization":"Bearer t"},"token":"t","issued_at":"2026-03-02T09:00:00Z","expires_at":null,"generation":7}`)
+	expect("a newer one", path+"?after=6&wait=1s", 200, `"generation":7`)
+	expect("none newer", path+"?after=7&wait=60ms", 204, "")
+	expect("none newer, at once", path+"?after=7", 204, "")
+	expect("nonsense", path+"?after=x", 400, "generation")
+	expect("unknown", "/api/v1/agents/hq/9/credential", 404, "")
+	for err, status := range map[error]int{nil: 202, keeper.ErrNotCurrent: 409, keeper.ErrNoSession: 503, fleet.ErrQuarantined: 503, fleet.ErrUnknownAgent: 404} {
+		s.refuse = err
+		if w := call(h, "POST", path+"/refused", `{"generation":7}`); w.Code != status {
+			t.Errorf("refused, %v: %d, want %d", err, w.Code, status)
+		}
+	}
+	if w := call(h, "POST", path+"/refused", `{}`); w.Code != 400 {
+		t.Errorf("refused without a generation: %d", w.Code)
+	}
+}
+
+// The event stream resumes behind Last-Event-ID, begins with the oldest for 0
+// and with new events without it.
+func TestEventStream(t *testing.T) {
+	s := newService()
+	server := httptest.NewServer(s.controller().Reader.Handler())
+	defer server.Close()
+	publish := func(login, typ string) {
+		t.Helper()
+		id := session.ID{Platform: "hq", Login: login}
+		if err := s.events.Publish(t.Context(), []store.Message{{ID: id, Type: typ, Data: []byte(`{"t":"` + typ + `"}`)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish("1", "huawei.A")
+	publish("2", "session.signed_in")
+	publish("1", "huawei.B")
+	read := func(query, last string, n int) (lines []string) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/api/v1/events"+query, nil)
+		if last != "" {
+			req.Header.Set("Last-Event-ID", last)
+		}
+		res, err := server.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = res.Body.Close() }()
+		if last == "" {
+			publish("1", "huawei.C")
+		}
+		scanner := bufio.NewScanner(res.Body)
+		for len(lines) < n && scanner.Scan() {
+			if text := scanner.Text(); strings.HasPrefix(text, "id:") || strings.HasPrefix(text, "data:") {
+				lines = append(lines, text)
+			}
+		}
+		return lines
+	}
+	for _, tt := range []struct {
+		query, last string
+		want        []string
+	}{
+		{"", "0", []string{"id: 1", `data: {"t":"huawei.A"}`, "id: 2", `data: {"t":"session.signed_in"}`}},
+		{"", "2", []string{"id: 3", `data: {"t":"huawei.B"}`}},
+		{"?agent=hq/1&type=huawei.*", "1", []string{"id: 3", `data: {"t":"huawei.B"}`}},
+		{"?type=session.signed_in", "0", []string{"id: 2", `data: {"t":"session.signed_in"}`}},
+		{"", "", []string{"id: 4", `data: {"t":"huawei.C"}`}},
+	} {
+		if diff := cmp.Diff(tt.want, read(tt.query, tt.last, len(tt.want))); diff != "" {
+			t.Errorf("%q after %q: %s", tt.query, tt.last, diff)
+		}
+	}
+	for target, last := range map[string]string{"/api/v1/events?agent=x": "", "/api/v1/events?x=y": "", "/api/v1/events": "new"} {
+		req := httptest.NewRequest(http.MethodGet, target, nil)
+		req.Header.Set("Last-Event-ID", last)
+		w := httptest.NewRecorder()
+		s.controller().Reader.Handler().ServeHTTP(w, req)
+		if w.Code != 400 {
+			t.Errorf("%s after %q: %d", target, last, w.Code)
+		}
+	}
+}
+
+// A control socket lets in who the kernel says may come, replaces a dead one
+// and leaves a living one alone.
+func TestControlSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run", "control.sock")
+	l, err := ListenControl(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o660 {
+		t.Errorf("the socket is %v, %v", info.Mode(), err)
+	}
+	s := newService()
+	server := &http.Server{Handler: s.controller().Handler(), ConnContext: ConnContext, ReadHeaderTimeout: time.Second}
+	go func() { _ = server.Serve(l) }()
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}}}
+	res, err := client.Get("http://x/api/v1/agents")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list struct{ Agents []Agent }
+	if err := json.NewDecoder(res.Body).Decode(&list); err != nil || len(list.Agents) != 3 {
+		t.Errorf("%d agents, %v", len(list.Agents), err)
+	}
+	_ = res.Body.Close()
+	if _, err := ListenControl(path); err == nil || !strings.Contains(err.Error(), "another process") {
+		t.Errorf("a second socket: %v", err)
+	}
+	_ = server.Close()
+	dead, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead.SetUnlinkOnClose(false)
+	_ = dead.Close()
+	again, err := ListenControl(path)
+	if err != nil {
+		t.Fatalf("a dead socket is not replaced: %v", err)
+	}
+	_ = again.Close()
+	file := filepath.Join(t.TempDir(), "file")
+	_ = os.WriteFile(file, nil, 0o600)
+	if _, err := ListenControl(file); err == nil {
+		t.Error("a file was replaced by a socket")
+	}
+}
+
+func TestPeers(t *testing.T) {
+	for _, tt := range []struct {
+		peer Peer
+		want bool
+	}{
+		{Peer{}, false},
+		{Peer{UID: 0, known: true}, true},
+		{Peer{UID: uint32(os.Geteuid()), known: true}, true},
+		{Peer{UID: 4_000_000_000, GID: uint32(os.Getegid()), known: true}, true},
+		{Peer{UID: 4_000_000_000, GID: 4_000_000_000, known: true}, false},
+	} {
+		if got := admitted(tt.peer); got != tt.want {
+			t.Errorf("%+v: %v", tt.peer, got)
+		}
+	}
+	w := httptest.NewRecorder()
+	newService().controller().Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/v1/agents", nil))
+	if w.Code != http.StatusForbidden {
+		t.Errorf("an unknown peer: %d", w.Code)
+	}
+}

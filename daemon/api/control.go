@@ -1,0 +1,201 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/store"
+	"agentkeeper/session"
+	"agentkeeper/session/keeper"
+)
+
+// Commander carries people's words out.
+type Commander interface {
+	Command(ctx context.Context, id session.ID, verb fleet.Verb, by, reason string, hold time.Duration) error
+}
+
+// Reloader loads the configuration again.
+type Reloader interface {
+	// Reload applies the configuration file; the error is the reason why the
+	// old configuration stays.
+	Reload(ctx context.Context, by string) (fleet.Plan, error)
+	// Plan says what the configuration file at path would change; "" is the
+	// service's own file.
+	Plan(ctx context.Context, path string) (fleet.Plan, error)
+}
+
+// Credentials hands sessions' credentials on.
+type Credentials interface {
+	Credential(id session.ID) (keeper.Handed, error)
+	Refuse(id session.ID, generation uint64, by string) error
+}
+
+// Controller is the whole API, for the control socket.
+type Controller struct {
+	Reader
+	Commander   Commander
+	Credentials Credentials
+	Reloader    Reloader
+}
+
+// Handler returns the routes. Requests must carry a Peer (see Admit).
+func (c *Controller) Handler() http.Handler {
+	mux := http.NewServeMux()
+	c.routes(mux)
+	mux.HandleFunc("POST /api/v1/agents/{platform}/{login}/{verb}", c.command)
+	mux.HandleFunc("GET /api/v1/agents/{platform}/{login}/credential", c.credential)
+	mux.HandleFunc("POST /api/v1/agents/{platform}/{login}/credential/refused", c.refused)
+	mux.HandleFunc("POST /api/v1/reload", c.reload)
+	mux.HandleFunc("POST /api/v1/plan", c.plan)
+	return limited(Admit(mux))
+}
+
+// order is the body of a command.
+type order struct {
+	Reason string `json:"reason"`
+	For    string `json:"for"`
+}
+
+func (c *Controller) command(w http.ResponseWriter, req *http.Request) {
+	hold, o, wait, err := readOrder(req)
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	id, verb, began := idOf(req), fleet.Verb(req.PathValue("verb")), time.Now()
+	if err := c.Commander.Command(req.Context(), id, verb, PeerOf(req.Context()).String(), o.Reason, hold); err != nil {
+		failCommand(w, err)
+		return
+	}
+	c.answerCommand(w, req, id, wait, began)
+}
+
+func readOrder(req *http.Request) (hold time.Duration, o order, wait time.Duration, err error) {
+	dec := json.NewDecoder(req.Body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&o); err != nil && !errors.Is(err, io.EOF) {
+		return 0, o, 0, fmt.Errorf(`the body is not {"reason":"…","for":"30m"}: %w`, err)
+	}
+	if strings.TrimSpace(o.Reason) == "" {
+		return 0, o, 0, errors.New("a reason is required: it stands in the audit log")
+	}
+	if o.For != "" {
+		if hold, err = time.ParseDuration(o.For); err != nil || hold <= 0 {
+			return 0, o, 0, fmt.Errorf("%q is no duration: write for example 30m", o.For)
+		}
+	}
+	if text := req.URL.Query().Get("wait"); text != "" {
+		if wait, err = time.ParseDuration(text); err != nil || wait <= 0 {
+			return 0, o, 0, fmt.Errorf("wait %q is no duration: write for example 30s", text)
+		}
+	}
+	return hold, o, wait, nil
+}
+
+func failCommand(w http.ResponseWriter, err error) {
+	switch {
+	case errors.Is(err, fleet.ErrUnknownAgent):
+		fail(w, http.StatusNotFound, err.Error())
+	case errors.Is(err, fleet.ErrVerb):
+		fail(w, http.StatusNotFound, err.Error()+": use sign-in, sign-out, pause or resume")
+	case errors.Is(err, fleet.ErrEnding), errors.Is(err, store.ErrUnavailable):
+		w.Header().Set("Retry-After", "5")
+		fail(w, http.StatusServiceUnavailable, err.Error())
+	default:
+		fail(w, http.StatusInternalServerError, err.Error())
+	}
+}
+
+// answerCommand answers 202 at once, or waits for the wish to be fulfilled.
+func (c *Controller) answerCommand(w http.ResponseWriter, req *http.Request, id session.ID, wait time.Duration, began time.Time) {
+	status := http.StatusAccepted
+	if wait > 0 {
+		status = http.StatusGatewayTimeout
+		if c.fulfilled(req.Context(), id, wait, began) {
+			status = http.StatusOK
+		}
+	}
+	a, ok := c.Agents.Agent(id)
+	if !ok {
+		fail(w, http.StatusNotFound, "no such agent: "+id.String())
+		return
+	}
+	reply(w, status, withHistory(agentOf(a, time.Now()), a))
+}
+
+// fulfilled waits until the agent is as it is wished, or was parked since the
+// command began, or the time is over.
+func (c *Controller) fulfilled(ctx context.Context, id session.ID, wait time.Duration, began time.Time) bool {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		a, ok := c.Agents.Agent(id)
+		switch {
+		case !ok:
+			return false
+		case a.Wish == session.Stay && a.View.State == session.Online, a.Wish == session.Leave && a.View.State == session.Offline:
+			return true
+		case a.View.State == session.Parked && !a.View.Since.Before(began):
+			return false
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// Plan is a plan in JSON.
+type Plan struct {
+	Start  []string `json:"start"`
+	Stop   []string `json:"stop"`
+	Change []string `json:"change"`
+	Leave  []string `json:"leave"`
+}
+
+func planOf(p fleet.Plan) Plan {
+	return Plan{names(p.Start), names(p.Stop), names(p.Change), names(p.Leave)}
+}
+
+func names(ids []session.ID) []string {
+	list := make([]string, len(ids))
+	for i, id := range ids {
+		list[i] = id.String()
+	}
+	return list
+}
+
+func (c *Controller) reload(w http.ResponseWriter, req *http.Request) {
+	plan, err := c.Reloader.Reload(req.Context(), PeerOf(req.Context()).String())
+	if err != nil {
+		fail(w, http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	reply(w, http.StatusOK, planOf(plan))
+}
+
+func (c *Controller) plan(w http.ResponseWriter, req *http.Request) {
+	var body struct {
+		File string `json:"file"`
+	}
+	if err := json.NewDecoder(req.Body).Decode(&body); err != nil && !errors.Is(err, io.EOF) {
+		fail(w, http.StatusBadRequest, `the body is not {"file":"…"}: `+err.Error())
+		return
+	}
+	plan, err := c.Reloader.Plan(req.Context(), body.File)
+	if err != nil {
+		fail(w, http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	reply(w, http.StatusOK, planOf(plan))
+}

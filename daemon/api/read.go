@@ -1,0 +1,153 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/store"
+	"agentkeeper/session"
+)
+
+// Agents is what is asked about agents.
+type Agents interface {
+	Agents() []fleet.Agent
+	Agent(id session.ID) (fleet.Agent, bool)
+	Platforms() []fleet.Platform
+}
+
+// Events is what consumers follow.
+type Events interface {
+	LastSeq(ctx context.Context) (uint64, error)
+	Follow(ctx context.Context, after uint64, f store.Filter, fn func(seq uint64, data []byte) error) error
+}
+
+// Health answers for the process.
+type Health interface {
+	// Healthy says why the process and its scheduler do not move; nil if they do.
+	Healthy() error
+	// Ready says what is not up yet; nil once configuration, store and fleet are.
+	Ready() error
+}
+
+// Reader is the read-only half. All fields are required.
+type Reader struct {
+	Agents  Agents
+	Events  Events
+	Health  Health
+	Metrics http.Handler
+	Version string
+	Log     *slog.Logger
+}
+
+// Handler returns the routes.
+func (r *Reader) Handler() http.Handler {
+	mux := http.NewServeMux()
+	r.routes(mux)
+	return limited(mux)
+}
+
+func (r *Reader) routes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /{$}", r.index)
+	mux.Handle("GET /metrics", r.Metrics)
+	mux.HandleFunc("GET /-/healthy", r.answers(func() error { return r.Health.Healthy() }))
+	mux.HandleFunc("GET /-/ready", r.answers(func() error { return r.Health.Ready() }))
+	mux.HandleFunc("GET /api/v1/agents", r.list)
+	mux.HandleFunc("GET /api/v1/agents/{platform}/{login}", r.one)
+	mux.HandleFunc("GET /api/v1/platforms", r.platforms)
+	mux.HandleFunc("GET /api/v1/events", r.follow)
+}
+
+// bodyLimit is more than any request of this API needs.
+const bodyLimit = 1 << 20
+
+func limited(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		r.Body = http.MaxBytesReader(w, r.Body, bodyLimit)
+		h.ServeHTTP(w, r)
+	})
+}
+
+const indexPage = `<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>agentkeeper</title>
+<h1>agentkeeper %s</h1><ul>
+<li><a href="/api/v1/agents">/api/v1/agents</a> every agent (?platform= &amp;state= &amp;group=)
+<li><a href="/api/v1/platforms">/api/v1/platforms</a> every platform: in flight, queue, outage, refusals left, quarantine
+<li>/api/v1/agents/PLATFORM/LOGIN one agent
+<li><a href="/api/v1/events">/api/v1/events</a> events as they come (server-sent events)
+<li><a href="/metrics">/metrics</a> for Prometheus
+<li><a href="/-/healthy">/-/healthy</a> and <a href="/-/ready">/-/ready</a>
+</ul></html>
+`
+
+func (r *Reader) index(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = fmt.Fprintf(w, indexPage, r.Version)
+}
+
+func (r *Reader) answers(ask func() error) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		if err := ask(); err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = fmt.Fprintln(w, err)
+			return
+		}
+		_, _ = fmt.Fprintln(w, "ok")
+	}
+}
+
+// list answers {"agents":[…]}, filtered.
+func (r *Reader) list(w http.ResponseWriter, req *http.Request) {
+	q := req.URL.Query()
+	for name := range q {
+		if name != "platform" && name != "state" && name != "group" {
+			fail(w, http.StatusBadRequest, fmt.Sprintf("unknown parameter %q: use platform, state and group", name))
+			return
+		}
+	}
+	if s := q.Get("state"); s != "" && !validState(s) {
+		fail(w, http.StatusBadRequest, fmt.Sprintf("unknown state %q: use one of %v", s, session.States()))
+		return
+	}
+	now, list := time.Now(), []Agent{}
+	for _, a := range r.Agents.Agents() {
+		if matches(q.Get("platform"), a.ID.Platform) && matches(q.Get("state"), string(a.View.State)) && matches(q.Get("group"), a.Group) {
+			list = append(list, agentOf(a, now))
+		}
+	}
+	reply(w, http.StatusOK, map[string]any{"agents": list})
+}
+
+func matches(want, got string) bool { return want == "" || want == got }
+
+func (r *Reader) one(w http.ResponseWriter, req *http.Request) {
+	a, ok := r.Agents.Agent(idOf(req))
+	if !ok {
+		fail(w, http.StatusNotFound, "no such agent: "+idOf(req).String())
+		return
+	}
+	reply(w, http.StatusOK, withHistory(agentOf(a, time.Now()), a))
+}
+
+func idOf(req *http.Request) session.ID {
+	return session.ID{Platform: req.PathValue("platform"), Login: req.PathValue("login")}
+}
+
+func reply(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(body) // the client went away
+}
+
+// fail answers {"error": …}.
+func fail(w http.ResponseWriter, status int, text string) {
+	reply(w, status, map[string]string{"error": text})
+}

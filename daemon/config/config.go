@@ -1,0 +1,141 @@
+package config
+
+import (
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"agentkeeper/session"
+	"agentkeeper/vendors/option"
+	"agentkeeper/vendors/wire"
+)
+
+// DefaultPath is where the service looks for its configuration.
+const DefaultPath = "/etc/agentkeeper/agentkeeper.yaml"
+
+// Config is a whole configuration without mistakes. It is not changed after
+// Load returned it.
+type Config struct {
+	Path            string // as given to Load
+	Listen          string // host:port of metrics, health, read-only API and status page; never empty
+	WebConfigFile   string // TLS and basic auth for Listen; "" = plain
+	Proxy           string // address of the local authenticating proxy; "" = off
+	Control         string // path of the control socket; never empty
+	StopTimeout     time.Duration
+	Log             Log
+	Store           Store
+	PerAgentMetrics bool
+	Events          Events
+	Platforms       []Platform // in the order of the file
+	Groups          []Group    // in the order of the file
+	Agents          []Agent    // in the order of the groups, each group's list before its CSV
+}
+
+// Log says what is logged and how.
+type Log struct {
+	Level  slog.Level
+	Format string // "auto" (coloured text on a terminal, JSON otherwise), "text" or "json"
+}
+
+// Store says where the embedded engine keeps its files.
+type Store struct {
+	Dir string
+}
+
+// Events bounds the events that are kept for consumers.
+type Events struct {
+	MaxAge   time.Duration
+	MaxBytes int64
+}
+
+// Platform is one vendor system at one address.
+type Platform struct {
+	Name    string
+	Vendor  string           // a name in the vendors' table
+	URL     *url.URL         // scheme, host and port; never credentials, path or query
+	TLS     wire.TLSSettings // found good by Load; of no effect with a plain scheme
+	Window  time.Duration    // as written, or the vendor's default for the platform's options
+	SignIn  SignIn
+	Backoff Backoff
+	Lockout Lockout
+	Options option.Set // as written at the platform; each agent's Options are merged and decoded
+	Pos     option.Pos
+}
+
+// SignIn limits a platform's sign-ins.
+type SignIn struct {
+	Rate       float64 // per second, evenly spread
+	Concurrent int     // in flight at once
+	Timeout    time.Duration
+}
+
+// Backoff bounds the pause between attempts; Initial is never above Max.
+type Backoff struct{ Initial, Max time.Duration }
+
+// Lockout is the budget of refused log-ins, of all the platform's accounts
+// together.
+type Lockout struct {
+	Failures int
+	Within   time.Duration
+	Quiet    time.Duration
+}
+
+// Group is a set of agents of one platform that are configured together.
+type Group struct {
+	Name     string
+	Platform string
+	Schedule *Schedule // nil: always online
+	Pos      option.Pos
+}
+
+// Agent is one account that is to be kept signed in.
+type Agent struct {
+	ID       session.ID
+	Group    string
+	Number   string // "" only where the vendor needs none
+	Source   Source // where Password comes from, to read it again
+	Password session.Secret
+	Options  any // the vendor's own type; agents without options of their own share one value
+	Terms    session.Terms
+	// Credential is where other programs find what they need to act within the
+	// agent's session.
+	Credential CredentialFile
+	Schedule   *Schedule // the agent's own or its group's; nil: always online
+	Pos        option.Pos
+}
+
+// Platform returns the platform of that name.
+func (c *Config) Platform(name string) (Platform, bool) {
+	i := slices.IndexFunc(c.Platforms, func(p Platform) bool { return p.Name == name })
+	if i < 0 {
+		return Platform{}, false
+	}
+	return c.Platforms[i], true
+}
+
+// SecretFiles returns the files that hold agents' passwords, sorted, each
+// once. New content in one of them may change the password of several agents.
+func (c *Config) SecretFiles() []string {
+	files := make([]string, 0, len(c.Agents))
+	for _, a := range c.Agents {
+		if a.Source.Path != "" {
+			files = append(files, a.Source.Path)
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files)
+}
+
+// SecretDirs returns the directories of SecretFiles, sorted, each once. To
+// watch them rather than the files notices files that are replaced by renaming.
+func (c *Config) SecretDirs() []string {
+	files := c.SecretFiles()
+	dirs := make([]string, 0, len(files))
+	for _, f := range files {
+		dirs = append(dirs, filepath.Dir(f))
+	}
+	slices.Sort(dirs)
+	return slices.Compact(dirs)
+}

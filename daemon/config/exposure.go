@@ -1,0 +1,66 @@
+package config
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"agentkeeper/vendors/option"
+)
+
+// exposure counts the secret files that others can read, by directory, so
+// that a fleet's worth of them is one warning.
+type exposure struct {
+	dirs  map[string]*exposed
+	order []*exposed
+}
+
+type exposed struct {
+	count   int
+	example string
+	mode    fs.FileMode
+	pos     option.Pos
+}
+
+func (e *exposure) note(path string, mode fs.FileMode, pos option.Pos) {
+	dir := filepath.Dir(path)
+	if known, ok := e.dirs[dir]; ok {
+		known.count++
+		return
+	}
+	first := &exposed{count: 1, example: path, mode: mode, pos: pos}
+	e.dirs[dir] = first
+	e.order = append(e.order, first)
+}
+
+func (e *exposure) warn(r *report) {
+	for _, x := range e.order {
+		others := ""
+		if x.count > 1 {
+			others = fmt.Sprintf(" and %d more files beside it", x.count-1)
+		}
+		r.warn(x.pos, "%s%s can be read by other users (mode %04o); chmod 0600", x.example, others, x.mode)
+	}
+}
+
+// warnExposed tells about secrets that other users of the machine can read.
+func (l *loader) warnExposed() {
+	for _, file := range slices.Sorted(maps.Keys(l.inlineIn)) {
+		if mode, err := modeOf(file); err == nil && mode&0o077 != 0 {
+			l.warn(l.inlineIn[file], "%s holds passwords and can be read by other users (mode %04o); chmod 0600",
+				filepath.Base(file), mode)
+		}
+	}
+	l.exposed.warn(&l.report)
+}
+
+func modeOf(file string) (fs.FileMode, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return 0, err
+	}
+	return info.Mode().Perm(), nil
+}

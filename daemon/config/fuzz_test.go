@@ -1,0 +1,127 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"agentkeeper/vendors/option"
+)
+
+// placed fails unless every problem is one line with a place in the text.
+func placed(t *testing.T, problems []option.Problem, texts ...string) {
+	t.Helper()
+	highest := 1
+	for _, text := range texts {
+		highest = max(highest, strings.Count(text, "\n")+1+strings.Count(text, "\r")+strings.Count(text, "\u0085"))
+	}
+	for _, p := range problems {
+		if p.Pos.File == "" || p.Pos.Line < 1 || p.Pos.Line > highest || p.Pos.Col < 1 {
+			t.Errorf("no place in a text of %d lines: %s", highest, p)
+		}
+		if strings.ContainsAny(p.String(), "\r\n") || p.Text == "" {
+			t.Errorf("not one line: %q", p.Text)
+		}
+	}
+}
+
+func FuzzYAML(f *testing.F) {
+	for _, seed := range []string{
+		"", "{}", withCSV, oneOf + "  - {login: '1', number: '2'}\n", "a: &a [*a]\n", "<<: &x {<<: *x}\n",
+		"platforms: &p\n  hq: &h {<<: *p, vendor: huawei}\n  b: *h\n",
+		"platforms:\n  hq:\n    vendor: ecss\n    url: wss://h\n    options: {skills: [1, 2], hold: 5s}\n",
+		hq + "groups:\n- {name: g, platform: hq, schedule: {sign_in: '0 9 * * *', sign_out: '0 18 * * *', holidays: [2026-12-31]}}\n",
+		"events: {max_bytes: 1GiB, max_age: 1h}\n---\n", "\ufeff{}", "%YAML 1.2\n---\n{}\n", "? [a]\n: b\n",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		l := newLoader(main, []Option{WithVendors(testVendors())})
+		l.decode(main, []byte(text))
+		placed(t, l.problems, text)
+		placed(t, l.warnings, text)
+		for _, a := range l.config.Agents {
+			if len(l.problems) == 0 && (a.ID.Login == "" || a.Password.IsZero() || a.Options == nil) {
+				t.Errorf("no problem, and no agent: %+v", a)
+			}
+		}
+	})
+}
+
+func FuzzCSV(f *testing.F) {
+	for _, seed := range []string{
+		"", "login,number\n1,2\n", "login;number;status\r\n1;2;3\r\n", "\ufefflogin\n1\n", "login,password\n1,x\n",
+		"login,number\n\"1,2\n", "login\n\n,\n", "login,hold\n1,5m\n",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		l := newLoader(main, []Option{WithVendors(testVendors())})
+		l.decode(main, []byte(hq))
+		g := &group{Group: Group{Name: "g", Platform: "hq"}, place: l.places["hq"], options: option.Set{}}
+		l.readAgents(g, "bots.csv", []byte(text))
+		placed(t, l.problems, text)
+	})
+}
+
+func FuzzCron(f *testing.F) {
+	for _, seed := range []string{"0 9 * * 1-5", "0 9 30 2 *", "*/5 * * * *", "@every 1h", "TZ=X 0 9 * * *", "60 * * * *", "0 0 29 2 */2"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if spec, why := parseCron(text); (spec == nil) == (why == "") {
+			t.Errorf("%q: %v, %q", text, spec, why)
+		} else if spec != nil {
+			spec.Next(cronEpoch())
+		}
+	})
+}
+
+func FuzzURL(f *testing.F) {
+	for _, seed := range []string{"https://h:1", "https://[::1]:8043/", "https://u:p@h", "https://h:99999", "://", "https://h/%zz", "https:h", "https://:1"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		u, why := parseURL(text, []string{"https", "http"})
+		if (u == nil) == (why == "") {
+			t.Fatalf("%q: %v, %q", text, u, why)
+		}
+		if u != nil && (u.Hostname() == "" || u.User != nil || u.Path != "" || u.RawQuery != "") {
+			t.Errorf("%q was let pass as %v", text, u)
+		}
+	})
+}
+
+func FuzzSize(f *testing.F) {
+	for _, seed := range []string{"1GiB", "1.5 MB", "4096", "-1", "1e30", "9e999TiB", ".", "B", "0x10"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if n, ok := parseSize(text); ok && n < 1 {
+			t.Errorf("%q is %d", text, n)
+		}
+	})
+}
+
+func TestSizes(t *testing.T) {
+	for text, want := range map[string]int64{
+		"1": 1, "4096": 4096, "1B": 1, "1KiB": 1024, "1kB": 1000, "1KB": 1000, "512MiB": 512 << 20, "1.5GiB": 3 << 29, "2 GB": 2e9,
+		"1TiB": 1 << 40, "1TB": 1e12, "": 0, "0": 0, "-1": 0, "1e3": 0, "0x10": 0, "1GiBs": 0, "inf": 0, "NaN": 0, "9999999999TiB": 0, "0.5": 0,
+	} {
+		if got, ok := parseSize(text); got != want || ok != (want > 0) {
+			t.Errorf("%q: %d, %v, want %d", text, got, ok, want)
+		}
+	}
+}
+
+// What isFileName lets pass stays in its directory.
+func FuzzFileName(f *testing.F) {
+	for _, seed := range []string{"291", "..", ".", "a/b", "../x", "", "\x00", "a..b"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		if isFileName(name) && filepath.Dir(filepath.Join("dir", name)) != "dir" {
+			t.Errorf("%q leaves the directory", name)
+		}
+	})
+}

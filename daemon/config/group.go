@@ -1,0 +1,292 @@
+package config
+
+import (
+	"maps"
+	"os"
+	"slices"
+
+	"agentkeeper/session"
+	"agentkeeper/vendors/option"
+)
+
+// group is one group under decode.
+type group struct {
+	Group
+	place            *place     // nil where the platform is unknown
+	options          option.Set // the group's over the platform's
+	secretsDir       string
+	secretsDirBroken bool     // written, but of no use; said once, not by each agent
+	base             *decoded // options without an agent's own; made when first needed
+}
+
+// decoded is what a vendor made of a set of options.
+type decoded struct {
+	options  any
+	terms    session.Terms
+	problems []option.Problem
+}
+
+// draft is one agent as written, in YAML or in a row of a CSV.
+type draft struct {
+	pos           option.Pos
+	login, number cell
+	secrets       []cell
+	options       option.Set
+	schedule      *Schedule
+	handover      []cell
+}
+
+func (l *loader) groups(root *mapping) {
+	first := map[string]option.Pos{}
+	for _, n := range root.list("groups") {
+		m := newMapping(&l.report, root.file, "group", position(root.file, n), n)
+		g := l.group(m)
+		l.uniqueGroup(m, g, first)
+		l.config.Groups = append(l.config.Groups, g.Group)
+	}
+	for _, p := range l.places {
+		if !p.used {
+			l.settle(&group{place: p, options: p.Options}, draft{})
+		}
+	}
+}
+
+func (l *loader) uniqueGroup(m *mapping, g *group, first map[string]option.Pos) {
+	at := m.at("name")
+	switch before, twice := first[g.Name]; {
+	case g.Name == "":
+		m.missing("name", "give the group a name")
+	case !isName(g.Name):
+		l.wrong(at, "a group cannot be named %q; %s", g.Name, nameRule)
+	case twice:
+		l.wrong(at, "group %q is written twice, first at %s; give each group a name of its own", g.Name, before)
+	default:
+		first[g.Name] = at
+	}
+}
+
+func (l *loader) group(m *mapping) *group {
+	g := &group{Group: Group{
+		Name:     m.text("name", ""),
+		Platform: m.text("platform", ""),
+		Schedule: l.schedule(m, "schedule"),
+		Pos:      m.pos,
+	}}
+	l.placeOf(m, g)
+	specs := g.specs()
+	before := len(l.config.Agents)
+	l.passwordsDir(m, g)
+	for _, n := range m.list("agents") {
+		if a := newMapping(&l.report, m.file, "agent", position(m.file, n), n); !a.broken {
+			l.enlist(g, l.draft(g, a))
+		}
+	}
+	if file := m.path("agents_file"); file != "" {
+		l.agentsFile(g, file, m.at("agents_file"))
+	}
+	m.done(specs)
+	l.settleUnused(g, before)
+	return g
+}
+
+// settleUnused lets the vendor check the options of a group without agents.
+func (l *loader) settleUnused(g *group, before int) {
+	if len(l.config.Agents) == before {
+		l.settle(g, draft{})
+	}
+}
+
+// placeOf finds the group's platform and merges the options down to the group.
+func (l *loader) placeOf(m *mapping, g *group) {
+	g.place = l.places[g.Platform]
+	switch {
+	case g.Platform == "":
+		m.missing("platform", "write the name of a platform")
+	case g.place == nil:
+		names := slices.Sorted(maps.Keys(l.places))
+		l.wrong(m.at("platform"), "no platform is named %q%s; write one of those under platforms", g.Platform, didYouMean(g.Platform, names))
+	}
+	if g.place == nil {
+		g.options = l.rawOptions(m.section("options"), &place{})
+		return
+	}
+	g.place.used = true
+	g.options = merged(g.place.Options, l.options(m, g.place))
+}
+
+func (l *loader) passwordsDir(m *mapping, g *group) {
+	dir := m.path(keyDir)
+	if dir == "" {
+		g.secretsDirBroken = m.has(keyDir) && !m.isText(keyDir)
+		return
+	}
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		m.wrong(keyDir, "%s: %v", dir, fileError(err))
+	case !info.IsDir():
+		m.wrong(keyDir, "%s is no directory; name the one that holds one file per login", dir)
+	default:
+		g.secretsDir = dir
+	}
+	g.secretsDirBroken = g.secretsDir == ""
+}
+
+// specs are the vendor's options, none where it is unknown.
+func (g *group) specs() []option.Spec {
+	if g.place == nil {
+		return nil
+	}
+	return g.place.vendor.Options
+}
+
+// draft reads one agent of the YAML list.
+func (l *loader) draft(g *group, m *mapping) draft {
+	d := draft{pos: m.pos, login: m.cell("login"), number: m.cell("number")}
+	for _, key := range secretKeys() {
+		if c := m.cell(key); c.text != "" {
+			d.secrets = append(d.secrets, c)
+		}
+	}
+	p := g.place
+	if p == nil {
+		p = &place{}
+	}
+	if n := m.get("options"); n != nil {
+		d.options = l.rawOptions(m.section("options"), p)
+	}
+	d.schedule = l.schedule(m, "schedule")
+	d.handover = m.handoverCells()
+	m.done(g.specs())
+	return d
+}
+
+// cell is a text with its place.
+func (m *mapping) cell(key string) cell {
+	return cell{key: key, text: m.text(key, ""), pos: m.at(key)}
+}
+
+// enlist checks one agent and adds it to the configuration.
+func (l *loader) enlist(g *group, d draft) {
+	a := Agent{
+		ID:       session.ID{Platform: g.Platform, Login: d.login.text},
+		Group:    g.Name,
+		Number:   d.number.text,
+		Schedule: d.schedule,
+		Pos:      d.pos,
+	}
+	if a.Schedule == nil {
+		a.Schedule = g.Schedule
+	}
+	if l.login(d) && g.place != nil {
+		l.unique(a.ID, d.login.pos)
+	}
+	l.number(g, d)
+	if source, ok := l.source(g, d); ok {
+		a.Source = source
+		a.Password = l.password(source)
+	}
+	a.Credential = l.handover(d.handover)
+	a.Options, a.Terms = l.settle(g, d)
+	l.config.Agents = append(l.config.Agents, a)
+}
+
+func (l *loader) login(d draft) bool {
+	if d.login.text == "" {
+		l.wrong(d.pos, "the agent has no login; write login")
+		return false
+	}
+	if why := wrongLogin(d.login.text); why != "" {
+		l.wrong(d.login.pos, "login %q %s", d.login.text, why)
+		return false
+	}
+	return true
+}
+
+func (l *loader) unique(id session.ID, pos option.Pos) {
+	if first, twice := l.logins[id]; twice {
+		l.wrong(pos, "login %q appears twice on platform %q, first at %s; remove one", id.Login, id.Platform, first)
+		return
+	}
+	l.logins[id] = pos
+}
+
+func (l *loader) number(g *group, d draft) {
+	if d.number.text == "" {
+		if g.place != nil && g.place.vendor.NeedsNumber {
+			l.wrong(d.pos, "agent %q has no number; write the telephone number to seat it at", d.login.text)
+		}
+		return
+	}
+	if why := wrongLogin(d.number.text); why != "" {
+		l.wrong(d.number.pos, "number %q %s", d.number.text, why)
+	}
+}
+
+// settle lets the vendor decode the agent's options over those of its group.
+// Agents without options of their own share the group's.
+func (l *loader) settle(g *group, d draft) (any, session.Terms) {
+	if g.place == nil || !g.place.known {
+		return nil, session.Terms{}
+	}
+	base := g.decodeBase()
+	if len(d.options) == 0 {
+		l.note(base.problems, g.place.windowPos)
+		return base.options, base.terms
+	}
+	own := g.decode(merged(g.options, d.options))
+	if len(own.problems) > 0 {
+		common, particular := split(own.problems, base.problems)
+		l.note(common, g.place.windowPos)
+		l.note(particular, d.pos)
+	}
+	return own.options, own.terms
+}
+
+func (g *group) decodeBase() *decoded {
+	if g.base == nil {
+		base := g.decode(g.options)
+		g.base = &base
+	}
+	return g.base
+}
+
+func (g *group) decode(set option.Set) decoded {
+	options, terms, problems := g.place.vendor.Decode(set, g.place.Window)
+	return decoded{options, terms, problems}
+}
+
+// note reports a vendor's problems. One without a place is about a default,
+// and so about what the default does not go with.
+func (l *loader) note(problems []option.Problem, fallback option.Pos) {
+	for _, p := range problems {
+		if p.Pos == (option.Pos{}) {
+			p.Pos = fallback
+		}
+		l.wrong(p.Pos, "%s", p.Text)
+	}
+}
+
+// split divides an agent's problems into those that its group has as well and
+// its own.
+func split(problems, group []option.Problem) (common, particular []option.Problem) {
+	for _, p := range problems {
+		if slices.Contains(group, p) {
+			common = append(common, p)
+		} else {
+			particular = append(particular, p)
+		}
+	}
+	return common, particular
+}
+
+// merged is over on top of under; neither is changed.
+func merged(under, over option.Set) option.Set {
+	if len(over) == 0 {
+		return under
+	}
+	set := make(option.Set, len(under)+len(over))
+	maps.Copy(set, under)
+	maps.Copy(set, over)
+	return set
+}

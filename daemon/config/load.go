@@ -1,0 +1,204 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"agentkeeper/session"
+	"agentkeeper/vendors"
+	"agentkeeper/vendors/option"
+)
+
+// maxFile bounds a configuration file and a CSV, in bytes.
+const maxFile = 64 << 20
+
+// Option changes how Load works.
+type Option func(*loader)
+
+// WithVendors takes the vendors from table instead of vendors.Table.
+func WithVendors(table map[string]vendors.Vendor) Option {
+	return func(l *loader) { l.vendors = table }
+}
+
+// WithWebConfigCheck makes Load call check with the path of web_config_file,
+// where one is written, and report its error.
+func WithWebConfigCheck(check func(path string) error) Option {
+	return func(l *loader) { l.checkWeb = check }
+}
+
+// Load reads the configuration at path and everything that it names. The
+// warnings are good advice and come with an error, too; the error is a
+// Problems and tells every mistake.
+func Load(path string, options ...Option) (*Config, []option.Problem, error) {
+	l := newLoader(path, options)
+	l.load(path)
+	warnings := sorted(l.warnings)
+	if len(l.problems) > 0 {
+		return nil, warnings, Problems(sorted(l.problems))
+	}
+	return l.config, warnings, nil
+}
+
+func newLoader(path string, options []Option) *loader {
+	l := &loader{
+		vendors:     vendors.Table,
+		checkWeb:    func(string) error { return nil },
+		config:      &Config{Path: path},
+		places:      map[string]*place{},
+		logins:      map[session.ID]option.Pos{},
+		credentials: map[string]option.Pos{},
+		inlineIn:    map[string]option.Pos{},
+		zones:       map[string]*time.Location{},
+		exposed:     exposure{dirs: map[string]*exposed{}},
+	}
+	for _, o := range options {
+		o(l)
+	}
+	return l
+}
+
+// loader is the state of one Load.
+type loader struct {
+	report
+	vendors  map[string]vendors.Vendor
+	checkWeb func(path string) error
+	config   *Config
+
+	inlineSecrets bool
+	places        map[string]*place         // platforms as written, broken ones included
+	logins        map[session.ID]option.Pos // where each agent was first written
+	credentials   map[string]option.Pos     // where each credential file was first written, by cleaned path
+	inlineIn      map[string]option.Pos     // files with a password in them
+	exposed       exposure
+	zones         map[string]*time.Location
+}
+
+func (l *loader) load(path string) {
+	text, err := readLimited(path, maxFile)
+	if err != nil {
+		l.wrong(option.Pos{File: path}, "the configuration cannot be read: %v", err)
+		return
+	}
+	l.decode(path, text)
+}
+
+func (l *loader) decode(path string, text []byte) {
+	root := parse(&l.report, path, text)
+	if root == nil {
+		return
+	}
+	l.root(newMapping(&l.report, path, "", option.Pos{File: path, Line: 1, Col: 1}, root))
+	l.warnExposed()
+}
+
+// root decodes the whole file, platforms before the groups that name them.
+func (l *loader) root(m *mapping) {
+	c := l.config
+	l.inlineSecrets = m.flag("allow_inline_secrets")
+	c.PerAgentMetrics = m.flag("per_agent_metrics")
+	c.StopTimeout = m.duration("stop_timeout", 30*time.Second)
+	l.sockets(m)
+	l.log(m.section("log"))
+	l.store(m.section("store"))
+	l.events(m.section("events"))
+	proxy := m.section("proxy")
+	l.proxy(proxy)
+	proxy.done(nil)
+	l.platforms(m.section("platforms"))
+	l.groups(m)
+	m.done(nil)
+	l.warnEmpty(m)
+}
+
+// proxy decodes where the local proxy listens; whoever reaches it acts as any
+// agent, so it must be out of other hosts' reach.
+func (l *loader) proxy(m *mapping) {
+	text := m.text("listen", "")
+	if text == "" {
+		return
+	}
+	if err := CheckProxyAddress(text); err != nil {
+		m.wrong("listen", "%v", err)
+	}
+	l.config.Proxy = text
+}
+
+// sockets decodes where the service listens. The kernel bounds a unix socket's
+// path at 108 bytes with its final zero.
+func (l *loader) sockets(m *mapping) {
+	c := l.config
+	c.Listen = m.filled("listen", "127.0.0.1:9464")
+	if c.Listen != "" && !isAddress(c.Listen) {
+		m.wrong("listen", "is %q, which is no address; write host:port, for example 127.0.0.1:9464", c.Listen)
+	}
+	c.Control = relativeTo(m.file, m.filled("control", "/run/agentkeeper/control.sock"))
+	if len(c.Control) > 107 {
+		m.wrong("control", "is a path of %d bytes; a socket's may have 107", len(c.Control))
+	}
+	if c.WebConfigFile = m.path("web_config_file"); c.WebConfigFile == "" {
+		return
+	}
+	if _, _, err := readRegular(c.WebConfigFile, maxFile); err != nil {
+		m.wrong("web_config_file", "%s: %v", c.WebConfigFile, err)
+	} else if err := l.checkWeb(c.WebConfigFile); err != nil {
+		m.wrong("web_config_file", "%s: %s", c.WebConfigFile, withoutValues(err.Error()))
+	}
+}
+
+func (l *loader) log(m *mapping) {
+	level := m.choice("level", "info", "debug", "info", "warn", "error")
+	l.config.Log.Format = m.choice("format", "auto", "auto", "text", "json")
+	l.config.Log.Level = map[string]slog.Level{
+		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+	}[level]
+	m.done(nil)
+}
+
+func (l *loader) store(m *mapping) {
+	l.config.Store.Dir = relativeTo(m.file, m.filled("dir", "/var/lib/agentkeeper"))
+	m.refuseLater("store")
+	m.done(nil)
+}
+
+func (l *loader) events(m *mapping) {
+	l.config.Events = Events{
+		MaxAge:   m.duration("max_age", 24*time.Hour),
+		MaxBytes: m.size("max_bytes", 1<<30),
+	}
+	m.refuseLater("events")
+	m.done(nil)
+}
+
+// warnEmpty tells about parts that would do nothing.
+func (l *loader) warnEmpty(m *mapping) {
+	if len(l.problems) > 0 {
+		return
+	}
+	if len(l.config.Agents) == 0 {
+		l.warn(m.pos, "there is no agent in this configuration; nothing will be signed in")
+		return
+	}
+	used := map[string]int{}
+	for _, a := range l.config.Agents {
+		used[a.Group]++
+	}
+	for _, g := range l.config.Groups {
+		if used[g.Name] == 0 {
+			l.warn(g.Pos, "group %q has no agents", g.Name)
+		}
+	}
+}
+
+// vendorNames lists the table for messages.
+func (l *loader) vendorNames() []string { return slices.Sorted(maps.Keys(l.vendors)) }
+
+func (l *loader) isVendor(name string) bool { _, ok := l.vendors[name]; return ok }
+
+func (l *loader) explainVendor(name string) string {
+	names := l.vendorNames()
+	return fmt.Sprintf("unknown vendor %q%s; write one of %s", name, didYouMean(name, names), strings.Join(names, ", "))
+}

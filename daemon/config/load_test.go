@@ -1,0 +1,219 @@
+package config
+
+import (
+	"log/slog"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"agentkeeper/session"
+	"agentkeeper/vendors/option"
+	"agentkeeper/vendors/wire"
+)
+
+// equal compares values of this package, secrets by what they hold.
+func equal(t testing.TB, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got,
+		cmp.Comparer(func(a, b session.Secret) bool { return a == b }),
+		cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() }),
+	); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func at(line, col int) option.Pos { return option.Pos{File: main, Line: line, Col: col} }
+
+func TestDefaults(t *testing.T) {
+	c, _ := mustLoad(t, map[string]string{main: `platforms:
+  hq:
+    vendor: huawei
+    url: https://10.0.0.5:8043/
+`})
+	equal(t, c, &Config{
+		Path:        main,
+		Listen:      "127.0.0.1:9464",
+		Control:     "/run/agentkeeper/control.sock",
+		StopTimeout: 30 * time.Second,
+		Log:         Log{Level: slog.LevelInfo, Format: "auto"},
+		Store:       Store{Dir: "/var/lib/agentkeeper"},
+		Events:      Events{MaxAge: 24 * time.Hour, MaxBytes: 1 << 30},
+		Platforms: []Platform{{
+			Name: "hq", Vendor: "huawei", URL: &url.URL{Scheme: "https", Host: "10.0.0.5:8043"},
+			Window:  2 * time.Minute,
+			SignIn:  SignIn{Rate: 20, Concurrent: 10, Timeout: 30 * time.Second},
+			Backoff: Backoff{Initial: time.Second, Max: time.Minute},
+			Lockout: Lockout{Failures: 3, Within: 10 * time.Minute, Quiet: 15 * time.Minute},
+			Options: option.Set{},
+			Pos:     at(2, 3),
+		}},
+	})
+}
+
+func TestEverythingWritten(t *testing.T) {
+	t.Setenv("AGENT_3", "env-secret")
+	t.Setenv("CREDENTIALS_DIRECTORY", "creds")
+	c, warnings := mustLoad(t, map[string]string{
+		"web.yaml": "",
+		"pw/1":     "dir-secret\n",
+		"two":      "file-secret\n",
+		"creds/c4": "cred-secret",
+		"more.csv": "login;number;status;skills\n1;21;;\"7;8\"\n",
+		main: `listen: ":9000"
+web_config_file: web.yaml
+control: c.sock
+stop_timeout: 1m30s
+log: {level: debug, format: json}
+store: {dir: state}
+allow_inline_secrets: true
+per_agent_metrics: true
+proxy: {listen: ""}
+events: {max_age: 1h, max_bytes: 512MiB, listen: "", users: [], webhooks: []}
+platforms:
+  b.2:
+    vendor: ecss
+    url: wss://[::1]:8091
+    tls: {server_name: cc, pin_sha256: "` + strings.Repeat("ab", 32) + `"}
+    sign_in: {rate: 0.5, concurrent: 2, timeout: 10s}
+    backoff: {initial: 2s, max: 2s}
+    lockout: {failures: 5, within: 1m, quiet: 2m}
+    options: {hold: 5s, status: 5}
+  a:
+    vendor: huawei
+    url: https://h
+    window: 1m
+groups:
+  - name: g1
+    platform: b.2
+    schedule: {sign_in: "0 9 * * 1-5", sign_out: "0  18 * * 1-5", time_zone: Europe/Moscow, holidays: [2026-12-31, 2026-01-01]}
+    options: {status: 3}
+    passwords_dir: pw
+    agents:
+      - {login: "1"}
+      - {login: 02, password_file: two, options: {skills: [7, 8], taken: force}}
+  - name: g2
+    platform: a
+    passwords_dir: pw
+    agents:
+      - {login: "3", number: "23", password_env: AGENT_3, schedule: {sign_in: "0 8 * * *", sign_out: "0 9 * * *", time_zone: UTC}}
+      - {login: "4", number: "24", password_credential: c4}
+      - {login: "5", number: "25", password: inline-secret}
+    agents_file: more.csv
+`})
+	equal(t, lines(warnings), []string(nil))
+	equal(t, []any{c.Listen, c.WebConfigFile, c.Control, c.StopTimeout, c.Log, c.Store, c.PerAgentMetrics, c.Events},
+		[]any{":9000", "web.yaml", "c.sock", 90 * time.Second, Log{slog.LevelDebug, "json"}, Store{"state"}, true,
+			Events{time.Hour, 512 << 20}})
+
+	equal(t, c.Platforms, []Platform{{
+		Name: "b.2", Vendor: "ecss", URL: &url.URL{Scheme: "wss", Host: "[::1]:8091"},
+		TLS:     wire.TLSSettings{ServerName: "cc", PinSHA256: strings.Repeat("ab", 32)},
+		Window:  15 * time.Second,
+		SignIn:  SignIn{0.5, 2, 10 * time.Second},
+		Backoff: Backoff{2 * time.Second, 2 * time.Second},
+		Lockout: Lockout{5, time.Minute, 2 * time.Minute},
+		Options: option.Set{"hold": {Text: "5s", Pos: at(19, 21)}, "status": {Text: "5", Pos: at(19, 33)}},
+		Pos:     at(12, 3),
+	}, {
+		Name: "a", Vendor: "huawei", URL: &url.URL{Scheme: "https", Host: "h"},
+		Window:  time.Minute,
+		SignIn:  SignIn{20, 10, 30 * time.Second},
+		Backoff: Backoff{time.Second, time.Minute},
+		Lockout: Lockout{3, 10 * time.Minute, 15 * time.Minute},
+		Options: option.Set{},
+		Pos:     at(20, 3),
+	}})
+
+	moscow, err := time.LoadLocation("Europe/Moscow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shift := &Schedule{"0 9 * * 1-5", "0 18 * * 1-5", moscow, []string{"2026-01-01", "2026-12-31"}, at(27, 15)}
+	own := &Schedule{"0 8 * * *", "0 9 * * *", time.UTC, nil, at(37, 69)}
+	equal(t, c.Groups, []Group{{"g1", "b.2", shift, at(25, 5)}, {"g2", "a", nil, at(33, 5)}})
+
+	id := func(platform, login string) session.ID { return session.ID{Platform: platform, Login: login} }
+	all := []string{"all"}
+	nowhere := CredentialFile{Mode: 0o600, GID: -1}
+	cell := option.Pos{File: "more.csv", Line: 2, Col: 1}
+	equal(t, c.Agents, []Agent{
+		{id("b.2", "1"), "g1", "", Source{Key: keyDir, Path: "pw/1", Name: "1", Pos: at(31, 9)}, session.NewSecret("dir-secret"),
+			decodedOptions{3, 5 * time.Second, all}, session.Terms{}, nowhere, shift, at(31, 9)},
+		{id("b.2", "02"), "g1", "", Source{Key: keyFile, Path: "two", Pos: at(32, 36)}, session.NewSecret("file-secret"),
+			decodedOptions{3, 5 * time.Second, []string{"7", "8"}}, session.Terms{Force: true}, nowhere, shift, at(32, 9)},
+		{id("a", "3"), "g2", "23", Source{Key: keyEnv, Name: "AGENT_3", Pos: at(37, 50)}, session.NewSecret("env-secret"),
+			decodedOptions{4, 10 * time.Second, all}, session.Terms{}, nowhere, own, at(37, 9)},
+		{id("a", "4"), "g2", "24", Source{Key: keyCredential, Path: "creds/c4", Name: "c4", Pos: at(38, 57)}, session.NewSecret("cred-secret"),
+			decodedOptions{4, 10 * time.Second, all}, session.Terms{}, nowhere, nil, at(38, 9)},
+		{id("a", "5"), "g2", "25", Source{Key: keyInline, Pos: at(39, 46), Inline: session.NewSecret("inline-secret")}, session.NewSecret("inline-secret"),
+			decodedOptions{4, 10 * time.Second, all}, session.Terms{}, nowhere, nil, at(39, 9)},
+		{id("a", "1"), "g2", "21", Source{Key: keyDir, Path: "pw/1", Name: "1", Pos: cell}, session.NewSecret("dir-secret"),
+			decodedOptions{4, 10 * time.Second, []string{"7", "8"}}, session.Terms{}, nowhere, nil, cell},
+	})
+
+	equal(t, c.SecretFiles(), []string{"creds/c4", "pw/1", "two"})
+	equal(t, c.SecretDirs(), []string{".", "creds", "pw"})
+	if p, ok := c.Platform("a"); !ok || p.Vendor != "huawei" {
+		t.Errorf("Platform(a) = %v, %v", p, ok)
+	}
+	if _, ok := c.Platform("x"); ok {
+		t.Error("Platform(x) exists")
+	}
+}
+
+func TestAliasesAndMergeKeys(t *testing.T) {
+	c, _ := mustLoad(t, map[string]string{"d/1": "x", main: `platforms:
+  a: &a
+    vendor: huawei
+    url: https://a
+    sign_in: &s {rate: 1}
+    backoff: {initial: 2s}
+  b:
+    <<: *a
+    url: https://b
+  c:
+    <<: [{backoff: {initial: 3s}}, *a]
+    sign_in:
+      <<: *s
+      concurrent: 3
+groups:
+  - &g {name: g, platform: a, passwords_dir: d, agents: &l [{login: 1, number: 5}]}
+  - {<<: *g, name: h, platform: b}
+`})
+	type platform struct {
+		URL        string
+		Rate       float64
+		Concurrent int
+		Initial    time.Duration
+	}
+	var got []platform
+	for _, p := range c.Platforms {
+		got = append(got, platform{p.URL.String(), p.SignIn.Rate, p.SignIn.Concurrent, p.Backoff.Initial})
+	}
+	equal(t, got, []platform{
+		{"https://a", 1, 10, 2 * time.Second},
+		{"https://b", 1, 10, 2 * time.Second},
+		{"https://a", 1, 3, 3 * time.Second},
+	})
+	var agents []string
+	for _, a := range c.Agents {
+		agents = append(agents, a.ID.String()+" "+a.Group)
+	}
+	equal(t, agents, []string{"a/1 g", "b/1 h"})
+}
+
+func TestWebConfigCheck(t *testing.T) {
+	inDir(t, map[string]string{main: "web_config_file: web.yaml\n", "web.yaml": "basic_auth_users: hunter2\n"})
+	_, _, err := Load(main, WithVendors(testVendors()), WithWebConfigCheck(func(path string) error {
+		return errText("yaml: cannot unmarshal !!str `hunter2` of " + path)
+	}))
+	equal(t, problemLines(t, err), []string{
+		"agentkeeper.yaml:1:18: web_config_file web.yaml: yaml: cannot unmarshal !!str *** of web.yaml"})
+}
+
+type errText string
+
+func (e errText) Error() string { return string(e) }

@@ -1,0 +1,236 @@
+package config
+
+import (
+	"regexp"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"agentkeeper/vendors"
+	"agentkeeper/vendors/option"
+	"agentkeeper/vendors/wire"
+)
+
+// place is a platform as written, which groups can name even when it has
+// mistakes.
+type place struct {
+	Platform
+	vendor    vendors.Vendor
+	known     bool       // the vendor is in the table
+	used      bool       // by a group
+	windowPos option.Pos // for relations of times with the window
+}
+
+func (l *loader) platforms(m *mapping) {
+	for _, e := range m.all() {
+		p := l.platform(m, e)
+		l.places[p.Name] = p
+		l.config.Platforms = append(l.config.Platforms, p.Platform)
+	}
+}
+
+func (l *loader) platform(parent *mapping, e entry) *place {
+	name, pos := target(e.key).Value, position(parent.file, e.key)
+	if !isName(name) {
+		l.wrong(pos, "a platform cannot be named %q; %s", name, nameRule)
+	}
+	m := newMapping(&l.report, parent.file, parent.name(name), pos, e.value)
+	p := &place{Platform: Platform{Name: name, Pos: pos}}
+	l.vendorOf(m, p)
+	p.SignIn, p.Backoff, p.Lockout = signIn(m.section("sign_in")), backoff(m.section("backoff")), lockout(m.section("lockout"))
+	p.Options = l.options(m, p)
+	l.window(m, p)
+	l.address(m, p)
+	m.done(p.vendor.Options)
+	return p
+}
+
+func (l *loader) vendorOf(m *mapping, p *place) {
+	name, ok := m.scalar("vendor")
+	if !ok {
+		m.missing("vendor", "write one of %s", strings.Join(l.vendorNames(), ", "))
+		return
+	}
+	if p.Vendor = name; !l.isVendor(name) {
+		l.wrong(m.at("vendor"), "%s", l.explainVendor(name))
+		return
+	}
+	p.vendor, p.known = l.vendors[name], true
+}
+
+func signIn(m *mapping) SignIn {
+	defer m.done(nil)
+	return SignIn{
+		Rate:       m.rate("rate", 20),
+		Concurrent: m.count("concurrent", 10),
+		Timeout:    m.duration("timeout", 30*time.Second),
+	}
+}
+
+func backoff(m *mapping) Backoff {
+	defer m.done(nil)
+	b := Backoff{
+		Initial: m.duration("initial", time.Second),
+		Max:     m.duration("max", 60*time.Second),
+	}
+	if b.Initial > b.Max {
+		key := "initial"
+		if !m.has(key) {
+			key = "max"
+		}
+		m.report.wrong(m.at(key), "%s (%s) is above %s (%s); raise max or lower initial",
+			m.name("initial"), b.Initial, m.name("max"), b.Max)
+	}
+	return b
+}
+
+func lockout(m *mapping) Lockout {
+	defer m.done(nil)
+	return Lockout{
+		Failures: m.count("failures", 3),
+		Within:   m.duration("within", 10*time.Minute),
+		Quiet:    m.duration("quiet", 15*time.Minute),
+	}
+}
+
+// window takes the vendor's default where it is left out.
+func (l *loader) window(m *mapping, p *place) {
+	fallback := 2 * time.Minute
+	if p.known {
+		fallback = p.vendor.Window(p.Options)
+	}
+	p.Window, p.windowPos = m.duration("window", fallback), p.Pos
+	if m.has("window") {
+		p.windowPos = m.at("window")
+	}
+}
+
+// address decodes url and tls, which belong together.
+func (l *loader) address(m *mapping, p *place) {
+	security := m.section("tls")
+	p.TLS = tlsSettings(security)
+	text, _ := m.scalar("url")
+	switch {
+	case text == "":
+		m.missing("url", "write scheme, host and port")
+	case p.known:
+		l.url(m, p, text)
+	}
+	l.checkTLS(security, p)
+}
+
+func (l *loader) url(m *mapping, p *place, text string) {
+	u, why := parseURL(text, p.vendor.Schemes)
+	if why != "" {
+		m.wrong("url", "%s", why)
+		return
+	}
+	p.URL = u
+	if isPlain(u.Scheme) {
+		l.warn(m.at("url"), "%s:// sends passwords in clear text; use %ss:// where the platform offers it", u.Scheme, u.Scheme)
+	}
+}
+
+func tlsSettings(m *mapping) wire.TLSSettings {
+	defer m.done(nil)
+	return wire.TLSSettings{
+		CAFile:     m.path("ca_file"),
+		ServerName: m.text("server_name", ""),
+		PinSHA256:  m.text("pin_sha256", ""),
+		Insecure:   m.flag("insecure_skip_verify"),
+	}
+}
+
+// checkTLS tries each file and pin by itself, to place what is wrong with it.
+func (l *loader) checkTLS(m *mapping, p *place) {
+	if p.TLS.CAFile != "" {
+		if _, _, err := readRegular(p.TLS.CAFile, maxFile); err != nil {
+			l.wrong(m.at("ca_file"), "tls.ca_file %s: %v", p.TLS.CAFile, err)
+		} else if _, err := (wire.TLSSettings{CAFile: p.TLS.CAFile}).Config(""); err != nil {
+			l.wrong(m.at("ca_file"), "%v", err)
+		}
+	}
+	if _, err := (wire.TLSSettings{PinSHA256: p.TLS.PinSHA256}).Config(""); err != nil {
+		l.wrong(m.at("pin_sha256"), "%v", err)
+	}
+	l.adviseTLS(m, p)
+}
+
+func (l *loader) adviseTLS(m *mapping, p *place) {
+	switch {
+	case p.URL == nil || p.TLS == (wire.TLSSettings{}):
+	case isPlain(p.URL.Scheme):
+		l.warn(m.pos, "%s has no effect with %s://; remove it", m.where, p.URL.Scheme)
+	case p.TLS.Insecure && p.TLS.PinSHA256 == "":
+		l.warn(m.at("insecure_skip_verify"), "%s lets anybody in between read the passwords; set ca_file or pin_sha256 instead",
+			m.name("insecure_skip_verify"))
+	}
+}
+
+// options decodes an options map. Values stay text: each vendor decodes its
+// own. What the table alone shows to be wrong is reported here, so that it is
+// found without an agent to decode for, too.
+func (l *loader) options(parent *mapping, p *place) option.Set {
+	set := l.rawOptions(parent.section("options"), p)
+	if p.known {
+		l.note(option.Read(set, p.vendor.Options).Problems(), p.Pos)
+	}
+	return set
+}
+
+// rawOptions places an option that the vendor does not have at its name, and
+// others at their values.
+func (l *loader) rawOptions(m *mapping, p *place) option.Set {
+	set := option.Set{}
+	for _, e := range m.all() {
+		name, value := target(e.key).Value, target(e.value)
+		if isNull(value) {
+			continue
+		}
+		v := option.Value{Pos: position(m.file, e.value)}
+		if !hasOption(p.vendor.Options, name) {
+			v.Pos = position(m.file, e.key)
+		}
+		if l.optionValue(m, name, value, &v) {
+			set[name] = v
+		}
+	}
+	return set
+}
+
+func (l *loader) optionValue(m *mapping, name string, n *yaml.Node, v *option.Value) bool {
+	switch n.Kind {
+	case yaml.ScalarNode:
+		v.Text = n.Value
+		return true
+	case yaml.SequenceNode:
+		v.IsList, v.List = true, make([]string, 0, len(n.Content))
+		for _, item := range n.Content {
+			if item = target(item); item.Kind != yaml.ScalarNode {
+				l.wrong(position(m.file, item), "%s is a list that holds %s; write single values", m.name(name), kindOf(item))
+				return false
+			}
+			v.List = append(v.List, item.Value)
+		}
+		return true
+	}
+	m.wrong(name, "is %s; write a single value or a list", kindOf(n))
+	return false
+}
+
+func hasOption(specs []option.Spec, name string) bool {
+	for i := range specs {
+		if specs[i].Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// quoted matches what a YAML decoder quotes of a file in its errors.
+var quoted = regexp.MustCompile("(?s)`[^`]*`|\"[^\"]*\"")
+
+// withoutValues drops quoted text from another package's error: it may be part
+// of a password hash.
+func withoutValues(text string) string { return quoted.ReplaceAllString(text, "***") }

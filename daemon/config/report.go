@@ -1,0 +1,75 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"agentkeeper/vendors/option"
+)
+
+// Problems is every mistake of a configuration, sorted by file, line and
+// column. It is the only type of error that Load returns.
+type Problems []option.Problem
+
+// Error returns one line per problem, FILE:LINE:COL: what is wrong and what to
+// do.
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i, problem := range p {
+		lines[i] = problem.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// report collects what is wrong or unwise while decoding goes on.
+type report struct {
+	problems, warnings []option.Problem
+}
+
+func (r *report) wrong(pos option.Pos, format string, args ...any) {
+	r.problems = append(r.problems, option.Problem{Pos: pos, Text: oneLine(fmt.Sprintf(format, args...))})
+}
+
+func (r *report) warn(pos option.Pos, format string, args ...any) {
+	r.warnings = append(r.warnings, option.Problem{Pos: pos, Text: oneLine(fmt.Sprintf(format, args...))})
+}
+
+// sorted orders problems by place and drops repetitions: a mistake at a
+// platform is found again by each of its agents.
+func sorted(problems []option.Problem) []option.Problem {
+	slices.SortStableFunc(problems, func(a, b option.Problem) int {
+		return cmp.Or(
+			strings.Compare(a.Pos.File, b.Pos.File),
+			cmp.Compare(a.Pos.Line, b.Pos.Line),
+			cmp.Compare(a.Pos.Col, b.Pos.Col),
+			strings.Compare(a.Text, b.Text),
+		)
+	})
+	return slices.Compact(problems)
+}
+
+// oneLine keeps the promise of one line per problem whatever a name contains.
+func oneLine(text string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f {
+			return ' '
+		}
+		return c
+	}, text)
+}
+
+// didYouMean returns a suggestion for a mistyped name, or "".
+func didYouMean(name string, known []string) string {
+	best, bestDistance := "", 1+max(1, len([]rune(name))/3)
+	for _, k := range known {
+		if d := option.Distance(strings.ToLower(name), strings.ToLower(k)); d < bestDistance {
+			best, bestDistance = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", best)
+}

@@ -1,0 +1,129 @@
+package config
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // zones are known on machines without a zone database
+
+	"github.com/robfig/cron/v3"
+	"go.yaml.in/yaml/v3"
+
+	"agentkeeper/daemon/shift"
+	"agentkeeper/vendors/option"
+)
+
+// Schedule says when agents are to be online. Both specs are five-field cron,
+// parse with cron.ParseStandard and fire some day.
+type Schedule struct {
+	SignIn   string
+	SignOut  string
+	TimeZone *time.Location
+	Holidays []string // days without a sign-in, as 2006-01-02, sorted, each once
+	Pos      option.Pos
+}
+
+// schedule reads the section under key; nil where it is left out.
+func (l *loader) schedule(parent *mapping, key string) *Schedule {
+	n := parent.get(key)
+	if n == nil {
+		return nil
+	}
+	m := newMapping(&l.report, parent.file, "schedule", parent.at(key), n)
+	s := &Schedule{
+		SignIn:   m.cron("sign_in"),
+		SignOut:  m.cron("sign_out"),
+		TimeZone: l.zone(m),
+		Holidays: m.dates("holidays"),
+		Pos:      m.pos,
+	}
+	if s.SignIn != "" && s.SignOut != "" {
+		m.whole(s)
+	}
+	m.done(nil)
+	return s
+}
+
+// whole finds what is wrong with the specs together.
+func (m *mapping) whole(s *Schedule) {
+	_, err := shift.Parse(shift.Spec{SignIn: s.SignIn, SignOut: s.SignOut, Zone: s.TimeZone, Holidays: s.Holidays})
+	var wrong *shift.Error
+	switch {
+	case errors.Is(err, shift.ErrEndless):
+		m.wrong("sign_out", "fires only when schedule.sign_in does, so no shift would ever end; write the end of the shift")
+	case errors.As(err, &wrong):
+		m.wrong(wrong.Key, "%q %v", wrong.Text, wrong.Err)
+	case err != nil:
+		m.wrong("sign_in", "%v", err)
+	}
+}
+
+// cron reads a spec that must be there; "" after a mistake.
+func (m *mapping) cron(key string) string {
+	text, ok := m.scalar(key)
+	if !ok {
+		m.missing(key, `write five cron fields, for example "0 9 * * 1-5"`)
+		return ""
+	}
+	text = strings.Join(strings.Fields(text), " ")
+	switch spec, err := parseCron(text); {
+	case err != "":
+		m.wrong(key, "is %q, which is no cron schedule: %s; write minute, hour, day, month and weekday, for example \"0 9 * * 1-5\"", text, err)
+	case spec.Next(cronEpoch()).IsZero():
+		m.wrong(key, "%q never fires; write a day that exists", text)
+	default:
+		return text
+	}
+	return ""
+}
+
+// cronEpoch is a fixed instant shortly before a leap day, within the five
+// years for which the cron library looks ahead.
+func cronEpoch() time.Time { return time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+// parseCron allows the five fields only: the library's extensions (@every, TZ=)
+// are not in the contract, and some of them make it panic.
+func parseCron(text string) (spec cron.Schedule, why string) {
+	if len(strings.Fields(text)) != 5 || strings.ContainsAny(text, "@=") {
+		return nil, "not five fields"
+	}
+	spec, err := cron.ParseStandard(text)
+	if err != nil {
+		return nil, err.Error()
+	}
+	return spec, ""
+}
+
+// zone reads time_zone; the machine's where it is left out.
+func (l *loader) zone(m *mapping) *time.Location {
+	name, ok := m.scalar("time_zone")
+	if !ok || name == "" {
+		return time.Local
+	}
+	if zone, known := l.zones[name]; known {
+		return zone
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		m.wrong("time_zone", "%q is not known; write a name like Europe/Moscow", name)
+		return time.Local
+	}
+	l.zones[name] = zone
+	return zone
+}
+
+// dates reads a list of days.
+func (m *mapping) dates(key string) []string {
+	var days []string
+	for _, n := range m.list(key) {
+		day := target(n)
+		if _, err := time.Parse(time.DateOnly, day.Value); err != nil || day.Kind != yaml.ScalarNode {
+			m.report.wrong(position(m.file, n), "%s holds something that is no day; write for example 2026-12-31", m.name(key))
+			continue
+		}
+		days = append(days, day.Value)
+	}
+	slices.Sort(days)
+	return slices.Compact(days)
+}

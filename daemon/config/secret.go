@@ -1,0 +1,248 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"agentkeeper/session"
+	"agentkeeper/vendors/option"
+)
+
+// maxSecret bounds a secret's size in bytes.
+const maxSecret = 64 << 10
+
+// Source is where an agent's password comes from.
+type Source struct {
+	// Key is the configuration's word for it: password_file, password_env,
+	// password_credential, passwords_dir or password.
+	Key string
+	// Path is the file that holds the secret; "" for an environment variable
+	// and for one that is written in the configuration.
+	Path string
+	// Name is the environment variable, the systemd credential or the login.
+	Name string
+	// Pos is where the source is written, or the agent for passwords_dir.
+	Pos option.Pos
+	// Inline is the secret itself where Key is password. (A field that fmt
+	// could not reach by its methods would be printed.)
+	Inline session.Secret
+}
+
+// String names the source for people; it contains no secret.
+func (s Source) String() string {
+	switch {
+	case s.Path != "":
+		return s.Key + " " + s.Path
+	case s.Name != "":
+		return s.Key + " " + s.Name
+	}
+	return s.Key
+}
+
+// place is what errors name: a path, but no name, for a password may have been
+// written where a name belongs.
+func (s Source) place() string {
+	if s.Path != "" {
+		return s.Key + " " + s.Path
+	}
+	return s.Key
+}
+
+// Read returns the secret as it is now, without one trailing newline. It may
+// be called again at any time, by several goroutines. The error says what to
+// do; it wraps fs.ErrNotExist where a file is missing.
+func (s Source) Read() (session.Secret, error) {
+	secret, _, err := s.read()
+	return secret, err
+}
+
+// read also returns the permissions of the secret's file, 0 where there is
+// none.
+func (s Source) read() (secret session.Secret, mode fs.FileMode, err error) {
+	text := s.Inline.Reveal()
+	switch {
+	case s.Key == keyEnv:
+		text, err = readEnv(s.Name)
+	case s.Path != "":
+		var raw []byte
+		raw, mode, err = readRegular(s.Path, maxSecret)
+		text = string(raw)
+	}
+	if err != nil {
+		return secret, 0, fmt.Errorf("%s: %w", s.place(), err)
+	}
+	if text = trimNewline(text); text == "" {
+		return secret, 0, fmt.Errorf("%s: the secret is empty; write the agent's password there", s.place())
+	}
+	return session.NewSecret(text), mode, nil
+}
+
+func readEnv(name string) (string, error) {
+	text, ok := os.LookupEnv(name)
+	if !ok {
+		return "", errors.New("the environment variable of this name is not set; set it for the service")
+	}
+	return text, nil
+}
+
+// readRegular reads a file and its permissions. It looks before it opens: a
+// pipe would block.
+func readRegular(path string, limit int64) ([]byte, fs.FileMode, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, 0, fileError(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, 0, errors.New("not a regular file; check the path")
+	}
+	text, err := readLimited(path, limit)
+	return text, info.Mode().Perm(), err
+}
+
+// readLimited reads a whole file of at most limit bytes.
+func readLimited(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fileError(err)
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, fileError(err)
+	}
+	if int64(len(text)) > limit {
+		return nil, fmt.Errorf("larger than %d bytes; is it the right file?", limit)
+	}
+	return text, nil
+}
+
+// fileError says what to do about a file that cannot be read, without its
+// path, which the caller names.
+func fileError(err error) error {
+	remedy := "check the path"
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		remedy = "create it or correct the path"
+	case errors.Is(err, fs.ErrPermission):
+		remedy = "let the service's user read it"
+	}
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		err = pathError.Err
+	}
+	return fmt.Errorf("%w; %s", err, remedy)
+}
+
+func trimNewline(text string) string {
+	text, ok := strings.CutSuffix(text, "\r\n")
+	if !ok {
+		text = strings.TrimSuffix(text, "\n")
+	}
+	return text
+}
+
+// The keys that name a secret.
+const (
+	keyFile       = "password_file"
+	keyEnv        = "password_env"
+	keyCredential = "password_credential"
+	keyInline     = "password"
+	keyDir        = "passwords_dir"
+)
+
+func secretKeys() []string { return []string{keyFile, keyEnv, keyCredential, keyInline} }
+
+// cell is a text and where it is written.
+type cell struct {
+	key, text string
+	pos       option.Pos
+}
+
+// source turns what an agent says about its secret into a Source.
+func (l *loader) source(g *group, d draft) (Source, bool) {
+	switch len(d.secrets) {
+	case 0:
+		return l.dirSource(g, d)
+	case 1:
+		return l.ownSource(d.secrets[0])
+	}
+	keys := make([]string, len(d.secrets))
+	for i, c := range d.secrets {
+		keys[i] = c.key
+	}
+	l.wrong(d.secrets[1].pos, "the agent has %d sources of its password, %s; keep exactly one",
+		len(keys), strings.Join(keys, " and "))
+	return Source{}, false
+}
+
+func (l *loader) ownSource(c cell) (Source, bool) {
+	s := Source{Key: c.key, Pos: c.pos}
+	switch c.key {
+	case keyFile:
+		s.Path = relativeTo(c.pos.File, c.text)
+	case keyEnv:
+		s.Name = c.text
+	case keyCredential:
+		return l.credential(s, c.text)
+	case keyInline:
+		if !l.inlineSecrets {
+			l.wrong(c.pos, "a password in the file is refused; move it to a file and name it in password_file, or set allow_inline_secrets: true")
+			return s, false
+		}
+		s.Inline = session.NewSecret(c.text)
+		l.inlineIn[c.pos.File] = c.pos
+	}
+	return s, true
+}
+
+func (l *loader) credential(s Source, name string) (Source, bool) {
+	dir := os.Getenv("CREDENTIALS_DIRECTORY")
+	switch {
+	case !isFileName(name):
+		l.wrong(s.Pos, "password_credential is no name of a systemd credential; write the name that stands in LoadCredential=")
+		return s, false
+	case dir == "":
+		l.wrong(s.Pos, "password_credential: systemd has given this process no credentials; run it as a unit with LoadCredential=NAME:/path/of/file")
+		return s, false
+	}
+	s.Name, s.Path = name, filepath.Join(dir, name)
+	return s, true
+}
+
+func (l *loader) dirSource(g *group, d draft) (Source, bool) {
+	switch {
+	case g.secretsDirBroken: // said already
+		return Source{}, false
+	case g.secretsDir == "":
+		l.wrong(d.pos, "the agent has no password; write password_file, password_env or password_credential, or give the group a passwords_dir")
+		return Source{}, false
+	case d.login.text == "": // said already
+		return Source{}, false
+	case !isFileName(d.login.text):
+		l.wrong(d.login.pos, "login %q cannot be the name of a file in passwords_dir; give the agent a password_file", d.login.text)
+		return Source{}, false
+	}
+	return Source{Key: keyDir, Name: d.login.text, Path: filepath.Join(g.secretsDir, d.login.text), Pos: d.pos}, true
+}
+
+// isFileName reports whether joining name to a directory stays in it.
+func isFileName(name string) bool {
+	return name != "" && name != "." && name != ".." && !strings.ContainsAny(name, "/\x00") && len(name) < 256
+}
+
+// password reads the secret and notes files that others can read.
+func (l *loader) password(s Source) session.Secret {
+	secret, mode, err := s.read()
+	if err != nil {
+		l.wrong(s.Pos, "%v", err)
+	}
+	if mode&0o077 != 0 && s.Key != keyCredential { // systemd guards its own
+		l.exposed.note(s.Path, mode, s.Pos)
+	}
+	return secret
+}

@@ -1,0 +1,344 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	sd "github.com/coreos/go-systemd/v22/daemon"
+	"golang.org/x/sys/unix"
+
+	"agentkeeper/daemon/api"
+	"agentkeeper/daemon/config"
+	"agentkeeper/daemon/events"
+	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/proxy"
+	"agentkeeper/daemon/store"
+	"agentkeeper/metrics"
+	"agentkeeper/vendors/option"
+)
+
+// Options are what a Daemon is made from.
+type Options struct {
+	ConfigPath string
+	Version    string
+	Commit     string
+	Log        *slog.Logger   // required
+	Level      *slog.LevelVar // set from the configuration; nil: not
+	// Dial replaces the network to the platforms, for tests.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Daemon is the running service. Open it, Run it once.
+type Daemon struct {
+	o       Options
+	log     *slog.Logger
+	store   *store.Store
+	stream  *events.Stream
+	fleet   *fleet.Fleet
+	metrics *metrics.Metrics
+	public  net.Listener
+	control net.Listener
+	proxy   net.Listener // nil: off
+	local   *local
+	servers sync.WaitGroup
+	http    []*http.Server
+
+	reloading sync.Mutex
+	cfg       atomic.Pointer[config.Config]
+	started   atomic.Bool
+}
+
+// Open loads the configuration, locks the store, binds the addresses and
+// starts the fleet, in this order. Its errors: config.Problems for a
+// configuration that cannot be used, store.ErrLocked where another process has
+// the store.
+func Open(ctx context.Context, o Options) (*Daemon, error) {
+	cfg, warnings, err := load(o.ConfigPath)
+	for _, w := range warnings {
+		o.Log.Warn("configuration: " + w.String())
+	}
+	if err != nil {
+		return nil, err
+	}
+	if o.Level != nil {
+		o.Level.Set(cfg.Log.Level)
+	}
+	d := &Daemon{o: o, log: o.Log}
+	d.cfg.Store(cfg)
+	if err := d.open(ctx, cfg); err != nil {
+		d.closeAll()
+		return nil, err
+	}
+	return d, nil
+}
+
+func load(path string) (*config.Config, []option.Problem, error) {
+	return config.Load(path, config.WithWebConfigCheck(checkWebConfig))
+}
+
+func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // thousands of idle sessions: memory matters more than the collector's time
+	}
+	d.store, err = store.Open(ctx, store.Options{
+		Dir: cfg.Store.Dir, EventsMaxAge: cfg.Events.MaxAge, EventsMaxBytes: cfg.Events.MaxBytes, Log: d.log,
+	})
+	if err != nil {
+		return fmt.Errorf("open the store %s: %w", cfg.Store.Dir, err)
+	}
+	if d.public, err = net.Listen("tcp", cfg.Listen); err != nil {
+		return fmt.Errorf("listen on %s: %w (set `listen` to a free address)", cfg.Listen, err)
+	}
+	if d.control, err = api.ListenControl(cfg.Control); err != nil {
+		return err
+	}
+	if cfg.Proxy != "" {
+		if d.proxy, err = proxy.Listen(cfg.Proxy); err != nil {
+			return fmt.Errorf("listen for the local proxy: %w", err)
+		}
+	}
+	d.metrics = metrics.New(source{d}, metrics.Options{PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit, DropReasons: events.Reasons()})
+	d.stream = events.New(d.store, d.metrics, d.vendorOf, d.log)
+	d.fleet, err = fleet.New(ctx, fleet.Options{
+		Store: d.store, Sink: d.stream, Observer: observer{d.metrics}, Log: d.log, Dial: d.o.Dial,
+	})
+	d.local = &local{fleet: d.fleet, roads: map[string]road{}}
+	return err
+}
+
+// Addr returns the address that the public half is served on.
+func (d *Daemon) Addr() string { return d.public.Addr().String() }
+
+// Fleet returns the agents.
+func (d *Daemon) Fleet() *fleet.Fleet { return d.fleet }
+
+// End is how Run is told to end.
+type End uint8
+
+// The ends.
+const (
+	SignOut  End = iota // sign every agent out, within stop_timeout
+	HandOver            // leave the sessions to the next process
+)
+
+// Run starts the fleet, serves until end says how to stop, and stops. It
+// returns the agents that it had to leave signed in against the wish.
+func (d *Daemon) Run(ctx context.Context, end <-chan End) (left []fleet.Agent, err error) {
+	cfg := d.cfg.Load()
+	d.fleet.Apply(cfg, "start")
+	d.reloaded(true)
+	failed := make(chan error, 3)
+	d.serve(failed)
+	d.started.Store(true)
+	d.announce(cfg)
+	how := SignOut
+	select {
+	case how = <-end:
+	case <-ctx.Done():
+	case err = <-failed:
+		how = HandOver
+	}
+	_, _ = sd.SdNotify(false, sd.SdNotifyStopping)
+	left = d.stop(how)
+	return left, err
+}
+
+// announce tells the log and systemd that the service is up.
+func (d *Daemon) announce(cfg *config.Config) {
+	d.log.Info("started", "version", d.o.Version, "listen", d.Addr(), "control", cfg.Control,
+		"platforms", len(cfg.Platforms), "agents", len(cfg.Agents), "open_files_limit", openFilesLimit())
+	if limit := openFilesLimit(); limit > 0 && uint64(len(cfg.Agents))+reservedFiles > limit {
+		d.log.Error("more agents than open files are allowed: raise LimitNOFILE", "agents", len(cfg.Agents), "limit", limit)
+	}
+	_, _ = sd.SdNotify(false, sd.SdNotifyReady)
+}
+
+// reservedFiles is what the process needs beside one connection per agent.
+const reservedFiles = 200
+
+// openFilesLimit returns how many files the process may open; 0: unknown. The
+// runtime has raised the soft limit to the hard one.
+func openFilesLimit() uint64 {
+	var r unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &r) != nil {
+		return 0
+	}
+	return r.Cur
+}
+
+// stop ends the agents, then the servers, then the store.
+func (d *Daemon) stop(how End) (left []fleet.Agent) {
+	cfg := d.cfg.Load()
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(context.Background(), cfg.StopTimeout)
+	defer cancel()
+	if how == HandOver {
+		d.log.Info("handing over: the sessions stay signed in")
+		d.fleet.HandOver(ctx, "hand-over")
+	} else {
+		d.log.Info("signing every agent out", "within", cfg.StopTimeout.String())
+		left = d.fleet.Stop(ctx, "stop")
+	}
+	for _, a := range left {
+		d.log.Error("still signed in at the end", "platform", a.ID.Platform, "agent", a.ID.String(),
+			"reason", string(a.View.Reason), "code", a.View.Code, "detail", a.View.Detail)
+	}
+	d.closeAll()
+	d.log.Info("ended", "after", time.Since(began).Round(time.Millisecond).String(), "left", len(left))
+	return left
+}
+
+func (d *Daemon) closeAll() {
+	if d.stream != nil {
+		d.stream.Close()
+	}
+	for _, server := range d.http {
+		_ = server.Close() // ends the requests in flight with it
+	}
+	for _, l := range []net.Listener{d.public, d.control, d.proxy} {
+		if l != nil {
+			_ = l.Close()
+		}
+	}
+	if d.store != nil {
+		if err := d.store.Close(); err != nil {
+			d.log.Warn("closing the store", "error", err)
+		}
+	}
+	if d.local != nil {
+		d.local.close()
+	}
+	d.servers.Wait()
+}
+
+// vendorOf names a platform's vendor for the events.
+func (d *Daemon) vendorOf(platform string) string {
+	p, ok := d.cfg.Load().Platform(platform)
+	if !ok {
+		return "unknown"
+	}
+	return p.Vendor
+}
+
+// Reload implements api.Reloader: all of the new configuration or nothing.
+func (d *Daemon) Reload(_ context.Context, by string) (fleet.Plan, error) {
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
+	began := time.Now()
+	cfg, warnings, err := load(d.o.ConfigPath)
+	for _, w := range warnings {
+		d.log.Warn("configuration: " + w.String())
+	}
+	if err != nil {
+		d.reloaded(false)
+		d.log.Error("reload failed; the old configuration stays", "by", by, "error", err)
+		return fleet.Plan{}, err
+	}
+	old := d.cfg.Load()
+	for _, name := range needRestart(old, cfg) {
+		d.log.Warn("configuration: " + name + " changed, which needs a restart")
+	}
+	if d.o.Level != nil {
+		d.o.Level.Set(cfg.Log.Level)
+	}
+	d.cfg.Store(cfg)
+	plan := d.fleet.Apply(cfg, by)
+	d.reloaded(true)
+	d.log.Info("reloaded", "by", by, "started", len(plan.Start), "stopped", len(plan.Stop), "changed", len(plan.Change),
+		"left", len(plan.Leave), "took", time.Since(began).Round(time.Millisecond).String())
+	return plan, nil
+}
+
+// Plan implements api.Reloader.
+func (d *Daemon) Plan(_ context.Context, path string) (fleet.Plan, error) {
+	if path == "" {
+		path = d.o.ConfigPath
+	}
+	cfg, _, err := load(path)
+	if err != nil {
+		return fleet.Plan{}, err
+	}
+	return d.fleet.Plan(cfg), nil
+}
+
+func needRestart(old, cfg *config.Config) (names []string) {
+	for name, differs := range map[string]bool{
+		"proxy.listen": old.Proxy != cfg.Proxy,
+		"listen":       old.Listen != cfg.Listen, "control": old.Control != cfg.Control, "store.dir": old.Store != cfg.Store,
+		"web_config_file": old.WebConfigFile != cfg.WebConfigFile, "log.format": old.Log.Format != cfg.Log.Format,
+		"events": old.Events != cfg.Events, "per_agent_metrics": old.PerAgentMetrics != cfg.PerAgentMetrics,
+	} {
+		if differs {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (d *Daemon) reloaded(ok bool) {
+	d.metrics.Reload(ok)
+}
+
+// Healthy implements api.Health.
+func (d *Daemon) Healthy() error {
+	if !d.fleet.Moving() {
+		return errors.New("the scheduler does not move")
+	}
+	return nil
+}
+
+// Ready implements api.Health. It does not wait for agents to be online.
+func (d *Daemon) Ready() error {
+	if !d.started.Load() {
+		return errors.New("starting")
+	}
+	if err := d.store.Err(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// serve starts the HTTP servers.
+func (d *Daemon) serve(failed chan<- error) {
+	reader := api.Reader{Agents: d.fleet, Events: d.store, Health: d, Metrics: d.metrics.Handler(), Version: d.o.Version, Log: d.log}
+	controller := api.Controller{Reader: reader, Commander: d.fleet, Credentials: d.fleet, Reloader: d}
+	webConfig := d.cfg.Load().WebConfigFile
+	d.start("the public address", reader.Handler(), failed, func(s *http.Server) error {
+		return serveWeb(d.public, s, webConfig, d.log)
+	})
+	d.start("the control socket", controller.Handler(), failed, func(s *http.Server) error {
+		s.ConnContext = api.ConnContext
+		return s.Serve(d.control)
+	})
+	if d.proxy != nil {
+		d.start("the local proxy", proxy.New(proxy.Options{Sessions: d.local, Log: d.log}), failed, func(s *http.Server) error {
+			return s.Serve(d.proxy)
+		})
+	}
+}
+
+// start runs one server until closeAll.
+func (d *Daemon) start(name string, h http.Handler, failed chan<- error, serve func(*http.Server) error) {
+	s := newServer(h)
+	d.http = append(d.http, s)
+	d.servers.Go(func() {
+		if err := serve(s); !closed(err) {
+			failed <- fmt.Errorf("serve %s: %w", name, err)
+		}
+	})
+}
+
+func closed(err error) bool {
+	return err == nil || errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed)
+}

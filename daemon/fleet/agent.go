@@ -1,0 +1,246 @@
+package fleet
+
+import (
+	"context"
+	"hash/fnv"
+	"math/rand/v2"
+	"reflect"
+	"time"
+
+	"agentkeeper/daemon/config"
+	"agentkeeper/daemon/shift"
+	"agentkeeper/session"
+	"agentkeeper/session/keeper"
+)
+
+// agent is one agent of the fleet. Its fields are guarded by the fleet's mu.
+type agent struct {
+	id       session.ID
+	cfg      config.Agent
+	platform *platform
+	schedule *shift.Schedule // nil: always online
+	keeper   *keeper.Keeper
+	last     keeper.Order
+	next     *config.Agent // what the next keeper is for, where this one is to end
+	resume   bool          // the next keeper is to end a parking
+	removed  bool          // no longer configured: forgotten once signed out
+	remade   time.Time     // when its session was last made anew because its credential was refused
+}
+
+// order gives the keeper an order if it is a new one.
+func (a *agent) order(o keeper.Order) {
+	if o == a.last && !o.Resume {
+		return
+	}
+	a.last = o
+	a.last.Resume = false
+	a.keeper.Set(o)
+}
+
+// start takes a new agent on. The caller holds mu.
+func (f *Fleet) start(c config.Agent, by string) {
+	a := &agent{id: c.ID, cfg: c}
+	rec := f.records[c.ID]
+	delete(f.records, c.ID)
+	f.equip(a, c)
+	first := a.prepare(f, rec)
+	a.keeper = f.newKeeper(a, rec)
+	f.agents[c.ID] = a
+	if first.End {
+		first.By = by
+		a.next = &a.cfg
+		a.order(first)
+	} else {
+		a.order(f.orderFor(a, first.Resume))
+	}
+	f.agentsDone.Go(func() { f.drive(a) })
+}
+
+// becomes returns the configuration that the agent has, or will have where a
+// change is under way. The caller holds mu.
+func (a *agent) becomes() config.Agent {
+	if a.next != nil {
+		return *a.next
+	}
+	return a.cfg
+}
+
+// equip gives the agent its platform and schedule.
+func (f *Fleet) equip(a *agent, c config.Agent) {
+	a.cfg, a.platform = c, f.platforms[c.ID.Platform]
+	a.schedule = f.shifts.of(c.Schedule)
+}
+
+// prepare compares a record with what is configured now: a session that was
+// made with other settings goes out and in; a parking whose cause may be
+// mended ends.
+func (a *agent) prepare(f *Fleet, rec session.Record) keeper.Order {
+	sameSecret := rec.SecretHash == f.store.Hash(a.cfg.Password)
+	sameSettings := rec.SettingsHash == fingerprint(a.platform, a.cfg)
+	switch {
+	case !rec.Key.IsZero() && rec.SettingsHash != "" && !sameSettings:
+		return keeper.Order{Wish: session.Leave, End: true, Why: "settings changed since the last run"}
+	case rec.Memo.Parked == session.ReasonRefused && (!sameSecret || !sameSettings):
+		return keeper.Order{Resume: true}
+	}
+	return keeper.Order{}
+}
+
+func (f *Fleet) newKeeper(a *agent, rec session.Record) *keeper.Keeper {
+	u := f.updateFor(a)
+	return keeper.New(keeper.Config{
+		Account: u.Account, Policy: u.Policy, Record: rec, SecretHash: u.SecretHash, SettingsHash: u.SettingsHash,
+		Platform: a.platform.adapter, Gate: a.platform.gate.Platform, Store: f.store, Sink: f.sink,
+		Observer: f.observer, Log: f.log, Seed: f.seedOf(a.id), Handed: func() { f.handed(a.id) },
+	})
+}
+
+// seedOf gives every agent a sequence of its own.
+func (f *Fleet) seedOf(id session.ID) uint64 {
+	if f.seed == 0 {
+		return rand.Uint64()
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(id.String()))
+	return h.Sum64() ^ f.seed
+}
+
+func (f *Fleet) updateFor(a *agent) keeper.Update {
+	c, p := a.cfg, a.platform.cfg
+	return keeper.Update{
+		Account: session.Account{ID: c.ID, Number: c.Number, Password: c.Password, Options: c.Options},
+		Policy: session.Policy{Initial: p.Backoff.Initial, Max: p.Backoff.Max, OpTimeout: p.SignIn.Timeout,
+			Window: p.Window, Terms: c.Terms},
+		SecretHash: f.store.Hash(c.Password), SettingsHash: fingerprint(a.platform, c),
+	}
+}
+
+// drive runs an agent's keepers, one after the other, to the agent's end. What
+// is stored of a removed agent goes before anybody can start it anew.
+func (f *Fleet) drive(a *agent) {
+	for {
+		rec := a.keeper.Run(f.ctx)
+		if f.departs(a, rec) {
+			f.forget(a.id)
+			rec = session.Record{}
+		}
+		if !f.succeed(a, rec) {
+			return
+		}
+	}
+}
+
+// departs reports whether the agent is configured no longer and signed out.
+func (f *Fleet) departs(a *agent, rec session.Record) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.ending && a.removed && a.next == nil && !a.unfinished(rec)
+}
+
+// unfinished reports whether the agent is to sign out and its keeper ended
+// before, by an order to quit that it had taken already. The caller holds mu.
+func (a *agent) unfinished(rec session.Record) bool {
+	return a.last.End && a.last.Wish == session.Leave &&
+		(!rec.Key.IsZero() || rec.Memo.Doubt != session.OpNone || !rec.Memo.Ghost.IsZero())
+}
+
+// succeed gives the agent its next keeper, or lets it go.
+func (f *Fleet) succeed(a *agent, rec session.Record) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case a.unfinished(rec):
+		a.keeper = f.newKeeper(a, rec)
+		a.keeper.Set(a.last)
+		return true
+	case f.ending:
+		return false
+	case a.next != nil:
+		f.moveCredential(a, *a.next)
+		f.equip(a, *a.next)
+		resume := a.resume || a.prepare(f, rec).Resume
+		a.next, a.removed, a.resume = nil, false, false
+		a.keeper = f.newKeeper(a, rec)
+		a.last = keeper.Order{Wish: session.Leave}
+		a.order(f.orderFor(a, resume))
+		return true
+	case a.removed:
+		delete(f.agents, a.id)
+		f.dropIdlePlatform(a.id.Platform)
+		f.retireCredential(a.cfg.Credential.Path)
+	}
+	return false
+}
+
+// forgetTimeout bounds the removal of what is stored of an agent.
+const forgetTimeout = 10 * time.Second
+
+// forget removes what is stored of an agent that is configured no longer.
+func (f *Fleet) forget(id session.ID) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(f.ctx), forgetTimeout)
+	defer cancel()
+	if err := f.store.Forget(ctx, id); err != nil {
+		f.log.Warn("a removed agent's record could not be removed", "agent", id.String(), "error", err)
+	}
+	f.mu.Lock()
+	_, overridden := f.wishes[id]
+	delete(f.wishes, id)
+	f.mu.Unlock()
+	if overridden {
+		_ = f.store.SaveWish(ctx, id, nil)
+	}
+}
+
+// dropIdlePlatform removes a platform that is configured no longer with its
+// last agent. The caller holds mu.
+func (f *Fleet) dropIdlePlatform(name string) {
+	if p := f.platforms[name]; p == nil || !p.leaving {
+		return
+	}
+	for id := range f.agents {
+		if id.Platform == name {
+			return
+		}
+	}
+	delete(f.platforms, name)
+	f.groupByHost()
+}
+
+// change applies a new configuration to a running agent. The caller holds mu.
+func (f *Fleet) change(a *agent, c config.Agent, kind changeKind, by string) {
+	switch kind {
+	case kindOutIn:
+		a.next, a.removed, a.resume = &c, false, true
+		a.order(keeper.Order{Wish: session.Leave, End: true, By: by, Why: "settings changed"})
+	case kindAdopt:
+		a.resume = a.resume || !reflect.DeepEqual(a.becomes().Options, c.Options)
+		a.next, a.removed = &c, false
+		a.order(keeper.Order{Wish: session.Quit, By: by, Why: "settings changed that the session does not feel"})
+	default:
+		f.touch(a, c)
+	}
+}
+
+// touch hands a change to the running keeper, whose session does not feel it.
+func (f *Fleet) touch(a *agent, c config.Agent) {
+	if a.removed || a.next != nil { // on its way out: come back with the new
+		a.resume = a.resume || a.removed
+		a.next, a.removed = &c, false
+		return
+	}
+	before := f.updateFor(a)
+	f.moveCredential(a, c)
+	f.equip(a, c)
+	after := f.updateFor(a)
+	if sameUpdate(before, after) {
+		return
+	}
+	a.keeper.Update(after, before.SecretHash != after.SecretHash)
+}
+
+// remove signs a configured-no-longer agent out and forgets it. The caller
+// holds mu.
+func (f *Fleet) remove(a *agent, by string) {
+	a.next, a.removed = nil, true
+	a.order(keeper.Order{Wish: session.Leave, End: true, By: by, Why: "no longer configured"})
+}

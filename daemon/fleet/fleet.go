@@ -1,0 +1,280 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"agentkeeper/daemon/config"
+	"agentkeeper/daemon/gate"
+	"agentkeeper/session"
+	"agentkeeper/session/keeper"
+	"agentkeeper/vendors"
+)
+
+// Store is what the fleet needs to survive a restart.
+type Store interface {
+	keeper.Store
+	Load(ctx context.Context) (map[session.ID]session.Record, error)
+	Forget(ctx context.Context, id session.ID) error
+	LoadWishes(ctx context.Context) (map[session.ID][]byte, error)
+	SaveWish(ctx context.Context, id session.ID, state []byte) error
+	LoadGates(ctx context.Context) (map[string][]byte, error)
+	SaveGate(ctx context.Context, platform string, state []byte) error
+	Hash(secret session.Secret) string
+	Err() error
+	Changed() <-chan struct{}
+}
+
+// Observer counts what the fleet does.
+type Observer interface {
+	keeper.Observer
+	// SetPlatforms announces the platforms that there are from now on.
+	SetPlatforms(windows map[string]time.Duration)
+}
+
+// Options are what a Fleet is made from. Store, Sink and Observer are required.
+type Options struct {
+	Store    Store
+	Sink     keeper.Sink
+	Observer Observer
+	Log      *slog.Logger
+	Vendors  map[string]vendors.Vendor // nil: vendors.Table
+	// Dial replaces the network, for tests.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Seed makes every agent's jitter repeatable; 0: random.
+	Seed uint64
+}
+
+// Fleet is the set of agents of one process. Create it with New, fill it with
+// Apply, end it with Stop or HandOver. Its methods may be called from any
+// goroutine; Apply calls are carried out one after the other.
+type Fleet struct {
+	store    Store
+	sink     keeper.Sink
+	observer Observer
+	log      *slog.Logger
+	vendors  map[string]vendors.Vendor
+	dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	seed     uint64
+
+	ctx               context.Context // of the keepers; ends last
+	cancel            context.CancelFunc
+	agentsDone, loops sync.WaitGroup
+	nudge             chan struct{} // to the loop that compares wishes and orders
+
+	applying sync.Mutex // serialises Apply
+
+	hostsMu sync.Mutex
+	hosts   map[string][]*gate.Gate // the gates of one host share its patience with our address
+
+	pendingMu sync.Mutex
+	pending   map[session.ID]bool // credential files to be written
+	obsolete  []string            // and those to be removed
+	write     chan struct{}       // to the loop that writes them
+
+	gatesMu sync.Mutex
+	gates   map[string][]byte // what is stored of the platforms' gates
+
+	mu        sync.Mutex // never held over I/O or a wait
+	platforms map[string]*platform
+	agents    map[session.ID]*agent
+	records   map[session.ID]session.Record // loaded and not yet handed to a keeper
+	wishes    map[session.ID]Override
+	shifts    shifts
+	ending    bool
+	beat      time.Time // of the comparing loop
+}
+
+// New loads what the process before left. It starts nothing but the loops.
+func New(ctx context.Context, o Options) (*Fleet, error) {
+	f := &Fleet{
+		store: o.Store, sink: o.Sink, observer: o.Observer, log: o.Log, vendors: o.Vendors, dial: o.Dial, seed: o.Seed,
+		nudge: make(chan struct{}, 1), platforms: map[string]*platform{}, agents: map[session.ID]*agent{},
+		pending: map[session.ID]bool{}, write: make(chan struct{}, 1), shifts: newShifts(), beat: time.Now(),
+	}
+	if f.vendors == nil {
+		f.vendors = vendors.Table
+	}
+	if f.log == nil {
+		f.log = slog.New(slog.DiscardHandler)
+	}
+	if err := f.load(ctx); err != nil {
+		return nil, err
+	}
+	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	f.loops.Go(f.compareLoop)
+	f.loops.Go(f.storeLoop)
+	f.loops.Go(f.secretLoop)
+	f.loops.Go(f.credentialLoop)
+	return f, nil
+}
+
+func (f *Fleet) load(ctx context.Context) (err error) {
+	if f.records, err = f.store.Load(ctx); err != nil {
+		return fmt.Errorf("load the agents' records: %w", err)
+	}
+	if f.gates, err = f.store.LoadGates(ctx); err != nil {
+		return fmt.Errorf("load the platforms' budgets: %w", err)
+	}
+	if f.gates == nil {
+		f.gates = map[string][]byte{}
+	}
+	raw, err := f.store.LoadWishes(ctx)
+	if err != nil {
+		return fmt.Errorf("load the overrides: %w", err)
+	}
+	f.wishes = decodeOverrides(raw, f.log)
+	return nil
+}
+
+// Apply makes cfg the fleet's configuration and returns what that changes. It
+// does not wait for the changes. by is for the audit log.
+func (f *Fleet) Apply(cfg *config.Config, by string) Plan {
+	f.applying.Lock()
+	defer f.applying.Unlock()
+	windows := map[string]time.Duration{}
+	for _, p := range cfg.Platforms {
+		windows[p.Name] = p.Window
+	}
+	f.observer.SetPlatforms(windows)
+	f.mu.Lock()
+	plan := f.diff(cfg)
+	if !f.ending {
+		f.carryOut(cfg, plan, by)
+	}
+	f.mu.Unlock()
+	f.wake()
+	return plan
+}
+
+// carryOut applies a plan. The caller holds mu.
+func (f *Fleet) carryOut(cfg *config.Config, plan Plan, by string) {
+	clear(f.shifts.parsed) // of the configuration before
+	f.setPlatforms(cfg)
+	f.tellMassChanges(cfg)
+	for _, a := range cfg.Agents {
+		switch kind := plan.kinds[a.ID]; {
+		case kind == kindStart:
+			f.start(a, by)
+		case f.agents[a.ID] != nil:
+			f.change(f.agents[a.ID], a, kind, by)
+		}
+	}
+	for _, id := range plan.Stop {
+		if a := f.agents[id]; a != nil {
+			f.remove(a, by)
+		}
+	}
+	for name := range f.platforms {
+		if _, ok := cfg.Platform(name); !ok {
+			f.platforms[name].leaving = true
+			f.dropIdlePlatform(name)
+		}
+	}
+}
+
+// wake makes the comparing loop look at once.
+func (f *Fleet) wake() {
+	select {
+	case f.nudge <- struct{}{}:
+	default:
+	}
+}
+
+// Stop signs every agent out and waits until all are, or ctx ends; then it
+// hands over what is left. It returns the agents that were still signed in.
+func (f *Fleet) Stop(ctx context.Context, by string) (left []Agent) {
+	f.end(keeper.Order{Wish: session.Leave, End: true, By: by, Why: "the service stops"})
+	if !f.wait(ctx) {
+		left = f.signedIn()
+	}
+	f.quit(by)
+	return left
+}
+
+// HandOver ends every keeper and leaves the agents signed in. Polls in
+// progress end by themselves, because cutting one may lose its event; ctx
+// bounds the wait for them.
+func (f *Fleet) HandOver(ctx context.Context, by string) {
+	f.end(keeper.Order{Wish: session.Quit, By: by, Why: "hand-over"})
+	f.wait(ctx)
+	f.quit(by)
+}
+
+// lastWait is how long the end waits for what should end at once.
+const lastWait = time.Second
+
+// quit ends what still runs and joins it. An operation whose answer is still
+// out cannot be cut: it is left to end with the process; its intent is on
+// record.
+func (f *Fleet) quit(by string) {
+	f.mu.Lock()
+	for _, a := range f.agents {
+		a.order(keeper.Order{Wish: session.Quit, By: by, Why: "hand-over"})
+	}
+	f.mu.Unlock()
+	f.cancel()
+	ctx, cancel := context.WithTimeout(context.Background(), lastWait)
+	defer cancel()
+	f.wait(ctx)
+	f.loops.Wait()
+}
+
+// end gives every agent its last order.
+func (f *Fleet) end(o keeper.Order) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ending = true
+	for _, a := range f.agents {
+		a.next = nil
+		a.order(o)
+	}
+}
+
+// wait reports whether every keeper ended before ctx did.
+func (f *Fleet) wait(ctx context.Context) bool {
+	done := make(chan struct{})
+	go func() { // ends with the last keeper
+		f.agentsDone.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (f *Fleet) signedIn() (left []Agent) {
+	for _, a := range f.Agents() {
+		if !a.View.Started.IsZero() {
+			left = append(left, a)
+		}
+	}
+	return left
+}
+
+// Moving reports whether the loop that turns wishes into orders moved lately;
+// it is what liveness means.
+func (f *Fleet) Moving() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return time.Since(f.beat) < 3*compareEvery
+}
+
+// sortedIDs returns the fleet's agents in the order of their names. The caller
+// holds mu.
+func (f *Fleet) sortedIDs() []session.ID {
+	ids := make([]session.ID, 0, len(f.agents))
+	for id := range f.agents {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, compareIDs)
+	return ids
+}

@@ -1,0 +1,99 @@
+package fleet
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+
+	"agentkeeper/daemon/config"
+	"agentkeeper/session"
+	"agentkeeper/session/keeper"
+)
+
+// Plan is what a configuration would change, agent by agent, each list sorted
+// by name.
+type Plan struct {
+	Start  []session.ID // new
+	Stop   []session.ID // configured no longer
+	Change []session.ID // out and in, or adopted by a new keeper
+	Leave  []session.ID // not touched, or touched only by what the session does not feel
+
+	kinds map[session.ID]changeKind
+}
+
+type changeKind uint8
+
+const (
+	kindNone  changeKind = iota
+	kindTouch            // the keeper is told
+	kindAdopt            // the next keeper adopts the session
+	kindOutIn            // out and in
+	kindStart
+)
+
+// Plan returns what Apply would do now.
+func (f *Fleet) Plan(cfg *config.Config) Plan {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.diff(cfg)
+}
+
+// diff compares the fleet with a configuration. The caller holds mu.
+func (f *Fleet) diff(cfg *config.Config) Plan {
+	plan := Plan{kinds: make(map[session.ID]changeKind, len(cfg.Agents))}
+	places := map[string]config.Platform{}
+	for _, p := range cfg.Platforms {
+		places[p.Name] = p
+	}
+	for _, c := range cfg.Agents {
+		a := f.agents[c.ID]
+		kind := kindStart
+		if a != nil {
+			kind = f.compare(a, c, places[c.ID.Platform])
+		}
+		plan.kinds[c.ID] = kind
+		switch kind {
+		case kindStart:
+			plan.Start = append(plan.Start, c.ID)
+		case kindAdopt, kindOutIn:
+			plan.Change = append(plan.Change, c.ID)
+		default:
+			plan.Leave = append(plan.Leave, c.ID)
+		}
+	}
+	for id, a := range f.agents {
+		if _, stays := plan.kinds[id]; !stays && !a.removed {
+			plan.Stop = append(plan.Stop, id)
+		}
+	}
+	for _, ids := range [][]session.ID{plan.Start, plan.Stop, plan.Change, plan.Leave} {
+		slices.SortFunc(ids, compareIDs)
+	}
+	return plan
+}
+
+// compare says what a change of the agent or its platform needs. The caller
+// holds mu.
+func (f *Fleet) compare(a *agent, c config.Agent, place config.Platform) changeKind {
+	now := a.becomes()
+	was, will := a.platform, &platform{cfg: place, vendor: f.vendors[place.Vendor]}
+	switch {
+	case a.removed:
+		return kindTouch
+	case was.cfg.Vendor != place.Vendor, was.cfg.URL.String() != place.URL.String(), fingerprint(was, now) != fingerprint(will, c):
+		return kindOutIn
+	case !reflect.DeepEqual(was.cfg.TLS, place.TLS) && !will.vendor.Adopts:
+		return kindOutIn
+	case !sameEndpoint(was.cfg, place), !reflect.DeepEqual(now.Options, c.Options):
+		if will.vendor.Adopts {
+			return kindAdopt
+		}
+	}
+	return kindTouch
+}
+
+func sameUpdate(a, b keeper.Update) bool { return reflect.DeepEqual(a, b) }
+
+func compareIDs(a, b session.ID) int {
+	return cmp.Or(cmp.Compare(a.Platform, b.Platform), cmp.Compare(a.Login, b.Login))
+}

@@ -1,0 +1,198 @@
+package fleet
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"reflect"
+
+	"agentkeeper/daemon/config"
+	"agentkeeper/daemon/gate"
+	"agentkeeper/session"
+	"agentkeeper/vendors"
+	"agentkeeper/vendors/wire"
+)
+
+// platform is one platform of the configuration, with its gate and adapter.
+type platform struct {
+	cfg     config.Platform
+	vendor  vendors.Vendor
+	gate    *gate.Gate
+	place   wire.Place
+	adapter session.Platform
+	leaving bool // no longer configured; its agents are signing out
+}
+
+// setPlatforms brings the platforms up to date. A gate survives every change
+// but that of the system it guards. The caller holds mu.
+func (f *Fleet) setPlatforms(cfg *config.Config) {
+	for _, c := range cfg.Platforms {
+		old := f.platforms[c.Name]
+		if old != nil && sameEndpoint(old.cfg, c) {
+			old.cfg, old.leaving = c, false
+			old.gate.Update(settings(c))
+			continue
+		}
+		p := &platform{cfg: c, vendor: f.vendors[c.Vendor]}
+		if old != nil && gateKey(old.cfg) == gateKey(c) {
+			p.gate = old.gate
+			p.gate.Update(settings(c))
+		} else {
+			p.gate = f.newGate(c)
+		}
+		p.place = f.place(c)
+		p.adapter = p.vendor.Open(p.place)
+		f.platforms[c.Name] = p
+	}
+	f.groupByHost()
+}
+
+// groupByHost lists the gates of each host. The caller holds mu.
+func (f *Fleet) groupByHost() {
+	hosts := map[string][]*gate.Gate{}
+	for _, p := range f.platforms {
+		host := p.cfg.URL.Hostname()
+		hosts[host] = append(hosts[host], p.gate)
+	}
+	f.hostsMu.Lock()
+	f.hosts = hosts
+	f.hostsMu.Unlock()
+}
+
+// tellNeighbours counts a refused log-in at every other platform of the host:
+// a host blocks our address for all of them.
+func (f *Fleet) tellNeighbours(host string, from *gate.Gate) {
+	f.hostsMu.Lock()
+	gates := f.hosts[host]
+	f.hostsMu.Unlock()
+	for _, g := range gates {
+		if g != from {
+			g.NoteRefusal(f.ctx)
+		}
+	}
+}
+
+// Place returns where a platform is and which vendor's it is. It is the same
+// value until one of that changes.
+func (f *Fleet) Place(name string) (place wire.Place, vendor string, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := f.platforms[name]
+	if p == nil {
+		return wire.Place{}, "", false
+	}
+	return p.place, p.cfg.Vendor, true
+}
+
+func sameEndpoint(a, b config.Platform) bool {
+	return a.Vendor == b.Vendor && a.URL.String() == b.URL.String() && reflect.DeepEqual(a.TLS, b.TLS) &&
+		a.Window == b.Window && a.SignIn.Timeout == b.SignIn.Timeout
+}
+
+func (f *Fleet) place(c config.Platform) wire.Place {
+	var conf *tls.Config
+	if c.URL.Scheme == "https" || c.URL.Scheme == "wss" {
+		var err error
+		if conf, err = c.TLS.Config(c.URL.Hostname()); err != nil {
+			// Load found the settings good; a file that went away since is
+			// told by every handshake, and other platforms go on.
+			f.log.Error("TLS settings cannot be used", "platform", c.Name, "error", err)
+			conf = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.TLS.ServerName}
+		}
+	}
+	return wire.Place{Name: c.Name, URL: c.URL, TLS: conf, DialContext: f.dial,
+		OperationTimeout: c.SignIn.Timeout, Window: c.Window, Log: f.log.With("platform", c.Name)}
+}
+
+func (f *Fleet) newGate(c config.Platform) *gate.Gate {
+	unanswered := 0
+	for id, r := range f.records {
+		if id.Platform == c.Name && (r.Intent.Op == session.OpSignIn || r.Memo.Doubt == session.OpSignIn) {
+			unanswered++
+		}
+	}
+	var g *gate.Gate
+	g = gate.New(gate.Options{
+		Settings: settings(c), Saved: f.savedGate(gateKey(c)), Unanswered: unanswered,
+		Save:    func(ctx context.Context, state []byte) error { return f.saveGate(ctx, gateKey(c), state) },
+		Refused: func() { f.tellNeighbours(c.URL.Hostname(), g) },
+		Notify: func(change gate.Change) {
+			level := slog.LevelWarn
+			if change.Kind == gate.Released || change.Kind == gate.Back {
+				level = slog.LevelInfo
+			}
+			attrs := []slog.Attr{slog.String("platform", c.Name), slog.String("change", change.Kind.String()), slog.String("detail", change.Text)}
+			if !change.Until.IsZero() {
+				attrs = append(attrs, slog.Time("until", change.Until))
+			}
+			f.log.LogAttrs(context.Background(), level, "platform", attrs...)
+		},
+	})
+	if err := f.store.Err(); err != nil {
+		g.SetStore(err)
+	}
+	return g
+}
+
+func (f *Fleet) savedGate(key string) []byte {
+	f.gatesMu.Lock()
+	defer f.gatesMu.Unlock()
+	return f.gates[key]
+}
+
+// saveGate stores what a gate must not forget, and keeps it for the next gate
+// of the same system: a platform may come back within the same process.
+func (f *Fleet) saveGate(ctx context.Context, key string, state []byte) error {
+	if err := f.store.SaveGate(ctx, key, state); err != nil {
+		return err
+	}
+	f.gatesMu.Lock()
+	defer f.gatesMu.Unlock()
+	f.gates[key] = state
+	return nil
+}
+
+// gateKey names a platform's stored budgets: what one system's patience was
+// spent on says nothing about another that takes its name.
+func gateKey(c config.Platform) string { return c.Name + " " + c.Vendor + " " + c.URL.Host }
+
+func settings(c config.Platform) gate.Settings {
+	return gate.Settings{
+		Rate: c.SignIn.Rate, Concurrent: c.SignIn.Concurrent,
+		Backoff: gate.Backoff{Initial: c.Backoff.Initial, Max: c.Backoff.Max},
+		Lockout: gate.Lockout{Failures: c.Lockout.Failures, Within: c.Lockout.Within, Quiet: c.Lockout.Quiet},
+	}
+}
+
+// storeLoop closes every gate while the store cannot be written.
+func (f *Fleet) storeLoop() {
+	for {
+		changed := f.store.Changed()
+		err := f.store.Err()
+		for _, g := range f.everyGate() {
+			g.SetStore(err)
+		}
+		select {
+		case <-changed:
+		case <-f.ctx.Done():
+			return
+		}
+	}
+}
+
+func (f *Fleet) everyGate() []*gate.Gate {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	gates := make([]*gate.Gate, 0, len(f.platforms))
+	for _, p := range f.platforms {
+		gates = append(gates, p.gate)
+	}
+	return gates
+}
+
+// fingerprint is what a sign-in of the agent sends, the password aside: where
+// it differs, the session must be made anew.
+func fingerprint(p *platform, a config.Agent) string {
+	return fmt.Sprintf("%s|%s|%s", p.cfg.Vendor, a.Number, p.vendor.Fingerprint(a.Options))
+}

@@ -1,0 +1,207 @@
+package fleet_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"agentkeeper/daemon/config"
+	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/store"
+	"agentkeeper/session"
+	"agentkeeper/session/keeper"
+	"agentkeeper/vendors"
+	"agentkeeper/vendors/wire"
+)
+
+// site is a platform, and the service's fleet on it.
+type site struct {
+	t     *testing.T
+	store *rigStore
+	fleet *fleet.Fleet
+	cfg   config.Config
+
+	mu        sync.Mutex
+	passwords map[string]string // by login; others take any
+	numbers   map[string]string // of those signed in, by login
+	ins, outs int
+	inFlight  int
+	most      int           // sign-ins in flight at once
+	takes     time.Duration // a sign-in or sign-out
+	closing   time.Duration // Close takes as long
+}
+
+// rigStore can be slow to forget.
+type rigStore struct {
+	*store.Memory
+	slow atomic.Int64 // nanoseconds
+}
+
+func (s *rigStore) Forget(ctx context.Context, id session.ID) error {
+	time.Sleep(time.Duration(s.slow.Load()))
+	return s.Memory.Forget(ctx, id)
+}
+
+// newSite returns a site whose configuration has one platform and n agents.
+func newSite(t *testing.T, n int) *site {
+	s := &site{t: t, store: &rigStore{Memory: store.NewMemory()}, passwords: map[string]string{}, numbers: map[string]string{},
+		takes: 100 * time.Millisecond}
+	s.cfg.Platforms = []config.Platform{{
+		Name: "hq", Vendor: "rig", URL: &url.URL{Scheme: "http", Host: "hq.test"}, Window: 2 * time.Minute,
+		SignIn: config.SignIn{Rate: 20, Concurrent: 10, Timeout: 30 * time.Second}, Backoff: config.Backoff{Initial: time.Second, Max: time.Minute},
+		Lockout: config.Lockout{Failures: 3, Within: 10 * time.Minute, Quiet: 15 * time.Minute},
+	}}
+	for i := range n {
+		s.cfg.Agents = append(s.cfg.Agents, config.Agent{ID: session.ID{Platform: "hq", Login: fmt.Sprint(i + 1)},
+			Number: fmt.Sprint(100 + i), Password: session.NewSecret("good"), Options: "a", Credential: config.CredentialFile{GID: -1, Mode: 0o600}})
+	}
+	return s
+}
+
+// start starts a process on what the store has.
+func (s *site) start() {
+	s.t.Helper()
+	f, err := fleet.New(s.t.Context(), fleet.Options{Store: s.store, Sink: rigSink{}, Observer: rigObserver{}, Seed: 1,
+		Vendors: map[string]vendors.Vendor{"rig": {
+			Adopts: true, Fingerprint: func(any) string { return "" },
+			Open: func(wire.Place) session.Platform { return s },
+		}}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.fleet = f
+	s.apply()
+}
+
+// restart hands over to a next process.
+func (s *site) restart() {
+	s.fleet.HandOver(s.t.Context(), "test")
+	s.store.Memory = s.store.Restart()
+	s.start()
+}
+
+func (s *site) stop() []fleet.Agent {
+	ctx, cancel := context.WithTimeout(s.t.Context(), 30*time.Second)
+	defer cancel()
+	return s.fleet.Stop(ctx, "test")
+}
+
+// apply reloads; what was applied before stays as it was.
+func (s *site) apply() {
+	cfg := s.cfg
+	cfg.Platforms, cfg.Agents = slices.Clone(cfg.Platforms), slices.Clone(cfg.Agents)
+	s.fleet.Apply(&cfg, "test")
+}
+
+// change changes what the platform does.
+func (s *site) change(fn func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fn()
+}
+
+func (s *site) work(takes *time.Duration) {
+	s.mu.Lock()
+	d := *takes
+	s.mu.Unlock()
+	time.Sleep(d)
+}
+
+// signedIn returns the numbers of the signed in, by login.
+func (s *site) signedIn() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.numbers)
+}
+
+// operations returns how many there were since the last call, and how many
+// sign-ins were in flight at once.
+func (s *site) operations() (ins, outs, most int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ins, outs, most = s.ins, s.outs, s.most
+	s.ins, s.outs, s.most = 0, 0, 0
+	return ins, outs, most
+}
+
+func (s *site) SignIn(_ context.Context, a session.Account, _ bool) (session.Session, error) {
+	s.mu.Lock()
+	s.ins++
+	s.inFlight++
+	s.most = max(s.most, s.inFlight)
+	s.mu.Unlock()
+	s.work(&s.takes)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inFlight--
+	if want, ok := s.passwords[a.ID.Login]; ok && want != a.Password.Reveal() {
+		return nil, &session.Fault{Kind: session.Refused, Cause: session.CauseCredential, Code: "wrong"}
+	}
+	s.numbers[a.ID.Login] = a.Number
+	return &rigSession{s, a.ID.Login}, nil
+}
+
+func (s *site) Adopt(a session.Account, _ session.Key) (session.Session, error) {
+	return &rigSession{s, a.ID.Login}, nil
+}
+
+func (s *site) Probe(context.Context, session.Account) error { return nil }
+
+type rigSession struct {
+	site  *site
+	login string
+}
+
+func (r *rigSession) Next(ctx context.Context) (session.Batch, error) {
+	select {
+	case <-time.After(10 * time.Second):
+	case <-ctx.Done():
+		return session.Batch{}, ctx.Err()
+	}
+	if _, ok := r.site.signedIn()[r.login]; !ok {
+		return session.Batch{}, &session.Fault{Kind: session.Lost, Code: "gone"}
+	}
+	return session.Batch{}, nil
+}
+
+func (r *rigSession) SignOut(context.Context) error {
+	r.site.work(&r.site.takes)
+	r.site.mu.Lock()
+	defer r.site.mu.Unlock()
+	r.site.outs++
+	delete(r.site.numbers, r.login)
+	return nil
+}
+
+func (r *rigSession) Key() session.Key { return session.NewKey([]byte("key of " + r.login)) }
+
+func (r *rigSession) Info() session.Info {
+	return session.Info{Credential: session.Credential{Token: session.NewSecret("token of " + r.login)}}
+}
+
+func (r *rigSession) Close() error {
+	r.site.work(&r.site.closing)
+	return nil
+}
+
+type rigSink struct{}
+
+func (rigSink) Take(context.Context, session.ID, []keeper.Event) error { return nil }
+func (rigSink) Note(session.ID, keeper.Event)                          {}
+
+type rigObserver struct{}
+
+func (rigObserver) SignIn(string, session.Kind, time.Duration)  {}
+func (rigObserver) SignOut(string, session.Kind)                {}
+func (rigObserver) FirstContact(string, time.Duration)          {}
+func (rigObserver) Contact(string, session.Kind, time.Duration) {}
+func (rigObserver) SessionLost(string, string)                  {}
+func (rigObserver) Adopted(string, session.Kind)                {}
+func (rigObserver) EventsReceived(string, int)                  {}
+func (rigObserver) SetPlatforms(map[string]time.Duration)       {}

@@ -1,0 +1,104 @@
+package fleet
+
+import (
+	"time"
+
+	"agentkeeper/daemon/gate"
+	"agentkeeper/session"
+	"agentkeeper/session/keeper"
+)
+
+// Agent is one agent as others see it.
+type Agent struct {
+	ID       session.ID
+	Vendor   string
+	Group    string
+	Wish     session.Wish // as wished now, which may be ahead of the view
+	Override *Override    // nil: the schedule rules
+	NextWish time.Time    // when the wish changes by itself; zero: never
+	Window   time.Duration
+	View     keeper.View
+}
+
+// Platform is one platform as others see it.
+type Platform struct {
+	Name   string
+	Vendor string
+	Window time.Duration
+	Gate   gate.Status
+}
+
+// Agents returns every agent, sorted by name.
+func (f *Fleet) Agents() []Agent {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	held := f.holds()
+	now := time.Now()
+	list := make([]Agent, 0, len(f.agents))
+	for _, id := range f.sortedIDs() {
+		list = append(list, f.seen(f.agents[id], held[id.Platform], now))
+	}
+	return list
+}
+
+// Agent returns one agent.
+func (f *Fleet) Agent(id session.ID) (Agent, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	a := f.agents[id]
+	if a == nil {
+		return Agent{}, false
+	}
+	return f.seen(a, a.platform.gate.Snapshot(), time.Now()), true
+}
+
+// Platforms returns every platform.
+func (f *Fleet) Platforms() []Platform {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	list := make([]Platform, 0, len(f.platforms))
+	for name, p := range f.platforms {
+		list = append(list, Platform{Name: name, Vendor: p.cfg.Vendor, Window: p.cfg.Window, Gate: p.gate.Snapshot()})
+	}
+	return list
+}
+
+func (f *Fleet) holds() map[string]gate.Status {
+	all := make(map[string]gate.Status, len(f.platforms))
+	for name, p := range f.platforms {
+		all[name] = p.gate.Snapshot()
+	}
+	return all
+}
+
+// seen composes what the keeper, the gate and the wishes know. The caller
+// holds mu.
+func (f *Fleet) seen(a *agent, held gate.Status, now time.Time) Agent {
+	w, _, _, next := f.wishOf(a, now)
+	view := a.keeper.View()
+	if view.Queued && held.Held != "" {
+		explainHold(&view, held)
+	}
+	out := Agent{ID: a.id, Vendor: a.platform.cfg.Vendor, Group: a.cfg.Group, Wish: w, NextWish: next,
+		Window: a.platform.cfg.Window, View: view}
+	if a.removed || f.ending {
+		out.Wish = session.Leave
+	}
+	if o, ok := f.wishes[a.id]; ok && !o.over(now) {
+		out.Override = &o
+	}
+	return out
+}
+
+// explainHold says why a sign-in waits in the gate.
+func explainHold(v *keeper.View, held gate.Status) {
+	v.Detail = held.Held
+	v.NextAttempt = held.NextCanary
+	switch {
+	case held.Quarantined:
+		v.Reason, v.Code = session.ReasonQuarantine, "quarantine"
+		v.Action = "correct the refused agents' passwords; log-ins go on by themselves after the quiet time"
+	case held.Out || v.Reason == session.ReasonNone:
+		v.Reason = session.ReasonOutage
+	}
+}

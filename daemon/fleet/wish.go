@@ -1,0 +1,239 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"agentkeeper/daemon/config"
+	"agentkeeper/daemon/shift"
+	"agentkeeper/session"
+	"agentkeeper/session/keeper"
+)
+
+// Verb is what a person can tell an agent.
+type Verb string
+
+// The verbs.
+const (
+	SignIn  Verb = "sign-in"  // be online until the schedule's next change
+	SignOut Verb = "sign-out" // be offline until the schedule's next change
+	Pause   Verb = "pause"    // be offline until Resume, whatever the schedule says
+	Resume  Verb = "resume"   // end a pause, an override and a parking
+)
+
+// Override is a person's word over the schedule. It is durable.
+type Override struct {
+	Verb   Verb      `json:"verb"` // SignIn, SignOut or Pause
+	Until  time.Time `json:"until,omitzero"`
+	By     string    `json:"by"`
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+}
+
+func (o Override) over(now time.Time) bool { return !o.Until.IsZero() && !now.Before(o.Until) }
+
+func (o Override) wish() session.Wish {
+	if o.Verb == SignIn {
+		return session.Stay
+	}
+	return session.Leave
+}
+
+func decodeOverrides(raw map[session.ID][]byte, log *slog.Logger) map[session.ID]Override {
+	all := make(map[session.ID]Override, len(raw))
+	for id, text := range raw {
+		var o Override
+		if err := json.Unmarshal(text, &o); err != nil {
+			log.Warn("a stored override cannot be read and is ignored", "agent", id.String(), "error", err)
+			continue
+		}
+		all[id] = o
+	}
+	return all
+}
+
+// Errors of Command.
+var (
+	// ErrUnknownAgent means that no agent has that name.
+	ErrUnknownAgent = errors.New("no such agent")
+	// ErrEnding means that the service is stopping.
+	ErrEnding = errors.New("the service is stopping")
+	// ErrVerb means that there is no such verb.
+	ErrVerb = errors.New("no such verb")
+)
+
+// Command stores a person's wish and acts on it. It returns when the wish is
+// durable; what became of it shows in the agent's view. hold is how long it
+// holds; 0: until the schedule's next change.
+func (f *Fleet) Command(ctx context.Context, id session.ID, verb Verb, by, reason string, hold time.Duration) error {
+	o, err := f.override(id, verb, by, reason, hold)
+	if err != nil {
+		return err
+	}
+	var state []byte
+	if verb != Resume {
+		if state, err = json.Marshal(o); err != nil {
+			return fmt.Errorf("encode the override: %w", err)
+		}
+	}
+	if err := f.store.SaveWish(ctx, id, state); err != nil {
+		return fmt.Errorf("store the wish: %w", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	a := f.agents[id]
+	if a == nil || f.ending {
+		return ErrEnding
+	}
+	delete(f.wishes, id)
+	if verb != Resume {
+		f.wishes[id] = o
+	}
+	resume := verb == Resume || verb == SignIn
+	if a.next != nil {
+		a.resume = a.resume || resume
+	}
+	if a.next == nil && !a.removed {
+		order := f.orderFor(a, resume)
+		order.By, order.Why = by, reason
+		a.order(order)
+	}
+	f.wake()
+	return nil
+}
+
+func (f *Fleet) override(id session.ID, verb Verb, by, reason string, hold time.Duration) (Override, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	a := f.agents[id]
+	o := Override{Verb: verb, By: by, Reason: reason, At: time.Now()}
+	switch {
+	case a == nil:
+		return o, fmt.Errorf("%w: %s", ErrUnknownAgent, id)
+	case f.ending:
+		return o, ErrEnding
+	case verb != SignIn && verb != SignOut && verb != Pause && verb != Resume:
+		return o, fmt.Errorf("%w: %q", ErrVerb, verb)
+	case hold > 0:
+		o.Until = o.At.Add(hold)
+	case verb != Pause && a.schedule != nil:
+		_, o.Until = a.schedule.At(o.At)
+	}
+	return o, nil
+}
+
+// wishOf returns what is wished of an agent now, who wishes it, and when that
+// changes next. The caller holds mu.
+func (f *Fleet) wishOf(a *agent, now time.Time) (w session.Wish, by, why string, next time.Time) {
+	if o, ok := f.wishes[a.id]; ok && !o.over(now) {
+		return o.wish(), o.By, o.Reason, o.Until
+	}
+	if a.schedule == nil {
+		return session.Stay, "configuration", "always online", time.Time{}
+	}
+	w, next = f.shifts.at(a.schedule, now)
+	return w, "schedule", "shift", next
+}
+
+// orderFor returns the order that follows from the present wish. The caller
+// holds mu.
+func (f *Fleet) orderFor(a *agent, resume bool) keeper.Order {
+	w, by, why, _ := f.wishOf(a, time.Now())
+	return keeper.Order{Wish: w, Resume: resume, By: by, Why: why}
+}
+
+// compareEvery bounds how late a jump of the clock is noticed.
+const compareEvery = 20 * time.Second
+
+// compareLoop turns wishes into orders: at once when woken, at the next change
+// of a wish, and every compareEvery in case the clock jumped.
+func (f *Fleet) compareLoop() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-f.nudge:
+		case <-f.ctx.Done():
+			return
+		}
+		timer.Reset(f.compareAll())
+	}
+}
+
+// compareAll gives every agent the order that its wish asks for and returns
+// the time to the next look.
+func (f *Fleet) compareAll() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := time.Now()
+	f.beat, f.shifts.now = now, now
+	clear(f.shifts.answers)
+	due := now.Add(compareEvery)
+	if f.ending {
+		return compareEvery
+	}
+	for _, a := range f.agents {
+		if a.next != nil || a.removed {
+			continue
+		}
+		w, by, why, next := f.wishOf(a, now)
+		if w != a.last.Wish {
+			a.order(keeper.Order{Wish: w, By: by, Why: why})
+		}
+		if !next.IsZero() && next.Before(due) {
+			due = next
+		}
+	}
+	return max(due.Sub(now), 10*time.Millisecond)
+}
+
+// shifts shares schedules: agents of one group have one, and it is asked once
+// per look.
+type shifts struct {
+	parsed  map[*config.Schedule]*shift.Schedule
+	answers map[*shift.Schedule]answer
+	now     time.Time
+}
+
+type answer struct {
+	wish session.Wish
+	next time.Time
+}
+
+func newShifts() shifts {
+	return shifts{parsed: map[*config.Schedule]*shift.Schedule{}, answers: map[*shift.Schedule]answer{}}
+}
+
+// of returns the schedule; nil means always online. The configuration was
+// checked, so parsing does not fail.
+func (s *shifts) of(c *config.Schedule) *shift.Schedule {
+	if c == nil {
+		return nil
+	}
+	if known := s.parsed[c]; known != nil {
+		return known
+	}
+	parsed, err := shift.Parse(shift.Spec{SignIn: c.SignIn, SignOut: c.SignOut, Zone: c.TimeZone, Holidays: c.Holidays})
+	if err != nil {
+		return nil
+	}
+	s.parsed[c] = parsed
+	return parsed
+}
+
+func (s *shifts) at(sched *shift.Schedule, now time.Time) (session.Wish, time.Time) {
+	if !now.Equal(s.now) {
+		return sched.At(now)
+	}
+	a, ok := s.answers[sched]
+	if !ok {
+		a.wish, a.next = sched.At(now)
+		s.answers[sched] = a
+	}
+	return a.wish, a.next
+}

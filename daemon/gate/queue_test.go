@@ -1,0 +1,259 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"agentkeeper/session"
+)
+
+func TestRateIsEvenWithoutBursts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := wide()
+		s.Rate = 20
+		f := newFake()
+		p := New(Options{Settings: s}).Platform(f)
+		time.Sleep(time.Minute) // idleness saves nothing up
+		begin := time.Since(f.begin)
+		fleet(t.Context(), p, 0, 100, time.Second).Wait()
+		for n, c := range f.seen() {
+			if want := begin + time.Duration(n)*50*time.Millisecond; c.at != want {
+				t.Fatalf("sign-in %d left at %v, want %v", n, c.at, want)
+			}
+		}
+	})
+}
+
+func TestRateMakesUpForALateWakeUpOnly(t *testing.T) {
+	begin := time.Now()
+	at := func(ms int) time.Time { return begin.Add(time.Duration(ms) * time.Millisecond) }
+	s := wide()
+	s.Rate = 10
+	g := New(Options{Settings: s})
+	for _, step := range []struct{ admitted, next int }{
+		{0, 100}, {105, 200}, {210, 300}, {311, 411}, {2000, 2100},
+	} {
+		g.admit(at(step.admitted))
+		if !g.next.Equal(at(step.next)) {
+			t.Errorf("after a sign-in at %d ms the next may go at %v, want %d ms",
+				step.admitted, g.next.Sub(begin), step.next)
+		}
+	}
+}
+
+func TestConcurrentOperationsAreCapped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := wide()
+		s.Concurrent = 4
+		f := newFake()
+		f.takes = time.Second
+		p := New(Options{Settings: s}).Platform(f)
+		live := signIn(t, p, "live", session.OK)
+		wg := fleet(t.Context(), p, 0, 20, time.Second)
+		synctest.Wait()
+		wg.Go(func() { _ = live.SignOut(t.Context()) })
+		wg.Wait()
+		if got := f.peak(); got != 4 {
+			t.Errorf("%d operations in flight, want 4", got)
+		}
+		if got, want := time.Since(f.begin), 7*time.Second; got < want {
+			t.Errorf("22 operations of 1 s, four at a time, done after %v", got)
+		}
+	})
+}
+
+func TestSignOutsComeFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := wide()
+		s.Concurrent = 1
+		f := newFake()
+		g := New(Options{Settings: s})
+		p := g.Platform(f)
+		live := signIn(t, p, "live", session.OK)
+		f.takes = time.Second
+		wg := fleet(t.Context(), p, 0, 5, time.Second)
+		synctest.Wait()
+		time.Sleep(time.Millisecond)
+		wg.Go(func() { _ = live.SignOut(t.Context()) })
+		wg.Wait()
+		if got := f.signOuts[0].at.Round(time.Millisecond); got != time.Second {
+			t.Errorf("the sign-out left at %v, want right after the sign-in in flight, at 1s", got)
+		}
+	})
+}
+
+func TestSignOutsAreHeldByNothingElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		g := New(Options{})
+		p := g.Platform(f)
+		live := signIn(t, p, "live", session.OK)
+		f.answer = always(errRefused)
+		for _, login := range []string{"a", "b", "c"} {
+			signIn(t, p, login, session.Refused)
+		}
+		g.SetStore(errDisk)
+		if !g.Snapshot().Quarantined {
+			t.Fatal("not quarantined after three refusals")
+		}
+		before := time.Now()
+		if err := live.SignOut(t.Context()); err != nil || time.Since(before) != 0 {
+			t.Errorf("the sign-out took %v: %v", time.Since(before), err)
+		}
+	})
+}
+
+func TestQueueIsFair(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		p := New(Options{}).Platform(f)
+		var wg sync.WaitGroup
+		var want []string
+		for n := range 30 {
+			want = append(want, agent(n).ID.Login)
+			wg.Go(func() { _, _ = p.SignIn(t.Context(), agent(n), false) })
+			synctest.Wait() // queued before the next comes
+		}
+		wg.Wait()
+		var got []string
+		for _, c := range f.seen() {
+			got = append(got, c.login)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error("not first come, first served:\n" + diff)
+		}
+	})
+}
+
+func TestCutInTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := wide()
+		s.Rate = 1
+		f := newFake()
+		g := New(Options{Settings: s})
+		p := g.Platform(f)
+		signIn(t, p, "first", session.OK)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for n := range 10 { // the even ones, the head among them, are cut
+			own := t.Context()
+			if n%2 == 0 {
+				own = ctx
+			}
+			wg.Go(func() {
+				if _, err := p.SignIn(own, agent(n), false); own == ctx && !errors.Is(err, context.Canceled) {
+					t.Errorf("a cut sign-in returned %v", err)
+				}
+			})
+			synctest.Wait()
+		}
+		cancel()
+		synctest.Wait()
+		if got := g.Snapshot().Queue; got != 5 {
+			t.Errorf("%d in the queue after the cut, want 5", got)
+		}
+		wg.Wait()
+		if got := len(f.seen()); got != 6 {
+			t.Errorf("%d sign-ins were sent, want 6", got)
+		}
+		if got := time.Since(f.begin); got != 5*time.Second {
+			t.Errorf("the rest took %v, want 5s", got)
+		}
+	})
+}
+
+func TestEndedContextSendsNothing(t *testing.T) {
+	f := newFake()
+	g := New(Options{})
+	ctx, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	p := g.Platform(f)
+	if _, err := p.SignIn(ctx, named("a"), false); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want the context's error", err)
+	}
+	s, err := p.Adopt(named("a"), session.NewKey([]byte("k")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SignOut(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want the context's error", err)
+	}
+	if len(f.signIns)+len(f.signOuts) != 0 || g.Snapshot().Queue != 0 {
+		t.Error("something was sent or left in the queue")
+	}
+}
+
+func TestUpdateActsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := wide()
+		s.Concurrent = 1
+		f := newFake()
+		f.takes = time.Minute
+		g := New(Options{Settings: s})
+		p := g.Platform(f)
+		wg := fleet(t.Context(), p, 0, 5, time.Second)
+		synctest.Wait()
+		g.Update(wide())
+		time.Sleep(time.Millisecond)
+		if got := g.Snapshot(); got.InFlight != 5 || got.Queue != 0 {
+			t.Errorf("after the cap was raised: %+v", got)
+		}
+		wg.Wait()
+	})
+}
+
+// A sign-in that panics frees its place and counts as unanswered.
+func TestPanicFreesThePlace(t *testing.T) {
+	f := newFake()
+	f.answer = func(string) error { panic("adapter") }
+	g := New(Options{})
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = g.Platform(f).SignIn(t.Context(), named("a"), false)
+	}()
+	if got := g.Snapshot().InFlight; got != 0 {
+		t.Errorf("%d in flight after a panic", got)
+	}
+	if len(g.guard.unanswered) != 1 {
+		t.Error("the panicked sign-in does not count as unanswered")
+	}
+}
+
+func TestAdoptPassesThrough(t *testing.T) {
+	f := newFake()
+	f.poll = func(login string) error {
+		if login == "a" {
+			return errLost
+		}
+		return nil
+	}
+	p := New(Options{}).Platform(f)
+	if _, err := p.Adopt(named("a"), session.Key{}); session.KindOf(err) != session.Lost {
+		t.Errorf("a key that cannot be adopted: %v", err)
+	}
+	s, err := p.Adopt(named("a"), session.NewKey([]byte("k")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Next(t.Context()); !errors.Is(err, errLost) {
+		t.Errorf("Next returned %v, want the session's own error", err)
+	}
+}
+
+// intervals returns the distances between the calls.
+func intervals(calls []call) []time.Duration {
+	var out []time.Duration
+	for n := 1; n < len(calls); n++ {
+		out = append(out, calls[n].at-calls[n-1].at)
+	}
+	return out
+}
+
+func shortest(ds []time.Duration) time.Duration { return slices.Min(ds) }

@@ -1,0 +1,238 @@
+package gate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"agentkeeper/session"
+)
+
+func TestSavedBeforeTheNextGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.answer = refusing("a")
+		disk := memory{takes: 5 * time.Second}
+		g := New(Options{Save: disk.save})
+		p := g.Platform(f)
+		go func() { _, _ = p.SignIn(t.Context(), named("a"), false) }()
+		synctest.Wait()
+		if got := g.Snapshot().Held; got == "" {
+			t.Error("nobody is told what is waited for")
+		}
+		signIn(t, p, "b", session.OK)
+		if got := f.seen()[1].at; got != 5*time.Second {
+			t.Errorf("the next sign-in left at %v, before the refusal was durable at 5s", got)
+		}
+		if state, _ := disk.saved(); !bytes.Contains(state, []byte("refused")) {
+			t.Errorf("saved: %s", state)
+		}
+	})
+}
+
+// Two refusals while one save is under way: the second is saved too.
+func TestRefusalDuringASave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.answer = refusing("a", "b")
+		disk := memory{takes: time.Second}
+		g := New(Options{Save: disk.save})
+		f.takes = 100 * time.Millisecond
+		fleet := func(login string) { _, _ = g.Platform(f).SignIn(t.Context(), named(login), false) }
+		go fleet("a")
+		go fleet("b")
+		time.Sleep(10 * time.Second)
+		state, saves := disk.saved()
+		if got := bytes.Count(state, []byte("Z\"")); got != 2 || saves != 2 {
+			t.Errorf("%d refusals saved in %d saves, want 2 in 2: %s", got, saves, state)
+		}
+	})
+}
+
+func TestFailedSaveHoldsAndIsRetried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.answer = refusing("a")
+		disk := memory{err: errDisk}
+		g := New(Options{Save: disk.save})
+		p := g.Platform(f)
+		signIn(t, p, "a", session.Refused)
+		time.AfterFunc(time.Minute+500*time.Millisecond, func() { disk.fail(nil) })
+		go func() {
+			time.Sleep(30 * time.Second)
+			if got := g.Snapshot().Held; !strings.Contains(got, errDisk.Error()) {
+				t.Errorf("people are told %q", got)
+			}
+		}()
+		signIn(t, p, "b", session.OK)
+		if got := f.seen()[1].at; got != 61*time.Second {
+			t.Errorf("the next sign-in left at %v, want with the first retry after the disk is back", got)
+		}
+	})
+}
+
+func TestSaveOutlivesTheCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.answer = refusing("a")
+		ctx, cancel := context.WithCancel(t.Context())
+		f.answer = func(string) error { cancel(); return errRefused }
+		var saveErr = errors.New("not called")
+		g := New(Options{Save: func(ctx context.Context, _ []byte) error {
+			saveErr = ctx.Err()
+			if _, limited := ctx.Deadline(); !limited {
+				t.Error("the save has no time limit")
+			}
+			return nil
+		}})
+		_, _ = g.Platform(f).SignIn(ctx, named("a"), false)
+		if saveErr != nil {
+			t.Errorf("the refusal's save: %v", saveErr)
+		}
+	})
+}
+
+func TestStoreTroubleHoldsSignIns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		g := New(Options{})
+		g.SetStore(errDisk)
+		if got := g.Snapshot().Held; !strings.Contains(got, errDisk.Error()) {
+			t.Errorf("people are told %q", got)
+		}
+		time.AfterFunc(time.Hour, func() { g.SetStore(nil) })
+		signIn(t, g.Platform(f), "a", session.OK)
+		if got := time.Since(f.begin); got != time.Hour {
+			t.Errorf("the sign-in left after %v, want 1h", got)
+		}
+	})
+}
+
+func TestQuarantineStaysOverARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.answer = refusing("a", "b", "c")
+		var disk memory
+		g := New(Options{Save: disk.save})
+		for _, login := range []string{"a", "b", "c"} {
+			signIn(t, g.Platform(f), login, session.Refused)
+		}
+		want := g.Snapshot()
+		time.Sleep(5 * time.Minute)
+		g = New(Options{Save: disk.save, Saved: disk.state})
+		got := g.Snapshot()
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error("before and after the restart:\n" + diff)
+		}
+		signIn(t, g.Platform(f), "d", session.OK)
+		if now := time.Now(); now.Before(want.QuarantinedUntil) {
+			t.Errorf("a sign-in left at %v, in the quarantine", now)
+		}
+		g = New(Options{Save: disk.save, Saved: disk.state})
+		if st := g.Snapshot(); st.Quarantined || st.RefusalsLeft != 3 {
+			t.Errorf("the end of the quarantine was not durable: %+v", st)
+		}
+	})
+}
+
+func TestRestoreToleratesForeignClocks(t *testing.T) {
+	now := time.Now()
+	rules := Settings{}.normal().Lockout
+	encode := func(until time.Duration, refused ...time.Duration) []byte {
+		g := guard{until: now.Add(until), why: "w"}
+		for _, d := range refused {
+			g.refused = append(g.refused, now.Add(d))
+		}
+		return g.encode()
+	}
+	tests := map[string]struct {
+		saved   []byte
+		until   time.Duration
+		refused []time.Duration
+	}{
+		"as it was":          {encode(time.Minute, -time.Minute), time.Minute, []time.Duration{-time.Minute}},
+		"from the future":    {encode(24*time.Hour, time.Hour), rules.Quiet, []time.Duration{0}},
+		"from long ago":      {encode(-240*time.Hour, -240*time.Hour), -240 * time.Hour, nil},
+		"out of order":       {encode(0, -time.Minute, -2*time.Minute), 0, []time.Duration{-2 * time.Minute, -time.Minute}},
+		"more than count":    {encode(0, -4, -3, -2, -1), 0, []time.Duration{-3, -2, -1}},
+		"of a later version": {[]byte(`{"version":9,"new":{},"refused":null}`), 0, nil},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			g := guard{rules: rules}
+			if err := g.restore(tt.saved, now); err != nil {
+				t.Fatal(err)
+			}
+			if got := g.until.Sub(now); g.quarantined() && got != tt.until {
+				t.Errorf("quarantined for another %v, want %v", got, tt.until)
+			}
+			var refused []time.Duration
+			for _, at := range g.refused {
+				refused = append(refused, at.Sub(now))
+			}
+			if diff := cmp.Diff(tt.refused, refused); diff != "" {
+				t.Error("refused:\n" + diff)
+			}
+		})
+	}
+}
+
+func TestUnreadableStateMakesATrial(t *testing.T) {
+	for name, saved := range map[string][]byte{
+		"garbage": []byte("\x00\xff not JSON"), "torn": []byte(`{"version":1,"refu`),
+		"of another kind": []byte(`[1]`), "huge": bytes.Repeat([]byte(" "), maxState+1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake()
+				f.takes = time.Second
+				var told []Change
+				g := New(Options{Saved: saved, Notify: func(c Change) { told = append(told, c) }})
+				if len(told) != 1 || told[0].Kind != Forgot {
+					t.Errorf("told %+v", told)
+				}
+				fleet(t.Context(), g.Platform(f), 0, 3, time.Second).Wait()
+				if seen := f.seen(); seen[1].at < time.Second {
+					t.Errorf("the second sign-in left at %v, want after the first one's answer", seen[1].at)
+				}
+			})
+		})
+	}
+}
+
+func FuzzRestore(f *testing.F) {
+	now := time.Now()
+	rules := Settings{}.normal().Lockout
+	whole := guard{until: now.Add(time.Minute), why: "w", refused: []time.Time{now, now}}
+	for _, seed := range [][]byte{
+		nil, whole.encode(), []byte(`{}`), []byte(`{"refused":["0001-01-01T00:00:00Z","9999-12-31T23:59:59Z"]}`),
+		[]byte(`{"quarantined_until":"0000-01-01T00:00:00Z"}`), []byte(`{"quarantined_until":"9999-12-31T00:00:00+23:00"}`),
+		[]byte(`{"refused":7}`), []byte("\xff"),
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, saved []byte) {
+		g := guard{rules: rules}
+		if err := g.restore(saved, now); err != nil {
+			if diff := cmp.Diff(guard{rules: rules}, g, cmp.AllowUnexported(guard{})); diff != "" {
+				t.Fatal("changed in spite of an error:\n" + diff)
+			}
+		}
+		if g.until.Sub(now) > rules.Quiet || g.spent(now) > rules.Failures || g.suspicious(now.Add(-time.Hour)) && len(g.refused) == 0 {
+			t.Fatalf("restored %+v from %q", g, saved)
+		}
+		again := guard{rules: rules}
+		if err := again.restore(g.encode(), now); err != nil {
+			t.Fatalf("what was restored from %q cannot be restored again: %v", saved, err)
+		}
+		if !again.until.Equal(g.until) || len(again.refused) != len(g.refused) {
+			t.Fatalf("restored twice from %q: %+v, then %+v", saved, g, again)
+		}
+	})
+}

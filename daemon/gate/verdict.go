@@ -1,0 +1,134 @@
+package gate
+
+import (
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"time"
+
+	"agentkeeper/session"
+)
+
+// judge learns from a sign-in's answer.
+func (g *Gate) judge(a attempt, id session.ID, err error, now time.Time) {
+	f := session.AsFault(err)
+	switch session.KindOf(err) {
+	case session.OK:
+		g.answered(now)
+		g.prove(a)
+	case session.Refused:
+		g.answered(now)
+		g.refuse(f, now)
+	case session.Taken, session.Busy:
+		g.answered(now)
+	case session.Doubt:
+		g.guard.doubt(now)
+		g.miss(id, f, a.start, a.canary, now)
+	case session.Outage:
+		g.miss(id, f, a.start, a.canary, now)
+	case session.Lost: // no sense in it, no proof either: as slow as an outage
+		if a.canary {
+			g.pace.fail(now, f.After)
+		}
+	case session.Woken:
+	}
+}
+
+// glance learns from what a live session or a probe was answered.
+func (g *Gate) glance(id session.ID, start time.Time, err error, now time.Time) {
+	f := session.AsFault(err)
+	switch session.KindOf(err) {
+	case session.OK:
+		g.reach(now)
+	case session.Refused:
+		g.reach(now)
+		g.refuse(f, now)
+	case session.Outage, session.Doubt:
+		g.miss(id, f, start, false, now)
+	case session.Lost, session.Taken, session.Busy, session.Woken:
+	}
+}
+
+// answered notes that the platform answered a sign-in: the next canary, if
+// one is due, need not wait.
+func (g *Gate) answered(now time.Time) {
+	g.reach(now)
+	g.pace.ease(now)
+}
+
+// reach notes that the platform works. While a quarantine's canary is due, a
+// poll does not hurry it: only log-ins tell about log-ins.
+func (g *Gate) reach(now time.Time) {
+	if g.breaker.since.IsZero() && g.pace.next.IsZero() {
+		g.breaker.reached = now
+		return
+	}
+	if g.breaker.reach(now) {
+		g.tell(Change{Kind: Back, Text: "platform back"})
+	}
+	if !g.guard.quarantined() {
+		g.pace.ease(now)
+	}
+	g.poke()
+}
+
+func (g *Gate) prove(a attempt) {
+	g.proven = max(g.proven, a.mass)
+	if g.guard.good(a.canary) {
+		g.tell(Change{Kind: Released, Text: "platform no longer quarantined: a log-in succeeded"})
+	}
+}
+
+func (g *Gate) refuse(f *session.Fault, now time.Time) {
+	if f.Cause != session.CauseCredential {
+		return
+	}
+	g.counted = true
+	if g.guard.refuse(now) {
+		g.tellQuarantine()
+	}
+}
+
+// miss notes that the platform could not be reached.
+func (g *Gate) miss(id session.ID, f *session.Fault, start time.Time, canary bool, now time.Time) {
+	if f.Cause == session.CauseStore {
+		return
+	}
+	began := g.breaker.miss(id, vanished(f), start, now)
+	if began {
+		g.tell(Change{Kind: Out, Text: "platform out: " + f.Error()})
+	}
+	if began || canary {
+		g.pace.fail(now, f.After)
+	}
+	g.suspectBan(f, canary, now)
+}
+
+// suspectBan begins a quarantine when what was missed looks like a ban.
+func (g *Gate) suspectBan(f *session.Fault, canary bool, now time.Time) {
+	said := f.Cause == session.CauseBan
+	switch {
+	case g.guard.quarantined() && canary && said:
+		g.guard.quarantine(now, "the platform still seems to ban our address")
+		g.tellQuarantine()
+	case !g.guard.quarantined() && g.guard.suspicious(now) && (said || g.breaker.banned(now)):
+		g.guard.quarantine(now, "connections are refused or vanish right after a refused log-in, as if our address were banned")
+		g.tellQuarantine()
+	}
+}
+
+// vanished reports whether a connection was refused or ended without an
+// answer: no code of the vendor, or a network error underneath.
+func vanished(f *session.Fault) bool {
+	if f.Cause == session.CauseBan {
+		return true
+	}
+	if f.Cause != session.CauseNone {
+		return false
+	}
+	var network net.Error
+	var errno syscall.Errno
+	return f.Code == "" || errors.As(f.Err, &network) || errors.As(f.Err, &errno) ||
+		errors.Is(f.Err, io.EOF) || errors.Is(f.Err, io.ErrUnexpectedEOF)
+}

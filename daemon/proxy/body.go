@@ -1,0 +1,110 @@
+package proxy
+
+import (
+	"bytes"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+)
+
+// body is a request's, read as far as it is kept.
+type body struct {
+	head  []byte
+	whole bool // head is all of it, and it can be sent again
+}
+
+// readBody reads the request's body up to what is kept for a second try.
+func readBody(req *http.Request) (body, error) {
+	if req.Body == nil || req.ContentLength == 0 {
+		return body{whole: true}, nil
+	}
+	if req.ContentLength > bodyLimit {
+		return body{}, &http.MaxBytesError{Limit: bodyLimit}
+	}
+	head, err := io.ReadAll(io.LimitReader(req.Body, replayLimit+1))
+	if err != nil {
+		return body{}, err
+	}
+	return body{head: head, whole: len(head) <= replayLimit}, nil
+}
+
+// put makes b the body of a request. What is not kept stands behind it in the
+// request's own, and can be sent once.
+func (b body) put(req *http.Request) {
+	switch {
+	case !b.whole:
+		req.Body = rewound{io.MultiReader(bytes.NewReader(b.head), req.Body), req.Body}
+	case len(b.head) == 0:
+		req.Body, req.ContentLength, req.TransferEncoding = http.NoBody, 0, nil
+	default:
+		req.ContentLength, req.TransferEncoding = int64(len(b.head)), nil
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.head)), nil }
+		req.Body, _ = req.GetBody() // it has no error to give
+	}
+}
+
+// plain reports whether a body is what it looks like: neither compressed nor in
+// an alphabet that a server might read as other words.
+func plain(h http.Header) bool {
+	if encoding := strings.Join(h.Values("Content-Encoding"), ","); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return false
+	}
+	text := strings.Join(h.Values("Content-Type"), ",")
+	if text == "" {
+		return true
+	}
+	_, params, err := mime.ParseMediaType(text)
+	charset := strings.ToLower(params["charset"])
+	return err == nil && (charset == "" || charset == "utf-8" || charset == "us-ascii")
+}
+
+// requestOf is what the rules see of a request.
+func requestOf(req *http.Request, way route, b body) Request {
+	return Request{Method: req.Method, Segments: way.segments, Body: b.head, Readable: b.whole && plain(req.Header)}
+}
+
+// peek returns an answer's body where it may be one that refuses a credential:
+// short, complete and text; nil otherwise. The answer can be read from its
+// beginning afterwards.
+func peek(answer *http.Response) []byte {
+	if answer.ContentLength > refusalLength || !mayRefuse(answer.Header) {
+		return nil
+	}
+	head, err := io.ReadAll(io.LimitReader(answer.Body, refusalLength+1))
+	answer.Body = rewound{io.MultiReader(bytes.NewReader(head), after(answer.Body, err)), answer.Body}
+	if err != nil || len(head) > refusalLength {
+		return nil
+	}
+	return head
+}
+
+// mayRefuse tells envelopes from files and streams, which must not be held up.
+func mayRefuse(h http.Header) bool {
+	media, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	switch strings.ToLower(strings.TrimSpace(media)) {
+	case "", "application/json", "application/problem+json", "text/json", "text/plain":
+		return true
+	}
+	return false
+}
+
+// rewound is a body that was read ahead.
+type rewound struct {
+	io.Reader
+	io.Closer
+}
+
+// after is what comes behind the part that was read ahead: the rest, or the
+// error that ended it.
+func after(rest io.Reader, err error) io.Reader {
+	if err == nil {
+		return rest
+	}
+	return broken{err}
+}
+
+type broken struct{ err error }
+
+// Read implements io.Reader by the error.
+func (b broken) Read([]byte) (int, error) { return 0, b.err }

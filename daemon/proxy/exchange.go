@@ -1,0 +1,174 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"time"
+
+	"agentkeeper/session/keeper"
+)
+
+// patience is how long an answer that refuses the credential is held back for a
+// newer one: longer than a Huawei poll is held (10 s), whose end tells the
+// keeper that the session is lost.
+const patience = 12 * time.Second
+
+// lookEvery is how often a newer credential is looked for.
+const lookEvery = 50 * time.Millisecond
+
+// exchange is one request on its way. It is the reverse proxy's transport, and
+// used by one goroutine.
+type exchange struct {
+	proxy  *proxy
+	ctx    context.Context // of the client's request; bounded
+	route  route
+	target Target
+	handed keeper.Handed // what the request goes with
+	body   body
+}
+
+// rewrite makes the platform's request of the client's. The query is as the
+// client wrote it: Huawei's skill lists hold semicolons (vendor page: reset
+// skills).
+func (x *exchange) rewrite(r *httputil.ProxyRequest) {
+	r.Out.URL = x.route.on(x.target.URL, r.In.URL.RawQuery)
+	r.Out.Host, r.Out.Trailer = "", nil
+	strip(r.Out.Header)
+}
+
+// RoundTrip implements http.RoundTripper: it sends the request, and once more
+// where the platform refuses the credential and a newer one comes.
+func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
+	answer, err := x.send(req)
+	if err != nil {
+		return nil, err
+	}
+	verdict := x.judge(answer)
+	if verdict == Good || !x.renew(verdict) {
+		return answer, nil
+	}
+	_ = answer.Body.Close() // its connection is of no more use
+	again, err := x.send(req)
+	if err != nil {
+		return nil, err
+	}
+	if x.judge(again) != Good {
+		x.proxy.doubts.add(x.route.id, x.handed.Generation)
+	}
+	return again, nil
+}
+
+// send sends the request with the present credential. It runs under the
+// client's context and not under the reverse proxy's, which would pass interim
+// answers on with all their headers.
+func (x *exchange) send(req *http.Request) (*http.Response, error) {
+	out := req.Clone(x.ctx)
+	for name, values := range x.handed.Credential.Header {
+		out.Header[name] = values
+	}
+	x.body.put(out)
+	answer, err := x.target.Transport.RoundTrip(out)
+	if err != nil {
+		return nil, err
+	}
+	return withoutTrailer(answer), nil
+}
+
+// withoutTrailer returns a copy that trailers, which come behind the body and
+// may carry anything, do not reach.
+func withoutTrailer(answer *http.Response) *http.Response {
+	bare := *answer
+	bare.Trailer = nil
+	return &bare
+}
+
+func (x *exchange) judge(answer *http.Response) Verdict {
+	return x.target.Rules.Judge(Answer{
+		Login: x.route.id.Login, Segments: x.route.segments, Status: answer.StatusCode, Body: peek(answer),
+	})
+}
+
+// renew waits for a newer credential after a refusal and reports whether the
+// request is to be sent again with it.
+func (x *exchange) renew(v Verdict) bool {
+	id, refused := x.route.id, x.handed.Generation
+	if x.proxy.doubts.holds(id, refused) {
+		return false
+	}
+	if v == Dead && !x.report(refused) {
+		return false
+	}
+	if !x.body.whole {
+		return false
+	}
+	if x.await(refused) {
+		return true
+	}
+	if x.ctx.Err() == nil { // else the client went away, which says nothing
+		x.proxy.doubts.add(id, refused)
+	}
+	return false
+}
+
+// report tells the keeper, and reports whether a newer credential can be hoped
+// for.
+func (x *exchange) report(generation uint64) bool {
+	err := x.proxy.sessions.Refuse(x.route.id, generation)
+	if err == nil || errors.Is(err, keeper.ErrNotCurrent) || errors.Is(err, keeper.ErrNoSession) {
+		return true
+	}
+	x.proxy.log.Warn("proxy: a refused credential is not renewed", "agent", x.route.id.String(), "error", err)
+	return false
+}
+
+// await blocks until there is another credential than the refused one, or
+// patience or the request ended.
+func (x *exchange) await(refused uint64) bool {
+	ctx, cancel := context.WithTimeout(x.ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		handed, known := x.proxy.sessions.Credential(x.route.id)
+		switch {
+		case !known:
+			return false
+		case handed.Live && handed.Generation != refused:
+			x.handed = handed
+			return true
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// clean makes the client's answer of the platform's.
+func (x *exchange) clean(answer *http.Response) error {
+	silence(answer.Header, x.handed.Credential.Header)
+	if text := answer.Header.Get("Location"); text != "" {
+		answer.Header.Set("Location", x.relocate(text))
+	}
+	return nil
+}
+
+// relocate turns an address on the platform into the proxy's for it; any other
+// is left as it is.
+func (x *exchange) relocate(location string) string {
+	u, err := url.Parse(location)
+	if err != nil || !strings.HasPrefix(u.Path, "/") || (u.Host != "" && !strings.EqualFold(u.Host, x.target.URL.Host)) {
+		return location
+	}
+	path := strings.TrimPrefix(u.EscapedPath(), strings.TrimSuffix(x.target.URL.EscapedPath(), "/"))
+	moved := x.route.prefix() + path
+	if u.RawQuery != "" {
+		moved += "?" + u.RawQuery
+	}
+	return moved
+}

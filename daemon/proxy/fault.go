@@ -1,0 +1,25 @@
+package proxy
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// fault is an answer of the proxy's own.
+type fault struct {
+	status int
+	text   string
+	retry  string // Retry-After in seconds; "": none
+}
+
+func (f *fault) write(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if f.retry != "" {
+		h.Set("Retry-After", f.retry)
+	}
+	w.WriteHeader(f.status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": f.text}) // a client that went away is told nothing
+}

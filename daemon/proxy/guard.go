@@ -1,0 +1,112 @@
+package proxy
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// methods lists what is forwarded: TRACE would show the credential, CONNECT
+// make a tunnel.
+func methods() []string {
+	return []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions}
+}
+
+// guard refuses what no program at the site sends: requests that a web page
+// caused in somebody's browser, by its own script or through a name that it
+// points at this host, and ones that would leave HTTP.
+func guard(req *http.Request) *fault {
+	switch {
+	case !slices.Contains(methods(), req.Method):
+		return &fault{status: http.StatusMethodNotAllowed, text: "the method is not forwarded"}
+	case !overSocket(req.Context()) && !loopback(req.Host):
+		return &fault{status: http.StatusForbidden, text: "the Host header names another host than this one: ask http://127.0.0.1 or http://localhost"}
+	case crossOrigin(req):
+		return &fault{status: http.StatusForbidden, text: "a web page's requests are not forwarded: it would act as any agent"}
+	case strings.Contains(strings.ToLower(req.Header.Get("Upgrade")), "websocket"):
+		return &fault{status: http.StatusNotImplemented, text: "another protocol is not forwarded: a log-in could hide in it"}
+	}
+	return nil
+}
+
+// overSocket tells a unix socket, to which no browser connects.
+func overSocket(ctx context.Context) bool {
+	local, ok := ctx.Value(http.LocalAddrContextKey).(net.Addr)
+	return ok && local.Network() == "unix"
+}
+
+// loopback reports whether a Host header names this host.
+func loopback(hostport string) bool {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
+	return err == nil && ip.IsLoopback()
+}
+
+// crossOrigin reports whether a browser says that a page of another origin
+// asks. Reading is refused too: a platform's own CORS headers might let the
+// page see the answer.
+func crossOrigin(req *http.Request) bool {
+	if site := req.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
+		return true
+	}
+	origin := req.Header.Get("Origin")
+	if origin == "" {
+		return false
+	}
+	u, err := url.Parse(origin)
+	return err != nil || !strings.EqualFold(u.Host, req.Host)
+}
+
+// private lists request headers that are the client's or the session's own
+// affair, or that let a server see another request than the rules saw.
+func private() []string {
+	return []string{
+		"Authorization", "Guid", "Set-Guid", "Cookie", "Cookie2", "Origin", "Referer", "Expect",
+		"Connection", "Upgrade", "Http2-Settings", // some clients offer HTTP/2 with every request: it is left at HTTP/1.1
+		"X-Http-Method", "X-Http-Method-Override", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url", "X-Real-Ip",
+		"Accept-Encoding", // the transport asks for what it can undo, so that answers can be judged
+	}
+}
+
+// strip takes out of a request what must not go to the platform.
+func strip(h http.Header) {
+	for _, name := range private() {
+		h.Del(name)
+	}
+	for name := range h {
+		if strings.HasPrefix(name, "X-Forwarded-") {
+			h.Del(name)
+		}
+	}
+}
+
+// secret lists the answer's headers that carry or set a credential.
+func secret() []string {
+	return []string{"Set-Guid", "Guid", "Set-Cookie", "Set-Cookie2", "Cookie", "Authorization"}
+}
+
+// silence takes out of an answer what must not go to the client: credentials,
+// and what is said about the platform's origin and not about the proxy's.
+func silence(h http.Header, credential http.Header) {
+	for _, name := range secret() {
+		h.Del(name)
+	}
+	for name := range credential {
+		h.Del(name)
+	}
+	for name := range h {
+		if strings.HasPrefix(name, "Access-Control-") || name == "Alt-Svc" || name == "Strict-Transport-Security" {
+			h.Del(name)
+		}
+	}
+}

@@ -1,0 +1,199 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"time"
+
+	"agentkeeper/session"
+	"agentkeeper/session/keeper"
+)
+
+const (
+	requestLimit  = 5 * time.Minute // for one request as a whole, the client's reading included
+	concurrent    = 256             // requests at the same time
+	busyRetry     = "1"             // seconds, Retry-After where there are more
+	absentRetry   = "5"             // seconds, Retry-After while there is no session
+	bodyLimit     = 32 << 20        // for a request's body, in bytes
+	replayLimit   = 1 << 20         // a longer request body is streamed and not sent twice
+	refusalLength = 64 << 10        // a longer answer is none that refuses a credential
+)
+
+// Sessions is the fleet as the proxy sees it. Its methods do not block and may
+// be called from any goroutine.
+type Sessions interface {
+	// Credential returns the agent's present credential; known is false for an
+	// agent that there is not.
+	Credential(id session.ID) (handed keeper.Handed, known bool)
+	// Refuse says that the platform refused that generation. nil,
+	// keeper.ErrNotCurrent and keeper.ErrNoSession mean that a newer one may
+	// come soon, any other error that none will.
+	Refuse(id session.ID, generation uint64) error
+	// Target returns where a platform is; ok is false for one that there is not.
+	Target(platform string) (t Target, ok bool)
+}
+
+// Target is one platform.
+type Target struct {
+	// URL is scheme, host and port; a path is put before every request's.
+	URL *url.URL
+	// Transport carries the requests; it follows no redirects. See NewTransport.
+	Transport http.RoundTripper
+	// Rules are the vendor's. The zero Rules let nothing through.
+	Rules Rules
+}
+
+// Options are what a proxy is made from. Sessions is required.
+type Options struct {
+	Sessions Sessions
+	Log      *slog.Logger // nil: no logging
+}
+
+// New returns the proxy. Its requests end by themselves within 5 minutes; it
+// sets the deadlines of their connections itself, so that its server's
+// ReadTimeout and WriteTimeout do not cut them.
+func New(o Options) http.Handler {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &proxy{sessions: o.Sessions, log: o.Log, slots: make(chan struct{}, concurrent)}
+}
+
+type proxy struct {
+	sessions Sessions
+	log      *slog.Logger
+	slots    chan struct{}
+	doubts   doubts
+}
+
+// ServeHTTP implements http.Handler.
+func (p *proxy) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+	default:
+		(&fault{status: http.StatusServiceUnavailable, retry: busyRetry, text: "too many requests at once: try again in a moment"}).write(w)
+		return
+	}
+	limit := time.Now().Add(requestLimit)
+	ctx, cancel := context.WithDeadline(req.Context(), limit)
+	defer cancel()
+	setDeadlines(w, limit)
+	req = req.WithContext(ctx)
+	req.Body = http.MaxBytesReader(w, req.Body, bodyLimit)
+	if fault := p.serve(w, req); fault != nil {
+		fault.write(w)
+	}
+}
+
+// setDeadlines replaces the server's time limits by the request's. A writer
+// without deadlines is a test's.
+func setDeadlines(w http.ResponseWriter, limit time.Time) {
+	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(limit)
+	_ = rc.SetWriteDeadline(limit)
+}
+
+// serve forwards the request, or says why not.
+func (p *proxy) serve(w http.ResponseWriter, req *http.Request) *fault {
+	if f := guard(req); f != nil {
+		return f
+	}
+	way, err := parseRoute(req.URL.EscapedPath())
+	if err != nil {
+		return &fault{status: http.StatusBadRequest, text: err.Error()}
+	}
+	target, f := p.target(way.id)
+	if f != nil {
+		return f
+	}
+	body, err := readBody(req)
+	if err != nil {
+		return bodyFault(err)
+	}
+	if why := target.Rules.Forbids(requestOf(req, way, body)); why != "" {
+		p.log.Warn("proxy: request refused", "agent", way.id.String(), "method", req.Method, "reason", why)
+		return &fault{status: http.StatusForbidden, text: why}
+	}
+	handed, known := p.sessions.Credential(way.id)
+	switch {
+	case !known:
+		return unknownAgent(way.id)
+	case !handed.Live:
+		return &fault{status: http.StatusServiceUnavailable, retry: absentRetry,
+			text: way.id.String() + " is not signed in now: try again later, or see `agentkeeper explain " + way.id.String() + "`"}
+	}
+	p.forward(w, req, &exchange{proxy: p, ctx: req.Context(), route: way, target: target, handed: handed, body: body})
+	return nil
+}
+
+// target returns where the agent's requests go.
+func (p *proxy) target(id session.ID) (Target, *fault) {
+	t, ok := p.sessions.Target(id.Platform)
+	if !ok {
+		return Target{}, &fault{status: http.StatusNotFound, text: "no such platform: " + id.Platform + "; the path is /{platform}/{login}/…"}
+	}
+	if _, known := p.sessions.Credential(id); !known {
+		return Target{}, unknownAgent(id)
+	}
+	if t.Rules.Forbids == nil || t.Rules.Judge == nil {
+		return Target{}, &fault{status: http.StatusNotImplemented, text: "sessions of " + id.Platform + " are not spoken over HTTP: take its credential instead"}
+	}
+	return t, nil
+}
+
+// forward carries the request to the platform and the answer back.
+func (p *proxy) forward(w http.ResponseWriter, req *http.Request, x *exchange) {
+	reverse := &httputil.ReverseProxy{
+		Rewrite: x.rewrite, Transport: x, ModifyResponse: x.clean, FlushInterval: -1,
+		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+			p.log.Warn("proxy: request failed", "agent", x.route.id.String(), "method", req.Method, "error", reasonOf(err))
+			transportFault(err).write(w)
+		},
+	}
+	reverse.ServeHTTP(w, req)
+}
+
+// reasonOf says why a request failed. Errors about what came over the
+// connection may quote it, a Guid included, and are not shown.
+func reasonOf(err error) string {
+	var network *net.OpError
+	var certificate *tls.CertificateVerificationError
+	if errors.As(err, &network) || errors.As(err, &certificate) {
+		return err.Error()
+	}
+	return transportFault(err).text
+}
+
+func unknownAgent(id session.ID) *fault {
+	return &fault{status: http.StatusNotFound, text: "no such agent: " + id.String() + "; the path is /{platform}/{login}/…"}
+}
+
+// bodyFault is what a request body that cannot be read means.
+func bodyFault(err error) *fault {
+	var long *http.MaxBytesError
+	if errors.As(err, &long) {
+		return &fault{status: http.StatusRequestEntityTooLarge, text: "the request's body is longer than 32 MiB"}
+	}
+	return &fault{status: http.StatusBadRequest, text: "the request's body could not be read"}
+}
+
+// transportFault is what a request without an answer means.
+func transportFault(err error) *fault {
+	var long *http.MaxBytesError
+	var timed net.Error
+	switch {
+	case errors.As(err, &long):
+		return bodyFault(err)
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timed) && timed.Timeout():
+		return &fault{status: http.StatusGatewayTimeout, text: "the platform did not answer in time"}
+	}
+	return &fault{status: http.StatusBadGateway, text: "the platform could not be reached, or broke off"}
+}

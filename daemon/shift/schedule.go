@@ -1,0 +1,120 @@
+// Package shift says at any instant whether agents are to be online.
+//
+// A schedule is two cron specs on the wall clock of one zone. It is evaluated
+// as a state, never waited for as an edge: [Schedule.At] tells the wish at an
+// instant from that instant alone, so a start in mid-shift, a clock that
+// jumps and a minute that nobody saw need no care of the caller's.
+//
+// The rules:
+//
+//   - The last sign-in or sign-out that the wall clock has reached decides. Two
+//     sign-ins before a sign-out are one shift.
+//   - A sign-out and a sign-in at the same minute happen in this order: a shift
+//     that begins when another ends goes on without a break.
+//   - The wall clock reaches a minute when it first shows it or a later one. So
+//     a minute that a daylight-saving change skips is reached right after the
+//     gap, and one that comes twice is reached the first time only. A shift
+//     that lies in a gap with both its ends does not happen.
+//   - On a holiday, a local date, there is no sign-in. Sign-outs stay, and a
+//     shift begun before goes on to its end.
+//   - In a spec that restricts both day and weekday either one is enough, as
+//     cron has it. A restriction is anything but * or */1, as the cron library
+//     has it.
+//
+// The package is pure: no clock, no goroutine, no I/O.
+package shift
+
+import (
+	"time"
+
+	"agentkeeper/session"
+)
+
+// horizon is how many days At looks back and ahead: the longest time from one
+// 29 February to the next, over a year like 2100.
+const horizon = 8*365 + 1
+
+// Schedule is the wish at every instant. It never changes after Parse, so any
+// number of agents and goroutines may share one. Nil is always online.
+type Schedule struct {
+	signIn, signOut days
+	zone            *time.Location
+	holidays        map[int64]bool
+	plans           [4][]edge // by kind of day
+}
+
+// edge is a minute of a day from which on a wish holds.
+type edge struct {
+	minute int16
+	wish   session.Wish
+}
+
+// What happens on a day; the bits make the index of Schedule.plans.
+const (
+	hasSignIn  = 1
+	hasSignOut = 2
+)
+
+// At returns what is wished at t (session.Stay or session.Leave) and the
+// instant, after t and in the schedule's zone, of the next change of it; the
+// zero time if there is none in the next eight years. Between t and next the
+// wish is constant, and at next it is the other one.
+//
+// A caller that sleeps until next by a timer asks again when the clock may
+// have been set. It costs microseconds.
+func (s *Schedule) At(t time.Time) (wish session.Wish, next time.Time) {
+	if s == nil {
+		return session.Stay, time.Time{}
+	}
+	now := reached(t, s.zone)
+	wish = s.wish(now)
+	last := now.day() + horizon
+	for at, ok := s.change(now, wish, last); ok; at, ok = s.change(now, wish, last) {
+		next = reaches(at, s.zone)
+		now = reached(next, s.zone) // beyond at where a gap swallowed several changes
+		if s.wish(now) != wish {
+			return wish, next
+		}
+	}
+	return wish, time.Time{}
+}
+
+// wish returns what the last edge up to now says.
+func (s *Schedule) wish(now wall) session.Wish {
+	for day := now.day(); day >= now.day()-horizon; day-- {
+		plan := s.plan(day)
+		for i := len(plan) - 1; i >= 0; i-- {
+			if wallAt(day, plan[i].minute) <= now {
+				return plan[i].wish
+			}
+		}
+	}
+	return session.Leave
+}
+
+// change returns the first edge after now, on the last day or before, that
+// wishes something other than wish.
+func (s *Schedule) change(now wall, wish session.Wish, last int64) (at wall, ok bool) {
+	for day := now.day(); day <= last; day++ {
+		for _, e := range s.plan(day) {
+			if at := wallAt(day, e.minute); at > now && e.wish != wish {
+				return at, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// plan returns the edges of a day, in order, each wishing other than the one
+// before it.
+func (s *Schedule) plan(day int64) []edge {
+	date := wallAt(day, 0).date()
+	kind := 0
+	if s.signIn.on(date) && !s.holidays[day] {
+		kind |= hasSignIn
+	}
+	if s.signOut.on(date) {
+		kind |= hasSignOut
+	}
+	return s.plans[kind]
+}

@@ -1,0 +1,297 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	startTimeout = 10 * time.Second // for the server to take connections, and for each request of a start
+	maxPayload   = 8 << 20
+	noLimit      = 1 << 50 // bytes; the disk is the limit, and the server's own guess would reserve less
+)
+
+// settings are what every run of the server in one process shares.
+type settings struct {
+	dir      string
+	self     owner
+	maxAge   time.Duration
+	maxBytes int64
+	log      *slog.Logger
+}
+
+// engine is one run of the embedded server, with the connection to it and the
+// committers of its streams.
+type engine struct {
+	settings
+	had     []string // streams on disk before the start
+	srv     *server.Server
+	nc      *nats.Conn
+	js      jetstream.JetStream
+	kv      jetstream.KeyValue
+	keeper  *committer
+	events  *committer
+	trouble chan error // takes the first reason why the server cannot go on
+}
+
+// brokenError says that the server runs but cannot read what is on disk.
+type brokenError struct {
+	streams []string // none: nothing at all can be read
+	reason  string
+}
+
+func (e *brokenError) Error() string {
+	return fmt.Sprintf("cannot read the store (%s) %s", strings.Join(e.streams, ", "), e.reason)
+}
+
+// openEngine starts a server and opens its streams; it claims nothing yet. ctx
+// does not cut the server's own start, which reads what is on disk.
+func openEngine(ctx context.Context, set settings) (*engine, error) {
+	e := &engine{settings: set, had: streamsOn(set.dir), trouble: make(chan error, 1)}
+	err := e.startServer()
+	if err == nil {
+		err = e.open(ctx)
+	}
+	if err != nil {
+		e.close()
+		return nil, err
+	}
+	return e, nil
+}
+
+func (e *engine) open(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := e.connect(); err != nil {
+		return err
+	}
+	if err := e.openStreams(ctx); err != nil {
+		return err
+	}
+	return e.openCommitters()
+}
+
+func (e *engine) startServer() (err error) {
+	e.srv, err = server.NewServer(&server.Options{
+		ServerName: "agentkeeper", DontListen: true, NoSigs: true,
+		JetStream: true, StoreDir: e.dir, SyncAlways: true,
+		JetStreamMaxStore: noLimit, JetStreamMaxMemory: noLimit,
+		MaxPayload: maxPayload, DisableJetStreamBanner: true,
+	})
+	if err != nil {
+		return fmt.Errorf("configure the embedded server: %w", err)
+	}
+	log := &serverLog{log: e.log}
+	e.srv.SetLoggerV2(log, false, false, false)
+	e.srv.Start()
+	switch {
+	case log.failure() != "":
+		return &brokenError{reason: log.failure()}
+	case !e.srv.ReadyForConnections(startTimeout):
+		return errors.New("the embedded server does not get ready")
+	}
+	return nil
+}
+
+func (e *engine) connect() (err error) {
+	e.nc, err = nats.Connect("", nats.InProcessServer(e.srv), nats.NoReconnect(), nats.Timeout(startTimeout),
+		nats.ClosedHandler(func(nc *nats.Conn) { report(e.trouble, fmt.Errorf("connection closed: %w", nc.LastError())) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			e.log.Warn("store: connection to the embedded server", "error", err)
+		}))
+	if err != nil {
+		return fmt.Errorf("connect to the embedded server: %w", err)
+	}
+	e.js, err = jetstream.New(e.nc)
+	return err
+}
+
+func (e *engine) openStreams(ctx context.Context) error {
+	if err := e.checkStreams(ctx); err != nil {
+		return err
+	}
+	for _, want := range []jetstream.StreamConfig{keeperStream(), eventsStream(e.maxAge, e.maxBytes)} {
+		if err := e.openStream(ctx, want); err != nil {
+			return fmt.Errorf("open stream %s: %w", want.Name, err)
+		}
+	}
+	var err error
+	if e.kv, err = e.js.KeyValue(ctx, bucket); err != nil {
+		return fmt.Errorf("open bucket %s: %w", bucket, err)
+	}
+	return nil
+}
+
+// checkStreams looks for streams that were on disk and that the server left
+// out or deleted.
+func (e *engine) checkStreams(ctx context.Context) error {
+	broken := &brokenError{reason: "left out by the server"}
+	for _, name := range e.had {
+		if _, err := e.js.Stream(ctx, name); errors.Is(err, jetstream.ErrStreamNotFound) {
+			broken.streams = append(broken.streams, name)
+		}
+	}
+	if len(broken.streams) > 0 {
+		return broken
+	}
+	return nil
+}
+
+func streamDir(dir, name string) string {
+	return filepath.Join(dir, server.JetStreamStoreDir, server.DEFAULT_GLOBAL_ACCOUNT, "streams", name)
+}
+
+// keeperStream is a bucket of history 1 that takes atomic batches, which the
+// bucket's own constructor cannot ask for.
+func keeperStream() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: keeperName, Subjects: []string{keyPrefix + ">"}, MaxMsgsPerSubject: 1,
+		Storage: jetstream.FileStorage, Replicas: 1, Discard: jetstream.DiscardNew,
+		AllowDirect: true, AllowRollup: true, DenyDelete: true, AllowAtomicPublish: true,
+	}
+}
+
+func eventsStream(maxAge time.Duration, maxBytes int64) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: eventsName, Subjects: []string{"ev.*.*.*"},
+		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld, MaxAge: maxAge, MaxBytes: maxBytes,
+		Storage: jetstream.FileStorage, Replicas: 1, Duplicates: min(dedupWindow, maxAge),
+		AllowDirect: true, AllowAtomicPublish: true,
+	}
+}
+
+// openStream creates the stream, or changes its limits where they differ.
+func (e *engine) openStream(ctx context.Context, want jetstream.StreamConfig) error {
+	have, err := e.js.Stream(ctx, want.Name)
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		_, err = e.js.CreateStream(ctx, want)
+		return err
+	case err != nil:
+		return err
+	}
+	now := have.CachedInfo().Config
+	if now.MaxAge == want.MaxAge && (want.MaxBytes == 0 || now.MaxBytes == want.MaxBytes) {
+		return nil
+	}
+	now.MaxAge, now.MaxBytes, now.Duplicates = want.MaxAge, want.MaxBytes, want.Duplicates
+	_, err = e.js.UpdateStream(ctx, now)
+	return err
+}
+
+func (e *engine) openCommitters() (err error) {
+	if e.keeper, err = newCommitter(e.nc, e.log, e.health, &fence{self: e.self}, e.trouble); err != nil {
+		return err
+	}
+	e.events, err = newCommitter(e.nc, e.log, e.health, nil, e.trouble)
+	return err
+}
+
+// start takes the node's key and the shards in use, and lets the committers
+// go. The lock on the directory proves that the last owner is dead.
+func (e *engine) start(ctx context.Context) error {
+	if err := e.claim(ctx); err != nil {
+		return fmt.Errorf("claim the store: %w", err)
+	}
+	go e.keeper.run()
+	go e.events.run()
+	return nil
+}
+
+// claim runs before the committers do and uses the keeper's directly.
+func (e *engine) claim(ctx context.Context) error {
+	node, _ := json.Marshal(struct {
+		Boot string `json:"boot"`
+	}{e.self.Boot})
+	if _, err := e.keeper.commit([]*nats.Msg{keyMsg("node."+token(e.self.Node), node)}, false); err != nil {
+		return err
+	}
+	if err := e.learnShards(ctx); err != nil {
+		return err
+	}
+	for list := e.keeper.fence.foreign(); len(list) > 0; {
+		n := min(len(list), maxBatch)
+		if _, err := e.keeper.commit(e.keeper.fence.claims(list[:n]), n > 1); err != nil {
+			return err
+		}
+		list = list[n:]
+	}
+	return e.learnShards(ctx)
+}
+
+func (e *engine) learnShards(ctx context.Context) error {
+	return e.read(ctx, "shard.*", func(key string, value []byte, revision uint64) {
+		s, err := strconv.Atoi(strings.TrimPrefix(key, "shard."))
+		if err == nil && 0 <= s && s < shards {
+			e.keeper.fence.learn(s, value, revision)
+		}
+	})
+}
+
+// read calls fn with every key that matches the filter and is no tombstone, in
+// the order in which they were written.
+func (e *engine) read(ctx context.Context, filter string, fn func(key string, value []byte, revision uint64)) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	w, err := e.kv.Watch(ctx, filter)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", filter, err)
+	}
+	defer func() { _ = w.Stop() }() // a closed connection has stopped it
+	for {
+		select {
+		case entry, ok := <-w.Updates():
+			switch {
+			case !ok:
+				return fmt.Errorf("read %s: the connection was closed", filter)
+			case entry == nil:
+				return nil
+			case len(entry.Value()) > 0:
+				fn(entry.Key(), entry.Value(), entry.Revision())
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("read %s: %w", filter, ctx.Err())
+		}
+	}
+}
+
+// health says why the server cannot write, nil when it can as far as it knows.
+// Whether it takes connections is not asked: it allows itself a millisecond to
+// find that out, which a busy machine can miss, and e.trouble tells when ours
+// ends.
+func (e *engine) health() error {
+	if !e.srv.JetStreamEnabled() {
+		return errors.New("the embedded server has switched its storage off")
+	}
+	for _, found := range e.srv.Healthz(&server.HealthzOptions{Details: true}).Errors {
+		if found.Type != server.HealthzErrorConn {
+			return errors.New(found.Error)
+		}
+	}
+	return nil
+}
+
+// close ends the committers, if start let them go, and the server.
+func (e *engine) close(started ...*committer) {
+	for _, c := range started {
+		c.close()
+	}
+	if e.nc != nil {
+		e.nc.Close()
+	}
+	if e.srv != nil {
+		e.srv.Shutdown()
+		e.srv.WaitForShutdown()
+	}
+}

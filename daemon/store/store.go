@@ -1,0 +1,277 @@
+package store
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nuid"
+
+	"agentkeeper/session"
+)
+
+var (
+	// ErrUnavailable means that the store cannot write (or read) now: no new
+	// operation may begin, the outcome of this write is unknown. The store
+	// mends itself; see [Store.Changed].
+	ErrUnavailable = errors.New("the store is unavailable")
+	// ErrFenced means that another process has taken the agent over: nothing
+	// was written, and this process must leave the agent alone.
+	ErrFenced = errors.New("another process has taken this agent over")
+	// ErrTooLarge means that a value or an event can never be stored; nothing
+	// was written.
+	ErrTooLarge = errors.New("too large for the store")
+)
+
+const (
+	dedupWindow = 2 * time.Minute // in which an event's MsgID is recognised
+	readTimeout = time.Minute     // for reading all records
+	checkEvery  = 5 * time.Second
+	reopenFirst = 250 * time.Millisecond
+	reopenMax   = 5 * time.Second
+	maxValue    = maxPayload - 64<<10
+)
+
+// Options say where and how to keep the store.
+type Options struct {
+	Dir            string        // created for the owner alone where it is missing
+	Node           string        // this process's name among several; default "local"
+	EventsMaxAge   time.Duration // default 24 h
+	EventsMaxBytes int64         // default 1 GiB
+	Log            *slog.Logger  // default: nothing is logged
+}
+
+func (o Options) withDefaults() Options {
+	if o.Node == "" {
+		o.Node = "local"
+	}
+	if o.EventsMaxAge <= 0 {
+		o.EventsMaxAge = 24 * time.Hour
+	}
+	if o.EventsMaxBytes <= 0 {
+		o.EventsMaxBytes = 1 << 30
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Store is the open store. Its methods may be called from any goroutine. Create
+// it with [Open], end it with [Store.Close].
+type Store struct {
+	settings
+	lock    *os.File
+	hashKey []byte
+	cancel  context.CancelFunc
+	done    chan struct{} // closed when the supervisor has ended
+
+	mu       sync.Mutex // guards the fields below; never held across I/O
+	engine   *engine    // nil while the store is in trouble
+	err      error      // the trouble
+	changed  chan struct{}
+	snapshot []pair // what was read when Open could not write; nil otherwise
+}
+
+// Open locks the directory, starts the server in it and claims what is there.
+// It fails with [ErrLocked] while another process has the directory. On a disk
+// that can be read but not written it succeeds: the records can be loaded, and
+// [Store.Err] tells. ctx bounds Open alone.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	o = o.withDefaults()
+	lock, err := claimDir(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		settings: settings{
+			dir: o.Dir, self: owner{Node: o.Node, Boot: nuid.Next()},
+			maxAge: o.EventsMaxAge, maxBytes: o.EventsMaxBytes, log: o.Log,
+		},
+		lock: lock, done: make(chan struct{}), changed: make(chan struct{}),
+	}
+	if err := s.open(ctx); err != nil {
+		_ = lock.Close()
+		return nil, err
+	}
+	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	go s.supervise(ctx)
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context) (err error) {
+	if s.hashKey, err = hashKey(s.dir); err != nil {
+		return err
+	}
+	e, trouble := s.run(ctx)
+	if trouble == nil {
+		s.engine = e
+		return nil
+	}
+	if s.snapshot, err = s.readOnly(ctx); err != nil {
+		return fmt.Errorf("open the store: %w", errors.Join(trouble, err))
+	}
+	s.log.Error("store: cannot be written; going on with what it holds", "error", trouble)
+	s.err = unavailable(trouble)
+	return nil
+}
+
+// run starts an engine that takes writes.
+func (s *Store) run(ctx context.Context) (*engine, error) {
+	e, err := openMended(ctx, s.settings)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(e.start(ctx), keepDescriptions(s.dir)); err != nil {
+		e.close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// readOnly reads all there is from a directory that cannot be written.
+func (s *Store) readOnly(ctx context.Context) ([]pair, error) {
+	e, err := openGuarded(ctx, s.settings)
+	if err != nil {
+		return nil, err
+	}
+	defer e.close()
+	all := []pair{}
+	err = e.read(ctx, ">", func(key string, value []byte, _ uint64) { all = append(all, pair{key, value}) })
+	return all, err
+}
+
+// supervise restarts the engine whenever it cannot go on.
+func (s *Store) supervise(ctx context.Context) {
+	defer close(s.done)
+	e, _ := s.current()
+	for {
+		if e == nil {
+			e = s.reopen(ctx)
+		}
+		if e == nil {
+			return // closing
+		}
+		if err := s.watch(ctx, e); err != nil {
+			s.log.Error("store: no write succeeds; restarting the embedded server until it works", "error", err)
+			s.set(nil, unavailable(err))
+		}
+		e.close(e.keeper, e.events)
+		e = nil
+	}
+}
+
+// watch returns why e cannot go on, nil when the store closes.
+func (s *Store) watch(ctx context.Context, e *engine) error {
+	tick := time.NewTicker(checkEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-e.trouble:
+			return err
+		case <-tick.C:
+			if err := e.health(); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// reopen tries until an engine runs; nil when the store closes first.
+func (s *Store) reopen(ctx context.Context) *engine {
+	for wait := reopenFirst; ; wait = min(2*wait, reopenMax) {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil
+		}
+		e, err := s.tryReopen(ctx)
+		if err == nil {
+			s.log.Info("store: works again")
+			s.set(e, nil)
+			return e
+		}
+		s.log.Debug("store: still in trouble", "error", err)
+		s.set(nil, unavailable(err))
+	}
+}
+
+// tryReopen asks the disk first: a server that starts on a full one may fail
+// half-way.
+func (s *Store) tryReopen(ctx context.Context) (*engine, error) {
+	if err := probe(s.dir); err != nil {
+		return nil, err
+	}
+	return s.run(ctx)
+}
+
+func (s *Store) current() (*engine, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.engine, s.err
+}
+
+func (s *Store) set(e *engine, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.engine, s.err = e, err
+	if e != nil {
+		s.snapshot = nil
+	}
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// Err returns the present trouble, nil while the store works. It wraps
+// [ErrUnavailable].
+func (s *Store) Err() error {
+	_, err := s.current()
+	return err
+}
+
+// Changed returns a channel that is closed when Err may have changed; ask for
+// the channel before Err, and anew after each change.
+func (s *Store) Changed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+// Close ends the store within seconds: the commits under way are finished,
+// waiting calls fail with [ErrUnavailable]. Only then another process can open
+// the directory.
+func (s *Store) Close() error {
+	s.cancel()
+	<-s.done
+	s.set(nil, fmt.Errorf("%w: closed", ErrUnavailable))
+	return s.lock.Close()
+}
+
+// Hash returns a keyed hash of a secret, with a key that never leaves the
+// directory: it tells whether a secret changed and nothing else. "" for none.
+func (s *Store) Hash(secret session.Secret) string { return keyedHash(s.hashKey, secret) }
+
+func keyedHash(key []byte, secret session.Secret) string {
+	if secret.IsZero() {
+		return ""
+	}
+	h := hmac.New(sha256.New, key)
+	_, _ = h.Write([]byte(secret.Reveal()))
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func unavailable(err error) error {
+	if errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
