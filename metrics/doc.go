@@ -1,0 +1,16 @@
+// Package metrics is what Prometheus sees of the program, and the only
+// importer of its client library.
+//
+// Two kinds of metrics: what is (gauges) is asked from a [Source] at each
+// scrape, so nothing stale can remain; what happened (counters, histograms) is
+// reported through the methods of [Metrics] by whoever saw it. All label
+// values that can occur exist from the start, with zero, so that rate() sees
+// the first failure. Labels are platform, state, reason, result and sink; a
+// label per agent exists only where [Options.PerAgent] asks for it.
+//
+// # Calls
+//
+// New, SetPlatforms and SetSinks at the start and after every reload, then the
+// reporting methods from any goroutine: they take no lock, allocate nothing and
+// ignore a platform that is not configured (any more).
+package metrics

@@ -1,0 +1,117 @@
+package metrics
+
+import (
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"agentkeeper/session"
+)
+
+// gauges turns a Source's snapshot into metrics at each scrape.
+type gauges struct {
+	source   Source
+	perAgent bool
+
+	agents, wished, parked, inFlight, queue *prometheus.Desc
+	quarantined, refusalsLeft, expiry       *prometheus.Desc
+	online, lastContact                     *prometheus.Desc
+}
+
+func newGauges(source Source, perAgent bool) *gauges {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(namespace+name, help, labels, nil)
+	}
+	g := &gauges{
+		source: source, perAgent: perAgent,
+		agents:       desc("agents", "Agents by what they are doing.", "platform", "state"),
+		wished:       desc("agents_wished_online", "Agents that schedule and people want online.", "platform"),
+		parked:       desc("agents_parked", "Agents that need a change of secret or configuration or a person, by reason.", "platform", "reason"),
+		inFlight:     desc("operations_in_flight", "Sign-ins and sign-outs sent and not yet answered.", "platform"),
+		queue:        desc("sign_in_queue_length", "Sign-ins that wait until they may be sent.", "platform"),
+		quarantined:  desc("quarantined", "1 while log-ins are stopped to avoid a lock-out.", "platform"),
+		refusalsLeft: desc("refusals_left", "Refused log-ins left before the platform is quarantined.", "platform"),
+	}
+	const expiry = "When the password expires, where the platform tells"
+	if !perAgent {
+		g.expiry = desc("password_expiry_timestamp_seconds", expiry+": the earliest of the platform's agents.", "platform")
+		return g
+	}
+	g.expiry = desc("password_expiry_timestamp_seconds", expiry+".", "platform", "agent")
+	g.online = desc("agent_online", "1 while the agent is signed in and the platform answers for it.", "platform", "agent")
+	g.lastContact = desc("agent_last_contact_timestamp_seconds", "Last answer that proved the session alive.", "platform", "agent")
+	return g
+}
+
+// Describe implements prometheus.Collector.
+func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		g.agents, g.wished, g.parked, g.inFlight, g.queue, g.quarantined, g.refusalsLeft, g.expiry,
+		g.online, g.lastContact,
+	} {
+		if d != nil {
+			ch <- d
+		}
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (g *gauges) Collect(ch chan<- prometheus.Metric) {
+	s := g.source.Snapshot()
+	for _, p := range s.Platforms {
+		g.platform(ch, p)
+	}
+	if !g.perAgent {
+		return
+	}
+	for _, a := range s.Agents {
+		g.agent(ch, a)
+	}
+}
+
+func (g *gauges) platform(ch chan<- prometheus.Metric, p PlatformStatus) {
+	for _, state := range session.States() {
+		send(ch, g.agents, float64(p.States[state]), p.Name, string(state))
+	}
+	for _, reason := range session.Reasons() {
+		send(ch, g.parked, float64(p.Parked[reason]), p.Name, string(reason))
+	}
+	send(ch, g.wished, float64(p.WishedOnline), p.Name)
+	send(ch, g.inFlight, float64(p.InFlight), p.Name)
+	send(ch, g.queue, float64(p.Queue), p.Name)
+	send(ch, g.quarantined, truth(p.Quarantined), p.Name)
+	send(ch, g.refusalsLeft, float64(p.RefusalsLeft), p.Name)
+	if !g.perAgent {
+		sendTime(ch, g.expiry, p.PasswordExpiry, p.Name)
+	}
+}
+
+func (g *gauges) agent(ch chan<- prometheus.Metric, a AgentStatus) {
+	send(ch, g.online, truth(a.Online), a.ID.Platform, a.ID.Login)
+	sendTime(ch, g.lastContact, a.LastContact, a.ID.Platform, a.ID.Login)
+	sendTime(ch, g.expiry, a.PasswordExpiry, a.ID.Platform, a.ID.Login)
+}
+
+func send(ch chan<- prometheus.Metric, d *prometheus.Desc, v float64, labels ...string) {
+	for i, l := range labels {
+		labels[i] = strings.ToValidUTF8(l, "\uFFFD") // a login may come from any file
+	}
+	ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+}
+
+// sendTime sends an instant; none where there is none to tell.
+func sendTime(ch chan<- prometheus.Metric, d *prometheus.Desc, t time.Time, labels ...string) {
+	if !t.IsZero() {
+		send(ch, d, seconds(t), labels...)
+	}
+}
+
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1e3 }
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

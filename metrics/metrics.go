@@ -1,0 +1,289 @@
+package metrics
+
+import (
+	"net/http"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"agentkeeper/session"
+)
+
+const namespace = "agentkeeper_"
+
+// Options are fixed for the life of a Metrics.
+type Options struct {
+	// PerAgent adds agentkeeper_agent_* and gives the password expiry per agent
+	// instead of the platform's earliest. A change needs a restart: a metric
+	// cannot change its labels.
+	PerAgent        bool
+	Version, Commit string
+	// DropReasons are the reasons that events can be dropped for.
+	DropReasons []string
+}
+
+// Metrics is the program's registry. All methods may be called from any
+// goroutine.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	mu        sync.Mutex // serialises SetPlatforms and SetSinks
+	platforms atomic.Pointer[map[string]*series]
+	sinks     atomic.Pointer[map[string]sink]
+	drops     map[string]prometheus.Counter
+
+	reloaded, reloadedAt                       prometheus.Gauge
+	signIns, signOuts, contacts, lost, adopted *prometheus.CounterVec
+	received, delivered, dropped               *prometheus.CounterVec
+	delivery                                   *prometheus.HistogramVec
+	signInTook, firstContact                   prometheus.Histogram
+}
+
+type sink struct {
+	delivered prometheus.Counter
+	took      prometheus.Observer
+}
+
+// Platform names one configured platform.
+type Platform struct {
+	Name   string
+	Window time.Duration // the longest silence that it forgives; positive
+}
+
+// New returns metrics of a fleet that source describes, in a registry of their
+// own together with those of the Go runtime and the process.
+func New(source Source, o Options) *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry()}
+	m.platforms.Store(&map[string]*series{})
+	m.sinks.Store(&map[string]sink{})
+	m.makeCounters()
+	m.makeHistograms()
+	m.makeReload()
+	m.drops = make(map[string]prometheus.Counter, len(o.DropReasons))
+	for _, reason := range o.DropReasons {
+		m.drops[reason] = m.dropped.WithLabelValues(reason)
+	}
+	m.registry.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		buildInfo(o), newGauges(source, o.PerAgent), gaps{m},
+		m.reloaded, m.reloadedAt,
+		m.signIns, m.signOuts, m.contacts, m.lost, m.adopted, m.received, m.delivered, m.dropped,
+		m.delivery, m.signInTook, m.firstContact,
+	)
+	return m
+}
+
+func buildInfo(o Options) prometheus.Collector {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: namespace + "build_info", Help: "1; the labels tell which build this is.",
+		ConstLabels: prometheus.Labels{"version": o.Version, "commit": o.Commit, "goversion": runtime.Version()},
+	})
+	g.Set(1)
+	return g
+}
+
+func (m *Metrics) makeReload() {
+	m.reloaded = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: namespace + "config_last_reload_successful",
+		Help: "1 if the last attempt to load the configuration succeeded.",
+	})
+	m.reloadedAt = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: namespace + "config_last_reload_success_timestamp_seconds",
+		Help: "When the configuration was last loaded.",
+	})
+}
+
+func (m *Metrics) makeCounters() {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: namespace + name, Help: help}, labels)
+	}
+	m.signIns = counter("sign_ins_total", "Sign-ins sent, by how they ended.", "platform", "result")
+	m.signOuts = counter("sign_outs_total", "Sign-outs sent, by how they ended.", "platform", "result")
+	m.contacts = counter("contacts_total", "Requests of live sessions, by how they ended.", "platform", "result")
+	m.lost = counter("sessions_lost_total", "Sessions that ended without being signed out, by reason.", "platform", "reason")
+	m.adopted = counter("sessions_adopted_total", "Stored sessions gone on with at a start, by what the platform said.", "platform", "result")
+	m.received = counter("events_received_total", "Events that the platform reported.", "platform")
+	m.delivered = counter("events_delivered_total", "Events handed to consumers.", "sink")
+	m.dropped = counter("events_dropped_total", "Events that no consumer will see, by reason.", "reason")
+}
+
+func (m *Metrics) makeHistograms() {
+	m.signInTook = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: namespace + "sign_in_duration_seconds", Help: "From a sign-in's request to its end.",
+		Buckets: []float64{0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60},
+	})
+	m.firstContact = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: namespace + "first_contact_delay_seconds", Help: "From a sign-in's answer to the session's first request.",
+		Buckets: []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5},
+	})
+	m.delivery = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: namespace + "event_delivery_seconds", Help: "From the platform's answer to the consumer's.",
+		Buckets: []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300},
+	}, []string{"sink"})
+}
+
+// Handler serves the metrics. What cannot be collected is left out, and does
+// not hide the rest.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+		Registry: m.registry, ErrorHandling: promhttp.ContinueOnError,
+	})
+}
+
+// SetPlatforms makes every series of the platforms that there are now and
+// removes those of the ones that are gone. A platform whose window changed
+// starts its histogram of contact gaps anew.
+func (m *Metrics) SetPlatforms(platforms []Platform) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old := *m.platforms.Load()
+	now := make(map[string]*series, len(platforms))
+	for _, p := range platforms {
+		if s := old[p.Name]; s != nil && s.window == p.Window {
+			now[p.Name] = s
+			continue
+		}
+		now[p.Name] = m.newSeries(p.Name, p.Window)
+	}
+	m.platforms.Store(&now)
+	for name := range old {
+		if now[name] == nil {
+			m.forget(prometheus.Labels{"platform": name})
+		}
+	}
+}
+
+// SetSinks does for the consumers of events what SetPlatforms does for platforms.
+func (m *Metrics) SetSinks(names []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old := *m.sinks.Load()
+	now := make(map[string]sink, len(names))
+	for _, name := range names {
+		now[name] = sink{m.delivered.WithLabelValues(name), m.delivery.WithLabelValues(name)}
+	}
+	m.sinks.Store(&now)
+	for name := range old {
+		if _, stays := now[name]; !stays {
+			m.delivered.DeleteLabelValues(name)
+			m.delivery.DeleteLabelValues(name)
+		}
+	}
+}
+
+func (m *Metrics) forget(labels prometheus.Labels) {
+	for _, vec := range []*prometheus.CounterVec{m.signIns, m.signOuts, m.contacts, m.lost, m.adopted, m.received} {
+		vec.DeletePartialMatch(labels)
+	}
+}
+
+// of returns a platform's series, nil where it is not configured.
+func (m *Metrics) of(platform string) *series { return (*m.platforms.Load())[platform] }
+
+// counts reports whether k is the result of an operation.
+func counts(k session.Kind) bool { return int(k) < results }
+
+// SignIn counts a sign-in that was sent and how it ended; took is the time
+// since its request.
+func (m *Metrics) SignIn(platform string, k session.Kind, took time.Duration) {
+	s := m.of(platform)
+	if s == nil || !counts(k) {
+		return
+	}
+	s.signIns[k].Inc()
+	m.signInTook.Observe(took.Seconds())
+}
+
+// SignOut counts a sign-out that was sent and how it ended.
+func (m *Metrics) SignOut(platform string, k session.Kind) {
+	if s := m.of(platform); s != nil && counts(k) {
+		s.signOuts[k].Inc()
+	}
+}
+
+// FirstContact observes the time from a sign-in's answer to the session's
+// first request.
+func (m *Metrics) FirstContact(platform string, d time.Duration) {
+	if m.of(platform) != nil {
+		m.firstContact.Observe(d.Seconds())
+	}
+}
+
+// Contact counts a request of a live session and how it ended: ok, lost (also
+// Taken and Refused) or outage (all else). gap is the time since the contact
+// before; it is observed when k is OK.
+func (m *Metrics) Contact(platform string, k session.Kind, gap time.Duration) {
+	s := m.of(platform)
+	if s == nil || !counts(k) {
+		return
+	}
+	s.contacts[k].Inc()
+	if k == session.OK {
+		s.gap.Observe(gap.Seconds())
+	}
+}
+
+// SessionLost counts a session that ended without being signed out; reason is
+// a session.Loss, an unknown one counts as lost.
+func (m *Metrics) SessionLost(platform, reason string) {
+	s := m.of(platform)
+	if s == nil {
+		return
+	}
+	c, known := s.lost[reason]
+	if !known {
+		c = s.lost[string(session.LossLost)]
+	}
+	c.Inc()
+}
+
+// Adopted counts a stored session by what its first request was answered,
+// folded like Contact's.
+func (m *Metrics) Adopted(platform string, k session.Kind) {
+	if s := m.of(platform); s != nil && counts(k) {
+		s.adopted[k].Inc()
+	}
+}
+
+// EventsReceived counts n events that a platform reported.
+func (m *Metrics) EventsReceived(platform string, n int) {
+	if s := m.of(platform); s != nil {
+		s.events.Add(float64(n))
+	}
+}
+
+// EventsDelivered counts n events that a consumer has taken.
+func (m *Metrics) EventsDelivered(sink string, n int) {
+	if s, known := (*m.sinks.Load())[sink]; known {
+		s.delivered.Add(float64(n))
+	}
+}
+
+// EventsDropped counts n events that no consumer will see.
+func (m *Metrics) EventsDropped(reason string, n int) {
+	if c, known := m.drops[reason]; known {
+		c.Add(float64(n))
+		return
+	}
+	m.dropped.WithLabelValues(reason).Add(float64(n))
+}
+
+// EventDelivery observes the time from the platform's answer to a consumer's.
+func (m *Metrics) EventDelivery(sink string, d time.Duration) {
+	if s, known := (*m.sinks.Load())[sink]; known {
+		s.took.Observe(d.Seconds())
+	}
+}
+
+// Reload notes an attempt to load the configuration, the first one included.
+func (m *Metrics) Reload(ok bool) {
+	m.reloaded.Set(truth(ok))
+	if ok {
+		m.reloadedAt.Set(seconds(time.Now()))
+	}
+}

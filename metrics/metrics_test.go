@@ -1,0 +1,354 @@
+package metrics
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"agentkeeper/session"
+)
+
+type source Snapshot
+
+func (s source) Snapshot() Snapshot { return Snapshot(s) }
+
+// scrape returns what Prometheus would get, without comments and buckets, and
+// without what the runtime and the process add.
+func scrape(t *testing.T, m *Metrics) []string {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	m.Handler().ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+	if rec.Code != 200 {
+		t.Fatalf("status %d: %s", rec.Code, rec.Body)
+	}
+	var lines []string
+	for line := range strings.Lines(rec.Body.String()) {
+		if strings.HasPrefix(line, namespace) && !strings.Contains(line, "_bucket{") {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	return lines
+}
+
+var number = regexp.MustCompile(` [^ ]+$`)
+
+// names are scrape's lines without their values.
+func names(lines []string) []string {
+	out := make([]string, len(lines))
+	for i, line := range lines {
+		out[i] = number.ReplaceAllString(line, "")
+	}
+	slices.Sort(out)
+	return out
+}
+
+func expand(format string, values ...string) []string {
+	var out []string
+	for _, v := range values {
+		out = append(out, fmt.Sprintf(format, v))
+	}
+	return out
+}
+
+// every is all series of a fleet with the platform hq and the sink stream, as
+// the product's contract names them.
+func every() []string {
+	results := []string{"ok", "outage", "lost", "taken", "doubt", "refused", "busy"}
+	return slices.Concat(
+		[]string{
+			`agentkeeper_config_last_reload_successful`,
+			`agentkeeper_config_last_reload_success_timestamp_seconds`,
+			`agentkeeper_agents_wished_online{platform="hq"}`,
+			`agentkeeper_sign_in_duration_seconds_sum`, `agentkeeper_sign_in_duration_seconds_count`,
+			`agentkeeper_operations_in_flight{platform="hq"}`, `agentkeeper_sign_in_queue_length{platform="hq"}`,
+			`agentkeeper_first_contact_delay_seconds_sum`, `agentkeeper_first_contact_delay_seconds_count`,
+			`agentkeeper_contact_gap_seconds_sum{platform="hq"}`, `agentkeeper_contact_gap_seconds_count{platform="hq"}`,
+			`agentkeeper_quarantined{platform="hq"}`, `agentkeeper_refusals_left{platform="hq"}`,
+			`agentkeeper_events_received_total{platform="hq"}`, `agentkeeper_events_delivered_total{sink="stream"}`,
+			`agentkeeper_events_dropped_total{reason="age"}`,
+			`agentkeeper_event_delivery_seconds_sum{sink="stream"}`, `agentkeeper_event_delivery_seconds_count{sink="stream"}`,
+		},
+		expand(`agentkeeper_agents{platform="hq",state="%s"}`,
+			"offline", "signing_in", "online", "signing_out", "waiting", "parked"),
+		expand(`agentkeeper_agents_parked{platform="hq",reason="%s"}`,
+			"outage", "lost", "taken", "doubt", "refused", "quarantine", "busy", "replaced"),
+		expand(`agentkeeper_sign_ins_total{platform="hq",result="%s"}`, results...),
+		expand(`agentkeeper_sign_outs_total{platform="hq",result="%s"}`, results...),
+		expand(`agentkeeper_contacts_total{platform="hq",result="%s"}`, "ok", "outage", "lost"),
+		expand(`agentkeeper_sessions_lost_total{platform="hq",reason="%s"}`, "outage", "lost", "taken", "closed", "expired"),
+		expand(`agentkeeper_sessions_adopted_total{platform="hq",result="%s"}`, "ok", "lost", "outage"),
+	)
+}
+
+func fresh(s source, o Options) *Metrics {
+	o.DropReasons = []string{"age"}
+	m := New(s, o)
+	m.SetPlatforms([]Platform{{Name: "hq", Window: 2 * time.Minute}})
+	m.SetSinks([]string{"stream"})
+	return m
+}
+
+func TestEverySeriesFromTheStart(t *testing.T) {
+	m := fresh(source{Platforms: []PlatformStatus{{Name: "hq"}}}, Options{})
+	want := every()
+	slices.Sort(want)
+	lines := scrape(t, m)
+	lines = slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "agentkeeper_build_info") })
+	if diff := cmp.Diff(want, names(lines)); diff != "" {
+		t.Error(diff)
+	}
+	for _, line := range lines {
+		if !strings.HasSuffix(line, " 0") {
+			t.Errorf("not zero at the start: %s", line)
+		}
+	}
+}
+
+func TestLint(t *testing.T) {
+	agents := []AgentStatus{{ID: session.ID{Platform: "hq", Login: "291"}, LastContact: time.Now(), PasswordExpiry: time.Now()}}
+	for _, perAgent := range []bool{false, true} {
+		m := fresh(source{Platforms: []PlatformStatus{{Name: "hq", PasswordExpiry: time.Now()}}, Agents: agents}, Options{PerAgent: perAgent})
+		m.SetPlatforms([]Platform{{"hq", 2 * time.Minute}, {"branch", time.Minute}})
+		problems, err := testutil.GatherAndLint(m.registry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range problems {
+			t.Errorf("%s: %s", p.Metric, p.Text)
+		}
+	}
+}
+
+func TestSnapshotAsGauges(t *testing.T) {
+	expiry := time.Unix(1_800_000_000, 0)
+	s := source{
+		Platforms: []PlatformStatus{{
+			Name: "hq", States: map[session.State]int{session.Online: 7, session.Parked: 2}, WishedOnline: 9,
+			Parked: map[session.Reason]int{session.ReasonRefused: 2}, InFlight: 3, Queue: 4,
+			Quarantined: true, RefusalsLeft: 1, PasswordExpiry: expiry,
+		}},
+		Agents: []AgentStatus{
+			{ID: session.ID{Platform: "hq", Login: "291"}, Online: true, LastContact: time.UnixMilli(1_700_000_000_500), PasswordExpiry: expiry},
+			{ID: session.ID{Platform: "hq", Login: "292\xff"}},
+		},
+	}
+	common := []string{
+		`agentkeeper_agents{platform="hq",state="online"} 7`, `agentkeeper_agents{platform="hq",state="parked"} 2`,
+		`agentkeeper_agents{platform="hq",state="offline"} 0`, `agentkeeper_agents_wished_online{platform="hq"} 9`,
+		`agentkeeper_agents_parked{platform="hq",reason="refused"} 2`, `agentkeeper_operations_in_flight{platform="hq"} 3`,
+		`agentkeeper_sign_in_queue_length{platform="hq"} 4`, `agentkeeper_quarantined{platform="hq"} 1`,
+		`agentkeeper_refusals_left{platform="hq"} 1`,
+	}
+	tests := map[bool][]string{
+		false: append([]string{`agentkeeper_password_expiry_timestamp_seconds{platform="hq"} 1.8e+09`}, common...),
+		true: append([]string{
+			`agentkeeper_password_expiry_timestamp_seconds{agent="291",platform="hq"} 1.8e+09`,
+			`agentkeeper_agent_online{agent="291",platform="hq"} 1`, `agentkeeper_agent_online{agent="292` + "\uFFFD" + `",platform="hq"} 0`,
+			`agentkeeper_agent_last_contact_timestamp_seconds{agent="291",platform="hq"} 1.7000000005e+09`,
+		}, common...),
+	}
+	for perAgent, want := range tests {
+		lines := scrape(t, fresh(s, Options{PerAgent: perAgent}))
+		for _, line := range want {
+			if !slices.Contains(lines, line) {
+				t.Errorf("per agent %v: no line %s", perAgent, line)
+			}
+		}
+		if got := strings.Contains(strings.Join(lines, "\n"), "agent="); got != perAgent {
+			t.Errorf("per agent %v: a label for agents: %v", perAgent, got)
+		}
+		if n := strings.Count(strings.Join(lines, "\n"), "password_expiry"); n != 1 {
+			t.Errorf("per agent %v: %d expiries, want the one that is known", perAgent, n)
+		}
+	}
+}
+
+func TestBuildInfo(t *testing.T) {
+	lines := scrape(t, New(source{}, Options{Version: "1.2.3", Commit: "abc"}))
+	if !regexp.MustCompile(`(?m)^agentkeeper_build_info\{commit="abc",goversion="go[^"]+",version="1.2.3"\} 1$`).MatchString(strings.Join(lines, "\n")) {
+		t.Error("no build info")
+	}
+}
+
+// Each report changes its series and nothing else.
+func TestReports(t *testing.T) {
+	hist := func(name, labels, sum string) []string {
+		return []string{name + "_sum" + labels + " " + sum, name + "_count" + labels + " 1"}
+	}
+	tests := map[string]struct {
+		report func(*Metrics)
+		want   []string
+	}{
+		"sign-in": {func(m *Metrics) { m.SignIn("hq", session.Taken, 2*time.Second) },
+			append(hist("agentkeeper_sign_in_duration_seconds", "", "2"), `agentkeeper_sign_ins_total{platform="hq",result="taken"} 1`)},
+		"sign-out":      {func(m *Metrics) { m.SignOut("hq", session.Busy) }, []string{`agentkeeper_sign_outs_total{platform="hq",result="busy"} 1`}},
+		"first contact": {func(m *Metrics) { m.FirstContact("hq", 50*time.Millisecond) }, hist("agentkeeper_first_contact_delay_seconds", "", "0.05")},
+		"contact": {func(m *Metrics) { m.Contact("hq", session.OK, 10*time.Second) },
+			append(hist("agentkeeper_contact_gap_seconds", `{platform="hq"}`, "10"), `agentkeeper_contacts_total{platform="hq",result="ok"} 1`)},
+		"failed contact": {func(m *Metrics) { m.Contact("hq", session.Doubt, time.Second) }, []string{`agentkeeper_contacts_total{platform="hq",result="outage"} 1`}},
+		"evicted":        {func(m *Metrics) { m.Contact("hq", session.Taken, time.Second) }, []string{`agentkeeper_contacts_total{platform="hq",result="lost"} 1`}},
+		"loss":           {func(m *Metrics) { m.SessionLost("hq", "closed") }, []string{`agentkeeper_sessions_lost_total{platform="hq",reason="closed"} 1`}},
+		"unknown loss":   {func(m *Metrics) { m.SessionLost("hq", "eaten") }, []string{`agentkeeper_sessions_lost_total{platform="hq",reason="lost"} 1`}},
+		"adoption":       {func(m *Metrics) { m.Adopted("hq", session.Lost) }, []string{`agentkeeper_sessions_adopted_total{platform="hq",result="lost"} 1`}},
+		"received":       {func(m *Metrics) { m.EventsReceived("hq", 3) }, []string{`agentkeeper_events_received_total{platform="hq"} 3`}},
+		"delivered":      {func(m *Metrics) { m.EventsDelivered("stream", 3) }, []string{`agentkeeper_events_delivered_total{sink="stream"} 3`}},
+		"dropped":        {func(m *Metrics) { m.EventsDropped("age", 3) }, []string{`agentkeeper_events_dropped_total{reason="age"} 3`}},
+		"dropped, new":   {func(m *Metrics) { m.EventsDropped("size", 1) }, []string{`agentkeeper_events_dropped_total{reason="size"} 1`}},
+		"delivery":       {func(m *Metrics) { m.EventDelivery("stream", time.Second) }, hist("agentkeeper_event_delivery_seconds", `{sink="stream"}`, "1")},
+		"failed reload":  {func(m *Metrics) { m.Reload(false) }, nil},
+		"unknown":        {func(m *Metrics) { report(m, "gone", session.OK) }, []string{`agentkeeper_events_dropped_total{reason="gone"} 1`}},
+		"no operation":   {func(m *Metrics) { m.SignIn("hq", session.Woken, 0); m.SignOut("hq", session.Woken) }, nil},
+		"no contact":     {func(m *Metrics) { m.Contact("hq", session.Woken, 0); m.Adopted("hq", session.Woken) }, nil},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			m := fresh(source{}, Options{})
+			before := scrape(t, m)
+			tt.report(m)
+			got := slices.DeleteFunc(scrape(t, m), func(l string) bool { return slices.Contains(before, l) })
+			slices.Sort(got)
+			slices.Sort(tt.want)
+			if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// report calls every method once.
+func report(m *Metrics, name string, k session.Kind) {
+	m.SignIn(name, k, 0)
+	m.SignOut(name, k)
+	m.FirstContact(name, 0)
+	m.Contact(name, k, 0)
+	m.SessionLost(name, "lost")
+	m.Adopted(name, k)
+	m.EventsReceived(name, 1)
+	m.EventsDelivered(name, 1)
+	m.EventDelivery(name, 0)
+	m.EventsDropped(name, 1)
+}
+
+func TestReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := New(source{}, Options{})
+		m.Reload(true)
+		at := time.Now()
+		time.Sleep(time.Hour)
+		m.Reload(false)
+		if got := testutil.ToFloat64(m.reloaded); got != 0 {
+			t.Errorf("successful: %v after a failed reload", got)
+		}
+		if got := testutil.ToFloat64(m.reloadedAt); got != float64(at.Unix()) {
+			t.Errorf("last success at %v, want %v", got, at.Unix())
+		}
+		m.Reload(true)
+		if got := testutil.ToFloat64(m.reloaded); got != 1 {
+			t.Errorf("successful: %v after a good reload", got)
+		}
+	})
+}
+
+func TestPlatformsAndSinksComeAndGo(t *testing.T) {
+	m := fresh(source{}, Options{})
+	m.SignIn("hq", session.OK, 0)
+	m.Contact("hq", session.OK, time.Second)
+	m.EventsDelivered("stream", 1)
+	m.SetPlatforms([]Platform{{"hq", 2 * time.Minute}, {"branch", time.Minute}})
+	m.SetSinks([]string{"stream", "crm"})
+	m.SignOut("branch", session.OK)
+	lines := scrape(t, m)
+	for _, want := range []string{
+		`agentkeeper_sign_ins_total{platform="hq",result="ok"} 1`, `agentkeeper_contact_gap_seconds_count{platform="hq"} 1`,
+		`agentkeeper_sign_outs_total{platform="branch",result="ok"} 1`, `agentkeeper_contact_gap_seconds_count{platform="branch"} 0`,
+		`agentkeeper_events_delivered_total{sink="stream"} 1`, `agentkeeper_events_delivered_total{sink="crm"} 0`,
+	} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("no line %s", want)
+		}
+	}
+	m.SetPlatforms([]Platform{{"branch", time.Minute}})
+	m.SetSinks([]string{"crm"})
+	report(m, "hq", session.OK)
+	if left := strings.Join(scrape(t, m), "\n"); strings.Contains(left, `platform="hq"`) || strings.Contains(left, `sink="stream"`) {
+		t.Error("a platform or a sink that is gone is still shown")
+	}
+	m.SetPlatforms([]Platform{{"branch", time.Hour}})
+	m.Contact("branch", session.OK, time.Minute)
+	if got := buckets(t, m, "branch"); got[len(got)-1] != "3600" {
+		t.Errorf("buckets %v after the window became an hour", got)
+	}
+}
+
+func TestGapBucketsEndAtTheWindow(t *testing.T) {
+	m := New(source{}, Options{})
+	m.SetPlatforms([]Platform{{"hq", 2 * time.Minute}, {"ecss", 75 * time.Second}})
+	for platform, window := range map[string]string{"hq": "120", "ecss": "75"} {
+		got := buckets(t, m, platform)
+		if got[len(got)-1] != window {
+			t.Errorf("%s: buckets %v, want up to %s", platform, got, window)
+		}
+	}
+	if got := buckets(t, m, "hq"); !slices.Contains(got, "60") || !slices.Contains(got, "90") || !slices.Contains(got, "105") {
+		t.Errorf("no buckets at half, three and seven eighths of the window: %v", got)
+	}
+}
+
+// buckets returns the finite bounds of a platform's histogram of gaps.
+func buckets(t *testing.T, m *Metrics, platform string) []string {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	m.Handler().ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+	bound := regexp.MustCompile(`agentkeeper_contact_gap_seconds_bucket\{platform="` + platform + `",le="([0-9.]+)"\}`)
+	var out []string
+	for _, match := range bound.FindAllStringSubmatch(rec.Body.String(), -1) {
+		out = append(out, match[1])
+	}
+	if len(out) == 0 {
+		t.Fatalf("no histogram for %s", platform)
+	}
+	return out
+}
+
+// Reports, scrapes and reloads at once; the race detector watches.
+func TestConcurrentUse(t *testing.T) {
+	m := fresh(source{Platforms: []PlatformStatus{{Name: "hq"}}}, Options{})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for n := range 200 {
+				report(m, "hq", session.Kind(n%8))
+			}
+		})
+	}
+	for n := range 20 {
+		m.SetPlatforms([]Platform{{"hq", 2 * time.Minute}, {fmt.Sprint("p", n), time.Minute}})
+		m.SetSinks([]string{fmt.Sprint("s", n)})
+		scrape(t, m)
+	}
+	wg.Wait()
+	if got := testutil.ToFloat64(m.received.WithLabelValues("hq")); got != 800 {
+		t.Errorf("%v events counted, want 800", got)
+	}
+}
+
+func BenchmarkContact(b *testing.B) {
+	m := New(source{}, Options{})
+	m.SetPlatforms([]Platform{{"hq", 2 * time.Minute}})
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			m.Contact("hq", session.OK, 10*time.Second)
+		}
+	})
+}
