@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"agentkeeper/daemon"
+	"agentkeeper/session"
+	"agentkeeper/test/sim"
+)
+
+type demoCmd struct {
+	Listen  string `default:"127.0.0.1:9464" placeholder:"ADDRESS" help:"Where the API and the metrics are served; another free port is taken where it is in use (default: ${default})."`
+	Agents  int    `default:"20" help:"Agents of each vendor, up to 500 (default: ${default})."`
+	Verbose bool   `short:"v" help:"Show the service's log too."`
+	Calm    bool   `help:"Play no incidents."`
+}
+
+// Help is shown by demo --help.
+func (demoCmd) Help() string {
+	return `All five platforms are simulated in this process, and the service keeps their
+agents online. Every minute one goes away for a while and sessions are lost on
+others, so that recovery can be watched. Nothing is written outside a temporary
+directory, which goes with the demo.`
+}
+
+// Run plays the demo until it is interrupted.
+func (c demoCmd) Run() error {
+	if c.Agents < 1 || c.Agents > 500 {
+		return &exit{exitUsage, fmt.Errorf("--agents %d: use 1 to 500", c.Agents)}
+	}
+	dir, err := os.MkdirTemp("", "agentkeeper-demo-")
+	if err != nil {
+		return fmt.Errorf("make a directory for the demo: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	stage, err := newStage(c.Agents)
+	if err != nil {
+		return err
+	}
+	defer stage.close()
+	listen, err := freeAddress(c.Listen)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, "agentkeeper.yaml")
+	if err := os.WriteFile(path, []byte(stage.config(dir, listen)), 0o600); err != nil {
+		return fmt.Errorf("write the demo's configuration: %w", err)
+	}
+	log, began := slog.New(slog.DiscardHandler), time.Now()
+	if c.Verbose {
+		log = daemon.NewLog(os.Stderr, "auto", slog.LevelInfo)
+	}
+	v, commit := buildVersion()
+	// The incidents end with the first signal, or they would trip the sign-outs up.
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGUSR2)
+	var shown sync.WaitGroup
+	err = serve(daemon.Options{ConfigPath: path, Version: v, Commit: commit, Log: log}, func(d *daemon.Daemon) {
+		shown.Go(func() { c.show(ctx, d, stage, began) })
+	})
+	cancel()
+	shown.Wait()
+	if violations := stage.violations(); err == nil && len(violations) > 0 {
+		return fmt.Errorf("the simulators saw what must not happen:\n%s", strings.Join(violations, "\n"))
+	}
+	return err
+}
+
+// freeAddress returns address, or one with another port where it is in use.
+func freeAddress(address string) (string, error) {
+	l, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		host, _, _ := net.SplitHostPort(address)
+		l, err = net.Listen("tcp", net.JoinHostPort(host, "0"))
+	}
+	if err != nil {
+		return "", fmt.Errorf("find an address for the API: %w", err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String(), nil
+}
+
+// show tells a newcomer what there is to see, and plays incidents.
+func (c demoCmd) show(ctx context.Context, d *daemon.Daemon, s *stage, began time.Time) {
+	url := "http://" + d.Addr()
+	fmt.Printf(`agentkeeper demo: %d agents on built-in simulators of each of %d platforms
+
+  overview   %s/
+  agents     %s/api/v1/agents
+  events     %s/api/v1/events
+  metrics    %s/metrics
+  control    %s
+
+`, c.Agents, len(s.platforms), url, url, url, url, s.control)
+	p := &playbill{out: os.Stdout, d: d, want: len(s.platforms) * c.Agents}
+	if !p.waitOnline(ctx, "all %d agents online", began) {
+		return
+	}
+	fmt.Print("Ctrl-C signs everybody out and ends.\n\n")
+	defer s.huawei.EndOutage() // nobody could sign out in one
+	for !c.Calm && p.pause(ctx, 10*time.Second) {
+		p.say("the platform hq goes away for 8 s (connections refused)")
+		_ = s.huawei.Outage(sim.ModeRefuse, 8*time.Second)
+		p.pause(ctx, 9*time.Second)
+		p.waitOnline(ctx, "%d agents online, nobody signed in again: the sessions were kept", time.Now())
+		if !p.pause(ctx, 15*time.Second) {
+			return
+		}
+		p.say("a supervisor signs hq/291 out, pbx/101 loses its websocket, the token of cabinet/bot1@demo dies")
+		at := time.Now()
+		_ = s.huawei.Kick("291")
+		_ = s.ecss.Kick("101", "close")
+		_ = s.runtel.Expire("bot1@demo")
+		p.pause(ctx, 500*time.Millisecond)
+		p.waitOnline(ctx, "%d agents online again", at)
+		p.pause(ctx, 25*time.Second)
+	}
+}
+
+// playbill prints what happens.
+type playbill struct {
+	out  io.Writer
+	d    *daemon.Daemon
+	want int
+}
+
+func (p *playbill) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(p.out, time.Now().Format(time.TimeOnly)+"  "+format+"\n", args...)
+}
+
+func (p *playbill) pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// waitOnline waits until every agent is online and tells how long it took.
+func (p *playbill) waitOnline(ctx context.Context, format string, began time.Time) bool {
+	for {
+		online := 0
+		for _, a := range p.d.Fleet().Agents() {
+			if a.View.State == session.Online {
+				online++
+			}
+		}
+		if online == p.want {
+			p.say(format+" (%.1f s)", online, time.Since(began).Seconds())
+			return true
+		}
+		if !p.pause(ctx, 20*time.Millisecond) {
+			return false
+		}
+	}
+}

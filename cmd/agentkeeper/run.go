@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"agentkeeper/daemon"
+	"agentkeeper/daemon/config"
+	"agentkeeper/daemon/fleet"
+	"agentkeeper/session"
+)
+
+type runCmd struct {
+	Config string `short:"c" placeholder:"FILE" help:"Configuration file (default: /etc/agentkeeper/agentkeeper.yaml)."`
+}
+
+// Help is shown by run --help.
+func (runCmd) Help() string {
+	return `Signals: HUP reloads the configuration; TERM and INT sign every agent out and
+exit within stop_timeout, a second one exits at once; USR2 exits and leaves the
+agents signed in, for the next process to adopt without a login.
+
+Exit codes: 0 good, 1 failed or agents had to be left signed in, 75 another
+process has the store, 78 the configuration has mistakes.`
+}
+
+// Run is the service.
+func (c runCmd) Run() error {
+	path := c.Config
+	if path == "" {
+		path = config.DefaultPath
+	}
+	cfg, _, err := config.Load(path)
+	if err != nil {
+		return err
+	}
+	level := new(slog.LevelVar)
+	log := daemon.NewLog(os.Stderr, cfg.Log.Format, level)
+	v, commit := buildVersion()
+	return serve(daemon.Options{ConfigPath: path, Version: v, Commit: commit, Log: log, Level: level}, nil)
+}
+
+// serve runs a daemon under this process's signals. up is called once it
+// runs; it may be nil.
+func serve(o daemon.Options, up func(d *daemon.Daemon)) error {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR2)
+	defer signal.Stop(signals)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	d, err := daemon.Open(ctx, o)
+	if err != nil {
+		return err
+	}
+	end := make(chan daemon.End, 1)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		obey(ctx, d, o.Log, signals, end)
+	}()
+	if up != nil {
+		go up(d) // prints; ends with the process at the latest
+	}
+	left, err := d.Run(ctx, end)
+	cancel()
+	<-done
+	if err != nil {
+		return err
+	}
+	return leftOver(left)
+}
+
+// obey turns signals into what they mean.
+func obey(ctx context.Context, d *daemon.Daemon, log *slog.Logger, signals <-chan os.Signal, end chan<- daemon.End) {
+	ending := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case s := <-signals:
+			switch {
+			case s == syscall.SIGHUP && !ending:
+				_, _ = d.Reload(ctx, "signal HUP") // says by itself what is wrong
+			case s == syscall.SIGHUP:
+			case ending && s != syscall.SIGUSR2:
+				log.Error("second signal: exiting at once", "signal", s.String())
+				os.Exit(exitFailed)
+			case !ending:
+				ending = true
+				how := daemon.SignOut
+				if s == syscall.SIGUSR2 {
+					how = daemon.HandOver
+				}
+				end <- how
+			}
+		}
+	}
+}
+
+// leftOver is the exit code for agents that could not be signed out. Those in
+// a call are left on purpose.
+func leftOver(left []fleet.Agent) error {
+	n := 0
+	for _, a := range left {
+		if a.View.Reason != session.ReasonBusy {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return &exit{exitFailed, fmt.Errorf("%d agents could not be signed out in time; the log names them", n)}
+}

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
+
+// version is stamped at build time with -ldflags "-X main.version=…".
+var version = ""
+
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run() error {
+	v, commit := buildVersion()
+	fmt.Printf("agentkeeper %s (commit %s, %s, %s/%s)\n", v, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return nil
+}
+
+func buildVersion() (v, commit string) {
+	v, commit = version, "unknown"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return v, commit
+	}
+	if v == "" {
+		v = info.Main.Version
+	}
+	if v == "" || v == "(devel)" {
+		v = "development"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			commit = s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return v, commit
+}
