@@ -1,0 +1,161 @@
+package live
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"agentkeeper/test/sim"
+	"agentkeeper/test/sim/ecss"
+	"agentkeeper/test/sim/huawei"
+)
+
+// secret is the password of every account unless a test says otherwise.
+const secret = "secret"
+
+// platform is a simulator that runs as a program of its own.
+type platform struct {
+	t      *testing.T
+	p      *process
+	vendor string
+	url    string // as the simulator prints it: http or https
+	ca     string // of its certificate; "" without TLS
+	client *http.Client
+}
+
+// state is what a simulator tells of itself.
+type state[A any] struct {
+	Total      sim.Count            `json:"total"`
+	Counts     map[string]sim.Count `json:"counts"`
+	Violations []string             `json:"violations"`
+	Agents     map[string]A         `json:"agents"`
+}
+
+var announced = regexp.MustCompile(`simulator on (https?)://(\S+) with`)
+
+// simulate starts vendorsim. Its certificates are in a directory of their own
+// unless certs names one. Ending with a violation fails the test.
+func simulate(t *testing.T, vendor string, logins []string, flags ...string) *platform {
+	t.Helper()
+	certs := filepath.Join(t.TempDir(), "certs")
+	args := append([]string{vendor, "--listen", "127.0.0.1:0", "--cert-dir", certs, "--agents", strings.Join(logins, ","), "--password", secret}, flags...)
+	pl := &platform{t: t, vendor: vendor, p: start(t, command("vendorsim", args...))}
+	within(t, patience, "the simulator's start", func() error { return pl.p.says("Interrupt for the counts.") })
+	found := announced.FindStringSubmatch(pl.p.out.String())
+	if found == nil {
+		t.Fatalf("no address in %q", pl.p.out.String())
+	}
+	pl.url = found[1] + "://" + found[2]
+	if found[1] == "https" {
+		pl.ca = filepath.Join(certs, "ca.pem")
+	}
+	pl.client = &http.Client{Timeout: 20 * time.Second, Transport: insecure()}
+	t.Cleanup(pl.judge)
+	return pl
+}
+
+// judge ends the simulator and fails the test if it saw a violation.
+func (pl *platform) judge() {
+	pl.p.signal(syscall.SIGTERM)
+	if pl.p.code(patience) != 0 {
+		pl.t.Errorf("the platform's verdict: %s", tail(pl.p.out.String()))
+	}
+}
+
+// address is the simulator's as the configuration names it.
+func (pl *platform) address() string {
+	if pl.vendor == "ecss" {
+		return "ws" + strings.TrimPrefix(pl.url, "http")
+	}
+	return pl.url
+}
+
+// order tells the simulator to do something.
+func (pl *platform) order(path, body string) {
+	pl.t.Helper()
+	pl.send(http.MethodPost, path, body)
+}
+
+func (pl *platform) send(method, path, body string) {
+	pl.t.Helper()
+	req, err := http.NewRequest(method, pl.url+"/_sim/"+path, bytes.NewReader([]byte(body)))
+	if err != nil {
+		pl.t.Fatal(err)
+	}
+	res, err := pl.client.Do(req)
+	if err != nil {
+		pl.t.Fatalf("the simulator: %v", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if answer, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusOK {
+		pl.t.Fatalf("the simulator: %s %s: %s: %s", method, path, res.Status, answer)
+	}
+}
+
+func (pl *platform) look(into any) error {
+	res, err := pl.client.Get(pl.url + "/_sim/state")
+	if err != nil {
+		return fmt.Errorf("the simulator: %w", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	return json.NewDecoder(res.Body).Decode(into)
+}
+
+// huawei is the state of a Huawei simulator.
+func (pl *platform) huawei() state[huawei.AgentState] {
+	pl.t.Helper()
+	var s state[huawei.AgentState]
+	if err := pl.look(&s); err != nil {
+		pl.t.Fatal(err)
+	}
+	return s
+}
+
+// ecss is the state of an ECSS simulator.
+func (pl *platform) ecss() state[ecss.AgentState] {
+	pl.t.Helper()
+	var s state[ecss.AgentState]
+	if err := pl.look(&s); err != nil {
+		pl.t.Fatal(err)
+	}
+	return s
+}
+
+// signedIn counts the agents that a Huawei platform has signed in.
+func signedIn(s state[huawei.AgentState]) (n int) {
+	for _, a := range s.Agents {
+		if a.SignedIn {
+			n++
+		}
+	}
+	return n
+}
+
+// logins are n logins from first on.
+func logins(first, n int) []string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprint(first + i)
+	}
+	return list
+}
+
+// writeFile writes a file that only its owner can read.
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

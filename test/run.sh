@@ -1,0 +1,55 @@
+#!/bin/sh
+# The project's tests, as README.md says: `sh test/run.sh`. Needs Go, and a C
+# compiler for the race detector; asks nothing; leaves nothing in the work tree.
+# The first failure ends it, and a failing test's own lines are the last.
+set -eu
+cd "$(dirname "$0")/.."
+
+began=$(date +%s)
+step() { echo "== $(($(date +%s) - began)) s: $*"; }
+
+# As the program is shipped. One set of flags for all but the race detector, so
+# that the dependencies are compiled twice only. No version control: an export
+# without .git, or a clone that is somebody else's, is tested like any other.
+given=${GOFLAGS:-}
+shipped="$given -trimpath -buildvcs=false"
+
+step "format"
+unformatted=$(find . -name '*.go' -not -path './.git/*' -exec "$(go env GOROOT)/bin/gofmt" -l {} +)
+if [ -n "$unformatted" ]; then
+	printf 'gofmt -w is needed for:\n%s\n' "$unformatted" >&2
+	exit 1
+fi
+
+step "build, statically linked"
+programs=$(mktemp -d)
+trap 'rm -rf "$programs"' EXIT
+(
+	export CGO_ENABLED=0 GOFLAGS="$shipped"
+	go build ./...
+	GOOS=linux go build -o "$programs/" ./cmd/agentkeeper ./cmd/vendorsim
+	go run ./test/static "$programs"/*
+)
+
+step "vet"
+CGO_ENABLED=0 GOFLAGS="$shipped" go vet ./...
+
+step "lint (the linter itself is built on first use: some minutes)"
+CGO_ENABLED=0 GOFLAGS="$shipped" go tool -modfile=test/lint/go.mod golangci-lint run
+
+race=-race
+if [ "$(go env CGO_ENABLED)" != 1 ] || ! command -v "$(go env CC)" >/dev/null; then
+	echo "no C compiler: testing without the race detector" >&2
+	race=
+fi
+step "test ${race:-without the race detector}"
+# Not quoted: a list of packages, and a flag or none.
+# shellcheck disable=SC2046,SC2086
+GOFLAGS="$given -buildvcs=false" go test $race -timeout 8m $(go list ./... | grep -v '/test/fleet$')
+
+# Under the race detector the pure packages try a part of their cases.
+step "every edge and minute"
+CGO_ENABLED=0 GOFLAGS="$shipped" go test -timeout 8m ./session ./daemon/shift
+
+step "days in virtual time"
+CGO_ENABLED=0 GOFLAGS="$shipped" go test -timeout 8m ./test/fleet
