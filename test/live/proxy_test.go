@@ -182,7 +182,7 @@ func TestProxy(t *testing.T) {
 			}
 			before := s.counts()
 			s.platform.order("agents/101/"+c.kill, "{}")
-			p.wantGood(c)
+			p.wantGoodSoon(c)
 			if sent := w.marked(); len(sent) > 3 || !c.carries(sent[len(sent)-1], k.credential("101")) {
 				t.Errorf("%d requests reached the platform, want at most one retry, with the new credential", len(sent))
 			}
@@ -200,15 +200,47 @@ func TestProxy(t *testing.T) {
 	}
 }
 
+// answer is what the proxy said.
+type answer struct {
+	status int
+	header http.Header
+	text   string
+}
+
+func (p *program) ask(c proxied) (a answer) {
+	p.t.Helper()
+	a.status, a.header, a.text = p.do(c.method, "/hq/101"+c.path, c.body)
+	return a
+}
+
 // wantGood asks about agent 101 and wants the platform's answer, with nothing
 // secret on it.
 func (p *program) wantGood(c proxied) {
 	p.t.Helper()
-	status, header, text := p.do(c.method, "/hq/101"+c.path, c.body)
-	if status != http.StatusOK || !strings.Contains(text, c.contains) {
-		p.t.Errorf("%s %s through the proxy: %d %.300s", c.method, c.path, status, text)
+	p.judge(c, p.ask(c))
+}
+
+// wantGoodSoon is wantGood for a client that obeys Retry-After: where the
+// service has noticed the end of the session by itself, there is none for a
+// moment.
+func (p *program) wantGoodSoon(c proxied) {
+	p.t.Helper()
+	var a answer
+	within(p.t, patience, "an answer through the proxy", func() error {
+		if a = p.ask(c); a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") != "" {
+			return fmt.Errorf("%d %s", a.status, a.text)
+		}
+		return nil
+	})
+	p.judge(c, a)
+}
+
+func (p *program) judge(c proxied, a answer) {
+	p.t.Helper()
+	if a.status != http.StatusOK || !strings.Contains(a.text, c.contains) {
+		p.t.Errorf("%s %s through the proxy: %d %.300s", c.method, c.path, a.status, a.text)
 	}
-	for name, values := range header {
+	for name, values := range a.header {
 		if strings.Contains(strings.Join(values, " "), leaked) {
 			p.t.Errorf("the client gets the platform's header %s", name)
 		}
