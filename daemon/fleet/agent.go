@@ -119,15 +119,22 @@ func (f *Fleet) updateFor(a *agent) keeper.Update {
 // is stored of a removed agent goes before anybody can start it anew.
 func (f *Fleet) drive(a *agent) {
 	for {
-		rec := a.keeper.Run(f.ctx)
-		if f.departs(a, rec) {
-			f.forget(a.id)
-			rec = session.Record{}
-		}
-		if !f.succeed(a, rec) {
+		a.keeper.Run(f.ctx)
+		if !f.next(a) {
 			return
 		}
 	}
+}
+
+// next follows the end of an agent's keeper and reports whether another one is
+// to run.
+func (f *Fleet) next(a *agent) bool {
+	rec := a.keeper.Record()
+	if f.departs(a, rec) {
+		f.forget(a.id)
+		rec = session.Record{}
+	}
+	return f.succeed(a, rec)
 }
 
 // departs reports whether the agent is configured no longer and signed out.

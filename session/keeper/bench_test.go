@@ -227,7 +227,8 @@ func (b *bench) start(o keeper.Order) {
 	b.end, b.done = cancel, make(chan struct{})
 	go func() {
 		defer close(b.done)
-		b.rec = b.keeper.Run(ctx)
+		b.keeper.Run(ctx)
+		b.rec = b.keeper.Record()
 	}()
 }
 

@@ -17,25 +17,37 @@ const saveTimeout = 2 * time.Second
 // that could not be written.
 const saveAgain = 30 * time.Second
 
-// Run drives the agent until an order to Quit or to End was carried out, and
-// returns the record. After Quit a session stays signed in. ctx is
+// Run drives the agent until an order to Quit or to End was carried out; then
+// Record tells what is stored. After Quit a session stays signed in. ctx is
 // the last resort: when it ends, Run returns as soon as the operation in
 // flight was answered.
-func (k *Keeper) Run(ctx context.Context) session.Record {
+func (k *Keeper) Run(ctx context.Context) {
 	defer k.release()
 	defer k.drop()
 	o := session.Outcome{Kind: session.Woken}
 	for {
-		k.take(ctx, o.Kind == session.Woken)
-		o.Now, o.Wish, o.Resume, o.Renew = time.Now(), k.wish.Wish, k.wish.Resume, o.Renew || k.renew
-		a := k.decide(o)
-		k.settle(ctx, o, a)
+		a := k.act(ctx, &o)
 		if a.Do == session.DoDone || a.Do == session.DoPark && k.wish.Wish == session.Leave && k.wish.End {
-			return k.rec
+			return
 		}
 		o = k.do(ctx, a)
 	}
 }
+
+// act makes of the last action's outcome the next action, all that must be
+// durable before it included.
+func (k *Keeper) act(ctx context.Context, o *session.Outcome) session.Action {
+	k.take(ctx, o.Kind == session.Woken)
+	o.Now, o.Wish, o.Resume, o.Renew = time.Now(), k.wish.Wish, k.wish.Resume, o.Renew || k.renew
+	a := k.decide(*o)
+	k.settle(ctx, *o, a)
+	return a
+}
+
+// Record returns the record once Run has returned. It is not Run's result: what
+// stands on the stack of an agent's goroutine stands there for its life, and a
+// few hundred bytes decide on the size of that stack.
+func (k *Keeper) Record() session.Record { return k.rec }
 
 // decide asks the machine. A refusal of what was replaced while it was tried
 // does not use up the order to resume that came with the replacement.

@@ -255,8 +255,8 @@ func TestKeeperWithoutALog(t *testing.T) {
 		k := keeper.New(keeper.Config{Account: account("old"), Policy: policy(), Platform: b.vendor, Gate: open,
 			Store: b.disk, Sink: b.sink, Observer: b.counts})
 		k.Set(end)
-		if rec := k.Run(b.Context()); !rec.Key.IsZero() {
-			b.Errorf("record %+v", rec)
+		if k.Run(b.Context()); !k.Record().Key.IsZero() {
+			b.Errorf("record %+v", k.Record())
 		}
 	})
 }

@@ -23,28 +23,52 @@ import (
 )
 
 // service runs the whole service in this process, as `agentkeeper run` does.
-func service(dir, addr string, n, rate int, span time.Duration) error {
-	path := filepath.Join(dir, "agentkeeper.yaml")
-	if err := os.WriteFile(path, []byte(configuration(dir, addr, n, rate)), 0o600); err != nil {
-		return err
-	}
-	d, err := daemon.Open(context.Background(), daemon.Options{ConfigPath: path, Version: "bench", Log: slog.New(slog.DiscardHandler)})
+func service(dir, agentsPart string, n int, span time.Duration) error {
+	before, began := rss(), time.Now()
+	d, stop, err := startService(dir, agentsPart)
 	if err != nil {
 		return err
 	}
-	before, began := rss(), time.Now()
-	end, done := make(chan daemon.End, 1), make(chan error, 1)
-	go func() {
-		_, err := d.Run(context.Background(), end)
-		done <- err
-	}()
 	if err := until(func() bool { return online(d) == n }); err != nil {
 		return err
 	}
 	took := time.Since(began)
 	f := settle(n, before, span, func() int { return int(polls(d)) })
 	f.Online = took
-	return finish(f, func() error { end <- daemon.HandOver; return <-done })
+	return finish(f, stop)
+}
+
+// keeper runs the service until its input closes, and says when all are online.
+func keeper(dir, agentsPart string, n int) error {
+	d, stop, err := startService(dir, agentsPart)
+	if err != nil {
+		return err
+	}
+	if err := until(func() bool { return online(d) == n }); err != nil {
+		return err
+	}
+	fmt.Println("online")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	return stop()
+}
+
+// startService opens and runs a service; stop hands over and waits for its end.
+func startService(dir, agentsPart string) (d *daemon.Daemon, stop func() error, err error) {
+	path := filepath.Join(dir, "agentkeeper.yaml")
+	head := fmt.Sprintf("listen: 127.0.0.1:0\ncontrol: %s/control.sock\nstore: {dir: %s/store}\nallow_inline_secrets: true\n", dir, dir)
+	if err := os.WriteFile(path, []byte(head+agentsPart), 0o600); err != nil {
+		return nil, nil, err
+	}
+	d, err = daemon.Open(context.Background(), daemon.Options{ConfigPath: path, Version: "bench", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, nil, err
+	}
+	end, done := make(chan daemon.End, 1), make(chan error, 1)
+	go func() {
+		_, err := d.Run(context.Background(), end)
+		done <- err
+	}()
+	return d, func() error { end <- daemon.HandOver; return <-done }, nil
 }
 
 func online(d *daemon.Daemon) (n int) {
@@ -73,13 +97,10 @@ func polls(d *daemon.Daemon) float64 {
 	return 0
 }
 
-func configuration(dir, addr string, n, rate int) string {
+// huaweiAgents is the part of a configuration about Huawei agents.
+func huaweiAgents(addr string, n, rate int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, `listen: 127.0.0.1:0
-control: %s/control.sock
-store: {dir: %s/store}
-allow_inline_secrets: true
-platforms:
+	fmt.Fprintf(&b, `platforms:
   hq:
     vendor: huawei
     url: https://%s
@@ -91,7 +112,7 @@ groups:
   - name: bots
     platform: hq
     agents:
-`, dir, dir, addr, rate)
+`, addr, rate)
 	for i := range n {
 		fmt.Fprintf(&b, "      - {login: \"%d\", number: \"%d\", password: %s}\n", 1001+i, 100001+i, password)
 	}

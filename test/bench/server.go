@@ -21,7 +21,7 @@ const password = "bench"
 
 // serve is the simulator's process: it prints its address and runs until its
 // input closes.
-func serve(dir string, n int) error {
+func serve(dir string, n int, platform func(n int, l *sim.NetListener) http.Handler) error {
 	ca, err := sim.NewCA()
 	if err != nil {
 		return err
@@ -38,16 +38,30 @@ func serve(dir string, n int) error {
 	if err != nil {
 		return err
 	}
-	gateway := huawei.New(huawei.Config{Agents: huawei.Range(1001, n, password, 100001), Line: l})
-	mux := http.NewServeMux()
-	mux.Handle("/", gateway)
-	mux.HandleFunc("GET /bench/first", func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(map[string]any{"first": gateway.FirstPolls(), "violations": gateway.Ops.Violations()})
-	})
-	server := sim.Serve(l, mux, conf)
+	server := sim.Serve(l, platform(n, l), conf)
 	fmt.Println(l.Addr())
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	return server.Close()
+}
+
+// seen is what a simulator tells of what it saw.
+type seen struct {
+	First      []time.Duration `json:"first"` // from a sign-in's answer to the first poll; of Huawei alone
+	SignIns    int             `json:"sign_ins"`
+	Violations []string        `json:"violations"`
+}
+
+// gateway is a CC-Gateway with n agents.
+func gateway(n int, l *sim.NetListener) http.Handler {
+	g := huawei.New(huawei.Config{Agents: huawei.Range(1001, n, password, 100001), Line: l})
+	polls := watchPolls(g)
+	mux := http.NewServeMux()
+	mux.Handle("/", polls)
+	mux.HandleFunc("GET /bench/polled", polls.since)
+	mux.HandleFunc("GET /bench/first", func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(seen{g.FirstPolls(), g.Ops.Total().SignIns, g.Ops.Violations()})
+	})
+	return mux
 }
 
 func trusting(caFile string) (*tls.Config, error) {
@@ -62,33 +76,24 @@ func trusting(caFile string) (*tls.Config, error) {
 	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(64)}, nil
 }
 
-// firstPolls asks the server what it saw.
-func firstPolls(address, caFile string, f *figures) error {
-	conf, err := trusting(caFile)
+// firstPolls asks the server what it saw. A violation fails the measurement.
+func firstPolls(address, dir string, f *figures) error {
+	a, err := askServer(address, dir)
 	if err != nil {
 		return err
 	}
-	client := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{TLSClientConfig: conf}}
-	res, err := client.Get("https://" + address + "/bench/first")
-	if err != nil {
+	var s seen
+	if err := json.Unmarshal(a.get("/bench/first"), &s); err != nil {
 		return err
 	}
-	defer func() { _ = res.Body.Close() }()
-	var seen struct {
-		First      []time.Duration `json:"first"`
-		Violations []string        `json:"violations"`
+	if len(s.Violations) > 0 {
+		return fmt.Errorf("the platform saw %d violations, the first: %s", len(s.Violations), s.Violations[0])
 	}
-	if err := json.NewDecoder(res.Body).Decode(&seen); err != nil {
-		return err
+	if len(s.First) == 0 {
+		return nil
 	}
-	if len(seen.Violations) > 0 {
-		return fmt.Errorf("the platform saw %d violations, the first: %s", len(seen.Violations), seen.Violations[0])
-	}
-	if len(seen.First) == 0 {
-		return errors.New("the platform saw no first poll")
-	}
-	slices.Sort(seen.First)
-	at := func(q float64) time.Duration { return seen.First[int(q*float64(len(seen.First)-1))] }
+	slices.Sort(s.First)
+	at := func(q float64) time.Duration { return s.First[int(q*float64(len(s.First)-1))] }
 	f.FirstP50, f.FirstP99, f.FirstMax = at(0.5), at(0.99), at(1)
 	return nil
 }

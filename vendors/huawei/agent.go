@@ -132,6 +132,11 @@ func (s *agent) poll(ctx context.Context) (session.Batch, error) {
 	if err != nil {
 		return session.Batch{}, s.unanswered(ctx, err)
 	}
+	return s.polled(used, answer)
+}
+
+// polled reads the answer to a poll that was asked with the Guid used.
+func (s *agent) polled(used string, answer wire.Answer) (session.Batch, error) {
 	e, fault := read(ccgateway.Poll, answer, s.clean)
 	if fault != nil {
 		return session.Batch{}, s.missed(used, fault)
