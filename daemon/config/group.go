@@ -38,8 +38,7 @@ type draft struct {
 
 func (l *loader) groups(root *mapping) {
 	first := map[string]option.Pos{}
-	for _, n := range root.list("groups") {
-		m := newMapping(&l.report, root.file, "group", position(root.file, n), n)
+	for _, m := range root.items("groups") {
 		g := l.group(m)
 		l.uniqueGroup(m, g, first)
 		l.config.Groups = append(l.config.Groups, g.Group)
@@ -67,8 +66,8 @@ func (l *loader) uniqueGroup(m *mapping, g *group, first map[string]option.Pos) 
 
 func (l *loader) group(m *mapping) *group {
 	g := &group{Group: Group{
-		Name:     m.text("name", ""),
-		Platform: m.text("platform", ""),
+		Name:     m.text("name"),
+		Platform: m.text("platform"),
 		Schedule: l.schedule(m, "schedule"),
 		Pos:      m.pos,
 	}}
@@ -76,8 +75,8 @@ func (l *loader) group(m *mapping) *group {
 	specs := g.specs()
 	before := len(l.config.Agents)
 	l.passwordsDir(m, g)
-	for _, n := range m.list("agents") {
-		if a := newMapping(&l.report, m.file, "agent", position(m.file, n), n); !a.broken {
+	for _, a := range m.items("agents") {
+		if !a.broken {
 			l.enlist(g, l.draft(g, a))
 		}
 	}
@@ -107,7 +106,7 @@ func (l *loader) placeOf(m *mapping, g *group) {
 		l.wrong(m.at("platform"), "no platform is named %q%s; write one of those under platforms", g.Platform, didYouMean(g.Platform, names))
 	}
 	if g.place == nil {
-		g.options = l.rawOptions(m.section("options"), &place{})
+		g.options = l.rawOptions(m.names("options"), &place{})
 		return
 	}
 	g.place.used = true
@@ -152,8 +151,8 @@ func (l *loader) draft(g *group, m *mapping) draft {
 	if p == nil {
 		p = &place{}
 	}
-	if n := m.get("options"); n != nil {
-		d.options = l.rawOptions(m.section("options"), p)
+	if m.has("options") {
+		d.options = l.rawOptions(m.names("options"), p)
 	}
 	d.schedule = l.schedule(m, "schedule")
 	d.handover = m.handoverCells()
@@ -163,7 +162,8 @@ func (l *loader) draft(g *group, m *mapping) draft {
 
 // cell is a text with its place.
 func (m *mapping) cell(key string) cell {
-	return cell{key: key, text: m.text(key, ""), pos: m.at(key)}
+	text, _ := m.scalar(key)
+	return cell{key: key, text: text, pos: m.at(key)}
 }
 
 // enlist checks one agent and adds it to the configuration.

@@ -91,7 +91,7 @@ func (l *loader) decode(path string, text []byte) {
 	if root == nil {
 		return
 	}
-	l.root(newMapping(&l.report, path, "", option.Pos{File: path, Line: 1, Col: 1}, root))
+	l.root(newMapping(&l.report, &rootSection, path, "", option.Pos{File: path, Line: 1, Col: 1}, root))
 	l.warnExposed()
 }
 
@@ -100,7 +100,7 @@ func (l *loader) root(m *mapping) {
 	c := l.config
 	l.inlineSecrets = m.flag("allow_inline_secrets")
 	c.PerAgentMetrics = m.flag("per_agent_metrics")
-	c.StopTimeout = m.duration("stop_timeout", 30*time.Second)
+	c.StopTimeout = m.duration("stop_timeout")
 	l.sockets(m)
 	l.log(m.section("log"))
 	l.store(m.section("store"))
@@ -108,7 +108,7 @@ func (l *loader) root(m *mapping) {
 	proxy := m.section("proxy")
 	l.proxy(proxy)
 	proxy.done(nil)
-	l.platforms(m.section("platforms"))
+	l.platforms(m.names("platforms"))
 	l.groups(m)
 	m.done(nil)
 	l.warnEmpty(m)
@@ -117,7 +117,7 @@ func (l *loader) root(m *mapping) {
 // proxy decodes where the local proxy listens; whoever reaches it acts as any
 // agent, so it must be out of other hosts' reach.
 func (l *loader) proxy(m *mapping) {
-	text := m.text("listen", "")
+	text := m.text("listen")
 	if text == "" {
 		return
 	}
@@ -131,11 +131,11 @@ func (l *loader) proxy(m *mapping) {
 // path at 108 bytes with its final zero.
 func (l *loader) sockets(m *mapping) {
 	c := l.config
-	c.Listen = m.filled("listen", "127.0.0.1:9464")
+	c.Listen = m.filled("listen")
 	if c.Listen != "" && !isAddress(c.Listen) {
 		m.wrong("listen", "is %q, which is no address; write host:port, for example 127.0.0.1:9464", c.Listen)
 	}
-	c.Control = relativeTo(m.file, m.filled("control", "/run/agentkeeper/control.sock"))
+	c.Control = relativeTo(m.file, m.filled("control"))
 	if len(c.Control) > 107 {
 		m.wrong("control", "is a path of %d bytes; a socket's may have 107", len(c.Control))
 	}
@@ -150,8 +150,8 @@ func (l *loader) sockets(m *mapping) {
 }
 
 func (l *loader) log(m *mapping) {
-	level := m.choice("level", "info", "debug", "info", "warn", "error")
-	l.config.Log.Format = m.choice("format", "auto", "auto", "text", "json")
+	level := m.choice("level")
+	l.config.Log.Format = m.choice("format")
 	l.config.Log.Level = map[string]slog.Level{
 		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 	}[level]
@@ -159,17 +159,15 @@ func (l *loader) log(m *mapping) {
 }
 
 func (l *loader) store(m *mapping) {
-	l.config.Store.Dir = relativeTo(m.file, m.filled("dir", "/var/lib/agentkeeper"))
-	m.refuseLater("store")
+	l.config.Store.Dir = relativeTo(m.file, m.filled("dir"))
 	m.done(nil)
 }
 
 func (l *loader) events(m *mapping) {
 	l.config.Events = Events{
-		MaxAge:   m.duration("max_age", 24*time.Hour),
-		MaxBytes: m.size("max_bytes", 1<<30),
+		MaxAge:   m.duration("max_age"),
+		MaxBytes: m.size("max_bytes"),
 	}
-	m.refuseLater("events")
 	m.done(nil)
 }
 

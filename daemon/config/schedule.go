@@ -26,11 +26,10 @@ type Schedule struct {
 
 // schedule reads the section under key; nil where it is left out.
 func (l *loader) schedule(parent *mapping, key string) *Schedule {
-	n := parent.get(key)
-	if n == nil {
+	if !parent.has(key) {
 		return nil
 	}
-	m := newMapping(&l.report, parent.file, "schedule", parent.at(key), n)
+	m := parent.section(key)
 	s := &Schedule{
 		SignIn:   m.cron("sign_in"),
 		SignOut:  m.cron("sign_out"),
