@@ -12,6 +12,7 @@ import (
 type checkCmd struct {
 	Config string `short:"c" placeholder:"FILE" help:"Configuration file (default: /etc/agentkeeper/agentkeeper.yaml)."`
 	Sample bool   `help:"Print a commented reference configuration instead."`
+	Schema bool   `help:"Print the configuration's JSON Schema instead."`
 }
 
 // Help is shown by check --help.
@@ -25,6 +26,10 @@ is printed as warnings and does not fail the check.`
 func (c checkCmd) Run() error {
 	if c.Sample {
 		fmt.Print(config.Sample())
+		return nil
+	}
+	if c.Schema {
+		fmt.Print(config.Schema())
 		return nil
 	}
 	path := c.Config

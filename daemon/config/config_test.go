@@ -78,6 +78,10 @@ func mustLoad(t testing.TB, files map[string]string) (*Config, []option.Problem)
 	if err != nil {
 		t.Fatal(err)
 	}
+	// What the decoder takes the schema takes.
+	if err := compiled(t, schemaOf(testVendors())).Validate(plain(t, files[main])); err != nil {
+		t.Error(err)
+	}
 	return c, warnings
 }
 

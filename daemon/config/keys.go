@@ -32,6 +32,7 @@ type kind uint8
 
 const (
 	kindText     kind = iota // any single value
+	kindName                 // of a group: letters, digits, -, _ and .
 	kindFilled               // a text that is not empty
 	kindAddress              // host:port
 	kindPath                 // relative to the file that names it
@@ -188,7 +189,7 @@ var groupSection = section{
 	title: "group",
 	doc:   "Agents of one platform that are configured together.",
 	keys: []key{
-		{name: "name", kind: kindText, must: true, doc: "Letters, digits, -, _ and ."},
+		{name: "name", kind: kindName, must: true, doc: "Letters, digits, -, _ and ."},
 		{name: "platform", kind: kindText, must: true, doc: "Name of a platform under platforms."},
 		{name: "schedule", kind: kindSection, of: &scheduleSection},
 		{name: "options", kind: kindOptions, doc: "The vendor's options; they come over those of the platform."},

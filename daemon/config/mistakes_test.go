@@ -99,6 +99,7 @@ func TestMistakes(t *testing.T) {
 
 		// Options.
 		{"unknown option", "platforms: {hq: {" + vendor + ", options: {stats: 4}}}\n", `1:62: unknown option "stats"; did you mean "status"?`},
+		{"unknown option without a value", "platforms: {hq: {" + vendor + ", options: {stats: }}}\n", `1:62: unknown option "stats"; did you mean "status"?`},
 		{"option outside of options", "platforms: {hq: {" + vendor + ", hold: 4s}}\n", `1:52: unknown key "hold"; it is an option of the vendor, write it as options: {hold: …}`},
 		{"option of a wrong type", "platforms: {hq: {" + vendor + ", options: {status: idle}}}\n", `1:70: option "status": "idle" is no whole number`},
 		{"option is a mapping", "platforms: {hq: {" + vendor + ", options: {status: {a: 1}}}}\n", "1:70: platforms.hq.options.status is a mapping; write a single value or a list"},

@@ -185,7 +185,7 @@ func (l *loader) rawOptions(m *mapping, p *place) option.Set {
 	set := option.Set{}
 	for _, e := range m.entries {
 		name, value := target(e.key).Value, target(e.value)
-		if isNull(value) {
+		if isNull(value) && hasOption(p.vendor.Options, name) {
 			continue
 		}
 		v := option.Value{Pos: position(m.file, e.value)}
