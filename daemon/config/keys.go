@@ -45,7 +45,7 @@ const (
 	kindSize                 // bytes, with or without a unit
 	kindMode                 // octal permissions
 	kindCron                 // five fields
-	kindDays                 // a list of dates
+	kindDays                 // a list of dates and files of dates
 	kindTexts                // a list of single values
 	kindSection              // a mapping
 	kindNamed                // a mapping of names to mappings
@@ -206,7 +206,7 @@ var scheduleSection = section{
 		{name: "sign_in", kind: kindCron, must: true, doc: "Begin of shifts as cron: minute, hour, day, month, weekday (Sunday is 0)."},
 		{name: "sign_out", kind: kindCron, must: true, doc: "End of shifts, likewise."},
 		{name: "time_zone", kind: kindText, doc: "The zone of the wall clock, such as Europe/Moscow; left out: the machine's."},
-		{name: "holidays", kind: kindDays, doc: "Days without a sign-in. A shift begun before goes on to its end."},
+		{name: "holidays", kind: kindDays, doc: "Days without a sign-in: dates such as 2026-12-31, and files of them, one date a line or iCalendar. A shift begun before goes on to its end."},
 	},
 }
 

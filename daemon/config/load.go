@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"agentkeeper/daemon/holiday"
 	"agentkeeper/session"
 	"agentkeeper/vendors"
 	"agentkeeper/vendors/option"
@@ -53,6 +54,7 @@ func newLoader(path string, options []Option) *loader {
 		credentials: map[string]option.Pos{},
 		inlineIn:    map[string]option.Pos{},
 		zones:       map[string]*time.Location{},
+		calendars:   map[string][]holiday.Day{},
 		exposed:     exposure{dirs: map[string]*exposed{}},
 	}
 	for _, o := range options {
@@ -75,6 +77,7 @@ type loader struct {
 	inlineIn      map[string]option.Pos     // files with a password in them
 	exposed       exposure
 	zones         map[string]*time.Location
+	calendars     map[string][]holiday.Day // files of holidays by path
 }
 
 func (l *loader) load(path string) {

@@ -9,7 +9,7 @@ import (
 
 func TestSample(t *testing.T) {
 	inDir(t, map[string]string{main: Sample(), "bots.csv": "login,number\n293,40040\n",
-		"secrets/hq/291": "x", "secrets/hq/293": "x", "secrets/292": "x", "secrets/cc/operator1": "x"})
+		"secrets/hq/291": "x", "secrets/hq/293": "x", "secrets/292": "x", "secrets/cc/operator1": "x", "holidays.txt": "2027-01-01\n"})
 	c, warnings, err := Load(main)
 	if err != nil {
 		t.Fatal(err)
@@ -23,7 +23,7 @@ func TestSample(t *testing.T) {
 // The sample shows the defaults: without it everything is the same.
 func TestSampleShowsDefaults(t *testing.T) {
 	inDir(t, map[string]string{main: Sample(), "bare": "platforms: {hq: {vendor: huawei, url: 'https://10.0.0.5:8043'}}\n",
-		"bots.csv": "login,number\n", "secrets/hq/291": "x", "secrets/292": "x", "secrets/cc/operator1": "x"})
+		"bots.csv": "login,number\n", "secrets/hq/291": "x", "secrets/292": "x", "secrets/cc/operator1": "x", "holidays.txt": "2027-01-01\n"})
 	shown, _, err := Load(main)
 	if err != nil {
 		t.Fatal(err)
