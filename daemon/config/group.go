@@ -17,6 +17,7 @@ type group struct {
 	secretsDir       string
 	secretsDirBroken bool     // written, but of no use; said once, not by each agent
 	base             *decoded // options without an agent's own; made when first needed
+	advised          bool     // about these
 }
 
 // decoded is what a vendor made of a set of options.
@@ -181,7 +182,7 @@ func (l *loader) enlist(g *group, d draft) {
 	if l.login(d) && g.place != nil {
 		l.unique(a.ID, d.login.pos)
 	}
-	l.number(g, d)
+	l.number(g, d, a)
 	if source, ok := l.source(g, d); ok {
 		a.Source = source
 		a.Password = l.password(source)
@@ -211,7 +212,7 @@ func (l *loader) unique(id session.ID, pos option.Pos) {
 	l.logins[id] = pos
 }
 
-func (l *loader) number(g *group, d draft) {
+func (l *loader) number(g *group, d draft, a Agent) {
 	if d.number.text == "" {
 		if g.place != nil && g.place.vendor.NeedsNumber {
 			l.wrong(d.pos, "agent %q has no number; write the telephone number to seat it at", d.login.text)
@@ -220,7 +221,9 @@ func (l *loader) number(g *group, d draft) {
 	}
 	if why := wrongLogin(d.number.text); why != "" {
 		l.wrong(d.number.pos, "number %q %s", d.number.text, why)
+		return
 	}
+	l.seat(g, d, a)
 }
 
 // settle lets the vendor decode the agent's options over those of its group.
@@ -230,6 +233,7 @@ func (l *loader) settle(g *group, d draft) (any, session.Terms) {
 		return nil, session.Terms{}
 	}
 	base := g.decodeBase()
+	l.adviseOptions(g, d)
 	if len(d.options) == 0 {
 		l.note(base.problems, g.place.windowPos)
 		return base.options, base.terms

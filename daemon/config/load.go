@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/holiday"
+	"agentkeeper/daemon/shift"
 	"agentkeeper/session"
 	"agentkeeper/vendors"
 	"agentkeeper/vendors/option"
@@ -52,9 +53,12 @@ func newLoader(path string, options []Option) *loader {
 		places:      map[string]*place{},
 		logins:      map[session.ID]option.Pos{},
 		credentials: map[string]option.Pos{},
-		inlineIn:    map[string]option.Pos{},
+		inlineIn:    map[string]inline{},
 		zones:       map[string]*time.Location{},
 		calendars:   map[string][]holiday.Day{},
+		advice:      map[[2]string][]shift.Advice{},
+		numbers:     map[session.ID]seat{},
+		idle:        map[option.Pos]idleOption{},
 		exposed:     exposure{dirs: map[string]*exposed{}},
 	}
 	for _, o := range options {
@@ -74,10 +78,14 @@ type loader struct {
 	places        map[string]*place         // platforms as written, broken ones included
 	logins        map[session.ID]option.Pos // where each agent was first written
 	credentials   map[string]option.Pos     // where each credential file was first written, by cleaned path
-	inlineIn      map[string]option.Pos     // files with a password in them
+	inlineIn      map[string]inline         // files with passwords in them
 	exposed       exposure
 	zones         map[string]*time.Location
-	calendars     map[string][]holiday.Day // files of holidays by path
+	calendars     map[string][]holiday.Day     // files of holidays by path
+	advice        map[[2]string][]shift.Advice // by sign_in and sign_out
+	numbers       map[session.ID]seat          // who was first seated at a platform's number
+	idle          map[option.Pos]idleOption    // options that may do nothing
+	stopPos       option.Pos
 }
 
 func (l *loader) load(path string) {
@@ -103,7 +111,7 @@ func (l *loader) root(m *mapping) {
 	c := l.config
 	l.inlineSecrets = m.flag("allow_inline_secrets")
 	c.PerAgentMetrics = m.flag("per_agent_metrics")
-	c.StopTimeout = m.duration("stop_timeout")
+	c.StopTimeout, l.stopPos = m.duration("stop_timeout"), m.at("stop_timeout")
 	l.sockets(m)
 	l.log(m.section("log"))
 	l.store(m.section("store"))
@@ -114,7 +122,9 @@ func (l *loader) root(m *mapping) {
 	l.platforms(m.names("platforms"))
 	l.groups(m)
 	m.done(nil)
-	l.warnEmpty(m)
+	if len(l.problems) == 0 {
+		l.advise(m)
+	}
 }
 
 // proxy decodes where the local proxy listens; whoever reaches it acts as any
@@ -172,26 +182,6 @@ func (l *loader) events(m *mapping) {
 		MaxBytes: m.size("max_bytes"),
 	}
 	m.done(nil)
-}
-
-// warnEmpty tells about parts that would do nothing.
-func (l *loader) warnEmpty(m *mapping) {
-	if len(l.problems) > 0 {
-		return
-	}
-	if len(l.config.Agents) == 0 {
-		l.warn(m.pos, "there is no agent in this configuration; nothing will be signed in")
-		return
-	}
-	used := map[string]int{}
-	for _, a := range l.config.Agents {
-		used[a.Group]++
-	}
-	for _, g := range l.config.Groups {
-		if used[g.Name] == 0 {
-			l.warn(g.Pos, "group %q has no agents", g.Name)
-		}
-	}
 }
 
 // vendorNames lists the table for messages.

@@ -103,7 +103,7 @@ groups:
       - {login: "5", number: "25", password: inline-secret}
     agents_file: more.csv
 `})
-	equal(t, lines(warnings), []string(nil))
+	equal(t, lines(warnings), []string{"agentkeeper.yaml:39:46: agentkeeper.yaml holds passwords itself (1), and so does every copy and backup of it; password_file or passwords_dir keep them apart"})
 	equal(t, []any{c.Listen, c.WebConfigFile, c.Control, c.StopTimeout, c.Log, c.Store, c.PerAgentMetrics, c.Events},
 		[]any{":9000", "web.yaml", "c.sock", 90 * time.Second, Log{slog.LevelDebug, "json"}, Store{"state"}, true,
 			Events{time.Hour, 512 << 20}})

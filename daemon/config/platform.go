@@ -20,6 +20,7 @@ type place struct {
 	known     bool       // the vendor is in the table
 	used      bool       // by a group
 	windowPos option.Pos // for relations of times with the window
+	ratePos   option.Pos
 }
 
 func (l *loader) platforms(m *mapping) {
@@ -38,7 +39,9 @@ func (l *loader) platform(parent *mapping, e entry) *place {
 	m := newMapping(&l.report, &platformSection, parent.file, parent.name(name), pos, e.value)
 	p := &place{Platform: Platform{Name: name, Pos: pos}}
 	l.vendorOf(m, p)
-	p.SignIn, p.Backoff, p.Lockout = signIn(m.section("sign_in")), backoff(m.section("backoff")), lockout(m.section("lockout"))
+	limits := m.section("sign_in")
+	p.SignIn, p.ratePos = signIn(limits), limits.at("rate")
+	p.Backoff, p.Lockout = backoff(m.section("backoff")), l.lockout(m.section("lockout"))
 	p.Options = l.options(m, p)
 	l.window(m, p)
 	l.address(m, p)
@@ -85,13 +88,18 @@ func backoff(m *mapping) Backoff {
 	return b
 }
 
-func lockout(m *mapping) Lockout {
+func (l *loader) lockout(m *mapping) Lockout {
 	defer m.done(nil)
-	return Lockout{
+	k := Lockout{
 		Failures: m.count("failures"),
 		Within:   m.duration("within"),
 		Quiet:    m.duration("quiet"),
 	}
+	if k.Failures == 1 {
+		l.warn(m.at("failures"), "%s of 1 lets one mistyped password stop every log-in of the platform for %s; 2 or more leave the others alone",
+			m.name("failures"), k.Quiet)
+	}
+	return k
 }
 
 // window takes the vendor's default where it is left out.

@@ -9,21 +9,23 @@ import (
 
 func TestSample(t *testing.T) {
 	inDir(t, map[string]string{main: Sample(), "bots.csv": "login,number\n293,40040\n",
-		"secrets/hq/291": "x", "secrets/hq/293": "x", "secrets/292": "x", "secrets/cc/operator1": "x", "holidays.txt": "2027-01-01\n"})
+		"secrets/hq/291": "x", "secrets/hq/293": "x", "secrets/292": "x", "secrets/cc/operator1": "x", "holidays.txt": "2027-01-01\n",
+		"secrets/config/101": "x", "secrets/runtel/bot@example.ru": "x", "secrets/edna/integrator": "x"})
 	c, warnings, err := Load(main)
 	if err != nil {
 		t.Fatal(err)
 	}
 	equal(t, lines(warnings), []string(nil))
-	if len(c.Agents) != 4 {
-		t.Errorf("%d agents, want 4", len(c.Agents))
+	if len(c.Agents) != 7 {
+		t.Errorf("%d agents, want 7", len(c.Agents))
 	}
 }
 
 // The sample shows the defaults: without it everything is the same.
 func TestSampleShowsDefaults(t *testing.T) {
 	inDir(t, map[string]string{main: Sample(), "bare": "platforms: {hq: {vendor: huawei, url: 'https://10.0.0.5:8043'}}\n",
-		"bots.csv": "login,number\n", "secrets/hq/291": "x", "secrets/292": "x", "secrets/cc/operator1": "x", "holidays.txt": "2027-01-01\n"})
+		"bots.csv": "login,number\n", "secrets/hq/291": "x", "secrets/292": "x", "secrets/cc/operator1": "x", "holidays.txt": "2027-01-01\n",
+		"secrets/config/101": "x", "secrets/runtel/bot@example.ru": "x", "secrets/edna/integrator": "x"})
 	shown, _, err := Load(main)
 	if err != nil {
 		t.Fatal(err)

@@ -54,6 +54,7 @@ func (l *loader) schedule(parent *mapping, key string) *Schedule {
 	s.Holidays, s.HolidayNames = l.holidays(m)
 	if s.SignIn != "" && s.SignOut != "" {
 		m.whole(s)
+		l.adviseShifts(m, s)
 	}
 	m.done(nil)
 	return s
@@ -70,6 +71,19 @@ func (m *mapping) whole(s *Schedule) {
 		m.wrong(wrong.Key, "%q %v", wrong.Text, wrong.Err)
 	case err != nil:
 		m.wrong("sign_in", "%v", err)
+	}
+}
+
+// adviseShifts tells of shifts that are hardly meant so.
+func (l *loader) adviseShifts(m *mapping, s *Schedule) {
+	specs := [2]string{s.SignIn, s.SignOut}
+	advice, known := l.advice[specs]
+	if !known {
+		advice = shift.Advise(s.spec())
+		l.advice[specs] = advice
+	}
+	for _, a := range advice {
+		l.warn(m.at(a.Key), "%s %s", m.name(a.Key), a.Text)
 	}
 }
 

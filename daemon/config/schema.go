@@ -238,7 +238,7 @@ func optionsSchema(doc string, properties schema) schema {
 // and whose numbers may be quoted.
 func optionSchema(spec option.Spec) schema {
 	out := optionValue(spec)
-	out["description"] = strings.ToUpper(spec.Doc[:min(1, len(spec.Doc))]) + spec.Doc[min(1, len(spec.Doc)):] + "."
+	out["description"] = spec.Text()
 	if spec.Default != "" {
 		out["default"] = defaultOf(out, spec.Default)
 	}
