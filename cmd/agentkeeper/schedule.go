@@ -140,10 +140,18 @@ type forecast struct {
 // coming is one change, a holiday or a change of the clock.
 type coming struct {
 	At   time.Time `json:"at"`
-	Kind string    `json:"kind"` // sign_in, sign_out, holiday, clock
+	Kind string    `json:"kind"` // one of the kinds below
 	Name string    `json:"name,omitempty"`
 	Note string    `json:"note,omitempty"`
 }
+
+// The kinds of what comes.
+const (
+	kindSignIn  = "sign_in"
+	kindSignOut = "sign_out"
+	kindHoliday = "holiday"
+	kindClock   = "clock"
+)
 
 // overruled is an agent that a person's word holds against its schedule.
 type overruled struct {
@@ -176,13 +184,13 @@ func (r row) forecast(from, to time.Time) forecast {
 		c := coming{At: m.At, Note: m.Note}
 		switch {
 		case m.Kind == shift.Holiday:
-			c.Kind, c.Name = "holiday", s.HolidayNames[m.At.Format(time.DateOnly)]
+			c.Kind, c.Name = kindHoliday, s.HolidayNames[m.At.Format(time.DateOnly)]
 		case m.Kind == shift.Clock:
-			c.Kind = "clock"
+			c.Kind = kindClock
 		case m.Wish == session.Stay:
-			c.Kind = "sign_in"
+			c.Kind = kindSignIn
 		default:
-			c.Kind = "sign_out"
+			c.Kind = kindSignOut
 		}
 		f.Changes = append(f.Changes, c)
 	}
@@ -268,8 +276,9 @@ func (h overruled) String() string {
 func (f forecast) table(w io.Writer, now time.Time) error {
 	fmt.Fprintln(w, f.title(now))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	apart := slices.ContainsFunc(f.Changes, func(c coming) bool { return c.here() != "" })
 	for _, c := range f.Changes {
-		fmt.Fprintf(t, "  %s\n", strings.Join(c.cells(), "\t"))
+		fmt.Fprintf(t, "  %s\n", c.line(apart))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -319,11 +328,17 @@ func hours(d time.Duration) string {
 	return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
 }
 
-// cells are a line of the table: when, here, what and why.
-func (c coming) cells() []string {
-	what := map[string]string{"sign_in": "sign in", "sign_out": "sign out"}[c.Kind]
-	if what == "" {
-		what = c.Kind
+// line is a line of the table: when, what the clock shows here if that differs
+// for any line, what and why.
+func (c coming) line(apart bool) string {
+	when, what := c.At.Format("Mon 2006-01-02 15:04 -07:00"), c.Kind
+	switch c.Kind {
+	case kindSignIn:
+		what = "sign in"
+	case kindSignOut:
+		what = "sign out"
+	case kindHoliday:
+		when = c.At.Format("Mon 2006-01-02")
 	}
 	if c.Name != "" {
 		what += " (" + c.Name + ")"
@@ -331,12 +346,18 @@ func (c coming) cells() []string {
 	if c.Note != "" {
 		what += ": " + c.Note
 	}
-	if c.Kind == "holiday" {
-		return []string{c.At.Format("Mon 2006-01-02"), "", what}
+	if apart {
+		return when + "\t" + c.here() + "\t" + what
 	}
-	here := ""
-	if local := c.At.Local(); local.Format("-07:00") != c.At.Format("-07:00") {
-		here = "here " + local.Format("Mon 15:04")
+	return when + "\t" + what
+}
+
+// here is what this terminal's clock shows at a change, "" where it is the same
+// or the whole day is meant.
+func (c coming) here() string {
+	local := c.At.Local()
+	if c.Kind == kindHoliday || local.Format("-07:00") == c.At.Format("-07:00") {
+		return ""
 	}
-	return []string{c.At.Format("Mon 2006-01-02 15:04 -07:00"), here, what}
+	return "here " + local.Format("Mon 15:04")
 }
