@@ -157,14 +157,15 @@ func (d *Daemon) Run(ctx context.Context, end <-chan End) (left []fleet.Agent, e
 func (d *Daemon) announce(cfg *config.Config) {
 	d.log.Info("started", "version", d.o.Version, "listen", d.Addr(), "control", cfg.Control,
 		"platforms", len(cfg.Platforms), "agents", len(cfg.Agents), "open_files_limit", openFilesLimit())
-	if limit := openFilesLimit(); limit > 0 && uint64(len(cfg.Agents))+reservedFiles > limit {
+	if limit := openFilesLimit(); limit > 0 && uint64(len(cfg.Agents))+ReservedFiles > limit {
 		d.log.Error("more agents than open files are allowed: raise LimitNOFILE", "agents", len(cfg.Agents), "limit", limit)
 	}
 	_, _ = sd.SdNotify(false, sd.SdNotifyReady)
 }
 
-// reservedFiles is what the process needs beside one connection per agent.
-const reservedFiles = 200
+// ReservedFiles is how many open files the process needs beside one connection
+// per agent.
+const ReservedFiles = 200
 
 // openFilesLimit returns how many files the process may open; 0: unknown. The
 // runtime has raised the soft limit to the hard one.

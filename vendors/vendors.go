@@ -32,6 +32,9 @@ type Vendor struct {
 	// Decode turns an agent's merged options into the adapter's own type and
 	// the terms that the driver keeps to. window is the platform's.
 	Decode func(set option.Set, window time.Duration) (options any, terms session.Terms, problems []option.Problem)
+	// Advise tells what of an agent's merged options is good and yet unwise; nil
+	// where there is nothing to tell.
+	Advise func(set option.Set, window time.Duration) []option.Problem
 	// Fingerprint tells what of an agent's options a sign-in sends; a change of
 	// it needs the session made anew, any other change does not.
 	Fingerprint func(options any) string
@@ -53,7 +56,7 @@ var Table = map[string]Vendor{
 	"huawei": {
 		Title: "Huawei AICC / CC-Gateway agents", Options: huawei.Options, NeedsNumber: true,
 		Schemes: []string{"https", "http"}, Window: huawei.Window, Decode: huawei.Decode,
-		Fingerprint: huawei.Fingerprint, Adopts: true, Open: huawei.Open, Explain: huawei.Explain,
+		Advise: huawei.Advise, Fingerprint: huawei.Fingerprint, Adopts: true, Open: huawei.Open, Explain: huawei.Explain,
 	},
 	"ecss": {
 		Title: "Eltex ECSS-10 contact centre", Options: ecss.Options, NeedsNumber: true,
@@ -63,7 +66,7 @@ var Table = map[string]Vendor{
 	"huawei-config": {
 		Title: "Huawei CC-Gateway configuration login (C5)", Options: huaweiconfig.Options,
 		Schemes: []string{"https", "http"}, Window: huaweiconfig.Window, Decode: huaweiconfig.Decode,
-		Fingerprint: huaweiconfig.Fingerprint, Adopts: true, Renews: true, Open: huaweiconfig.Open, Explain: huaweiconfig.Explain,
+		Advise: huaweiconfig.Advise, Fingerprint: huaweiconfig.Fingerprint, Adopts: true, Renews: true, Open: huaweiconfig.Open, Explain: huaweiconfig.Explain,
 	},
 	"edna": {
 		Title: "edna Chat Center (integrator)", Options: edna.Options,

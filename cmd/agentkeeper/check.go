@@ -1,30 +1,49 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
+	"syscall"
+	"text/tabwriter"
+	"time"
 
 	"github.com/prometheus/exporter-toolkit/web"
 
+	"agentkeeper/daemon"
 	"agentkeeper/daemon/config"
+	"agentkeeper/vendors/option"
 )
 
 type checkCmd struct {
 	Config string `short:"c" placeholder:"FILE" help:"Configuration file (default: /etc/agentkeeper/agentkeeper.yaml)."`
+	Output string `short:"o" enum:"text,json" default:"text" help:"text or json."`
 	Sample bool   `help:"Print a commented reference configuration instead."`
+	Schema bool   `help:"Print the configuration's JSON Schema instead, for editors."`
 }
 
 // Help is shown by check --help.
 func (checkCmd) Help() string {
 	return `Prints one mistake a line, FILE:LINE:COL: what is wrong and what to do, and
-exits with 78 if there is any. Advice (plain http, secrets readable by others)
-is printed as warnings and does not fail the check.`
+exits with 78 if there is any. Advice (plain http, secrets readable by others,
+shifts that overlap, two agents at one number) is printed as warnings and does
+not fail the check. For a good file it tells how long the agents of each platform
+take to sign in, and how many fit under the limit of open files.
+
+    agentkeeper check --sample > agentkeeper.yaml
+    agentkeeper check --schema > agentkeeper.schema.json`
 }
 
 // Run checks.
 func (c checkCmd) Run() error {
-	if c.Sample {
+	switch {
+	case c.Sample:
 		fmt.Print(config.Sample())
+		return nil
+	case c.Schema:
+		fmt.Print(config.Schema())
 		return nil
 	}
 	path := c.Config
@@ -32,12 +51,129 @@ func (c checkCmd) Run() error {
 		path = config.DefaultPath
 	}
 	cfg, warnings, err := config.Load(path, config.WithWebConfigCheck(web.Validate))
-	for _, w := range warnings {
+	v := newVerdict(path, cfg, warnings, err, time.Now())
+	if c.Output == "json" {
+		if jsonErr := v.json(os.Stdout); jsonErr != nil {
+			return jsonErr
+		}
+		if err != nil {
+			return &exit{exitConfig, nil}
+		}
+		return nil
+	}
+	for _, w := range v.Warnings {
 		fmt.Fprintln(os.Stderr, "warning:", w)
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s: good; %d platforms, %d agents\n", path, len(cfg.Platforms), len(cfg.Agents))
+	return v.text(os.Stdout)
+}
+
+// verdict is what check found, in the form of its JSON.
+type verdict struct {
+	File      string     `json:"file"`
+	Good      bool       `json:"good"`
+	Errors    []remark   `json:"errors"`
+	Warnings  []remark   `json:"warnings"`
+	Agents    int        `json:"agents"`
+	Platforms []comingUp `json:"platforms"`
+	OpenFiles openFiles  `json:"open_files"`
+}
+
+// remark is one mistake or one piece of advice. A line of 0 means the file as a
+// whole.
+type remark struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+	Text   string `json:"text"`
+}
+
+func (r remark) String() string {
+	return option.Problem{Pos: option.Pos{File: r.File, Line: r.Line, Col: r.Column}, Text: r.Text}.String()
+}
+
+// comingUp is how a platform's agents sign in all together.
+type comingUp struct {
+	Name   string `json:"name"`
+	Vendor string `json:"vendor"`
+	Agents int    `json:"agents"`
+	// SignIn is how long that takes at sign_in.rate, if the platform answers
+	// within Answer on the average.
+	SignIn float64 `json:"sign_in_seconds"`
+	Answer float64 `json:"answer_within_seconds"`
+
+	rate float64
+}
+
+// openFiles is the hard limit of this process; the service's own may differ.
+type openFiles struct {
+	Limit uint64 `json:"limit"`
+	Fit   uint64 `json:"agents_that_fit"`
+}
+
+func newVerdict(path string, cfg *config.Config, warnings []option.Problem, err error, now time.Time) verdict {
+	v := verdict{File: path, Good: err == nil, Errors: []remark{}, Warnings: remarks(warnings), Platforms: []comingUp{}, OpenFiles: openFilesOf()}
+	var problems config.Problems
+	if errors.As(err, &problems) {
+		v.Errors = remarks(problems)
+	}
+	if cfg == nil {
+		return v
+	}
+	v.Agents = len(cfg.Agents)
+	v.Warnings = append(v.Warnings, remarks(cfg.PastHolidays(now))...)
+	if v.OpenFiles.Limit > 0 && uint64(v.Agents) > v.OpenFiles.Fit {
+		v.Warnings = append(v.Warnings, remark{File: path, Text: fmt.Sprintf("%d agents need as many open files, and %d of this process's limit of %d are left for them; raise LimitNOFILE of the unit, or ulimit -Hn",
+			v.Agents, v.OpenFiles.Fit, v.OpenFiles.Limit)})
+	}
+	for i, up := range cfg.ComeUps() {
+		p := cfg.Platforms[i]
+		v.Platforms = append(v.Platforms, comingUp{Name: p.Name, Vendor: p.Vendor, Agents: up.Agents,
+			SignIn: up.Takes.Seconds(), Answer: up.Answer.Seconds(), rate: p.SignIn.Rate})
+	}
+	return v
+}
+
+func remarks(problems []option.Problem) []remark {
+	all := make([]remark, 0, len(problems))
+	for _, p := range problems {
+		all = append(all, remark{p.Pos.File, p.Pos.Line, p.Pos.Col, p.Text})
+	}
+	return all
+}
+
+func openFilesOf() openFiles {
+	var r syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r) != nil {
+		return openFiles{}
+	}
+	return openFiles{Limit: r.Max, Fit: r.Max - min(r.Max, daemon.ReservedFiles)}
+}
+
+func (v verdict) json(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("print the result: %w", err)
+	}
+	return nil
+}
+
+// text is for people who have read the warnings.
+func (v verdict) text(w io.Writer) error {
+	fmt.Fprintf(w, "%s: good; %d platforms, %d agents\n", v.File, len(v.Platforms), v.Agents)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, p := range v.Platforms {
+		fmt.Fprintf(t, "  %s\t%d agents\tsign in within %s (%v per second, as long as each is answered in %s)\n", p.Name, p.Agents,
+			short(time.Duration(p.SignIn*float64(time.Second))), p.rate, short(time.Duration(p.Answer*float64(time.Second))))
+	}
+	if err := t.Flush(); err != nil {
+		return fmt.Errorf("print the result: %w", err)
+	}
+	fmt.Fprintf(w, "  %d agents fit under this process's hard limit of %d open files; the service's is its unit's LimitNOFILE\n",
+		v.OpenFiles.Fit, v.OpenFiles.Limit)
 	return nil
 }

@@ -27,6 +27,7 @@ type cli struct {
 	Run        runCmd        `cmd:"" help:"Run the service: sign the agents of a configuration in and keep them online."`
 	Demo       demoCmd       `cmd:"" help:"Run everything against built-in simulators, with nothing to set up."`
 	Check      checkCmd      `cmd:"" help:"Check a configuration and everything that it names."`
+	Schedule   scheduleCmd   `cmd:"" help:"Show the coming sign-ins and sign-outs of a configuration."`
 	Status     statusCmd     `cmd:"" help:"Show the agents of the running service."`
 	Credential credentialCmd `cmd:"" help:"Print what another program needs to act within an agent's session."`
 	Version    versionCmd    `cmd:"" help:"Print version, commit and Go version."`

@@ -78,6 +78,10 @@ func mustLoad(t testing.TB, files map[string]string) (*Config, []option.Problem)
 	if err != nil {
 		t.Fatal(err)
 	}
+	// What the decoder takes the schema takes.
+	if err := compiled(t, schemaOf(testVendors())).Validate(plain(t, files[main])); err != nil {
+		t.Error(err)
+	}
 	return c, warnings
 }
 
@@ -194,16 +198,19 @@ func TestWarnings(t *testing.T) {
 			want: []string{
 				"agentkeeper.yaml:2:28: http:// sends passwords in clear text; use https:// where the platform offers it",
 				"agentkeeper.yaml:2:45: platforms.a.tls has no effect with http://; remove it",
+				`agentkeeper.yaml:3:3: platform "b" has no agents`,
 				"agentkeeper.yaml:5:10: ws:// sends passwords in clear text; use wss:// where the platform offers it",
+				`agentkeeper.yaml:6:3: platform "c" has no agents`,
 				"agentkeeper.yaml:10:29: platforms.c.tls.insecure_skip_verify lets anybody in between read the passwords; set ca_file or pin_sha256 instead",
 			}},
 		{name: "exposed secrets", open: []string{"d/1", "d/2", main, "x"}, text: platform + "allow_inline_secrets: true\n" +
-			"groups:\n- name: b\n  platform: hq\n  passwords_dir: d\n  agents:\n  - {login: '1', number: '2'}\n  - {login: '2', number: '2'}\n" +
-			"  - {login: '3', number: '2', password_file: x}\n  - {login: '4', number: '2', password: y}\n",
+			"groups:\n- name: b\n  platform: hq\n  passwords_dir: d\n  agents:\n  - {login: '1', number: '1'}\n  - {login: '2', number: '2'}\n" +
+			"  - {login: '3', number: '3', password_file: x}\n  - {login: '4', number: '4', password: y}\n",
 			want: []string{
 				"agentkeeper.yaml:8:5: d/1 and 1 more files beside it can be read by other users (mode 0644); chmod 0600",
 				"agentkeeper.yaml:10:46: x can be read by other users (mode 0644); chmod 0600",
 				"agentkeeper.yaml:11:41: agentkeeper.yaml holds passwords and can be read by other users (mode 0644); chmod 0600",
+				"agentkeeper.yaml:11:41: agentkeeper.yaml holds passwords itself (1), and so does every copy and backup of it; password_file or passwords_dir keep them apart",
 			}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

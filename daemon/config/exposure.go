@@ -46,13 +46,23 @@ func (e *exposure) warn(r *report) {
 	}
 }
 
-// warnExposed tells about secrets that other users of the machine can read.
+// inline is the passwords that stand in one file themselves.
+type inline struct {
+	count int
+	pos   option.Pos // of the first
+}
+
+// warnExposed tells about secrets that other users of the machine can read, or
+// whoever comes by a copy of the file.
 func (l *loader) warnExposed() {
 	for _, file := range slices.Sorted(maps.Keys(l.inlineIn)) {
+		in := l.inlineIn[file]
 		if mode, err := modeOf(file); err == nil && mode&0o077 != 0 {
-			l.warn(l.inlineIn[file], "%s holds passwords and can be read by other users (mode %04o); chmod 0600",
+			l.warn(in.pos, "%s holds passwords and can be read by other users (mode %04o); chmod 0600",
 				filepath.Base(file), mode)
 		}
+		l.warn(in.pos, "%s holds passwords itself (%d), and so does every copy and backup of it; password_file or passwords_dir keep them apart",
+			filepath.Base(file), in.count)
 	}
 	l.exposed.warn(&l.report)
 }

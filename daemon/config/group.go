@@ -17,6 +17,7 @@ type group struct {
 	secretsDir       string
 	secretsDirBroken bool     // written, but of no use; said once, not by each agent
 	base             *decoded // options without an agent's own; made when first needed
+	advised          bool     // about these
 }
 
 // decoded is what a vendor made of a set of options.
@@ -38,8 +39,7 @@ type draft struct {
 
 func (l *loader) groups(root *mapping) {
 	first := map[string]option.Pos{}
-	for _, n := range root.list("groups") {
-		m := newMapping(&l.report, root.file, "group", position(root.file, n), n)
+	for _, m := range root.items("groups") {
 		g := l.group(m)
 		l.uniqueGroup(m, g, first)
 		l.config.Groups = append(l.config.Groups, g.Group)
@@ -67,8 +67,8 @@ func (l *loader) uniqueGroup(m *mapping, g *group, first map[string]option.Pos) 
 
 func (l *loader) group(m *mapping) *group {
 	g := &group{Group: Group{
-		Name:     m.text("name", ""),
-		Platform: m.text("platform", ""),
+		Name:     m.text("name"),
+		Platform: m.text("platform"),
 		Schedule: l.schedule(m, "schedule"),
 		Pos:      m.pos,
 	}}
@@ -76,8 +76,8 @@ func (l *loader) group(m *mapping) *group {
 	specs := g.specs()
 	before := len(l.config.Agents)
 	l.passwordsDir(m, g)
-	for _, n := range m.list("agents") {
-		if a := newMapping(&l.report, m.file, "agent", position(m.file, n), n); !a.broken {
+	for _, a := range m.items("agents") {
+		if !a.broken {
 			l.enlist(g, l.draft(g, a))
 		}
 	}
@@ -107,7 +107,7 @@ func (l *loader) placeOf(m *mapping, g *group) {
 		l.wrong(m.at("platform"), "no platform is named %q%s; write one of those under platforms", g.Platform, didYouMean(g.Platform, names))
 	}
 	if g.place == nil {
-		g.options = l.rawOptions(m.section("options"), &place{})
+		g.options = l.rawOptions(m.names("options"), &place{})
 		return
 	}
 	g.place.used = true
@@ -152,8 +152,8 @@ func (l *loader) draft(g *group, m *mapping) draft {
 	if p == nil {
 		p = &place{}
 	}
-	if n := m.get("options"); n != nil {
-		d.options = l.rawOptions(m.section("options"), p)
+	if m.has("options") {
+		d.options = l.rawOptions(m.names("options"), p)
 	}
 	d.schedule = l.schedule(m, "schedule")
 	d.handover = m.handoverCells()
@@ -163,7 +163,8 @@ func (l *loader) draft(g *group, m *mapping) draft {
 
 // cell is a text with its place.
 func (m *mapping) cell(key string) cell {
-	return cell{key: key, text: m.text(key, ""), pos: m.at(key)}
+	text, _ := m.scalar(key)
+	return cell{key: key, text: text, pos: m.at(key)}
 }
 
 // enlist checks one agent and adds it to the configuration.
@@ -181,7 +182,7 @@ func (l *loader) enlist(g *group, d draft) {
 	if l.login(d) && g.place != nil {
 		l.unique(a.ID, d.login.pos)
 	}
-	l.number(g, d)
+	l.number(g, d, a)
 	if source, ok := l.source(g, d); ok {
 		a.Source = source
 		a.Password = l.password(source)
@@ -211,7 +212,7 @@ func (l *loader) unique(id session.ID, pos option.Pos) {
 	l.logins[id] = pos
 }
 
-func (l *loader) number(g *group, d draft) {
+func (l *loader) number(g *group, d draft, a Agent) {
 	if d.number.text == "" {
 		if g.place != nil && g.place.vendor.NeedsNumber {
 			l.wrong(d.pos, "agent %q has no number; write the telephone number to seat it at", d.login.text)
@@ -220,7 +221,9 @@ func (l *loader) number(g *group, d draft) {
 	}
 	if why := wrongLogin(d.number.text); why != "" {
 		l.wrong(d.number.pos, "number %q %s", d.number.text, why)
+		return
 	}
+	l.seat(g, d, a)
 }
 
 // settle lets the vendor decode the agent's options over those of its group.
@@ -230,6 +233,7 @@ func (l *loader) settle(g *group, d draft) (any, session.Terms) {
 		return nil, session.Terms{}
 	}
 	base := g.decodeBase()
+	l.adviseOptions(g, d)
 	if len(d.options) == 0 {
 		l.note(base.problems, g.place.windowPos)
 		return base.options, base.terms

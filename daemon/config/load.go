@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"agentkeeper/daemon/holiday"
+	"agentkeeper/daemon/shift"
 	"agentkeeper/session"
 	"agentkeeper/vendors"
 	"agentkeeper/vendors/option"
@@ -51,8 +53,12 @@ func newLoader(path string, options []Option) *loader {
 		places:      map[string]*place{},
 		logins:      map[session.ID]option.Pos{},
 		credentials: map[string]option.Pos{},
-		inlineIn:    map[string]option.Pos{},
+		inlineIn:    map[string]inline{},
 		zones:       map[string]*time.Location{},
+		calendars:   map[string][]holiday.Day{},
+		advice:      map[[2]string][]shift.Advice{},
+		numbers:     map[session.ID]seat{},
+		idle:        map[option.Pos]idleOption{},
 		exposed:     exposure{dirs: map[string]*exposed{}},
 	}
 	for _, o := range options {
@@ -72,9 +78,14 @@ type loader struct {
 	places        map[string]*place         // platforms as written, broken ones included
 	logins        map[session.ID]option.Pos // where each agent was first written
 	credentials   map[string]option.Pos     // where each credential file was first written, by cleaned path
-	inlineIn      map[string]option.Pos     // files with a password in them
+	inlineIn      map[string]inline         // files with passwords in them
 	exposed       exposure
 	zones         map[string]*time.Location
+	calendars     map[string][]holiday.Day     // files of holidays by path
+	advice        map[[2]string][]shift.Advice // by sign_in and sign_out
+	numbers       map[session.ID]seat          // who was first seated at a platform's number
+	idle          map[option.Pos]idleOption    // options that may do nothing
+	stopPos       option.Pos
 }
 
 func (l *loader) load(path string) {
@@ -91,7 +102,7 @@ func (l *loader) decode(path string, text []byte) {
 	if root == nil {
 		return
 	}
-	l.root(newMapping(&l.report, path, "", option.Pos{File: path, Line: 1, Col: 1}, root))
+	l.root(newMapping(&l.report, &rootSection, path, "", option.Pos{File: path, Line: 1, Col: 1}, root))
 	l.warnExposed()
 }
 
@@ -100,7 +111,7 @@ func (l *loader) root(m *mapping) {
 	c := l.config
 	l.inlineSecrets = m.flag("allow_inline_secrets")
 	c.PerAgentMetrics = m.flag("per_agent_metrics")
-	c.StopTimeout = m.duration("stop_timeout", 30*time.Second)
+	c.StopTimeout, l.stopPos = m.duration("stop_timeout"), m.at("stop_timeout")
 	l.sockets(m)
 	l.log(m.section("log"))
 	l.store(m.section("store"))
@@ -108,16 +119,18 @@ func (l *loader) root(m *mapping) {
 	proxy := m.section("proxy")
 	l.proxy(proxy)
 	proxy.done(nil)
-	l.platforms(m.section("platforms"))
+	l.platforms(m.names("platforms"))
 	l.groups(m)
 	m.done(nil)
-	l.warnEmpty(m)
+	if len(l.problems) == 0 {
+		l.advise(m)
+	}
 }
 
 // proxy decodes where the local proxy listens; whoever reaches it acts as any
 // agent, so it must be out of other hosts' reach.
 func (l *loader) proxy(m *mapping) {
-	text := m.text("listen", "")
+	text := m.text("listen")
 	if text == "" {
 		return
 	}
@@ -131,11 +144,11 @@ func (l *loader) proxy(m *mapping) {
 // path at 108 bytes with its final zero.
 func (l *loader) sockets(m *mapping) {
 	c := l.config
-	c.Listen = m.filled("listen", "127.0.0.1:9464")
+	c.Listen = m.filled("listen")
 	if c.Listen != "" && !isAddress(c.Listen) {
 		m.wrong("listen", "is %q, which is no address; write host:port, for example 127.0.0.1:9464", c.Listen)
 	}
-	c.Control = relativeTo(m.file, m.filled("control", "/run/agentkeeper/control.sock"))
+	c.Control = relativeTo(m.file, m.filled("control"))
 	if len(c.Control) > 107 {
 		m.wrong("control", "is a path of %d bytes; a socket's may have 107", len(c.Control))
 	}
@@ -150,8 +163,8 @@ func (l *loader) sockets(m *mapping) {
 }
 
 func (l *loader) log(m *mapping) {
-	level := m.choice("level", "info", "debug", "info", "warn", "error")
-	l.config.Log.Format = m.choice("format", "auto", "auto", "text", "json")
+	level := m.choice("level")
+	l.config.Log.Format = m.choice("format")
 	l.config.Log.Level = map[string]slog.Level{
 		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 	}[level]
@@ -159,38 +172,16 @@ func (l *loader) log(m *mapping) {
 }
 
 func (l *loader) store(m *mapping) {
-	l.config.Store.Dir = relativeTo(m.file, m.filled("dir", "/var/lib/agentkeeper"))
-	m.refuseLater("store")
+	l.config.Store.Dir = relativeTo(m.file, m.filled("dir"))
 	m.done(nil)
 }
 
 func (l *loader) events(m *mapping) {
 	l.config.Events = Events{
-		MaxAge:   m.duration("max_age", 24*time.Hour),
-		MaxBytes: m.size("max_bytes", 1<<30),
+		MaxAge:   m.duration("max_age"),
+		MaxBytes: m.size("max_bytes"),
 	}
-	m.refuseLater("events")
 	m.done(nil)
-}
-
-// warnEmpty tells about parts that would do nothing.
-func (l *loader) warnEmpty(m *mapping) {
-	if len(l.problems) > 0 {
-		return
-	}
-	if len(l.config.Agents) == 0 {
-		l.warn(m.pos, "there is no agent in this configuration; nothing will be signed in")
-		return
-	}
-	used := map[string]int{}
-	for _, a := range l.config.Agents {
-		used[a.Group]++
-	}
-	for _, g := range l.config.Groups {
-		if used[g.Name] == 0 {
-			l.warn(g.Pos, "group %q has no agents", g.Name)
-		}
-	}
 }
 
 // vendorNames lists the table for messages.

@@ -103,7 +103,7 @@ groups:
       - {login: "5", number: "25", password: inline-secret}
     agents_file: more.csv
 `})
-	equal(t, lines(warnings), []string(nil))
+	equal(t, lines(warnings), []string{"agentkeeper.yaml:39:46: agentkeeper.yaml holds passwords itself (1), and so does every copy and backup of it; password_file or passwords_dir keep them apart"})
 	equal(t, []any{c.Listen, c.WebConfigFile, c.Control, c.StopTimeout, c.Log, c.Store, c.PerAgentMetrics, c.Events},
 		[]any{":9000", "web.yaml", "c.sock", 90 * time.Second, Log{slog.LevelDebug, "json"}, Store{"state"}, true,
 			Events{time.Hour, 512 << 20}})
@@ -131,8 +131,8 @@ groups:
 	if err != nil {
 		t.Fatal(err)
 	}
-	shift := &Schedule{"0 9 * * 1-5", "0 18 * * 1-5", moscow, []string{"2026-01-01", "2026-12-31"}, at(27, 15)}
-	own := &Schedule{"0 8 * * *", "0 9 * * *", time.UTC, nil, at(37, 69)}
+	shift := &Schedule{"0 9 * * 1-5", "0 18 * * 1-5", moscow, []string{"2026-01-01", "2026-12-31"}, nil, at(27, 15)}
+	own := &Schedule{"0 8 * * *", "0 9 * * *", time.UTC, nil, nil, at(37, 69)}
 	equal(t, c.Groups, []Group{{"g1", "b.2", shift, at(25, 5)}, {"g2", "a", nil, at(33, 5)}})
 
 	id := func(platform, login string) session.ID { return session.ID{Platform: platform, Login: login} }

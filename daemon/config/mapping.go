@@ -16,25 +16,25 @@ import (
 // entry is one key and its value as written.
 type entry struct{ key, value *yaml.Node }
 
-// mapping is one YAML mapping under decode. Each accessor takes one key, and a
-// wrong value gives a problem and the fallback, so that decoding goes on; done
-// reports the keys that nobody asked for. Null counts as left out.
+// mapping is one YAML mapping under decode. Each accessor takes one key of the
+// section's table, and a wrong value gives a problem and the table's fallback,
+// so that decoding goes on; done reports the keys that are not in the table.
+// Null counts as left out.
 type mapping struct {
 	report  *report
+	of      *section // the keys that may stand here; nil where they are names
 	file    string
 	where   string // path from the root, for messages
 	pos     option.Pos
 	entries []entry
 	index   map[string]int
-	asked   []string
-	refused []string // keys of a later version
-	broken  bool     // not a mapping at all; what it lacks is not worth saying
+	broken  bool // not a mapping at all; what it lacks is not worth saying
 }
 
 // newMapping opens n, which may be nil for a section that is left out; pos is
 // its place then.
-func newMapping(r *report, file, where string, pos option.Pos, n *yaml.Node) *mapping {
-	m := &mapping{report: r, file: file, where: where, pos: pos}
+func newMapping(r *report, of *section, file, where string, pos option.Pos, n *yaml.Node) *mapping {
+	m := &mapping{report: r, of: of, file: file, where: where, pos: pos}
 	if n == nil {
 		return m
 	}
@@ -137,13 +137,17 @@ func (m *mapping) label(e entry) string {
 	return m.name(target(e.key).Value)
 }
 
-// get returns the key's value, nil where it is left out.
-func (m *mapping) get(key string) *yaml.Node {
-	m.asked = append(m.asked, key)
-	return m.lookup(key)
+// spec is the key's line in the section's table.
+func (m *mapping) spec(name string) key {
+	k, ok := m.of.key(name)
+	if !ok {
+		panic("config: " + m.name(name) + " is not in the table of keys")
+	}
+	return k
 }
 
-func (m *mapping) lookup(key string) *yaml.Node {
+// get returns the key's value, nil where it is left out.
+func (m *mapping) get(key string) *yaml.Node {
 	i, ok := m.index[key]
 	if !ok {
 		return nil
@@ -170,23 +174,32 @@ func (m *mapping) at(key string) option.Pos {
 	return m.pos
 }
 
-// all marks every key as known and returns them in the order of the file, for
-// mappings whose keys are names.
-func (m *mapping) all() []entry {
-	for name := range m.index {
-		m.asked = append(m.asked, name)
-	}
-	return m.entries
-}
-
 // section opens the mapping under key.
 func (m *mapping) section(key string) *mapping {
-	n := m.get(key)
-	return newMapping(m.report, m.file, m.name(key), m.at(key), n)
+	of := m.spec(key).of
+	return newMapping(m.report, of, m.file, of.path(m.name(key)), m.at(key), m.get(key))
+}
+
+// names opens the mapping under key whose keys are names that people choose, or
+// the vendor's options.
+func (m *mapping) names(key string) *mapping {
+	_ = m.spec(key)
+	return newMapping(m.report, nil, m.file, m.name(key), m.at(key), m.get(key))
+}
+
+// items opens the mappings in the list under key.
+func (m *mapping) items(key string) []*mapping {
+	of := m.spec(key).of
+	var items []*mapping
+	for _, n := range m.list(key) {
+		items = append(items, newMapping(m.report, of, m.file, of.path(m.name(key)), position(m.file, n), n))
+	}
+	return items
 }
 
 // list returns the elements under key.
 func (m *mapping) list(key string) []*yaml.Node {
+	_ = m.spec(key)
 	n := m.get(key)
 	if n == nil {
 		return nil
@@ -211,6 +224,7 @@ func (m *mapping) missing(key, remedy string, args ...any) {
 
 // scalar returns the key's text as written, whatever YAML takes it for.
 func (m *mapping) scalar(key string) (string, bool) {
+	_ = m.spec(key)
 	n := m.get(key)
 	if n == nil {
 		return "", false
@@ -222,38 +236,39 @@ func (m *mapping) scalar(key string) (string, bool) {
 	return n.Value, true
 }
 
-func (m *mapping) text(key, fallback string) string {
+// text is any single value, the table's fallback where there is none.
+func (m *mapping) text(key string) string {
 	if text, ok := m.scalar(key); ok {
 		return text
 	}
-	return fallback
+	return m.spec(key).fallback
 }
 
 // filled is a text that must not be empty.
-func (m *mapping) filled(key, fallback string) string {
-	text := m.text(key, fallback)
+func (m *mapping) filled(key string) string {
+	text := m.text(key)
 	if text == "" {
-		m.wrong(key, "must not be empty; leave it out for %s", fallback)
+		m.wrong(key, "must not be empty; leave it out for %s", m.spec(key).fallback)
 	}
 	return text
 }
 
 // path is a text taken relative to the file's directory; "" stays "".
 func (m *mapping) path(key string) string {
-	return relativeTo(m.file, m.text(key, ""))
+	return relativeTo(m.file, m.text(key))
 }
 
-func (m *mapping) choice(key, fallback string, allowed ...string) string {
-	text := m.text(key, fallback)
-	if !slices.Contains(allowed, text) {
-		m.wrong(key, "is %q; write one of %s", text, strings.Join(allowed, ", "))
-		return fallback
+func (m *mapping) choice(key string) string {
+	text, k := m.text(key), m.spec(key)
+	if !slices.Contains(k.choices, text) {
+		m.wrong(key, "is %q; write one of %s", text, strings.Join(k.choices, ", "))
+		return k.fallback
 	}
 	return text
 }
 
 func (m *mapping) flag(key string) bool {
-	switch text := strings.ToLower(m.text(key, "false")); text {
+	switch text := strings.ToLower(m.text(key)); text {
 	case "true":
 		return true
 	case "false":
@@ -264,11 +279,9 @@ func (m *mapping) flag(key string) bool {
 }
 
 // count is a whole number above zero.
-func (m *mapping) count(key string, fallback int) int {
-	text, ok := m.scalar(key)
-	if !ok {
-		return fallback
-	}
+func (m *mapping) count(key string) int {
+	fallback, _ := strconv.Atoi(m.spec(key).fallback)
+	text := m.text(key)
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
 		m.wrong(key, "is %q; write a whole number above 0", text)
@@ -278,11 +291,9 @@ func (m *mapping) count(key string, fallback int) int {
 }
 
 // rate is a number above zero, fractions allowed.
-func (m *mapping) rate(key string, fallback float64) float64 {
-	text, ok := m.scalar(key)
-	if !ok {
-		return fallback
-	}
+func (m *mapping) rate(key string) float64 {
+	fallback, _ := strconv.ParseFloat(m.spec(key).fallback, 64)
+	text := m.text(key)
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(n > 0) || n > 1e6 {
 		m.wrong(key, "is %q; write a number above 0, for example %v", text, fallback)
@@ -292,7 +303,13 @@ func (m *mapping) rate(key string, fallback float64) float64 {
 }
 
 // duration is Go's, above zero.
-func (m *mapping) duration(key string, fallback time.Duration) time.Duration {
+func (m *mapping) duration(key string) time.Duration {
+	fallback, _ := time.ParseDuration(m.spec(key).fallback)
+	return m.durationOr(key, fallback)
+}
+
+// durationOr is a duration whose fallback depends on more than the table.
+func (m *mapping) durationOr(key string, fallback time.Duration) time.Duration {
 	text, ok := m.scalar(key)
 	if !ok {
 		return fallback
@@ -310,11 +327,9 @@ func (m *mapping) duration(key string, fallback time.Duration) time.Duration {
 }
 
 // size is a number of bytes above zero.
-func (m *mapping) size(key string, fallback int64) int64 {
-	text, ok := m.scalar(key)
-	if !ok {
-		return fallback
-	}
+func (m *mapping) size(key string) int64 {
+	fallback, _ := parseSize(m.spec(key).fallback)
+	text := m.text(key)
 	n, ok := parseSize(text)
 	if !ok {
 		m.wrong(key, "is %q, which is no size; write for example 512MiB or 1GiB", text)
@@ -323,20 +338,25 @@ func (m *mapping) size(key string, fallback int64) int64 {
 	return n
 }
 
-// done reports the keys that nobody asked for. options are those of the
-// vendor, for a person who wrote one outside of options.
+// done reports the keys that are not in the table, and those of a later
+// version unless they are empty. options are those of the vendor, for a person
+// who wrote one outside of options.
 func (m *mapping) done(options []option.Spec) {
 	for _, e := range m.entries {
 		name := target(e.key).Value
-		if slices.Contains(m.asked, name) || slices.Contains(m.refused, name) {
-			continue
+		k, known := m.of.key(name)
+		switch n := m.get(name); {
+		case !known:
+			m.report.wrong(position(m.file, e.key), "%s", m.unknown(e, name, options))
+		case k.later && n != nil && !isEmpty(n):
+			m.wrong(name, "is not supported by this version; leave it out")
 		}
-		m.report.wrong(position(m.file, e.key), "%s", m.unknown(e, name, options))
 	}
 }
 
 func (m *mapping) unknown(e entry, name string, options []option.Spec) string {
-	if guess := didYouMean(name, m.asked); guess != "" {
+	known := m.of.known()
+	if guess := didYouMean(name, known); guess != "" {
 		return fmt.Sprintf("unknown key %q%s", name, guess)
 	}
 	if !isShown(e) {
@@ -345,17 +365,7 @@ func (m *mapping) unknown(e entry, name string, options []option.Spec) string {
 	if slices.ContainsFunc(options, func(s option.Spec) bool { return s.Name == name }) {
 		return fmt.Sprintf("unknown key %q; it is an option of the vendor, write it as options: {%s: …}", name, name)
 	}
-	if len(m.asked) == 0 {
-		return fmt.Sprintf("unknown key %q; this version knows none here", name)
-	}
-	return fmt.Sprintf("unknown key %q; known here: %s", name, strings.Join(m.known(), ", "))
-}
-
-// known is every key that was asked for, each once.
-func (m *mapping) known() []string {
-	names := slices.Clone(m.asked)
-	slices.Sort(names)
-	return slices.Compact(names)
+	return fmt.Sprintf("unknown key %q; known here: %s", name, strings.Join(known, ", "))
 }
 
 // isShown reports whether a key may be repeated in a message. One without a

@@ -99,6 +99,7 @@ func TestMistakes(t *testing.T) {
 
 		// Options.
 		{"unknown option", "platforms: {hq: {" + vendor + ", options: {stats: 4}}}\n", `1:62: unknown option "stats"; did you mean "status"?`},
+		{"unknown option without a value", "platforms: {hq: {" + vendor + ", options: {stats: }}}\n", `1:62: unknown option "stats"; did you mean "status"?`},
 		{"option outside of options", "platforms: {hq: {" + vendor + ", hold: 4s}}\n", `1:52: unknown key "hold"; it is an option of the vendor, write it as options: {hold: …}`},
 		{"option of a wrong type", "platforms: {hq: {" + vendor + ", options: {status: idle}}}\n", `1:70: option "status": "idle" is no whole number`},
 		{"option is a mapping", "platforms: {hq: {" + vendor + ", options: {status: {a: 1}}}}\n", "1:70: platforms.hq.options.status is a mapping; write a single value or a list"},
@@ -158,7 +159,8 @@ func TestMistakes(t *testing.T) {
 		{"descriptor", schedule("sign_in: '@every 1h', sign_out: '0 18 * * *'"), `2:54: schedule.sign_in is "@every 1h", which is no cron schedule: not five fields; write minute, hour, day, month and weekday, for example "0 9 * * 1-5"`},
 		{"in and out at once", schedule("sign_in: '0 9 * * *', sign_out: '0 9  * * *'"), "2:77: schedule.sign_out fires only when schedule.sign_in does, so no shift would ever end; write the end of the shift"},
 		{"time zone", schedule("sign_in: '0 9 * * *', sign_out: '0 18 * * *', time_zone: Mars/X"), `2:102: schedule.time_zone "Mars/X" is not known; write a name like Europe/Moscow`},
-		{"holiday", schedule("sign_in: '0 9 * * *', sign_out: '0 18 * * *', holidays: [2026-02-29]"), "2:102: schedule.holidays holds something that is no day; write for example 2026-12-31"},
+		{"holiday", schedule("sign_in: '0 9 * * *', sign_out: '0 18 * * *', holidays: [2026-02-29]"), "2:102: schedule.holidays holds something that is no day; write for example 2026-12-31, or the name of a file of days"},
+		{"no file of holidays", schedule("sign_in: '0 9 * * *', sign_out: '0 18 * * *', holidays: [ru.ics]"), "2:102: schedule.holidays ru.ics: no such file or directory; create it or correct the path"},
 		{"agent's schedule", oneOf + "  - {login: '1', number: '2', schedule: {sign_in: x, sign_out: '0 1 * * *', zone: x}}\n",
 			`7:51: schedule.sign_in is "x", which is no cron schedule: not five fields; write minute, hour, day, month and weekday, for example "0 9 * * 1-5"` + "\n" +
 				`7:77: unknown key "zone"; known here: holidays, sign_in, sign_out, time_zone`},

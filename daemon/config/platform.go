@@ -20,10 +20,11 @@ type place struct {
 	known     bool       // the vendor is in the table
 	used      bool       // by a group
 	windowPos option.Pos // for relations of times with the window
+	ratePos   option.Pos
 }
 
 func (l *loader) platforms(m *mapping) {
-	for _, e := range m.all() {
+	for _, e := range m.entries {
 		p := l.platform(m, e)
 		l.places[p.Name] = p
 		l.config.Platforms = append(l.config.Platforms, p.Platform)
@@ -35,10 +36,12 @@ func (l *loader) platform(parent *mapping, e entry) *place {
 	if !isName(name) {
 		l.wrong(pos, "a platform cannot be named %q; %s", name, nameRule)
 	}
-	m := newMapping(&l.report, parent.file, parent.name(name), pos, e.value)
+	m := newMapping(&l.report, &platformSection, parent.file, parent.name(name), pos, e.value)
 	p := &place{Platform: Platform{Name: name, Pos: pos}}
 	l.vendorOf(m, p)
-	p.SignIn, p.Backoff, p.Lockout = signIn(m.section("sign_in")), backoff(m.section("backoff")), lockout(m.section("lockout"))
+	limits := m.section("sign_in")
+	p.SignIn, p.ratePos = signIn(limits), limits.at("rate")
+	p.Backoff, p.Lockout = backoff(m.section("backoff")), l.lockout(m.section("lockout"))
 	p.Options = l.options(m, p)
 	l.window(m, p)
 	l.address(m, p)
@@ -62,17 +65,17 @@ func (l *loader) vendorOf(m *mapping, p *place) {
 func signIn(m *mapping) SignIn {
 	defer m.done(nil)
 	return SignIn{
-		Rate:       m.rate("rate", 20),
-		Concurrent: m.count("concurrent", 10),
-		Timeout:    m.duration("timeout", 30*time.Second),
+		Rate:       m.rate("rate"),
+		Concurrent: m.count("concurrent"),
+		Timeout:    m.duration("timeout"),
 	}
 }
 
 func backoff(m *mapping) Backoff {
 	defer m.done(nil)
 	b := Backoff{
-		Initial: m.duration("initial", time.Second),
-		Max:     m.duration("max", 60*time.Second),
+		Initial: m.duration("initial"),
+		Max:     m.duration("max"),
 	}
 	if b.Initial > b.Max {
 		key := "initial"
@@ -85,13 +88,18 @@ func backoff(m *mapping) Backoff {
 	return b
 }
 
-func lockout(m *mapping) Lockout {
+func (l *loader) lockout(m *mapping) Lockout {
 	defer m.done(nil)
-	return Lockout{
-		Failures: m.count("failures", 3),
-		Within:   m.duration("within", 10*time.Minute),
-		Quiet:    m.duration("quiet", 15*time.Minute),
+	k := Lockout{
+		Failures: m.count("failures"),
+		Within:   m.duration("within"),
+		Quiet:    m.duration("quiet"),
 	}
+	if k.Failures == 1 {
+		l.warn(m.at("failures"), "%s of 1 lets one mistyped password stop every log-in of the platform for %s; 2 or more leave the others alone",
+			m.name("failures"), k.Quiet)
+	}
+	return k
 }
 
 // window takes the vendor's default where it is left out.
@@ -100,7 +108,7 @@ func (l *loader) window(m *mapping, p *place) {
 	if p.known {
 		fallback = p.vendor.Window(p.Options)
 	}
-	p.Window, p.windowPos = m.duration("window", fallback), p.Pos
+	p.Window, p.windowPos = m.durationOr("window", fallback), p.Pos
 	if m.has("window") {
 		p.windowPos = m.at("window")
 	}
@@ -136,8 +144,8 @@ func tlsSettings(m *mapping) wire.TLSSettings {
 	defer m.done(nil)
 	return wire.TLSSettings{
 		CAFile:     m.path("ca_file"),
-		ServerName: m.text("server_name", ""),
-		PinSHA256:  m.text("pin_sha256", ""),
+		ServerName: m.text("server_name"),
+		PinSHA256:  m.text("pin_sha256"),
 		Insecure:   m.flag("insecure_skip_verify"),
 	}
 }
@@ -172,7 +180,7 @@ func (l *loader) adviseTLS(m *mapping, p *place) {
 // own. What the table alone shows to be wrong is reported here, so that it is
 // found without an agent to decode for, too.
 func (l *loader) options(parent *mapping, p *place) option.Set {
-	set := l.rawOptions(parent.section("options"), p)
+	set := l.rawOptions(parent.names("options"), p)
 	if p.known {
 		l.note(option.Read(set, p.vendor.Options).Problems(), p.Pos)
 	}
@@ -183,9 +191,9 @@ func (l *loader) options(parent *mapping, p *place) option.Set {
 // others at their values.
 func (l *loader) rawOptions(m *mapping, p *place) option.Set {
 	set := option.Set{}
-	for _, e := range m.all() {
+	for _, e := range m.entries {
 		name, value := target(e.key).Value, target(e.value)
-		if isNull(value) {
+		if isNull(value) && hasOption(p.vendor.Options, name) {
 			continue
 		}
 		v := option.Value{Pos: position(m.file, e.value)}

@@ -60,7 +60,9 @@ func oneLine(text string) string {
 	}, text)
 }
 
-// didYouMean returns a suggestion for a mistyped name, or "".
+// DidYouMean returns a suggestion for a mistyped name, "; did you mean …?", or "".
+func DidYouMean(name string, known []string) string { return didYouMean(name, known) }
+
 func didYouMean(name string, known []string) string {
 	best, bestDistance := "", 1+max(1, len([]rune(name))/3)
 	for _, k := range known {

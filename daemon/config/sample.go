@@ -34,10 +34,6 @@ func Sample() string {
 
 // sampleOption is one option, commented out, under its documentation.
 func sampleOption(indent string, spec option.Spec) string {
-	doc := spec.Doc
-	if len(spec.Enum) > 0 {
-		doc += " (" + strings.Join(spec.Enum, ", ") + ")"
-	}
 	value := " " + spec.Default
 	switch {
 	case spec.Kind == option.String:
@@ -45,5 +41,5 @@ func sampleOption(indent string, spec option.Spec) string {
 	case spec.Default == "":
 		value = ""
 	}
-	return fmt.Sprintf("%s# %s\n%s# %s:%s\n", indent, doc, indent, spec.Name, value)
+	return fmt.Sprintf("%s# %s\n%s# %s:%s\n", indent, spec.Text(), indent, spec.Name, value)
 }

@@ -2,16 +2,13 @@ package config
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // zones are known on machines without a zone database
 
-	"github.com/robfig/cron/v3"
-	"go.yaml.in/yaml/v3"
-
 	"agentkeeper/daemon/shift"
 	"agentkeeper/vendors/option"
+	"github.com/robfig/cron/v3"
 )
 
 // Schedule says when agents are to be online. Both specs are five-field cron,
@@ -21,25 +18,43 @@ type Schedule struct {
 	SignOut  string
 	TimeZone *time.Location
 	Holidays []string // days without a sign-in, as 2006-01-02, sorted, each once
-	Pos      option.Pos
+	// HolidayNames are the names of those whose file gives one, by day.
+	HolidayNames map[string]string
+	Pos          option.Pos
+}
+
+// Shift returns the schedule as a wish at every instant; nil is always online.
+func (s *Schedule) Shift() *shift.Schedule {
+	if s == nil {
+		return nil
+	}
+	parsed, err := shift.Parse(s.spec())
+	if err != nil {
+		return nil // not reachable: Load parsed it
+	}
+	return parsed
+}
+
+func (s *Schedule) spec() shift.Spec {
+	return shift.Spec{SignIn: s.SignIn, SignOut: s.SignOut, Zone: s.TimeZone, Holidays: s.Holidays}
 }
 
 // schedule reads the section under key; nil where it is left out.
 func (l *loader) schedule(parent *mapping, key string) *Schedule {
-	n := parent.get(key)
-	if n == nil {
+	if !parent.has(key) {
 		return nil
 	}
-	m := newMapping(&l.report, parent.file, "schedule", parent.at(key), n)
+	m := parent.section(key)
 	s := &Schedule{
 		SignIn:   m.cron("sign_in"),
 		SignOut:  m.cron("sign_out"),
 		TimeZone: l.zone(m),
-		Holidays: m.dates("holidays"),
 		Pos:      m.pos,
 	}
+	s.Holidays, s.HolidayNames = l.holidays(m)
 	if s.SignIn != "" && s.SignOut != "" {
 		m.whole(s)
+		l.adviseShifts(m, s)
 	}
 	m.done(nil)
 	return s
@@ -47,7 +62,7 @@ func (l *loader) schedule(parent *mapping, key string) *Schedule {
 
 // whole finds what is wrong with the specs together.
 func (m *mapping) whole(s *Schedule) {
-	_, err := shift.Parse(shift.Spec{SignIn: s.SignIn, SignOut: s.SignOut, Zone: s.TimeZone, Holidays: s.Holidays})
+	_, err := shift.Parse(s.spec())
 	var wrong *shift.Error
 	switch {
 	case errors.Is(err, shift.ErrEndless):
@@ -56,6 +71,19 @@ func (m *mapping) whole(s *Schedule) {
 		m.wrong(wrong.Key, "%q %v", wrong.Text, wrong.Err)
 	case err != nil:
 		m.wrong("sign_in", "%v", err)
+	}
+}
+
+// adviseShifts tells of shifts that are hardly meant so.
+func (l *loader) adviseShifts(m *mapping, s *Schedule) {
+	specs := [2]string{s.SignIn, s.SignOut}
+	advice, known := l.advice[specs]
+	if !known {
+		advice = shift.Advise(s.spec())
+		l.advice[specs] = advice
+	}
+	for _, a := range advice {
+		l.warn(m.at(a.Key), "%s %s", m.name(a.Key), a.Text)
 	}
 }
 
@@ -111,19 +139,4 @@ func (l *loader) zone(m *mapping) *time.Location {
 	}
 	l.zones[name] = zone
 	return zone
-}
-
-// dates reads a list of days.
-func (m *mapping) dates(key string) []string {
-	var days []string
-	for _, n := range m.list(key) {
-		day := target(n)
-		if _, err := time.Parse(time.DateOnly, day.Value); err != nil || day.Kind != yaml.ScalarNode {
-			m.report.wrong(position(m.file, n), "%s holds something that is no day; write for example 2026-12-31", m.name(key))
-			continue
-		}
-		days = append(days, day.Value)
-	}
-	slices.Sort(days)
-	return slices.Compact(days)
 }

@@ -195,7 +195,11 @@ func (l *loader) ownSource(c cell) (Source, bool) {
 			return s, false
 		}
 		s.Inline = session.NewSecret(c.text)
-		l.inlineIn[c.pos.File] = c.pos
+		in := l.inlineIn[c.pos.File]
+		if in.count++; in.count == 1 {
+			in.pos = c.pos
+		}
+		l.inlineIn[c.pos.File] = in
 	}
 	return s, true
 }

@@ -209,8 +209,7 @@ func newShifts() shifts {
 	return shifts{parsed: map[*config.Schedule]*shift.Schedule{}, answers: map[*shift.Schedule]answer{}}
 }
 
-// of returns the schedule; nil means always online. The configuration was
-// checked, so parsing does not fail.
+// of returns the schedule; nil means always online.
 func (s *shifts) of(c *config.Schedule) *shift.Schedule {
 	if c == nil {
 		return nil
@@ -218,10 +217,7 @@ func (s *shifts) of(c *config.Schedule) *shift.Schedule {
 	if known := s.parsed[c]; known != nil {
 		return known
 	}
-	parsed, err := shift.Parse(shift.Spec{SignIn: c.SignIn, SignOut: c.SignOut, Zone: c.TimeZone, Holidays: c.Holidays})
-	if err != nil {
-		return nil
-	}
+	parsed := c.Shift()
 	s.parsed[c] = parsed
 	return parsed
 }

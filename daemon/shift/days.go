@@ -42,6 +42,12 @@ func (d days) on(date time.Time) bool {
 	return dom && dow
 }
 
+// weekly reports whether the weekday alone decides.
+func (d days) weekly() bool {
+	const allDays, allMonths = 1<<32 - 2, 1<<13 - 2
+	return d.dom&allDays == allDays && d.month&allMonths == allMonths
+}
+
 // The 28 years from 2000-01-01 have every calendar that a year can have.
 const (
 	cycleStart = 10957

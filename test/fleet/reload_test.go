@@ -3,6 +3,7 @@ package fleet
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -210,5 +211,69 @@ func TestShift(t *testing.T) {
 		at(18, 1, session.Offline)
 		at(9, 1, session.Online) // the override ended with the shift
 		at(18, 1, session.Offline)
+	})
+}
+
+// TestShiftEndsInACall ends a shift while an agent talks: it is retried and
+// reported, not cut, and signed out after the call.
+func TestShiftEndsInACall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, "")
+		defer w.close()
+		w.replace("name: bots\n    platform: hq\n", "name: bots\n    platform: hq\n    schedule: {sign_in: \"0 9 * * *\", sign_out: \"0 18 * * *\", time_zone: UTC}\n")
+		w.start()
+		defer func() { w.fleet.Stop(t.Context(), "test") }()
+		talks, other := session.ID{Platform: "hq", Login: "1001"}, session.ID{Platform: "hq", Login: "1002"}
+		expect := func(when string, id session.ID, state session.State, reason session.Reason) {
+			t.Helper()
+			if a, _ := w.fleet.Agent(id); a.View.State != state || a.View.Reason != reason {
+				t.Errorf("%s: %s is %s, %s", when, id, a.View.State, a.View.Reason)
+			}
+		}
+		time.Sleep(17*time.Hour + 55*time.Minute)
+		if err := w.huawei.Call("1001"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(6 * time.Minute)
+		expect("in a call", other, session.Offline, session.ReasonNone)
+		for range 30 {
+			expect("in a call", talks, session.SigningOut, session.ReasonBusy)
+			time.Sleep(time.Minute)
+		}
+		if err := w.huawei.Hangup("1001"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		expect("after it", talks, session.Offline, session.ReasonNone)
+	})
+}
+
+// TestHolidayFile changes a file of holidays and reloads.
+func TestHolidayFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, "")
+		defer w.close()
+		days := filepath.Join(filepath.Dir(w.path), "days.txt")
+		write := func(text string) {
+			t.Helper()
+			if err := os.WriteFile(days, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("2000-01-02 # the day after bubbles begin\n")
+		w.replace("name: bots\n    platform: hq\n", "name: bots\n    platform: hq\n    schedule: {sign_in: \"0 9 * * *\", sign_out: \"0 18 * * *\", time_zone: UTC, holidays: [days.txt]}\n")
+		w.start()
+		defer func() { w.fleet.Stop(t.Context(), "test") }()
+		for day, want := range []session.State{session.Online, session.Offline, session.Offline} {
+			time.Sleep(12 * time.Hour)
+			if a, _ := w.fleet.Agent(session.ID{Platform: "hq", Login: "1001"}); a.View.State != want {
+				t.Errorf("day %d: %s, want %s", day, a.View.State, want)
+			}
+			time.Sleep(12 * time.Hour)
+			write("2000-01-03\n")
+			if day > 0 {
+				w.apply()
+			}
+		}
 	})
 }

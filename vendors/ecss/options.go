@@ -29,7 +29,7 @@ var Options = []option.Spec{
 	{Name: "login_over", Kind: option.String, Default: overWebsocket, Enum: []string{overWebsocket, overHTTP},
 		Doc: "websocket: the login is a message on the socket; http: log in by POST to login_path, then open the websocket on / with the token"},
 	{Name: "login_path", Kind: option.String, Default: "/", Doc: "path of the websocket, or of the POST where login_over is http"},
-	{Name: "token_in", Kind: option.String, Default: inHeader, Enum: []string{inHeader, inQuery, inMessage, inNone},
+	{Name: "token_in", Kind: option.String, Default: inHeader, Enum: []string{inHeader, inQuery, inMessage, inNone}, When: option.When{Option: "login_over", Is: overHTTP},
 		Doc: "where the websocket carries the token after a login by POST: Authorization header, query parameter token, a first message with the action authorize, or nowhere"},
 	{Name: "ping", Kind: option.Duration, Default: "25s", Min: int64(10 * time.Millisecond), Max: int64(time.Hour),
 		Doc: "pause between websocket pings; no answer within 3 x ping is a dead socket"},

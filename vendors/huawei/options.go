@@ -34,12 +34,12 @@ var Options = []option.Spec{
 	{Name: "poll_timeout", Kind: option.Duration, Doc: "when a poll without an answer is given up; above hold and below the window (default: hold + 10s, capped below the window)"},
 	{Name: "reset_skills", Kind: option.List, Default: "all", Doc: "skills to sign in to after the sign-in: all, none, or a list of skill ids"},
 	{Name: "taken", Kind: option.String, Default: "wait", Enum: []string{"wait", "force"}, Doc: "when somebody else holds the session: wait, or displace them"},
-	{Name: "force_limit", Kind: option.Int, Default: "3", Min: 1, Max: 1000, Doc: "forced sign-ins within force_within; then the agent is parked"},
-	{Name: "force_within", Kind: option.Duration, Default: "10m", Min: int64(time.Second), Max: int64(365 * 24 * time.Hour), Doc: "the time that force_limit counts in"},
+	{Name: "force_limit", Kind: option.Int, Default: "3", Min: 1, Max: 1000, When: option.When{Option: "taken", Is: "force"}, Doc: "forced sign-ins within force_within; then the agent is parked"},
+	{Name: "force_within", Kind: option.Duration, Default: "10m", Min: int64(time.Second), Max: int64(365 * 24 * time.Hour), When: option.When{Option: "taken", Is: "force"}, Doc: "the time that force_limit counts in"},
 	{Name: "sign_out", Kind: option.String, Default: "polite", Enum: []string{"polite", "force"}, Doc: "polite leaves an agent in a call signed in, force cuts the call"},
 	{Name: "events", Kind: option.String, Default: "poll", Enum: []string{"poll", "push"}, Doc: "how events come"},
-	{Name: "callback_url", Kind: option.String, Doc: "for events: push"},
-	{Name: "service_token_file", Kind: option.String, Doc: "for events: push"},
+	{Name: "callback_url", Kind: option.String, When: option.When{Option: "events", Is: "push"}, Doc: "address that the platform sends events to"},
+	{Name: "service_token_file", Kind: option.String, When: option.When{Option: "events", Is: "push"}, Doc: "file of the token that the platform shows with them"},
 }
 
 // Fields are the sign-in request's fields beside password and number, all sent

@@ -21,7 +21,7 @@ const grace = 2 * time.Second
 
 // Options describes every option of the vendor.
 var Options = []option.Spec{
-	{Name: "keep_alive", Kind: option.Duration, Default: "60s", Min: int64(time.Second), Max: int64(24 * time.Hour), Doc: "the longest pause between two keep-alives; below the window, and at most half of it is used"},
+	{Name: "keep_alive", Kind: option.Duration, Default: "60s", Min: int64(time.Second), Max: int64(24 * time.Hour), When: option.When{Option: "probe"}, Doc: "the longest pause between two keep-alives; below the window, and at most half of it is used"},
 	{Name: "probe", Kind: option.String, MaxLen: 512, Doc: "a cheap request that keeps the Guid from lapsing: a path under /agentgateway/resource, GET unless written POST /path; without it the program logs in anew before the window ends"},
 }
 
@@ -60,6 +60,18 @@ func keepAlive(r *option.Reader, window time.Duration) time.Duration {
 		r.Problem("keep_alive", fmt.Sprintf("option \"keep_alive\": %s must be below the window of %s, or the Guid lapses between two keep-alives", d, window))
 	}
 	return window / 2
+}
+
+// Advise tells of a keep_alive that is not kept to.
+func Advise(set option.Set, window time.Duration) []option.Problem {
+	r := option.Read(set, Options)
+	if len(r.Problems()) > 0 {
+		return nil // Decode tells them
+	}
+	if d := r.Duration("keep_alive"); r.Has("keep_alive") && d > window/2 && d < window {
+		r.Problem("keep_alive", fmt.Sprintf("option \"keep_alive\": %s is above half the window of %s; %s is used", d, window, window/2))
+	}
+	return r.Problems()
 }
 
 // probe reads "/path", "GET /path" or "POST /path".

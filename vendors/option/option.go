@@ -68,7 +68,65 @@ type Spec struct {
 	Min     int64    // of an Int, or of a Duration in nanoseconds; checked when Max > Min
 	Max     int64
 	MaxLen  int // of a String, in characters; 0 = no limit
+	When    When
 	Doc     string
+}
+
+// When is what another option must be for this one to do anything; the zero
+// When is no condition.
+type When struct {
+	Option string
+	Is     string // the only value; "" = any that is not empty
+	Not    string // the only value that does not do, where Is is empty
+}
+
+// String names the condition for people: "taken: force".
+func (w When) String() string {
+	switch {
+	case w.Is != "":
+		return w.Option + ": " + w.Is
+	case w.Not != "":
+		return w.Option + " other than " + w.Not
+	}
+	return w.Option
+}
+
+func (w When) holds(r *Reader) bool {
+	if w.Option == "" {
+		return true
+	}
+	text := r.text(w.Option)
+	return text != "" && text != w.Not && (w.Is == "" || text == w.Is)
+}
+
+// Text is the option's documentation with its condition and its values.
+func (s Spec) Text() string {
+	text := s.Doc
+	if s.When.Option != "" {
+		text += " (only with " + s.When.String() + ")"
+	}
+	if len(s.Enum) > 0 {
+		text += " (" + strings.Join(s.Enum, ", ") + ")"
+	}
+	return text
+}
+
+// Idle returns the specs of the options in set that do nothing beside the
+// others, in the order of the table.
+func Idle(set Set, specs []Spec) (idle []Spec) {
+	var r *Reader
+	for _, s := range specs {
+		if _, written := set[s.Name]; !written || s.When.Option == "" {
+			continue
+		}
+		if r == nil {
+			r = Read(set, specs)
+		}
+		if !s.When.holds(r) {
+			idle = append(idle, s)
+		}
+	}
+	return idle
 }
 
 // Reader gives typed values of a Set and collects what is wrong with it.

@@ -26,7 +26,7 @@ var Options = []option.Spec{
 	{Name: "exp_zone", Kind: option.String, Default: zoneAuto, Doc: "zone of exp in the log-in's answer: auto takes the earliest of UTC, the answer's tz and Europe/Moscow; or a zone name such as Europe/Moscow"},
 	{Name: "max_lifetime", Kind: option.Duration, Min: int64(time.Minute), Max: int64(365 * 24 * time.Hour), Doc: "longest life of a token, whatever exp says"},
 	{Name: "probe", Kind: option.String, Default: "get User", Doc: `request that proves a token alive: ACTION OBJECT, with parameters as a JSON object behind them where needed; get without parameters asks for the account itself; none = no probe`},
-	{Name: "domain_id", Kind: option.Int, Min: 1, Max: 1<<31 - 1, Doc: "domain (PBX) that the probe names; accounts of the platform's operator need one"},
+	{Name: "domain_id", Kind: option.Int, Min: 1, Max: 1<<31 - 1, When: option.When{Option: "probe", Not: probeNone}, Doc: "domain (PBX) that the probe names; accounts of the platform's operator need one"},
 }
 
 // Settings are an account's decoded options: what [session.Account.Options]

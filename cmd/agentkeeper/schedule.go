@@ -1,0 +1,363 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"agentkeeper/daemon/api"
+	"agentkeeper/daemon/config"
+	"agentkeeper/daemon/shift"
+	"agentkeeper/session"
+)
+
+type scheduleCmd struct {
+	Config  string `short:"c" placeholder:"FILE" help:"Configuration file (default: /etc/agentkeeper/agentkeeper.yaml)."`
+	Agent   string `placeholder:"AGENT" xor:"whom" help:"Only this agent, for example hq/291."`
+	Group   string `placeholder:"NAME" xor:"whom" help:"Only this group and its agents with a schedule of their own."`
+	Days    int    `default:"7" help:"How far to look ahead, up to 366 (default: ${default})."`
+	Output  string `short:"o" enum:"table,json" default:"table" help:"table or json."`
+	Control string `env:"AGENTKEEPER_CONTROL" placeholder:"PATH" help:"Control socket of the service (default: as the configuration says)."`
+}
+
+// Help is shown by schedule --help.
+func (scheduleCmd) Help() string {
+	return `Reads the configuration, not the running service: what a change of it would
+mean can be seen before a reload. Times are in the schedule's own zone, with the
+local time of this terminal beside them where that differs. Holidays that keep a
+sign-in away and changes of the clock are shown among the changes. Where the
+service can be reached, so are the words by which people overrule the schedule.`
+}
+
+// Run prints the plan.
+func (c scheduleCmd) Run() error {
+	if c.Days < 1 || c.Days > 366 {
+		return &exit{exitUsage, fmt.Errorf("--days %d: use 1 to 366", c.Days)}
+	}
+	path := c.Config
+	if path == "" {
+		path = config.DefaultPath
+	}
+	cfg, _, err := config.Load(path)
+	if err != nil {
+		return err
+	}
+	rows, err := c.rows(cfg)
+	if err != nil {
+		return err
+	}
+	out := newOutlook(rows, time.Now(), c.Days)
+	socket := c.Control
+	if socket == "" {
+		socket = cfg.Control
+	}
+	out.askOverrides(socket, rows)
+	if c.Output == "json" {
+		return out.json(os.Stdout)
+	}
+	return out.table(os.Stdout)
+}
+
+// row is a schedule and whom it is for.
+type row struct {
+	group, agent string // agent: where it has a schedule of its own, or was asked for
+	agents       []session.ID
+	schedule     *config.Schedule
+}
+
+// rows lists each group, and behind it its agents that have a schedule of their
+// own.
+func (c scheduleCmd) rows(cfg *config.Config) (rows []row, err error) {
+	if c.Agent != "" {
+		return agentRow(cfg, c.Agent)
+	}
+	for _, g := range cfg.Groups {
+		if c.Group != "" && c.Group != g.Name {
+			continue
+		}
+		whole, own := row{group: g.Name, schedule: g.Schedule}, []row(nil)
+		for _, a := range cfg.Agents {
+			switch {
+			case a.Group != g.Name:
+			case a.Schedule == g.Schedule:
+				whole.agents = append(whole.agents, a.ID)
+			default:
+				own = append(own, row{group: g.Name, agent: a.ID.String(), agents: []session.ID{a.ID}, schedule: a.Schedule})
+			}
+		}
+		rows = append(append(rows, whole), own...)
+	}
+	if c.Group != "" && len(rows) == 0 {
+		names := make([]string, 0, len(cfg.Groups))
+		for _, g := range cfg.Groups {
+			names = append(names, g.Name)
+		}
+		return nil, fmt.Errorf("no group is named %q; there are: %s", c.Group, strings.Join(names, ", "))
+	}
+	return rows, nil
+}
+
+func agentRow(cfg *config.Config, name string) ([]row, error) {
+	names := make([]string, 0, len(cfg.Agents))
+	for _, a := range cfg.Agents {
+		if a.ID.String() == name {
+			return []row{{group: a.Group, agent: name, agents: []session.ID{a.ID}, schedule: a.Schedule}}, nil
+		}
+		names = append(names, a.ID.String())
+	}
+	return nil, fmt.Errorf("no such agent: %s%s", name, config.DidYouMean(name, names))
+}
+
+// outlook is the answer in the form of its JSON.
+type outlook struct {
+	From      time.Time  `json:"from"`
+	To        time.Time  `json:"to"`
+	Schedules []forecast `json:"schedules"`
+	// Overrides are what people wish beside the schedules; null where the
+	// service could not be asked, and Service says why.
+	Overrides []overruled `json:"overrides"`
+	Service   string      `json:"service_error,omitempty"`
+}
+
+// forecast is one schedule's.
+type forecast struct {
+	Group    string   `json:"group"`
+	Agent    string   `json:"agent,omitempty"`
+	Agents   int      `json:"agents"`
+	SignIn   string   `json:"sign_in,omitempty"` // "": always online
+	SignOut  string   `json:"sign_out,omitempty"`
+	TimeZone string   `json:"time_zone,omitempty"`
+	Wish     string   `json:"wish"` // now
+	Changes  []coming `json:"changes"`
+	zone     *time.Location
+}
+
+// coming is one change, a holiday or a change of the clock.
+type coming struct {
+	At   time.Time `json:"at"`
+	Kind string    `json:"kind"` // one of the kinds below
+	Name string    `json:"name,omitempty"`
+	Note string    `json:"note,omitempty"`
+}
+
+// The kinds of what comes.
+const (
+	kindSignIn  = "sign_in"
+	kindSignOut = "sign_out"
+	kindHoliday = "holiday"
+	kindClock   = "clock"
+)
+
+// overruled is an agent that a person's word holds against its schedule.
+type overruled struct {
+	Agent  string     `json:"agent"`
+	Verb   string     `json:"verb"`
+	Until  *time.Time `json:"until"`
+	By     string     `json:"by"`
+	Reason string     `json:"reason"`
+}
+
+func newOutlook(rows []row, now time.Time, days int) outlook {
+	now = now.Truncate(time.Second)
+	out := outlook{From: now, To: now.AddDate(0, 0, days), Schedules: make([]forecast, 0, len(rows))}
+	for _, r := range rows {
+		out.Schedules = append(out.Schedules, r.forecast(out.From, out.To))
+	}
+	return out
+}
+
+func (r row) forecast(from, to time.Time) forecast {
+	s := r.schedule
+	f := forecast{Group: r.group, Agent: r.agent, Agents: len(r.agents), Wish: session.Stay.String(), Changes: []coming{}}
+	if s == nil {
+		return f
+	}
+	plan := s.Shift()
+	wish, _ := plan.At(from)
+	f.SignIn, f.SignOut, f.TimeZone, f.Wish, f.zone = s.SignIn, s.SignOut, s.TimeZone.String(), wish.String(), s.TimeZone
+	for _, m := range plan.Preview(from, to) {
+		c := coming{At: m.At, Note: m.Note}
+		switch {
+		case m.Kind == shift.Holiday:
+			c.Kind, c.Name = kindHoliday, s.HolidayNames[m.At.Format(time.DateOnly)]
+		case m.Kind == shift.Clock:
+			c.Kind = kindClock
+		case m.Wish == session.Stay:
+			c.Kind = kindSignIn
+		default:
+			c.Kind = kindSignOut
+		}
+		f.Changes = append(f.Changes, c)
+	}
+	return f
+}
+
+// askOverrides asks the service what people wish of the agents in the rows.
+func (o *outlook) askOverrides(socket string, rows []row) {
+	body, err := ask(socket, "/api/v1/agents")
+	var list struct {
+		Agents []api.Agent `json:"agents"`
+	}
+	if err == nil {
+		err = json.Unmarshal(body, &list)
+	}
+	if err != nil {
+		o.Service = err.Error()
+		return
+	}
+	shown := map[string]bool{}
+	for _, r := range rows {
+		for _, id := range r.agents {
+			shown[id.String()] = true
+		}
+	}
+	o.Overrides = []overruled{}
+	for _, a := range list.Agents {
+		if a.Override == nil || !shown[a.ID] {
+			continue
+		}
+		held := overruled{Agent: a.ID, Verb: a.Override.Verb, By: a.Override.By, Reason: a.Override.Reason}
+		if a.Override.Until != nil {
+			until := a.Override.Until.Time()
+			held.Until = &until
+		}
+		o.Overrides = append(o.Overrides, held)
+	}
+	slices.SortFunc(o.Overrides, func(a, b overruled) int { return strings.Compare(a.Agent, b.Agent) })
+}
+
+func (o outlook) json(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(o); err != nil {
+		return fmt.Errorf("print the schedule: %w", err)
+	}
+	return nil
+}
+
+func (o outlook) table(w io.Writer) error {
+	for _, f := range o.Schedules {
+		if err := f.table(w, o.From); err != nil {
+			return fmt.Errorf("print the schedule: %w", err)
+		}
+	}
+	switch {
+	case o.Service != "":
+		fmt.Fprintf(w, "Standing overrides are not shown: %s.\n", o.Service)
+	case len(o.Overrides) == 0:
+		fmt.Fprintln(w, "Nobody overrules a schedule.")
+	default:
+		fmt.Fprintln(w, "Overruled by people:")
+		for _, held := range o.Overrides {
+			fmt.Fprintf(w, "  %s\n", held)
+		}
+	}
+	return nil
+}
+
+// String is one line: hq/291  pause until resume, by uid 1000: training.
+func (h overruled) String() string {
+	until := "until the next word"
+	switch {
+	case h.Until != nil:
+		until = "until " + h.Until.Local().Format("Mon 2006-01-02 15:04 -07:00")
+	case h.Verb == "pause":
+		until = "until resume"
+	}
+	return fmt.Sprintf("%s  %s %s, by %s: %s", h.Agent, h.Verb, until, h.By, h.Reason)
+}
+
+func (f forecast) table(w io.Writer, now time.Time) error {
+	fmt.Fprintln(w, f.title(now))
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	apart := slices.ContainsFunc(f.Changes, func(c coming) bool { return c.here() != "" })
+	for _, c := range f.Changes {
+		fmt.Fprintf(t, "  %s\n", c.line(apart))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if f.zone != nil && len(f.Changes) == 0 {
+		fmt.Fprintln(w, "  nothing changes in this time")
+	}
+	fmt.Fprintln(w)
+	return nil
+}
+
+// title is whom the forecast is for, the rule, and what is wished now.
+func (f forecast) title(now time.Time) string {
+	name := f.Group
+	switch {
+	case f.Agent != "":
+		name = f.Agent + " (of " + f.Group + ")"
+	case f.Agents == 1:
+		name += " (1 agent)"
+	default:
+		name += fmt.Sprintf(" (%d agents)", f.Agents)
+	}
+	if f.zone == nil {
+		return name + ": always online"
+	}
+	return fmt.Sprintf("%s: in %q, out %q, %s (%s), now %s", name, f.SignIn, f.SignOut, f.TimeZone, aside(now, f.zone), f.Wish)
+}
+
+// aside says how far a zone is from here.
+func aside(now time.Time, zone *time.Location) string {
+	_, there := now.In(zone).Zone()
+	_, here := now.Local().Zone()
+	utc := "UTC" + now.In(zone).Format("-07:00")
+	switch d := time.Duration(there-here) * time.Second; {
+	case d > 0:
+		return utc + ", " + hours(d) + " ahead of here"
+	case d < 0:
+		return utc + ", " + hours(-d) + " behind here"
+	}
+	return utc + ", as here"
+}
+
+func hours(d time.Duration) string {
+	if d%time.Hour == 0 {
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+	return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
+}
+
+// line is a line of the table: when, what the clock shows here if that differs
+// for any line, what and why.
+func (c coming) line(apart bool) string {
+	when, what := c.At.Format("Mon 2006-01-02 15:04 -07:00"), c.Kind
+	switch c.Kind {
+	case kindSignIn:
+		what = "sign in"
+	case kindSignOut:
+		what = "sign out"
+	case kindHoliday:
+		when = c.At.Format("Mon 2006-01-02")
+	}
+	if c.Name != "" {
+		what += " (" + c.Name + ")"
+	}
+	if c.Note != "" {
+		what += ": " + c.Note
+	}
+	if apart {
+		return when + "\t" + c.here() + "\t" + what
+	}
+	return when + "\t" + what
+}
+
+// here is what this terminal's clock shows at a change, "" where it is the same
+// or the whole day is meant.
+func (c coming) here() string {
+	local := c.At.Local()
+	if c.Kind == kindHoliday || local.Format("-07:00") == c.At.Format("-07:00") {
+		return ""
+	}
+	return "here " + local.Format("Mon 15:04")
+}

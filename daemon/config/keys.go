@@ -1,0 +1,229 @@
+package config
+
+import "slices"
+
+// The tables below are every key that a configuration file may hold. The
+// decoder takes the types and defaults from them and refuses what is not in
+// them, and the JSON Schema is made of them, so a key exists in one place only.
+// Whoever adds one adds a line here, reads it by the accessor of its kind, and
+// shows it in the reference configuration; tests hold the three together.
+
+// section is what may stand in one mapping.
+type section struct {
+	title string // what messages call it; "" = by its path in the file
+	doc   string
+	keys  []key
+}
+
+// key is one key of a section.
+type key struct {
+	name     string
+	kind     kind
+	fallback string   // as a person would write it; "" = none
+	choices  []string // of a kindChoice
+	must     bool     // a file without it is wrong
+	later    bool     // of the contract, but not of this version: refused rather than ignored
+	of       *section // of a kindSection, kindNamed or kindList
+	doc      string
+}
+
+// kind is what a key's value may be.
+type kind uint8
+
+const (
+	kindText     kind = iota // any single value
+	kindName                 // of a group: letters, digits, -, _ and .
+	kindFilled               // a text that is not empty
+	kindAddress              // host:port
+	kindPath                 // relative to the file that names it
+	kindChoice               // one of the key's choices
+	kindVendor               // a name in the vendors' table
+	kindFlag                 // true or false
+	kindCount                // a whole number above 0
+	kindRate                 // a number above 0
+	kindDuration             // Go's, above 0
+	kindSize                 // bytes, with or without a unit
+	kindMode                 // octal permissions
+	kindCron                 // five fields
+	kindDays                 // a list of dates and files of dates
+	kindTexts                // a list of single values
+	kindSection              // a mapping
+	kindNamed                // a mapping of names to mappings
+	kindList                 // a list of mappings, of anything where of is nil
+	kindOptions              // a mapping of the vendor's options
+)
+
+// key returns the line of a name.
+func (s *section) key(name string) (key, bool) {
+	i := slices.IndexFunc(s.keys, func(k key) bool { return k.name == name })
+	if i < 0 {
+		return key{}, false
+	}
+	return s.keys[i], true
+}
+
+// path is what messages call the section, given where it stands.
+func (s *section) path(where string) string {
+	if s.title != "" {
+		return s.title
+	}
+	return where
+}
+
+// known lists the names that this version decodes, sorted.
+func (s *section) known() (names []string) {
+	for _, k := range s.keys {
+		if !k.later {
+			names = append(names, k.name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// rootSection is the whole file.
+var rootSection = section{
+	doc: "Configuration of agentkeeper, which keeps contact-centre agents signed in.",
+	keys: []key{
+		{name: "listen", kind: kindAddress, fallback: "127.0.0.1:9464", doc: "Address of metrics, health, the read-only API and the status page."},
+		{name: "web_config_file", kind: kindPath, doc: "TLS and basic auth for listen, in the Prometheus exporters' format."},
+		{name: "control", kind: kindFilled, fallback: "/run/agentkeeper/control.sock", doc: "Path of the unix socket where the commands find the service."},
+		{name: "stop_timeout", kind: kindDuration, fallback: "30s", doc: "How long a stop may take to sign every agent out."},
+		{name: "log", kind: kindSection, of: &logSection},
+		{name: "store", kind: kindSection, of: &storeSection},
+		{name: "allow_inline_secrets", kind: kindFlag, fallback: "false", doc: "Whether password: may stand in this file; without it that is a mistake."},
+		{name: "per_agent_metrics", kind: kindFlag, fallback: "false", doc: "Adds metrics with a label per agent."},
+		{name: "proxy", kind: kindSection, of: &proxySection},
+		{name: "events", kind: kindSection, of: &eventsSection},
+		{name: "platforms", kind: kindNamed, of: &platformSection, doc: "The vendors' systems by name. The name is part of each agent's, as in hq/291."},
+		{name: "groups", kind: kindList, of: &groupSection, doc: "The agents, in groups that are configured together."},
+	},
+}
+
+var logSection = section{
+	doc: "What is logged and how.",
+	keys: []key{
+		{name: "level", kind: kindChoice, fallback: "info", choices: []string{"debug", "info", "warn", "error"}, doc: "The least important messages that are logged."},
+		{name: "format", kind: kindChoice, fallback: "auto", choices: []string{"auto", "text", "json"}, doc: "auto: coloured text on a terminal, JSON otherwise."},
+	},
+}
+
+var storeSection = section{
+	doc: "Where session keys, parked agents, overrides and events live.",
+	keys: []key{
+		{name: "dir", kind: kindFilled, fallback: "/var/lib/agentkeeper", doc: "Directory of the embedded engine."},
+		{name: "nats", kind: kindSection, later: true, doc: "A shared cluster instead."},
+		{name: "node", kind: kindText, later: true, doc: "Name of this machine in a shared cluster."},
+	},
+}
+
+var proxySection = section{
+	doc: "The local authenticating proxy.",
+	keys: []key{
+		{name: "listen", kind: kindText, doc: "127.0.0.1:9465 or unix:/PATH; empty: off."},
+	},
+}
+
+var eventsSection = section{
+	doc: "What is kept of the platforms' events, and who gets them.",
+	keys: []key{
+		{name: "max_age", kind: kindDuration, fallback: "24h", doc: "Older events are dropped."},
+		{name: "max_bytes", kind: kindSize, fallback: "1GiB", doc: "Above this size the oldest events are dropped."},
+		{name: "listen", kind: kindText, later: true, doc: "Address for NATS clients."},
+		{name: "users", kind: kindList, later: true, doc: "Who may connect there."},
+		{name: "webhooks", kind: kindList, later: true, doc: "Addresses that events are posted to."},
+	},
+}
+
+var platformSection = section{
+	doc: "One vendor's system at one address.",
+	keys: []key{
+		{name: "vendor", kind: kindVendor, must: true, doc: "Whose system it is."},
+		{name: "url", kind: kindText, must: true, doc: "Scheme, host and port; http:// and ws:// send passwords in clear text."},
+		{name: "tls", kind: kindSection, of: &tlsSection},
+		{name: "window", kind: kindDuration, doc: "The longest silence that the platform forgives. Left out: the vendor's default (huawei and huawei-config 2m, ecss 3 x ping, runtel and edna 5m)."},
+		{name: "sign_in", kind: kindSection, of: &signInSection},
+		{name: "backoff", kind: kindSection, of: &backoffSection},
+		{name: "lockout", kind: kindSection, of: &lockoutSection},
+		{name: "options", kind: kindOptions, doc: "The vendor's options, for all the platform's agents."},
+	},
+}
+
+var tlsSection = section{
+	doc: "How the platform proves who it is; the system's authorities where left out.",
+	keys: []key{
+		{name: "ca_file", kind: kindPath, doc: "Authorities in PEM; empty: the system's."},
+		{name: "server_name", kind: kindText, doc: "Name in the certificate; empty: the host in url."},
+		{name: "pin_sha256", kind: kindText, doc: "SHA-256 of the server's certificate or public key, hex or base64."},
+		{name: "insecure_skip_verify", kind: kindFlag, fallback: "false", doc: "true accepts every certificate."},
+	},
+}
+
+var signInSection = section{
+	doc: "Limits of the platform's sign-ins.",
+	keys: []key{
+		{name: "rate", kind: kindRate, fallback: "20", doc: "Per second, evenly spread."},
+		{name: "concurrent", kind: kindCount, fallback: "10", doc: "In flight at once."},
+		{name: "timeout", kind: kindDuration, fallback: "30s", doc: "For one sign-in or sign-out."},
+	},
+}
+
+var backoffSection = section{
+	doc: "Pause between two attempts.",
+	keys: []key{
+		{name: "initial", kind: kindDuration, fallback: "1s", doc: "The first pause; it doubles from attempt to attempt."},
+		{name: "max", kind: kindDuration, fallback: "60s", doc: "The longest pause."},
+	},
+}
+
+var lockoutSection = section{
+	doc: "When to stop log-ins before the platform locks us out.",
+	keys: []key{
+		{name: "failures", kind: kindCount, fallback: "3", doc: "Refused log-ins of all the platform's accounts together, after which none goes for the quiet time."},
+		{name: "within", kind: kindDuration, fallback: "10m", doc: "The time in which refusals are counted."},
+		{name: "quiet", kind: kindDuration, fallback: "15m", doc: "How long no log-in goes; then one goes first."},
+	},
+}
+
+var groupSection = section{
+	title: "group",
+	doc:   "Agents of one platform that are configured together.",
+	keys: []key{
+		{name: "name", kind: kindName, must: true, doc: "Letters, digits, -, _ and ."},
+		{name: "platform", kind: kindText, must: true, doc: "Name of a platform under platforms."},
+		{name: "schedule", kind: kindSection, of: &scheduleSection},
+		{name: "options", kind: kindOptions, doc: "The vendor's options; they come over those of the platform."},
+		{name: keyDir, kind: kindPath, doc: "Directory with one file per login, named exactly as the login, that holds the password."},
+		{name: "agents", kind: kindList, of: &agentSection, doc: "The agents that are written here."},
+		{name: "agents_file", kind: kindPath, doc: "More agents as a CSV, whose first row names the columns: login, number, password_file (or another source) and options."},
+	},
+}
+
+var scheduleSection = section{
+	title: "schedule",
+	doc:   "When the agents are to be online; left out: always.",
+	keys: []key{
+		{name: "sign_in", kind: kindCron, must: true, doc: "Begin of shifts as cron: minute, hour, day, month, weekday (Sunday is 0)."},
+		{name: "sign_out", kind: kindCron, must: true, doc: "End of shifts, likewise."},
+		{name: "time_zone", kind: kindText, doc: "The zone of the wall clock, such as Europe/Moscow; left out: the machine's."},
+		{name: "holidays", kind: kindDays, doc: "Days without a sign-in: dates such as 2026-12-31, and files of them, one date a line or iCalendar. A shift begun before goes on to its end."},
+	},
+}
+
+var agentSection = section{
+	title: "agent",
+	doc:   "One account that is to be kept signed in.",
+	keys: []key{
+		{name: "login", kind: kindText, must: true, doc: "The account's name on the platform: huawei agentid, huawei-config agentId, otherwise login."},
+		{name: "number", kind: kindText, doc: "Telephone number to seat the agent at; huawei and ecss need one."},
+		{name: keyFile, kind: kindPath, doc: "File that holds the password; new content acts without a reload."},
+		{name: keyEnv, kind: kindText, doc: "Environment variable of the service that holds the password."},
+		{name: keyCredential, kind: kindText, doc: "Systemd credential (LoadCredential=) that holds the password."},
+		{name: keyInline, kind: kindText, doc: "The password itself, where allow_inline_secrets is true."},
+		{name: "options", kind: kindOptions, doc: "The vendor's options; they come over those of group and platform."},
+		{name: "schedule", kind: kindSection, of: &scheduleSection},
+		{name: keyCredentialFile, kind: kindPath, doc: "Where to write what other programs need to act within the agent's session, as JSON."},
+		{name: keyCredentialMode, kind: kindMode, fallback: "0600", doc: "Permissions of credential_file."},
+		{name: keyCredentialGroup, kind: kindText, doc: "Group that is to own credential_file, name or number."},
+	},
+}

@@ -1,0 +1,232 @@
+package holiday
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/teambition/rrule-go"
+)
+
+// event is one VEVENT under decode.
+type event struct {
+	line       int // of its BEGIN
+	uid, name  string
+	start, end time.Time // days, as UTC; the end exclusive, zero where it is left out
+	length     int       // of DURATION, in days; 0: left out
+	midnight   bool      // start is written as a time of day
+	timed      bool      // begins or ends within a day: no holiday
+	cancelled  bool
+	instance   time.Time // RECURRENCE-ID: the day of the series that it stands for
+	rule       *rrule.ROption
+	more       []time.Time // RDATE
+	except     []time.Time // EXDATE
+}
+
+// take obeys one property.
+func (e *event) take(r *reader, p property) {
+	switch p.name {
+	case "DTSTART":
+		e.start = e.day(r, p)
+	case "DTEND":
+		e.end = e.day(r, p)
+	case "DURATION":
+		e.duration(r, p)
+	case "SUMMARY":
+		e.name = nameOf(unescape(p.value))
+	case "UID":
+		e.uid = p.value
+	case "STATUS":
+		e.cancelled = strings.EqualFold(p.value, "CANCELLED")
+	case "RECURRENCE-ID":
+		e.instance = anyDay(p.value)
+	case "RRULE":
+		e.recurs(r, p)
+	case "RDATE":
+		e.more = append(e.more, anyDays(p.value)...)
+	case "EXDATE":
+		e.except = append(e.except, anyDays(p.value)...)
+	}
+}
+
+const (
+	dateLayout     = "20060102"
+	midnightLayout = dateLayout + "T000000"
+)
+
+// day reads a day: a date, or a midnight of the calendar's own zone. Any other
+// time makes the event a timed one.
+func (e *event) day(r *reader, p property) time.Time {
+	for _, layout := range []string{dateLayout, midnightLayout} {
+		if day, err := time.Parse(layout, p.value); err == nil && !(layout != dateLayout && isDate(p)) {
+			e.midnight = e.midnight || layout != dateLayout
+			return day
+		}
+	}
+	if _, err := time.Parse(dateLayout+"T150405", strings.TrimSuffix(p.value, "Z")); err == nil && !isDate(p) {
+		e.timed = true
+		return time.Time{}
+	}
+	r.wrong(p.line, "%s %q is no day; it should be like 20261231", p.name, excerpt(p.value))
+	return time.Time{}
+}
+
+func isDate(p property) bool {
+	return strings.Contains(p.params, ";VALUE=DATE") && !strings.Contains(p.params, "DATE-TIME")
+}
+
+// anyDay is the day of a date or a time; zero where it is neither.
+func anyDay(text string) time.Time {
+	day, err := time.Parse(dateLayout, text[:min(len(text), len(dateLayout))])
+	if err != nil {
+		return time.Time{}
+	}
+	return day
+}
+
+// anyDays reads a list of days or of periods, of which the begin counts.
+func anyDays(text string) (days []time.Time) {
+	for part := range strings.SplitSeq(text, ",") {
+		if day := anyDay(strings.TrimSpace(part)); !day.IsZero() {
+			days = append(days, day)
+		}
+	}
+	return days
+}
+
+// duration reads days and weeks: P3D, P1W. One with hours makes the event a
+// timed one.
+func (e *event) duration(r *reader, p property) {
+	text := strings.TrimPrefix(p.value, "+")
+	if strings.Contains(text, "T") && strings.HasPrefix(text, "P") {
+		e.timed = true
+		return
+	}
+	days, isDays := strings.CutSuffix(text, "D")
+	count := strings.TrimPrefix(strings.TrimSuffix(days, "W"), "P")
+	n, err := strconv.Atoi(count)
+	if err != nil || n < 0 || n > maxLength || !strings.HasPrefix(text, "P") || isDays == strings.HasSuffix(text, "W") {
+		r.wrong(p.line, "DURATION %q is no length in days; it should be like P3D", excerpt(p.value))
+		return
+	}
+	if e.length = n; !isDays {
+		e.length = 7 * n
+	}
+}
+
+// recurs reads a rule that repeats whole days.
+func (e *event) recurs(r *reader, p property) {
+	option, err := ruleOf(p.value)
+	switch {
+	case err != nil:
+		r.wrong(p.line, "RRULE %q cannot be read: %s", excerpt(p.value), excerpt(err.Error()))
+	case option.Freq > rrule.DAILY || len(option.Byhour)+len(option.Byminute)+len(option.Bysecond) > 0:
+		e.timed = true // several times a day, or at a time of day
+	case option.Interval > maxInterval:
+		r.wrong(p.line, "RRULE %q repeats after %d; up to %d is read", excerpt(p.value), option.Interval, maxInterval)
+	default:
+		e.rule = option
+	}
+}
+
+// Bounds of a rule.
+const (
+	maxInterval = 1000
+	maxRule     = 1024 // bytes
+)
+
+func ruleOf(text string) (*rrule.ROption, error) {
+	if len(text) > maxRule {
+		return nil, fmt.Errorf("longer than %d bytes", maxRule)
+	}
+	option, err := rrule.StrToROption(strings.ToUpper(text))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := rrule.NewRRule(*option); err != nil {
+		return nil, err
+	}
+	return option, nil
+}
+
+// check finds what is wrong with the event as a whole.
+func (e *event) check(r *reader) {
+	switch {
+	case e.timed || e.cancelled:
+	case e.midnight && e.end.IsZero() && e.length == 0:
+		e.timed = true // a moment at midnight
+	case e.start.IsZero():
+		r.wrong(e.line, "the event has no DTSTART; fetch the file again")
+	case e.start.Year() < 1600:
+		r.wrong(e.line, "the event begins in the year %d; is it the right file?", e.start.Year())
+	case e.days() < 0:
+		r.wrong(e.line, "the event ends before it begins")
+	case e.days() > maxLength:
+		r.wrong(e.line, "the event lasts %d days; up to %d are read", e.days(), maxLength)
+	}
+}
+
+// days is how many days one occurrence lasts. An end that equals the start is
+// written by some programs for one day.
+func (e *event) days() int {
+	n := e.length
+	if !e.end.IsZero() {
+		n = int(e.end.Sub(e.start) / (24 * time.Hour))
+	}
+	if n == 0 {
+		return 1
+	}
+	return n
+}
+
+// spread adds every occurrence but the exceptions, and reports whether there is
+// room for more.
+func (e *event) spread(r *reader, except []time.Time) bool {
+	skip := map[time.Time]bool{}
+	for _, day := range except {
+		skip[day] = true
+	}
+	for _, start := range slices.Concat(e.occurrences(), e.more) {
+		if skip[start] {
+			continue
+		}
+		for i := range e.days() {
+			if !r.add(start.AddDate(0, 0, i), e.name) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// occurrences are the days on which the event begins.
+func (e *event) occurrences() []time.Time {
+	if e.rule == nil {
+		return []time.Time{e.start}
+	}
+	option := *e.rule
+	option.Dtstart = e.start
+	if option.Until.IsZero() || option.Until.After(lastDay()) {
+		option.Until = lastDay()
+	}
+	rule, err := rrule.NewRRule(option)
+	if err != nil { // recurs tried it
+		return nil
+	}
+	var days []time.Time
+	for next := rule.Iterator(); len(days) <= maxDays; {
+		day, ok := next()
+		if !ok {
+			break
+		}
+		days = append(days, day)
+	}
+	return days
+}
+
+// unescape undoes the escapes of a text.
+func unescape(text string) string {
+	return strings.NewReplacer(`\n`, " ", `\N`, " ", `\,`, ",", `\;`, ";", `\\`, `\`).Replace(text)
+}

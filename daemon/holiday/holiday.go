@@ -1,0 +1,163 @@
+// Package holiday reads files of days: a plain list, or a calendar as other
+// programs export it.
+//
+// A list has one date a line, 2026-12-31, and comments that begin with #; the
+// comment behind a date is its name.
+//
+// A calendar is iCalendar (RFC 5545). Its all-day events count, with their
+// recurrences: RRULE by teambition/rrule-go, RDATE, EXDATE and single instances
+// that were moved or cancelled. An event with times of day is no holiday, one
+// from midnight to midnight is (Outlook writes all-day events so); a cancelled
+// one counts for nothing. The end is exclusive, as the standard has it. Content
+// lines are read here and not by a library of calendars, because those at hand
+// tell no line numbers and panic on some texts.
+//
+// Days before 2000 and after 2099 are left out, so a rule without an end has
+// one. What a file can cost is bounded: its lines, events, recurrences and days.
+//
+// The package is pure: no clock, no file, no network.
+package holiday
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxFile bounds a file, in bytes.
+const MaxFile = 4 << 20
+
+// Day is one day of a file.
+type Day struct {
+	Date string // 2006-01-02
+	Name string // "" where the file gives none; one line
+}
+
+// Mistake is what is wrong with a file and what to do, and where.
+type Mistake struct {
+	Line, Col int // from 1
+	Text      string
+}
+
+// Bounds of what is read.
+const (
+	maxDays     = 20_000 // of all events, repetitions counted
+	maxMistakes = 20
+	maxName     = 80 // in characters
+)
+
+func firstDay() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
+func lastDay() time.Time  { return time.Date(2099, 12, 31, 0, 0, 0, 0, time.UTC) }
+
+// Parse returns a file's days, sorted, each once, or what is wrong with it: at
+// least one of the two is empty. A file without any day is a mistake, for it is
+// what a failed download looks like.
+func Parse(text []byte) ([]Day, []Mistake) {
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	r := &reader{days: map[string]string{}}
+	if len(text) > MaxFile {
+		r.wrong(1, "the file is larger than %d bytes; is it the right one?", MaxFile)
+		return nil, r.mistakes
+	}
+	if isCalendar(text) {
+		r.calendar(text)
+	} else {
+		r.list(text)
+	}
+	if len(r.mistakes) > 0 {
+		return nil, r.mistakes
+	}
+	return r.sorted(), nil
+}
+
+// isCalendar looks at the first line that is not empty.
+func isCalendar(text []byte) bool {
+	text = bytes.TrimLeft(text, " \t\r\n")
+	return len(text) >= len(begin) && strings.EqualFold(string(text[:len(begin)]), begin)
+}
+
+const begin = "BEGIN:"
+
+// reader collects days and mistakes.
+type reader struct {
+	days     map[string]string // names by date
+	added    int
+	mistakes []Mistake
+}
+
+// wrong notes a mistake; after the first twenty they say nothing new.
+func (r *reader) wrong(line int, format string, args ...any) {
+	switch n := len(r.mistakes); {
+	case n < maxMistakes:
+		r.mistakes = append(r.mistakes, Mistake{Line: line, Col: 1, Text: fmt.Sprintf(format, args...)})
+	case n == maxMistakes:
+		r.mistakes = append(r.mistakes, Mistake{Line: line, Col: 1, Text: "more lines are wrong; is it the right file?"})
+	}
+}
+
+// add notes a day and reports whether there is room for more.
+func (r *reader) add(day time.Time, name string) bool {
+	if day.Before(firstDay()) || day.After(lastDay()) {
+		return true
+	}
+	r.added++
+	date := day.Format(time.DateOnly)
+	if known, ok := r.days[date]; !ok || known == "" {
+		r.days[date] = name
+	}
+	return r.added <= maxDays
+}
+
+func (r *reader) sorted() []Day {
+	days := make([]Day, 0, len(r.days))
+	for date, name := range r.days {
+		days = append(days, Day{Date: date, Name: name})
+	}
+	slices.SortFunc(days, func(a, b Day) int { return cmp.Compare(a.Date, b.Date) })
+	return days
+}
+
+// list reads one date a line.
+func (r *reader) list(text []byte) {
+	line := 0
+	for raw := range bytes.Lines(text) {
+		line++
+		date, comment, _ := strings.Cut(string(raw), "#")
+		if date = strings.TrimSpace(date); date == "" {
+			continue
+		}
+		day, err := time.Parse(time.DateOnly, date)
+		if err != nil {
+			r.wrong(line, "%q is no day; write for example 2026-12-31, and # before a comment", excerpt(date))
+		} else if !r.add(day, nameOf(comment)) {
+			r.wrong(line, "more than %d days; is it the right file?", maxDays)
+			return
+		}
+	}
+	if len(r.mistakes) == 0 && len(r.days) == 0 {
+		r.wrong(1, "the file holds no day from 2000 to 2099; write one date a line, for example 2026-12-31")
+	}
+}
+
+// nameOf makes one short printable line of a text.
+func nameOf(text string) string {
+	text = strings.ToValidUTF8(text, "?")
+	text = strings.Join(strings.FieldsFunc(text, func(c rune) bool { return unicode.IsSpace(c) || !unicode.IsPrint(c) }), " ")
+	if utf8.RuneCountInString(text) > maxName {
+		text = string([]rune(text)[:maxName-1]) + "…"
+	}
+	return text
+}
+
+// excerpt is enough of a text to find it again.
+func excerpt(text string) string {
+	if runes := []rune(text); len(runes) > 40 {
+		return string(runes[:40]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,28 @@
+package huawei
+
+import (
+	"fmt"
+	"time"
+
+	"agentkeeper/vendors/option"
+)
+
+// Advise tells of polls that keep the window only barely: a quiet poll that
+// takes half of it, or one without an answer that leaves no time for a second.
+func Advise(set option.Set, window time.Duration) []option.Problem {
+	r := option.Read(set, Options)
+	if r.String("events") != "poll" {
+		return nil
+	}
+	hold, timeout := r.Duration("hold"), pollTimeout(r, window)
+	if len(r.Problems()) > 0 {
+		return nil // Decode tells them
+	}
+	switch {
+	case hold+r.Duration("poll_pause") >= window/2:
+		r.Problem("hold", fmt.Sprintf("option \"hold\": a quiet poll takes %s of the window of %s; one that is lost signs the agent out: shorten the hold or lengthen the window, on the platform", hold, window))
+	case timeout > window/2:
+		r.Problem("poll_timeout", fmt.Sprintf("option \"poll_timeout\": %s of the window of %s leave no time for a second try: stay below %s", timeout, window, window/2))
+	}
+	return r.Problems()
+}
