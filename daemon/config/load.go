@@ -38,7 +38,7 @@ func WithWebConfigCheck(check func(path string) error) Option {
 func Load(path string, options ...Option) (*Config, []option.Problem, error) {
 	l := newLoader(path, options)
 	l.load(path)
-	warnings := sorted(l.warnings)
+	warnings := limited(path, sorted(l.warnings))
 	if len(l.problems) > 0 {
 		return nil, warnings, Problems(sorted(l.problems))
 	}
