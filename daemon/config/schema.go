@@ -156,13 +156,14 @@ func (w schemaWriter) value(k key) schema {
 	case kindRate:
 		return schema{"type": []string{"number", "string"}, "exclusiveMinimum": 0, "maximum": 1e6, "pattern": positivePattern}
 	case kindDuration:
-		return schema{"type": []string{"string"}, "pattern": durationPattern, "allOf": []schema{{"pattern": positivePattern}}}
+		return schema{"type": []string{"string"}, "pattern": durationPattern, "allOf": []schema{{"pattern": positivePattern}},
+			"examples": []string{"500ms", "30s", "1m30s", "2h"}}
 	case kindSize:
-		return schema{"type": []string{"string", "number"}, "pattern": sizePattern, "minimum": 1}
+		return schema{"type": []string{"string", "number"}, "pattern": sizePattern, "minimum": 1, "examples": []string{"512MiB", "1GiB"}}
 	case kindMode:
 		return schema{"type": []string{"string", "integer"}, "pattern": "^[0-7]{3,4}$"}
 	case kindCron:
-		return texts(cronPattern)
+		return schema{"type": []string{"string"}, "pattern": cronPattern, "examples": []string{"0 9 * * 1-5", "0 18 * * 1-5"}}
 	case kindDays, kindTexts:
 		return schema{"type": []string{"array"}, "items": schema{"type": scalar()}}
 	case kindOptions:
