@@ -62,7 +62,9 @@ func (w schemaWriter) section(s *section) schema {
 		out["type"], out["required"] = "object", required
 	}
 	switch s {
-	case &platformSection:
+	case &platformSection: // whose vendor tells which options there are
+		options, _ := s.key("options")
+		properties["options"] = schema{"type": []string{"object", "null"}, "description": options.doc}
 		out["allOf"] = w.vendorRules()
 	case &agentSection:
 		out["allOf"], out["dependentRequired"] = oneSecret(), schema{
