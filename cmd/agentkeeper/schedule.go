@@ -43,7 +43,7 @@ func (c scheduleCmd) Run() error {
 	if path == "" {
 		path = config.DefaultPath
 	}
-	cfg, _, err := config.Load(path)
+	cfg, _, err := config.Load(path, config.WithoutSecrets())
 	if err != nil {
 		return err
 	}

@@ -101,10 +101,11 @@ func (l *loader) adviseStop(p Platform) {
 			agents, grace = agents+1, max(grace, a.Terms.Grace)
 		}
 	}
-	turns := time.Duration((agents + p.SignIn.Concurrent - 1) / p.SignIn.Concurrent)
-	if need := grace + turns*usualAnswer; need > l.config.StopTimeout {
+	turns := (agents + p.SignIn.Concurrent - 1) / p.SignIn.Concurrent
+	outs := time.Duration(turns) * usualAnswer
+	if grace+outs > l.config.StopTimeout {
 		l.warn(l.stopPos, "a stop_timeout of %s is short for the agents of %s (%d): polls may take %s to end, and sign-outs, %d at a time and answered in %s each, %s more; what is left stays signed in",
-			l.config.StopTimeout, p.Name, agents, grace, p.SignIn.Concurrent, usualAnswer, turns*usualAnswer)
+			l.config.StopTimeout, p.Name, agents, grace, p.SignIn.Concurrent, usualAnswer, outs)
 	}
 }
 

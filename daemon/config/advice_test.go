@@ -71,6 +71,19 @@ groups: [{name: g, platform: hq, passwords_dir: d, agents_file: a.csv}]
 	equal(t, c.ComeUps(), []ComeUp{{Platform: "hq", Agents: 601, Takes: 20 * time.Minute, Answer: 8 * time.Second}})
 }
 
+// Advice for every row of a long list is cut short.
+func TestLimitedAdvice(t *testing.T) {
+	t.Setenv("AGENTS", "x")
+	list := strings.ReplaceAll(fleet(300), ",5", ",4") // two at some numbers
+	for i := range 300 {
+		list = strings.ReplaceAll(list, fmt.Sprintf(",4%04d,", i), ",7,")
+	}
+	_, warnings := mustLoad(t, map[string]string{main: withCSV, "lists/bots.csv": list, "d/x": ""})
+	if n := len(warnings); n != 101 || warnings[100].String() != "agentkeeper.yaml: 199 more warnings are not shown" {
+		t.Errorf("%d warnings, the last %v", n, warnings[n-1])
+	}
+}
+
 func TestPastHolidays(t *testing.T) {
 	c, _ := mustLoad(t, map[string]string{"d/1": "x", "d/2": "x", main: hq + `groups:
 - name: g

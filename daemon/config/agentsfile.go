@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -25,9 +26,10 @@ func (l *loader) agentsFile(g *group, file string, pos option.Pos) {
 func (l *loader) readAgents(g *group, file string, text []byte) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	if at, found := firstInvalid(file, text); found {
-		l.wrong(at, "a character that is no text; save the file as UTF-8 without control characters")
+		l.wrong(at, "a character that is no text; save the file as UTF-8 without control characters, for example by iconv -f %s -t UTF-8", likelyCharset(text))
 		return
 	}
+	text = withoutSeparatorLine(text)
 	t := &table{loader: l, group: g, file: file, reader: csv.NewReader(bytes.NewReader(text))}
 	t.reader.Comma = separator(text)
 	t.reader.FieldsPerRecord = -1
@@ -38,13 +40,35 @@ func (l *loader) readAgents(g *group, file string, text []byte) {
 	}
 }
 
-// separator is the comma or the semicolon, whichever the header has more of.
+// likelyCharset is what a file that is not UTF-8 is most often written in.
+func likelyCharset(text []byte) string {
+	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) || bytes.IndexByte(text, 0) >= 0 {
+		return "UTF-16"
+	}
+	return "CP1251"
+}
+
+// withoutSeparatorLine empties the line "sep=;" that spreadsheets understand,
+// so that the lines behind it keep their numbers.
+func withoutSeparatorLine(text []byte) []byte {
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	if mark := bytes.TrimRight(line, "\r"); len(mark) == len("sep=;") && bytes.EqualFold(mark[:4], []byte("sep=")) {
+		return text[len(line):]
+	}
+	return text
+}
+
+// separator is the comma, the semicolon or the tab, whichever the header has
+// most of.
 func separator(text []byte) rune {
 	header, _, _ := bytes.Cut(bytes.TrimLeft(text, "\r\n"), []byte("\n"))
-	if bytes.Count(header, []byte(";")) > bytes.Count(header, []byte(",")) {
-		return ';'
+	best := ','
+	for _, c := range ";\t" {
+		if strings.Count(string(header), string(c)) > strings.Count(string(header), string(best)) {
+			best = c
+		}
 	}
-	return ','
+	return best
 }
 
 // table is one CSV under decode.
@@ -109,7 +133,7 @@ func (t *table) header(names []string) bool {
 		return false
 	}
 	for _, name := range names {
-		name = strings.TrimSpace(name)
+		name = t.spelled(strings.TrimSpace(name))
 		t.columns = append(t.columns, column{name, t.meaningOf(name)})
 	}
 	if !slices.Contains(t.columns, column{"login", loginColumn}) {
@@ -135,6 +159,26 @@ func (t *table) checkColumns() {
 	}
 }
 
+// spelled returns a column's own name for one that differs in case only, which
+// no two columns do.
+func (t *table) spelled(name string) string {
+	for _, known := range t.known() {
+		if strings.EqualFold(known, name) {
+			return known
+		}
+	}
+	return name
+}
+
+// known lists the names that a column may have.
+func (t *table) known() []string {
+	names := slices.Concat([]string{"login", "number"}, secretKeys(), handoverKeys())
+	for _, s := range t.group.specs() {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
 func (t *table) meaningOf(name string) meaning {
 	switch {
 	case name == "":
@@ -157,11 +201,7 @@ func (t *table) meaningOf(name string) meaning {
 // run together with a row, and hold a secret. It says nothing of what may be an
 // option of a vendor that is not known.
 func (t *table) unknown(name string) string {
-	known := append([]string{"login", "number"}, slices.Concat(secretKeys(), handoverKeys())...)
-	for _, s := range t.group.specs() {
-		known = append(known, s.Name)
-	}
-	if guess := didYouMean(name, known); guess != "" {
+	if guess := didYouMean(name, t.known()); guess != "" {
 		return fmt.Sprintf("unknown column %q%s", name, guess)
 	}
 	if t.group.place == nil || !t.group.place.known {
@@ -181,6 +221,9 @@ func (t *table) rows() {
 	}
 }
 
+// rounded matches what a spreadsheet makes of a long number: 7,49512E+10.
+var rounded = regexp.MustCompile(`^[0-9]([.,][0-9]+)?[eE]\+[0-9]+$`)
+
 // draft reads one row; an empty cell is not given.
 func (t *table) draft(row []string) draft {
 	d := draft{pos: t.at(0)}
@@ -198,6 +241,9 @@ func (t *table) draft(row []string) draft {
 }
 
 func (t *table) fill(d *draft, c column, value cell) {
+	if (c.meaning == loginColumn || c.meaning == numberColumn) && rounded.MatchString(value.text) {
+		t.wrong(value.pos, "%s %q was rounded by a spreadsheet; format the column as text there and export it again", c.name, value.text)
+	}
 	switch c.meaning {
 	case loginColumn:
 		d.login = value

@@ -141,6 +141,21 @@ func TestSourceRead(t *testing.T) {
 	}
 }
 
+// Who may not read the secrets can read the rest.
+func TestWithoutSecrets(t *testing.T) {
+	inDir(t, map[string]string{main: hq + `groups:
+- {name: a, platform: hq, passwords_dir: nowhere, agents: [{login: "1", number: "1"}]}
+- {name: b, platform: hq, agents: [{login: "2", number: "2", password_credential: none}, {login: "3", number: "3", password_file: none}]}
+`})
+	c, _, err := Load(main, WithVendors(testVendors()), WithoutSecrets())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Agents) != 3 || !c.Agents[0].Password.IsZero() {
+		t.Errorf("%+v", c.Agents)
+	}
+}
+
 func TestSourceReadAgain(t *testing.T) {
 	c, _ := mustLoad(t, map[string]string{"pw": "old\n", main: `
 platforms: {hq: {vendor: huawei, url: "https://h:1"}}

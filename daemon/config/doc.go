@@ -8,6 +8,12 @@
 // work is a problem with file, line and column, and [Load] returns all of them
 // at once, sorted. What is merely unwise is a warning and changes nothing.
 //
+// # Which keys there are
+//
+// Those of the tables in keys.go, and the vendors' options of their own. The
+// decoder, the JSON Schema ([Schema]) and the reference configuration ([Sample])
+// are held together by them.
+//
 // # What a path is relative to
 //
 // The file that names it: the configuration, or the CSV.

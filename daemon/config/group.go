@@ -122,6 +122,8 @@ func (l *loader) passwordsDir(m *mapping, g *group) {
 	}
 	info, err := os.Stat(dir)
 	switch {
+	case l.withoutSecrets:
+		g.secretsDir = dir
 	case err != nil:
 		m.wrong(keyDir, "%s: %v", dir, fileError(err))
 	case !info.IsDir():
@@ -183,7 +185,7 @@ func (l *loader) enlist(g *group, d draft) {
 		l.unique(a.ID, d.login.pos)
 	}
 	l.number(g, d, a)
-	if source, ok := l.source(g, d); ok {
+	if source, ok := l.source(g, d); ok && !l.withoutSecrets {
 		a.Source = source
 		a.Password = l.password(source)
 	}

@@ -32,13 +32,19 @@ func WithWebConfigCheck(check func(path string) error) Option {
 	return func(l *loader) { l.checkWeb = check }
 }
 
+// WithoutSecrets makes Load leave every password unread, and where it should be
+// unchecked, for readers of the configuration who may not read those.
+func WithoutSecrets() Option {
+	return func(l *loader) { l.withoutSecrets = true }
+}
+
 // Load reads the configuration at path and everything that it names. The
 // warnings are good advice and come with an error, too; the error is a
 // Problems and tells every mistake.
 func Load(path string, options ...Option) (*Config, []option.Problem, error) {
 	l := newLoader(path, options)
 	l.load(path)
-	warnings := sorted(l.warnings)
+	warnings := limited(path, sorted(l.warnings))
 	if len(l.problems) > 0 {
 		return nil, warnings, Problems(sorted(l.problems))
 	}
@@ -73,6 +79,8 @@ type loader struct {
 	vendors  map[string]vendors.Vendor
 	checkWeb func(path string) error
 	config   *Config
+
+	withoutSecrets bool
 
 	inlineSecrets bool
 	places        map[string]*place         // platforms as written, broken ones included

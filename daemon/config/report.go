@@ -50,6 +50,20 @@ func sorted(problems []option.Problem) []option.Problem {
 	return slices.Compact(problems)
 }
 
+// maxWarnings is how many pieces of advice are of use at once: they are logged
+// at every start and reload, and a column of a CSV may give one for each row.
+const maxWarnings = 100
+
+// limited drops warnings beyond the first hundred, and says so.
+func limited(path string, warnings []option.Problem) []option.Problem {
+	more := len(warnings) - maxWarnings
+	if more <= 0 {
+		return warnings
+	}
+	return append(warnings[:maxWarnings], option.Problem{Pos: option.Pos{File: path},
+		Text: fmt.Sprintf("%d more warnings are not shown", more)})
+}
+
 // oneLine keeps the promise of one line per problem whatever a name contains.
 func oneLine(text string) string {
 	return strings.Map(func(c rune) rune {

@@ -62,7 +62,9 @@ func (w schemaWriter) section(s *section) schema {
 		out["type"], out["required"] = "object", required
 	}
 	switch s {
-	case &platformSection:
+	case &platformSection: // whose vendor tells which options there are
+		options, _ := s.key("options")
+		properties["options"] = schema{"type": []string{"object", "null"}, "description": options.doc}
 		out["allOf"] = w.vendorRules()
 	case &agentSection:
 		out["allOf"], out["dependentRequired"] = oneSecret(), schema{
@@ -137,18 +139,46 @@ func texts(pattern string) schema {
 	return schema{"type": []string{"string"}, "pattern": pattern}
 }
 
+// value is the schema of a value of the key's kind.
 func (w schemaWriter) value(k key) schema {
 	switch k.kind {
+	case kindChoice:
+		return schema{"enum": k.choices}
+	case kindVendor:
+		return schema{"enum": w.names}
+	case kindDays, kindTexts:
+		return schema{"type": []string{"array"}, "items": schema{"type": scalar()}}
+	case kindOptions:
+		return schema{"$ref": "#/$defs/options"}
+	case kindSection, kindNamed, kindList:
+		return w.holder(k)
+	case kindFlag, kindCount, kindRate, kindDuration, kindSize, kindMode:
+		return quantity(k.kind)
+	default:
+		return text(k.kind)
+	}
+}
+
+// text is the schema of a text of the kind.
+func text(of kind) schema {
+	switch of {
 	case kindFilled:
 		return schema{"type": scalar(), "minLength": 1}
 	case kindName:
 		return schema{"type": scalar(), "pattern": namePattern}
 	case kindAddress:
 		return texts(addressPattern)
-	case kindChoice:
-		return schema{"enum": k.choices}
-	case kindVendor:
-		return schema{"enum": w.names}
+	case kindCron:
+		return schema{"type": []string{"string"}, "pattern": cronPattern, "examples": []string{"0 9 * * 1-5", "0 18 * * 1-5"}}
+	default:
+		return schema{"type": scalar()}
+	}
+}
+
+// quantity is the schema of a value of the kind, whose first type is what an
+// editor should write.
+func quantity(of kind) schema {
+	switch of {
 	case kindFlag:
 		return schema{"type": []string{"boolean", "string"}, "pattern": "^" + anyCase("true", "false") + "$"}
 	case kindCount:
@@ -156,22 +186,13 @@ func (w schemaWriter) value(k key) schema {
 	case kindRate:
 		return schema{"type": []string{"number", "string"}, "exclusiveMinimum": 0, "maximum": 1e6, "pattern": positivePattern}
 	case kindDuration:
-		return schema{"type": []string{"string"}, "pattern": durationPattern, "allOf": []schema{{"pattern": positivePattern}}}
+		return schema{"type": []string{"string"}, "pattern": durationPattern, "allOf": []schema{{"pattern": positivePattern}},
+			"examples": []string{"500ms", "30s", "1m30s", "2h"}}
 	case kindSize:
-		return schema{"type": []string{"string", "number"}, "pattern": sizePattern, "minimum": 1}
-	case kindMode:
-		return schema{"type": []string{"string", "integer"}, "pattern": "^[0-7]{3,4}$"}
-	case kindCron:
-		return texts(cronPattern)
-	case kindDays, kindTexts:
-		return schema{"type": []string{"array"}, "items": schema{"type": scalar()}}
-	case kindOptions:
-		return schema{"$ref": "#/$defs/options"}
-	case kindSection, kindNamed, kindList:
-		return w.holder(k)
-	case kindText, kindPath:
+		return schema{"type": []string{"string", "number"}, "pattern": sizePattern, "minimum": 1, "examples": []string{"512MiB", "1GiB"}}
+	default:
+		return schema{"type": []string{"string", "integer"}, "pattern": "^[0-7]{3,4}$"} // kindMode
 	}
-	return schema{"type": scalar()}
 }
 
 // holder is the schema of a key that holds mappings.

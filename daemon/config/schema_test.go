@@ -211,6 +211,14 @@ func TestSchemaRefuses(t *testing.T) {
 	}
 }
 
+// A platform is offered its vendor's options, not those of others.
+func TestSchemaOfAPlatform(t *testing.T) {
+	err := compiled(t, Schema()).Validate(plain(t, "platforms: {hq: {"+vendor+", options: {profile: default}}}"))
+	if err == nil || strings.Count(err.Error(), "profile") != 1 {
+		t.Error(err)
+	}
+}
+
 func TestSchemaTakes(t *testing.T) {
 	s := compiled(t, Schema())
 	for _, text := range []string{

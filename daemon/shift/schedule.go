@@ -21,6 +21,17 @@
 //     cron has it. A restriction is anything but * or */1, as the cron library
 //     has it.
 //
+// # What is refused, and what is only advised
+//
+// A spec is a mistake when some part of it can mean nothing: it is not five
+// fields, no year has its day, or no sign-out ever takes effect, because each
+// comes at the minute of a sign-in; agents would be online for ever, which is
+// said by leaving the schedule out. Everything else means something, if not what
+// its writer meant, and another schedule of the same shape may be right:
+// overlapping sign-ins, a sign-out when nobody is on, one at the minute of the
+// sign-in (a shift of no length), a shift of a minute, one that goes on over the
+// weekend, one as good as always on. [Advise] tells of those.
+//
 // The package is pure: no clock, no goroutine, no I/O.
 package shift
 

@@ -166,6 +166,8 @@ func TestOverrides(t *testing.T) {
 		expect("resumed", session.Online)
 		w.tell(id, fleet.SignOut, 10*time.Minute)
 		expect("signed out for ten minutes", session.Offline)
+		restart()
+		expect("within them, after a restart", session.Offline)
 		time.Sleep(10 * time.Minute)
 		expect("after them", session.Online)
 		if err := w.fleet.Command(t.Context(), session.ID{Platform: "hq", Login: "9"}, fleet.Pause, "tester", "x", 0); !errors.Is(err, fleet.ErrUnknownAgent) {
