@@ -325,12 +325,18 @@ func (z *zoo) events(k *service) string {
 // out by.
 func (z *zoo) files() {
 	err := filepath.WalkDir(z.dir, func(path string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) || err != nil || d.IsDir() {
-			return nil
+		if errors.Is(err, fs.ErrNotExist) || err == nil && d.IsDir() {
+			return nil // gone meanwhile
+		}
+		if err != nil {
+			return err
 		}
 		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err != nil {
-			return nil // gone meanwhile
+			return err
 		}
 		socket := info.Mode().Type() == fs.ModeSocket
 		if mode := info.Mode().Perm(); mode&0o077 != 0 && !(socket && mode == 0o660) {
