@@ -135,8 +135,8 @@ func TestAlertsAreWhole(t *testing.T) {
 		if got, want := r.Annotations["runbook_url"], base+strings.ToLower(r.Alert); got != want {
 			t.Errorf("%s: runbook_url %q, want %q", r.Alert, got, want)
 		}
-		if !strings.Contains(tests, r.Alert) && !strings.Contains(tests, "AgentkeeperObjective.+") {
-			t.Errorf("%s has no test", r.Alert)
+		if !strings.Contains(tests, `{alertname="`+r.Alert+`",alertstate="firing"`) && !strings.Contains(tests, "alertname: "+r.Alert+"\n") {
+			t.Errorf("%s has no test in which it fires", r.Alert)
 		}
 	}
 	var headings []string
