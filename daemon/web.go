@@ -4,17 +4,50 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/exporter-toolkit/web"
 )
 
-// newServer returns a server with every limit but the one on writing, which
-// the event stream sets for itself.
+const (
+	// connections is how many a listener has at once; more are closed. Each
+	// costs an open file, and the agents need theirs.
+	connections = 512
+	// streams is how many requests an HTTP/2 connection has at once.
+	streams = 64
+	// longest is above the longest answer: a request may ask to wait for ten
+	// minutes. The handlers set nearer limits where they write.
+	longest = 11 * time.Minute
+)
+
+// newServer returns a server that bounds what a client can take of it: time for
+// a request's header and whole, time without one, the header's size, the number
+// of connections. The handlers bound bodies and the time that a write takes.
 func newServer(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: longest,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ConnState: new(crowd).see,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: streams,
+			SendPingTimeout:      30 * time.Second, PingTimeout: 15 * time.Second, WriteByteTimeout: 30 * time.Second,
+		},
+	}
+}
+
+// crowd counts a server's connections and closes the ones that are too many.
+type crowd struct{ n atomic.Int64 }
+
+// see is an http.Server's ConnState.
+func (c *crowd) see(conn net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		if c.n.Add(1) > connections {
+			_ = conn.Close() // the server notices at its first read
+		}
+	case http.StateClosed, http.StateHijacked:
+		c.n.Add(-1)
+	case http.StateActive, http.StateIdle:
 	}
 }
 

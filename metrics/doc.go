@@ -8,6 +8,12 @@
 // the first failure. Labels are platform, state, reason, result and sink; a
 // label per agent exists only where [Options.PerAgent] asks for it.
 //
+// # Files
+//
+// alerts.yaml and recording.yaml are for Prometheus, alertmanager.yaml for
+// Alertmanager, dashboard.json for Grafana, runbook.md for whoever is on call.
+// The tests hold them to the metrics that there are, and to each other.
+//
 // # Calls
 //
 // New, SetPlatforms and SetSinks at the start and after every reload, then the

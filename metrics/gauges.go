@@ -14,9 +14,11 @@ type gauges struct {
 	source   Source
 	perAgent bool
 
-	agents, wished, parked, inFlight, queue *prometheus.Desc
-	quarantined, refusalsLeft, expiry       *prometheus.Desc
-	online, lastContact                     *prometheus.Desc
+	agents, wished, missing, parked, stuck *prometheus.Desc
+	inFlight, queue, up, window            *prometheus.Desc
+	quarantined, refusalsLeft, expiry      *prometheus.Desc
+	online, lastContact                    *prometheus.Desc
+	storeUp, clock                         *prometheus.Desc
 }
 
 func newGauges(source Source, perAgent bool) *gauges {
@@ -27,6 +29,12 @@ func newGauges(source Source, perAgent bool) *gauges {
 		source: source, perAgent: perAgent,
 		agents:       desc("agents", "Agents by what they are doing.", "platform", "state"),
 		wished:       desc("agents_wished_online", "Agents that schedule and people want online.", "platform"),
+		missing:      desc("agents_missing", "Agents that should be online and are not, by reason.", "platform", "reason"),
+		stuck:        desc("agents_stuck", "Agents past the deadline of what they are doing.", "platform"),
+		up:           desc("platform_up", "0 while the platform cannot be reached.", "platform"),
+		window:       desc("contact_window_seconds", "Longest silence that the platform forgives.", "platform"),
+		storeUp:      desc("store_up", "0 while the store cannot be written: no sign-ins, and events are lost."),
+		clock:        desc("time_seconds", "The service's own clock, by which schedules go."),
 		parked:       desc("agents_parked", "Agents that need a change of secret or configuration or a person, by reason.", "platform", "reason"),
 		inFlight:     desc("operations_in_flight", "Sign-ins and sign-outs sent and not yet answered.", "platform"),
 		queue:        desc("sign_in_queue_length", "Sign-ins that wait until they may be sent.", "platform"),
@@ -47,8 +55,8 @@ func newGauges(source Source, perAgent bool) *gauges {
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		g.agents, g.wished, g.parked, g.inFlight, g.queue, g.quarantined, g.refusalsLeft, g.expiry,
-		g.online, g.lastContact,
+		g.agents, g.wished, g.missing, g.parked, g.stuck, g.inFlight, g.queue, g.up, g.window,
+		g.quarantined, g.refusalsLeft, g.expiry, g.online, g.lastContact, g.storeUp, g.clock,
 	} {
 		if d != nil {
 			ch <- d
@@ -59,6 +67,8 @@ func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	s := g.source.Snapshot()
+	send(ch, g.storeUp, truth(s.StoreUp))
+	send(ch, g.clock, seconds(time.Now()))
 	for _, p := range s.Platforms {
 		g.platform(ch, p)
 	}
@@ -77,7 +87,13 @@ func (g *gauges) platform(ch chan<- prometheus.Metric, p PlatformStatus) {
 	for _, reason := range session.Reasons() {
 		send(ch, g.parked, float64(p.Parked[reason]), p.Name, string(reason))
 	}
+	for _, reason := range MissingReasons() {
+		send(ch, g.missing, float64(p.Missing[reason]), p.Name, reason)
+	}
 	send(ch, g.wished, float64(p.WishedOnline), p.Name)
+	send(ch, g.stuck, float64(p.Stuck), p.Name)
+	send(ch, g.up, truth(p.Up), p.Name)
+	send(ch, g.window, p.Window.Seconds(), p.Name)
 	send(ch, g.inFlight, float64(p.InFlight), p.Name)
 	send(ch, g.queue, float64(p.Queue), p.Name)
 	send(ch, g.quarantined, truth(p.Quarantined), p.Name)

@@ -22,8 +22,8 @@ type source Snapshot
 
 func (s source) Snapshot() Snapshot { return Snapshot(s) }
 
-// scrape returns what Prometheus would get, without comments and buckets, and
-// without what the runtime and the process add.
+// scrape returns what Prometheus would get, without comments and buckets, the
+// clock, and what the runtime and the process add.
 func scrape(t *testing.T, m *Metrics) []string {
 	t.Helper()
 	rec := httptest.NewRecorder()
@@ -33,7 +33,7 @@ func scrape(t *testing.T, m *Metrics) []string {
 	}
 	var lines []string
 	for line := range strings.Lines(rec.Body.String()) {
-		if strings.HasPrefix(line, namespace) && !strings.Contains(line, "_bucket{") {
+		if strings.HasPrefix(line, namespace) && !strings.Contains(line, "_bucket{") && !strings.HasPrefix(line, namespace+"time_seconds") {
 			lines = append(lines, strings.TrimSpace(line))
 		}
 	}
@@ -68,7 +68,8 @@ func every() []string {
 		[]string{
 			`agentkeeper_config_last_reload_successful`,
 			`agentkeeper_config_last_reload_success_timestamp_seconds`,
-			`agentkeeper_agents_wished_online{platform="hq"}`,
+			`agentkeeper_agents_wished_online{platform="hq"}`, `agentkeeper_agents_stuck{platform="hq"}`,
+			`agentkeeper_platform_up{platform="hq"}`, `agentkeeper_contact_window_seconds{platform="hq"}`, `agentkeeper_store_up`,
 			`agentkeeper_sign_in_duration_seconds_sum`, `agentkeeper_sign_in_duration_seconds_count`,
 			`agentkeeper_operations_in_flight{platform="hq"}`, `agentkeeper_sign_in_queue_length{platform="hq"}`,
 			`agentkeeper_first_contact_delay_seconds_sum`, `agentkeeper_first_contact_delay_seconds_count`,
@@ -80,6 +81,8 @@ func every() []string {
 		},
 		expand(`agentkeeper_agents{platform="hq",state="%s"}`,
 			"offline", "signing_in", "online", "signing_out", "waiting", "parked"),
+		expand(`agentkeeper_agents_missing{platform="hq",reason="%s"}`,
+			"queued", "starting", "outage", "lost", "taken", "doubt", "refused", "quarantine", "busy", "replaced"),
 		expand(`agentkeeper_agents_parked{platform="hq",reason="%s"}`,
 			"outage", "lost", "taken", "doubt", "refused", "quarantine", "busy", "replaced"),
 		expand(`agentkeeper_sign_ins_total{platform="hq",result="%s"}`, results...),
@@ -136,7 +139,9 @@ func TestSnapshotAsGauges(t *testing.T) {
 			Name: "hq", States: map[session.State]int{session.Online: 7, session.Parked: 2}, WishedOnline: 9,
 			Parked: map[session.Reason]int{session.ReasonRefused: 2}, InFlight: 3, Queue: 4,
 			Quarantined: true, RefusalsLeft: 1, PasswordExpiry: expiry,
+			Missing: map[string]int{MissingQueued: 5, "refused": 2}, Stuck: 1, Up: true, Window: 2 * time.Minute,
 		}},
+		StoreUp: true,
 		Agents: []AgentStatus{
 			{ID: session.ID{Platform: "hq", Login: "291"}, Online: true, LastContact: time.UnixMilli(1_700_000_000_500), PasswordExpiry: expiry},
 			{ID: session.ID{Platform: "hq", Login: "292\xff"}},
@@ -147,7 +152,10 @@ func TestSnapshotAsGauges(t *testing.T) {
 		`agentkeeper_agents{platform="hq",state="offline"} 0`, `agentkeeper_agents_wished_online{platform="hq"} 9`,
 		`agentkeeper_agents_parked{platform="hq",reason="refused"} 2`, `agentkeeper_operations_in_flight{platform="hq"} 3`,
 		`agentkeeper_sign_in_queue_length{platform="hq"} 4`, `agentkeeper_quarantined{platform="hq"} 1`,
-		`agentkeeper_refusals_left{platform="hq"} 1`,
+		`agentkeeper_refusals_left{platform="hq"} 1`, `agentkeeper_agents_missing{platform="hq",reason="queued"} 5`,
+		`agentkeeper_agents_missing{platform="hq",reason="refused"} 2`, `agentkeeper_agents_missing{platform="hq",reason="lost"} 0`,
+		`agentkeeper_agents_stuck{platform="hq"} 1`, `agentkeeper_platform_up{platform="hq"} 1`,
+		`agentkeeper_contact_window_seconds{platform="hq"} 120`, `agentkeeper_store_up 1`,
 	}
 	tests := map[bool][]string{
 		false: append([]string{`agentkeeper_password_expiry_timestamp_seconds{platform="hq"} 1.8e+09`}, common...),

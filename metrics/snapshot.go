@@ -11,6 +11,7 @@ type Source interface{ Snapshot() Snapshot }
 
 // Snapshot is the fleet at one instant.
 type Snapshot struct {
+	StoreUp   bool // it can be written
 	Platforms []PlatformStatus
 	Agents    []AgentStatus // needed only with Options.PerAgent
 }
@@ -21,11 +22,30 @@ type PlatformStatus struct {
 	States         map[session.State]int  // agents by state
 	Parked         map[session.Reason]int // parked agents by reason
 	WishedOnline   int
+	Missing        map[string]int // agents that should be online and are not, by why; see MissingReasons
+	Stuck          int            // agents past the deadline of what they do
+	Up             bool           // it can be reached
+	Window         time.Duration
 	InFlight       int // operations
 	Queue          int // sign-ins waiting in the gate
 	Quarantined    bool
 	RefusalsLeft   int
 	PasswordExpiry time.Time // the earliest of its agents; zero: unknown
+}
+
+// Why an agent that should be online is not, where no session.Reason says so.
+const (
+	MissingQueued   = "queued"   // its sign-in waits for its turn, and nothing but the rate holds it
+	MissingStarting = "starting" // its sign-in is sent, or is about to be
+)
+
+// MissingReasons returns all that PlatformStatus.Missing may be keyed by.
+func MissingReasons() []string {
+	list := []string{MissingQueued, MissingStarting}
+	for _, r := range session.Reasons() {
+		list = append(list, string(r))
+	}
+	return list
 }
 
 // AgentStatus is one agent at one instant.

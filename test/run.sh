@@ -1,6 +1,7 @@
 #!/bin/sh
 # The project's tests, as README.md says: `sh test/run.sh`. Needs Go, and a C
 # compiler for the race detector; asks nothing; leaves nothing in the work tree.
+# As root it installs what else they need (test/install.sh).
 # The first failure ends it, and a failing test's own lines are the last.
 set -eu
 cd "$(dirname "$0")/.."
@@ -13,6 +14,9 @@ step() { echo "== $(($(date +%s) - began)) s: $*"; }
 # without .git, or a clone that is somebody else's, is tested like any other.
 given=${GOFLAGS:-}
 shipped="$given -trimpath -buildvcs=false"
+
+step "what the tests need"
+sh test/install.sh
 
 step "format"
 unformatted=$(find . -name '*.go' -not -path './.git/*' -exec "$(go env GOROOT)/bin/gofmt" -l {} +)
@@ -36,6 +40,18 @@ CGO_ENABLED=0 GOFLAGS="$shipped" go vet ./...
 
 step "lint (the linter itself is built on first use: some minutes)"
 CGO_ENABLED=0 GOFLAGS="$shipped" go tool -modfile=test/lint/go.mod golangci-lint run
+
+step "known vulnerabilities"
+code=0
+found=$(CGO_ENABLED=0 GOFLAGS="$shipped" go tool -modfile=test/vuln/go.mod govulncheck ./... 2>&1) || code=$?
+case $code in
+0) ;;
+3) # what it exits with when the program calls something that is vulnerable
+	printf '%s\n' "$found" >&2
+	exit 1
+	;;
+*) printf 'SKIPPED: the database of vulnerabilities cannot be asked (GOVULNDB): %s\n' "$found" >&2 ;;
+esac
 
 race=-race
 if [ "$(go env CGO_ENABLED)" != 1 ] || ! command -v "$(go env CC)" >/dev/null; then

@@ -34,12 +34,16 @@ func (c runCmd) Run() error {
 	if path == "" {
 		path = config.DefaultPath
 	}
+	unguarded := daemon.Harden() // before passwords are read
 	cfg, _, err := config.Load(path)
 	if err != nil {
 		return err
 	}
 	level := new(slog.LevelVar)
 	log := daemon.NewLog(os.Stderr, cfg.Log.Format, level)
+	if unguarded != nil {
+		log.Warn("other processes of this user may read the memory", "error", unguarded)
+	}
 	v, commit := buildVersion()
 	return serve(daemon.Options{ConfigPath: path, Version: v, Commit: commit, Log: log, Level: level}, nil)
 }

@@ -403,3 +403,50 @@ func TestPeers(t *testing.T) {
 		t.Errorf("an unknown peer: %d", w.Code)
 	}
 }
+
+// What is too much or not meant for browsers is said so.
+func TestLimits(t *testing.T) {
+	s := newService()
+	h := s.controller().Handler()
+	long := `{"reason":"` + strings.Repeat("x", bodyLimit) + `"}`
+	for _, target := range []string{"/api/v1/agents/hq/291/pause", "/api/v1/plan", "/api/v1/agents/hq/291/credential/refused"} {
+		if w := call(h, "POST", target, long); w.Code != http.StatusRequestEntityTooLarge {
+			t.Errorf("%s with a body of more than 1 MiB: %d, want 413", target, w.Code)
+		}
+	}
+	header := call(s.controller().Reader.Handler(), "GET", "/api/v1/agents", "").Header()
+	for name, want := range map[string]string{
+		"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
+		"Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+	} {
+		if got := header.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+// Consumers beyond the number that is served are told to come again.
+func TestFollowersAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newService().controller().Reader.Handler()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		ask := func() *httptest.ResponseRecorder {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/v1/events", nil))
+			return w
+		}
+		for range followers {
+			go ask()
+		}
+		synctest.Wait()
+		if w := ask(); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+			t.Errorf("one follower too many: %d, want 503 with Retry-After", w.Code)
+		}
+		cancel()
+		synctest.Wait()
+		if w := ask(); w.Code != http.StatusOK {
+			t.Errorf("after the others went: %d, want 200", w.Code)
+		}
+	})
+}

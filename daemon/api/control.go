@@ -66,7 +66,7 @@ type order struct {
 func (c *Controller) command(w http.ResponseWriter, req *http.Request) {
 	hold, o, wait, err := readOrder(req)
 	if err != nil {
-		fail(w, http.StatusBadRequest, err.Error())
+		failBody(w, err)
 		return
 	}
 	id, verb, began := idOf(req), fleet.Verb(req.PathValue("verb")), time.Now()
@@ -189,7 +189,7 @@ func (c *Controller) plan(w http.ResponseWriter, req *http.Request) {
 		File string `json:"file"`
 	}
 	if err := json.NewDecoder(req.Body).Decode(&body); err != nil && !errors.Is(err, io.EOF) {
-		fail(w, http.StatusBadRequest, `the body is not {"file":"…"}: `+err.Error())
+		failBody(w, fmt.Errorf(`the body is not {"file":"…"}: %w`, err))
 		return
 	}
 	plan, err := c.Reloader.Plan(req.Context(), body.File)

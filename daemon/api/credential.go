@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -80,11 +81,15 @@ func (c *Controller) refused(w http.ResponseWriter, req *http.Request) {
 	var body struct {
 		Generation *uint64 `json:"generation"`
 	}
-	if err := json.NewDecoder(req.Body).Decode(&body); err != nil || body.Generation == nil {
-		fail(w, http.StatusBadRequest, `the body is not {"generation":7}: send the generation of the refused credential`)
+	err := json.NewDecoder(req.Body).Decode(&body)
+	if err == nil && body.Generation == nil || errors.Is(err, io.EOF) {
+		err = errors.New("it names none")
+	}
+	if err != nil {
+		failBody(w, fmt.Errorf(`the body is not {"generation":7}, the generation of the refused credential: %w`, err))
 		return
 	}
-	err := c.Credentials.Refuse(idOf(req), *body.Generation, PeerOf(req.Context()).String())
+	err = c.Credentials.Refuse(idOf(req), *body.Generation, PeerOf(req.Context()).String())
 	switch {
 	case err == nil:
 		reply(w, http.StatusAccepted, map[string]uint64{"generation": *body.Generation})

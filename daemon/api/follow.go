@@ -14,10 +14,7 @@ import (
 	"agentkeeper/session"
 )
 
-const (
-	heartbeat    = 15 * time.Second
-	writeTimeout = 30 * time.Second // a consumer that takes nothing for so long is cut off
-)
+const heartbeat = 15 * time.Second
 
 // follow streams events as server-sent events.
 func (r *Reader) follow(w http.ResponseWriter, req *http.Request) {
@@ -37,7 +34,7 @@ func (r *Reader) follow(w http.ResponseWriter, req *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
-	out := &eventWriter{w: w, rc: http.NewResponseController(w)}
+	out := &eventWriter{turn: make(chan struct{}, 1), w: w, rc: http.NewResponseController(w)}
 	if out.write(": agentkeeper\n\n") != nil {
 		return
 	}
@@ -85,14 +82,14 @@ func filterOf(req *http.Request) (f store.Filter, err error) {
 
 // eventWriter writes to one consumer, from the events and the heartbeat.
 type eventWriter struct {
-	mu sync.Mutex // one whole event at a time; held over the write, which has a deadline
-	w  http.ResponseWriter
-	rc *http.ResponseController
+	turn chan struct{} // one whole event at a time; taken over the write, which has a deadline
+	w    http.ResponseWriter
+	rc   *http.ResponseController
 }
 
 func (e *eventWriter) write(text string) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.turn <- struct{}{}
+	defer func() { <-e.turn }()
 	if err := e.rc.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}

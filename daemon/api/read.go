@@ -59,19 +59,7 @@ func (r *Reader) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/agents", r.list)
 	mux.HandleFunc("GET /api/v1/agents/{platform}/{login}", r.one)
 	mux.HandleFunc("GET /api/v1/platforms", r.platforms)
-	mux.HandleFunc("GET /api/v1/events", r.follow)
-}
-
-// bodyLimit is more than any request of this API needs.
-const bodyLimit = 1 << 20
-
-func limited(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Cache-Control", "no-store")
-		r.Body = http.MaxBytesReader(w, r.Body, bodyLimit)
-		h.ServeHTTP(w, r)
-	})
+	mux.HandleFunc("GET /api/v1/events", atMost(followers, r.follow))
 }
 
 const indexPage = `<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>agentkeeper</title>

@@ -31,6 +31,9 @@ func TestFullDisk(t *testing.T) {
 		s.platform.order("agents/"+login+"/generate", `{"rate":20,"count":400}`)
 	}
 	within(t, patience, "the store's trouble", func() error { return unready(k) })
+	if err := k.shows("agentkeeper_store_up", 0); err != nil {
+		t.Error(err)
+	}
 	full := s.platform.huawei()
 	s.platform.order("agents/291/kick", "{}")
 	throughout(t, 5*time.Second, "a full disk", func() error {
@@ -57,6 +60,7 @@ func TestFullDisk(t *testing.T) {
 	free()
 	within(t, 2*patience, "readiness with room again", k.ready)
 	s.awaitOnline(k)
+	within(t, patience, "the metric of the store", func() error { return k.shows("agentkeeper_store_up", 1) })
 	within(t, patience, "the return of the tenth", func() error { return signedInError(s.platform, 10) })
 	total := s.platform.huawei().Total
 	if total.SignIns != 11 || total.SignOuts != 0 {

@@ -4,10 +4,13 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/binary"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -158,10 +161,41 @@ func TestWebConfig(t *testing.T) {
 			t.Errorf("%s is served without TLS", path)
 		}
 	}
+	if n, err := maxStreams(address); err != nil || n == 0 || n > 100 {
+		t.Errorf("HTTP/2 allows %d requests at once on one connection, %v; want 1 to 100", n, err)
+	}
 	if status, _, err := k.control("GET", "/api/v1/agents", ""); err != nil || status != 200 {
 		t.Errorf("the control socket: %d %v, want 200 without a password", status, err)
 	}
 	k.stop()
+}
+
+// maxStreams asks a server for the setting of HTTP/2 that bounds the requests on
+// one connection.
+func maxStreams(address string) (n uint32, err error) {
+	c, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = c.Close() }()
+	_ = c.SetDeadline(time.Now().Add(patience))
+	if _, err := io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"); err != nil {
+		return 0, err
+	}
+	head := make([]byte, 9) // length, type, flags, stream: the first frame holds the settings
+	if _, err := io.ReadFull(c, head); err != nil || head[3] != 4 {
+		return 0, fmt.Errorf("frame %x: %w", head, err)
+	}
+	settings := make([]byte, int(head[1])<<8|int(head[2]))
+	if _, err := io.ReadFull(c, settings); err != nil {
+		return 0, err
+	}
+	for ; len(settings) >= 6; settings = settings[6:] {
+		if binary.BigEndian.Uint16(settings) == 3 {
+			n = binary.BigEndian.Uint32(settings[2:])
+		}
+	}
+	return n, nil
 }
 
 // writeCertificate writes cert.pem and key.pem for 127.0.0.1.

@@ -27,7 +27,10 @@ func TestOutage(t *testing.T) {
 		}
 		return err
 	})
+	const up = `agentkeeper_platform_up{platform="hq"}`
+	within(t, patience, "the metric of the outage", func() error { return k.shows(up, 0) })
 	within(t, patience, "polls of all after the outage", func() error { return polledSince(s.platform, before, agents) })
+	within(t, patience, "the metric of its end", func() error { return k.shows(up, 1) })
 	after := s.platform.huawei()
 	within(t, patience, "more polls of all", func() error { return polledSince(s.platform, after, agents) })
 	s.awaitOnline(k)
