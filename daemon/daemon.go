@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"agentkeeper/daemon/api"
+	"agentkeeper/daemon/callback"
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/events"
 	"agentkeeper/daemon/fleet"
@@ -49,6 +50,7 @@ type Daemon struct {
 	public  net.Listener
 	control net.Listener
 	proxy   net.Listener // nil: off
+	inbound inbound
 	local   *local
 	servers sync.WaitGroup
 	http    []*http.Server
@@ -107,7 +109,10 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 			return fmt.Errorf("listen for the local proxy: %w", err)
 		}
 	}
-	d.metrics = metrics.New(source{d}, metrics.Options{PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit, DropReasons: events.Reasons()})
+	if d.inbound, err = openInbound(cfg.Callback, d.log); err != nil {
+		return err
+	}
+	d.metrics = metrics.New(source{d}, metrics.Options{PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit, DropReasons: append(events.Reasons(), callback.Reasons()...)})
 	d.stream = events.New(d.store, d.metrics, d.vendorOf, d.log)
 	d.fleet, err = fleet.New(ctx, fleet.Options{
 		Store: d.store, Sink: d.stream, Observer: observer{d.metrics}, Log: d.log, Dial: d.o.Dial,
@@ -137,7 +142,7 @@ func (d *Daemon) Run(ctx context.Context, end <-chan End) (left []fleet.Agent, e
 	cfg := d.cfg.Load()
 	d.fleet.Apply(cfg, "start")
 	d.reloaded(true)
-	failed := make(chan error, 3)
+	failed := make(chan error, 4)
 	d.serve(failed)
 	d.started.Store(true)
 	d.announce(cfg)
@@ -206,7 +211,7 @@ func (d *Daemon) closeAll() {
 	for _, server := range d.http {
 		_ = server.Close() // ends the requests in flight with it
 	}
-	for _, l := range []net.Listener{d.public, d.control, d.proxy} {
+	for _, l := range []net.Listener{d.public, d.control, d.proxy, d.inbound.listener} {
 		if l != nil {
 			_ = l.Close()
 		}
@@ -274,8 +279,8 @@ func (d *Daemon) Plan(_ context.Context, path string) (fleet.Plan, error) {
 
 func needRestart(old, cfg *config.Config) (names []string) {
 	for name, differs := range map[string]bool{
-		"proxy.listen": old.Proxy != cfg.Proxy,
-		"listen":       old.Listen != cfg.Listen, "control": old.Control != cfg.Control, "store.dir": old.Store != cfg.Store,
+		"proxy.listen": old.Proxy != cfg.Proxy, "callback": old.Callback != cfg.Callback,
+		"listen": old.Listen != cfg.Listen, "control": old.Control != cfg.Control, "store.dir": old.Store != cfg.Store,
 		"web_config_file": old.WebConfigFile != cfg.WebConfigFile, "log.format": old.Log.Format != cfg.Log.Format,
 		"events": old.Events != cfg.Events, "per_agent_metrics": old.PerAgentMetrics != cfg.PerAgentMetrics,
 	} {
@@ -326,6 +331,10 @@ func (d *Daemon) serve(failed chan<- error) {
 		d.start("the local proxy", proxy.New(proxy.Options{Sessions: d.local, Log: d.log}), failed, func(s *http.Server) error {
 			return s.Serve(d.proxy)
 		})
+	}
+	if d.inbound.listener != nil {
+		r := callback.New(callback.Options{Find: d.fleet.Receiver, Counter: d.metrics, Log: d.log})
+		d.start("the callbacks", r, failed, func(s *http.Server) error { return r.Serve(s, d.inbound.listener, d.inbound.tls) })
 	}
 }
 

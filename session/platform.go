@@ -14,7 +14,8 @@ type Account struct {
 	ID       ID
 	Number   string // the telephone number to seat the agent at; "" where the vendor has none
 	Password Secret
-	Options  any // the vendor's own decoded options for this agent (agent over group over platform)
+	Token    Secret // what the platform is to prove itself with when it calls us; zero where it does not
+	Options  any    // the vendor's own decoded options for this agent (agent over group over platform)
 }
 
 // Platform is one vendor system at one address. Each call is one attempt: no
@@ -38,6 +39,46 @@ type Platform interface {
 	// this account. The driver calls it between an unanswered sign-in and the
 	// next one, when no key is held. nil and Lost both mean: it answers.
 	Probe(ctx context.Context, a Account) error
+}
+
+// Receiver is a Platform whose system also sends events by itself, by requests
+// to an address of ours. Optional; the adapter does not listen, it is handed
+// what came. Receive may be called at any time, by several goroutines.
+type Receiver interface {
+	// Receive takes one such request and blocks until what it carries is where
+	// it cannot be lost, was refused, or ctx ended. What its sender is to be
+	// told is in the Receipt; success is told in the first case only, so that
+	// the platform may send anything else again.
+	Receive(ctx context.Context, header http.Header, body []byte) Receipt
+}
+
+// Receipt is what became of a request that the platform sent us, and the
+// answer to it.
+type Receipt struct {
+	Status  int    // of HTTP
+	Body    []byte // in the vendor's own form
+	Refusal Refusal
+	Login   string // whom the request named; "" where it did not
+	Events  int    // how many it carried
+}
+
+// Refusal says why a request that the platform sent us was not taken.
+type Refusal uint8
+
+// The refusals.
+const (
+	Accepted   Refusal = iota
+	Malformed          // not one that the vendor's pages describe
+	Forbidden          // it did not prove who sent it
+	NoSession          // the agent is not signed in by us
+	TooMany            // more than the agent's session can take in
+	NotFetched         // the agent's driver was busy otherwise for too long
+	NotStored          // the events could not be made durable
+)
+
+// String returns the refusal's short stable name, "" for Accepted.
+func (r Refusal) String() string {
+	return [...]string{"", "malformed", "forbidden", "no_session", "too_many", "not_fetched", "not_stored"}[r]
 }
 
 // Session is one signed-in agent. It belongs to one driver; calls never
@@ -84,6 +125,16 @@ type Batch struct {
 	// will not last. The old one stays in use until the new one is there or it
 	// is proven dead.
 	Renew bool
+	// Unasked tells that no request was answered: the events came by
+	// themselves, or there is only a key to be saved. The batch then proves
+	// nothing about the session, whose window runs on; an error beside it
+	// counts as ever.
+	Unasked bool
+	// Settled, where not nil, is called by the driver once, before its next
+	// call: with nil when every event is where it cannot be lost, with an error
+	// when they could not be stored. The adapter tells whoever sent the events,
+	// so that they may be sent again. It does not block.
+	Settled func(error)
 }
 
 // Info is what a session knows beside its events.

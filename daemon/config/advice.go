@@ -45,6 +45,9 @@ func (l *loader) adviseUnused() {
 			l.warn(g.Pos, "group %q has no agents", g.Name)
 		}
 	}
+	if l.config.Callback.Listen != "" && len(l.callbacks) == 0 {
+		l.warn(l.callbackPos, "callback.listen is set, and no agent's platform is told to send events there; leave it out, or write events: push")
+	}
 	for _, p := range l.config.Platforms {
 		if !platforms[p.Name] {
 			l.warn(p.Pos, "platform %q has no agents", p.Name)

@@ -28,6 +28,7 @@ type Config struct {
 	Store           Store
 	PerAgentMetrics bool
 	Events          Events
+	Callback        Callback
 	Platforms       []Platform // in the order of the file
 	Groups          []Group    // in the order of the file
 	Agents          []Agent    // in the order of the groups, each group's list before its CSV
@@ -99,6 +100,10 @@ type Agent struct {
 	Password session.Secret
 	Options  any // the vendor's own type; agents without options of their own share one value
 	Terms    session.Terms
+	// TokenSource is the secret file that the agent's options name, Token what
+	// stands in it; zero where they name none.
+	TokenSource Source
+	Token       session.Secret
 	// Credential is where other programs find what they need to act within the
 	// agent's session.
 	Credential CredentialFile

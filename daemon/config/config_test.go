@@ -123,8 +123,8 @@ func TestSourceRead(t *testing.T) {
 		{name: "a second newline stays", text: "x1\n\n", want: "x1\n"},
 		{name: "a bare CR stays", text: "x1\r", want: "x1\r"},
 		{name: "spaces stay", text: " x 1 \n", want: " x 1 "},
-		{name: "empty", text: "", wrong: "password_file secret: the secret is empty; write the agent's password there"},
-		{name: "newline only", text: "\n", wrong: "password_file secret: the secret is empty; write the agent's password there"},
+		{name: "empty", text: "", wrong: "password_file secret: the secret is empty; write it there"},
+		{name: "newline only", text: "\n", wrong: "password_file secret: the secret is empty; write it there"},
 		{name: "too large", text: strings.Repeat("x", maxSecret+1), wrong: "password_file secret: larger than 65536 bytes; is it the right file?"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

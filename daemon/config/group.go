@@ -191,6 +191,7 @@ func (l *loader) enlist(g *group, d draft) {
 	}
 	a.Credential = l.handover(d.handover)
 	a.Options, a.Terms = l.settle(g, d)
+	a.TokenSource, a.Token = l.token(g, d)
 	l.config.Agents = append(l.config.Agents, a)
 }
 

@@ -94,6 +94,7 @@ var rootSection = section{
 		{name: "allow_inline_secrets", kind: kindFlag, fallback: "false", doc: "Whether password: may stand in this file; without it that is a mistake."},
 		{name: "per_agent_metrics", kind: kindFlag, fallback: "false", doc: "Adds metrics with a label per agent."},
 		{name: "proxy", kind: kindSection, of: &proxySection},
+		{name: "callback", kind: kindSection, of: &callbackSection},
 		{name: "events", kind: kindSection, of: &eventsSection},
 		{name: "platforms", kind: kindNamed, of: &platformSection, doc: "The vendors' systems by name. The name is part of each agent's, as in hq/291."},
 		{name: "groups", kind: kindList, of: &groupSection, doc: "The agents, in groups that are configured together."},
@@ -121,6 +122,16 @@ var proxySection = section{
 	doc: "The local authenticating proxy.",
 	keys: []key{
 		{name: "listen", kind: kindText, doc: "127.0.0.1:9465 or unix:/PATH; empty: off."},
+	},
+}
+
+var callbackSection = section{
+	doc: "Where platforms that push events reach this service (huawei, events: push).",
+	keys: []key{
+		{name: "listen", kind: kindText, doc: "host:port, for example 0.0.0.0:9466; empty: nowhere."},
+		{name: "cert_file", kind: kindPath, doc: "Certificate in PEM; read again when it changes."},
+		{name: "key_file", kind: kindPath, doc: "Its key."},
+		{name: "plain_http", kind: kindFlag, fallback: "false", doc: "true listens without a certificate, for a proxy in between that speaks TLS."},
 	},
 }
 

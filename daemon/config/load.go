@@ -60,6 +60,8 @@ func newLoader(path string, options []Option) *loader {
 		logins:      map[session.ID]option.Pos{},
 		credentials: map[string]option.Pos{},
 		inlineIn:    map[string]inline{},
+		tokens:      map[string]token{},
+		callbacks:   map[string]bool{},
 		zones:       map[string]*time.Location{},
 		calendars:   map[string][]holiday.Day{},
 		advice:      map[[2]string][]shift.Advice{},
@@ -87,6 +89,9 @@ type loader struct {
 	logins        map[session.ID]option.Pos // where each agent was first written
 	credentials   map[string]option.Pos     // where each credential file was first written, by cleaned path
 	inlineIn      map[string]inline         // files with passwords in them
+	tokens        map[string]token          // secrets that options name, by path
+	callbacks     map[string]bool           // addresses for callbacks that were looked at
+	callbackPos   option.Pos
 	exposed       exposure
 	zones         map[string]*time.Location
 	calendars     map[string][]holiday.Day     // files of holidays by path
@@ -127,6 +132,7 @@ func (l *loader) root(m *mapping) {
 	proxy := m.section("proxy")
 	l.proxy(proxy)
 	proxy.done(nil)
+	l.callback(m.section("callback"))
 	l.platforms(m.names("platforms"))
 	l.groups(m)
 	m.done(nil)

@@ -11,7 +11,7 @@ import (
 const (
 	hq     = "platforms: {hq: {vendor: huawei, url: 'https://h'}}\n"
 	oneOf  = hq + "groups:\n- name: g\n  platform: hq\n  passwords_dir: d\n  agents:\n"
-	known  = "known here: allow_inline_secrets, control, events, groups, listen, log, per_agent_metrics, platforms, proxy, stop_timeout, store, web_config_file"
+	known  = "known here: allow_inline_secrets, callback, control, events, groups, listen, log, per_agent_metrics, platforms, proxy, stop_timeout, store, web_config_file"
 	vendor = "vendor: huawei, url: 'https://h'"
 )
 
@@ -140,12 +140,12 @@ func TestMistakes(t *testing.T) {
 		{"no password_file", oneOf + "  - {login: '1', number: '2', password_file: none}\n", "7:46: password_file none: no such file or directory; create it or correct the path"},
 		{"password_file is a directory", oneOf + "  - {login: '1', number: '2', password_file: d}\n", "7:46: password_file d: not a regular file; check the path"},
 		{"password_file is a pipe", oneOf + "  - {login: '1', number: '2', password_file: pipe}\n", "7:46: password_file pipe: not a regular file; check the path"},
-		{"password_file is empty", oneOf + "  - {login: '1', number: '2', password_file: empty}\n", "7:46: password_file empty: the secret is empty; write the agent's password there"},
+		{"password_file is empty", oneOf + "  - {login: '1', number: '2', password_file: empty}\n", "7:46: password_file empty: the secret is empty; write it there"},
 		{"no file in passwords_dir", oneOf + "  - {login: '9', number: '2'}\n", "7:5: passwords_dir d/9: no such file or directory; create it or correct the path"},
 		{"login leaves passwords_dir", oneOf + "  - {login: '../one', number: '2'}\n", `7:13: login "../one" cannot be the name of a file in passwords_dir; give the agent a password_file`},
 		{"login is passwords_dir", oneOf + "  - {login: '.', number: '2'}\n", `7:13: login "." cannot be the name of a file in passwords_dir; give the agent a password_file`},
 		{"no variable", oneOf + "  - {login: '1', number: '2', password_env: hunter2}\n", "7:45: password_env: the environment variable of this name is not set; set it for the service"},
-		{"empty variable", oneOf + "  - {login: '1', number: '2', password_env: EMPTY}\n", "7:45: password_env: the secret is empty; write the agent's password there"},
+		{"empty variable", oneOf + "  - {login: '1', number: '2', password_env: EMPTY}\n", "7:45: password_env: the secret is empty; write it there"},
 		{"no credentials", oneOf + "  - {login: '1', number: '2', password_credential: x}\n", "7:52: password_credential: systemd has given this process no credentials; run it as a unit with LoadCredential=NAME:/path/of/file"},
 		{"credential elsewhere", oneOf + "  - {login: '1', number: '2', password_credential: ../x}\n", "7:52: password_credential is no name of a systemd credential; write the name that stands in LoadCredential="},
 

@@ -77,7 +77,7 @@ func (s Source) read() (secret session.Secret, mode fs.FileMode, err error) {
 		return secret, 0, fmt.Errorf("%s: %w", s.place(), err)
 	}
 	if text = trimNewline(text); text == "" {
-		return secret, 0, fmt.Errorf("%s: the secret is empty; write the agent's password there", s.place())
+		return secret, 0, fmt.Errorf("%s: the secret is empty; write it there", s.place())
 	}
 	return session.NewSecret(text), mode, nil
 }

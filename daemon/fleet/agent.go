@@ -76,7 +76,7 @@ func (f *Fleet) equip(a *agent, c config.Agent) {
 // mended ends.
 func (a *agent) prepare(f *Fleet, rec session.Record) keeper.Order {
 	sameSecret := rec.SecretHash == f.store.Hash(a.cfg.Password)
-	sameSettings := rec.SettingsHash == fingerprint(a.platform, a.cfg)
+	sameSettings := rec.SettingsHash == f.fingerprint(a.platform, a.cfg)
 	switch {
 	case !rec.Key.IsZero() && rec.SettingsHash != "" && !sameSettings:
 		return keeper.Order{Wish: session.Leave, End: true, Why: "settings changed since the last run"}
@@ -108,10 +108,10 @@ func (f *Fleet) seedOf(id session.ID) uint64 {
 func (f *Fleet) updateFor(a *agent) keeper.Update {
 	c, p := a.cfg, a.platform.cfg
 	return keeper.Update{
-		Account: session.Account{ID: c.ID, Number: c.Number, Password: c.Password, Options: c.Options},
+		Account: session.Account{ID: c.ID, Number: c.Number, Password: c.Password, Token: c.Token, Options: c.Options},
 		Policy: session.Policy{Initial: p.Backoff.Initial, Max: p.Backoff.Max, OpTimeout: p.SignIn.Timeout,
 			Window: p.Window, Terms: c.Terms},
-		SecretHash: f.store.Hash(c.Password), SettingsHash: fingerprint(a.platform, c),
+		SecretHash: f.store.Hash(c.Password), SettingsHash: f.fingerprint(a.platform, c),
 	}
 }
 

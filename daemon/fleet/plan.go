@@ -80,7 +80,7 @@ func (f *Fleet) compare(a *agent, c config.Agent, place config.Platform) changeK
 	switch {
 	case a.removed:
 		return kindTouch
-	case was.cfg.Vendor != place.Vendor, was.cfg.URL.String() != place.URL.String(), fingerprint(was, now) != fingerprint(will, c):
+	case was.cfg.Vendor != place.Vendor, was.cfg.URL.String() != place.URL.String(), f.fingerprint(was, now) != f.fingerprint(will, c):
 		return kindOutIn
 	case !reflect.DeepEqual(was.cfg.TLS, place.TLS) && !will.vendor.Adopts:
 		return kindOutIn

@@ -192,7 +192,24 @@ func (f *Fleet) everyGate() []*gate.Gate {
 }
 
 // fingerprint is what a sign-in of the agent sends, the password aside: where
-// it differs, the session must be made anew.
-func fingerprint(p *platform, a config.Agent) string {
-	return fmt.Sprintf("%s|%s|%s", p.cfg.Vendor, a.Number, p.vendor.Fingerprint(a.Options))
+// it differs, the session must be made anew. Of a token it holds a keyed hash.
+func (f *Fleet) fingerprint(p *platform, a config.Agent) string {
+	text := fmt.Sprintf("%s|%s|%s", p.cfg.Vendor, a.Number, p.vendor.Fingerprint(a.Options))
+	if !a.Token.IsZero() {
+		text += "|" + f.store.Hash(a.Token)
+	}
+	return text
+}
+
+// Receiver returns the adapter that takes what a platform sends by itself; ok is
+// false for a platform that is not there or sends nothing.
+func (f *Fleet) Receiver(name string) (r session.Receiver, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := f.platforms[name]
+	if p == nil {
+		return nil, false
+	}
+	r, ok = p.adapter.(session.Receiver)
+	return r, ok
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 	"agentkeeper/vendors"
+	"agentkeeper/vendors/option"
 	"agentkeeper/vendors/wire"
 )
 
@@ -30,6 +32,7 @@ type site struct {
 	mu        sync.Mutex
 	passwords map[string]string // by login; others take any
 	numbers   map[string]string // of those signed in, by login
+	tokens    map[string]string // likewise
 	ins, outs int
 	inFlight  int
 	most      int           // sign-ins in flight at once
@@ -50,7 +53,7 @@ func (s *rigStore) Forget(ctx context.Context, id session.ID) error {
 
 // newSite returns a site whose configuration has one platform and n agents.
 func newSite(t *testing.T, n int) *site {
-	s := &site{t: t, store: &rigStore{Memory: store.NewMemory()}, passwords: map[string]string{}, numbers: map[string]string{},
+	s := &site{t: t, store: &rigStore{Memory: store.NewMemory()}, passwords: map[string]string{}, numbers: map[string]string{}, tokens: map[string]string{},
 		takes: 100 * time.Millisecond}
 	s.cfg.Platforms = []config.Platform{{
 		Name: "hq", Vendor: "rig", URL: &url.URL{Scheme: "http", Host: "hq.test"}, Window: 2 * time.Minute,
@@ -71,6 +74,12 @@ func (s *site) start() {
 		Vendors: map[string]vendors.Vendor{"rig": {
 			Adopts: true, Fingerprint: func(any) string { return "" },
 			Open: func(wire.Place) session.Platform { return s },
+			Options: []option.Spec{{Name: "token", SecretFile: true, CheckSecret: func(text string) string {
+				if strings.Contains(text, " ") {
+					return "a space"
+				}
+				return ""
+			}}},
 		}}})
 	if err != nil {
 		s.t.Fatal(err)
@@ -120,6 +129,13 @@ func (s *site) signedIn() map[string]string {
 	return maps.Clone(s.numbers)
 }
 
+// token returns what an agent was last signed in with.
+func (s *site) token(login string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tokens[login]
+}
+
 // operations returns how many there were since the last call, and how many
 // sign-ins were in flight at once.
 func (s *site) operations() (ins, outs, most int) {
@@ -143,7 +159,7 @@ func (s *site) SignIn(_ context.Context, a session.Account, _ bool) (session.Ses
 	if want, ok := s.passwords[a.ID.Login]; ok && want != a.Password.Reveal() {
 		return nil, &session.Fault{Kind: session.Refused, Cause: session.CauseCredential, Code: "wrong"}
 	}
-	s.numbers[a.ID.Login] = a.Number
+	s.numbers[a.ID.Login], s.tokens[a.ID.Login] = a.Number, a.Token.Reveal()
 	return &rigSession{s, a.ID.Login}, nil
 }
 

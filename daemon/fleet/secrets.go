@@ -1,12 +1,15 @@
 package fleet
 
 import (
+	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"agentkeeper/daemon/config"
 	"agentkeeper/session"
+	"agentkeeper/vendors/option"
 )
 
 // secretEvery is how often the secret files are looked at. Looking is by
@@ -35,7 +38,7 @@ func stampOf(path string) stamp {
 	return stamp{size: info.Size(), at: info.ModTime(), info: info}
 }
 
-// secretLoop gives agents whose secret file changed their new password.
+// secretLoop gives agents whose secret file changed their new password or token.
 func (f *Fleet) secretLoop() {
 	seen := map[string]stamp{}
 	tick := time.NewTicker(secretEvery)
@@ -58,7 +61,7 @@ func (f *Fleet) readChanged(seen map[string]stamp) {
 			delete(seen, path)
 		}
 	}
-	fresh := map[session.ID]session.Secret{}
+	fresh, tokens := map[session.ID]session.Secret{}, map[session.ID]session.Secret{}
 	for path, agents := range sources {
 		now := stampOf(path)
 		before, known := seen[path]
@@ -66,45 +69,91 @@ func (f *Fleet) readChanged(seen map[string]stamp) {
 		if old && !before.unread {
 			continue
 		}
-		for id, source := range agents {
-			now.unread = !f.readSecret(id, source, fresh, !old) || now.unread
+		for _, o := range agents {
+			into := fresh
+			if o.token {
+				into = tokens
+			}
+			now.unread = !f.readSecret(o, into, !old) || now.unread
 		}
 		seen[path] = now
 	}
 	f.newSecrets(fresh)
+	f.newTokens(tokens)
+}
+
+// owner is whose secret a file holds, and which of them.
+type owner struct {
+	id     session.ID
+	source config.Source
+	token  bool                       // not the password
+	check  func(secret string) string // nil: anything goes
 }
 
 // secretFiles lists the files that hold secrets and whose they are.
-func (f *Fleet) secretFiles() map[string]map[session.ID]config.Source {
+func (f *Fleet) secretFiles() map[string][]owner {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	files := map[string]map[session.ID]config.Source{}
+	files := map[string][]owner{}
+	add := func(o owner) {
+		if path := o.source.Path; path != "" {
+			files[path] = append(files[path], o)
+		}
+	}
 	for id, a := range f.agents {
-		source := a.becomes().Source
-		path := source.Path
-		if path == "" || a.removed {
+		if a.removed {
 			continue
 		}
-		if files[path] == nil {
-			files[path] = map[session.ID]config.Source{}
-		}
-		files[path][id] = source
+		c := a.becomes()
+		add(owner{id: id, source: c.Source})
+		add(owner{id: id, source: c.TokenSource, token: true, check: tokenCheck(a.platform.vendor.Options)})
 	}
 	return files
 }
 
+// tokenCheck returns what the vendor says about a token.
+func tokenCheck(specs []option.Spec) func(string) string {
+	i := slices.IndexFunc(specs, func(s option.Spec) bool { return s.SecretFile })
+	if i < 0 {
+		return nil
+	}
+	return specs[i].CheckSecret
+}
+
 // readSecret reads one secret and reports whether it could; the old one stays
 // in use where not, which is logged the first time.
-func (f *Fleet) readSecret(id session.ID, source config.Source, fresh map[session.ID]session.Secret, first bool) bool {
-	secret, err := source.Read()
+func (f *Fleet) readSecret(o owner, fresh map[session.ID]session.Secret, first bool) bool {
+	secret, err := o.source.Read()
+	if err == nil && o.check != nil {
+		if why := o.check(secret.Reveal()); why != "" {
+			err = errors.New(o.source.String() + ": " + why)
+		}
+	}
 	if err != nil {
 		if first {
-			f.log.Warn("a changed secret cannot be read; the old one stays in use", "agent", id.String(), "error", err)
+			f.log.Warn("a changed secret cannot be read; the old one stays in use", "agent", o.id.String(), "error", err)
 		}
 		return false
 	}
-	fresh[id] = secret
+	fresh[o.id] = secret
 	return true
+}
+
+// newTokens lets the sessions of agents whose token changed go out and in: the
+// platform learns of a token by a sign-in.
+func (f *Fleet) newTokens(fresh map[session.ID]session.Secret) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for id, secret := range fresh {
+		a := f.agents[id]
+		if a == nil || a.removed || a.becomes().Token.Equal(secret) {
+			continue
+		}
+		c := a.becomes()
+		c.Token = secret
+		f.log.Info("a token changed", "platform", id.Platform, "agent", id.String())
+		f.change(a, c, kindOutIn, "token")
+	}
 }
 
 // newSecrets gives agents the passwords that differ from the ones in use.

@@ -14,10 +14,20 @@ func (k *Keeper) lost(ctx context.Context, loss session.Loss) {
 	k.own(ctx, "lost", map[string]string{"reason": string(loss)})
 }
 
-// deliver hands the vendor's events on, before the next request leaves.
-func (k *Keeper) deliver(ctx context.Context, events []session.Event) {
+// deliver hands a batch's events on, before the next request leaves, and tells
+// the session what became of them.
+func (k *Keeper) deliver(ctx context.Context, batch session.Batch) {
+	err := k.handOn(ctx, batch.Events)
+	if batch.Settled != nil {
+		batch.Settled(err)
+	}
+}
+
+// handOn returns when the vendor's events are with the sink, which has counted
+// what it could not take.
+func (k *Keeper) handOn(ctx context.Context, events []session.Event) error {
 	if len(events) == 0 {
-		return
+		return nil
 	}
 	k.observer.EventsReceived(k.id.Platform, len(events))
 	now := time.Now()
@@ -29,7 +39,7 @@ func (k *Keeper) deliver(ctx context.Context, events []session.Event) {
 	k.view.Events += uint64(len(events))
 	k.mu.Unlock()
 	k.reserve(ctx)
-	_ = k.sink.Take(context.WithoutCancel(ctx), k.id, out) // the sink has counted what it could not take
+	return k.sink.Take(context.WithoutCancel(ctx), k.id, out)
 }
 
 // own reports an event of ours.

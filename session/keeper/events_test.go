@@ -1,6 +1,7 @@
 package keeper_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,39 @@ func TestEventsAreTakenBeforeTheNextPoll(t *testing.T) {
 		}
 		b.stop(quit)
 		rising(b.T, b.sink.all())
+	})
+}
+
+// Events that came by themselves prove nothing about the session, and whoever
+// sent them learns what became of them before the next call.
+func TestEventsThatNobodyAskedFor(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		var told []error
+		settled := func(err error) {
+			told = append(told, err)
+			if got := b.sink.names(); got[len(got)-1] != "b" {
+				b.Errorf("told before the events were taken: %v", got)
+			}
+		}
+		b.vendor.script("poll", answer{takes: time.Second}, answer{takes: time.Minute, events: []string{"a", "b"}, unasked: true, settled: settled},
+			answer{takes: time.Minute, unasked: true}, answer{takes: time.Second, err: errLost, unasked: true}, answer{takes: hold})
+		b.sink.err = errDisk
+		b.start(stay)
+		pass(2*time.Minute + 500*time.Millisecond)
+		if len(told) != 1 || !errors.Is(told[0], errDisk) {
+			b.Errorf("told %v", told)
+		}
+		if v := b.keeper.View(); time.Since(v.LastContact) < 119*time.Second || v.Events != 2 || v.State != session.Online {
+			b.Errorf("last contact %v ago, %d events, %s", time.Since(v.LastContact), v.Events, v.State)
+		}
+		if n := b.counts.of("contact ok"); n != 1 {
+			b.Errorf("%d contacts", n)
+		}
+		pass(time.Minute)
+		if n := b.vendor.count("sign in"); n != 2 {
+			b.Errorf("%d sign-ins: an error beside it was not believed", n)
+		}
+		b.stop(quit)
 	})
 }
 

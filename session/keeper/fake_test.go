@@ -42,6 +42,9 @@ type answer struct {
 	rotate bool // of a poll: with a new key
 	events []string
 	hang   bool // of a poll: until its context ends
+	// Of a poll: nothing was asked, and who is told what became of the events.
+	unasked bool
+	settled func(error)
 }
 
 // vendor is a platform for one agent. What it answers is scripted per kind of
@@ -194,7 +197,7 @@ type login struct {
 func (l *login) Next(ctx context.Context) (session.Batch, error) {
 	a := l.v.arrive("poll")
 	err := l.v.answerWithin(ctx, a)
-	var b session.Batch
+	b := session.Batch{Unasked: a.unasked, Settled: a.settled}
 	if ctx.Err() == nil {
 		for _, e := range a.events {
 			b.Events = append(b.Events, session.Event{Type: e})

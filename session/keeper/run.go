@@ -236,8 +236,8 @@ func (k *Keeper) next(ctx context.Context, within time.Duration) session.Outcome
 		k.signed = time.Time{}
 	}
 	batch, cut, err := k.ask(ctx, within)
-	k.deliver(ctx, batch.Events)
-	if cut {
+	k.deliver(ctx, batch)
+	if cut || err == nil && batch.Unasked {
 		return session.Outcome{Kind: session.Woken}
 	}
 	o := k.outcome(err)

@@ -110,7 +110,7 @@ func polledSince(pl *platform, before state[huawei.AgentState], agents int) erro
 	}
 	heard := 0
 	for login, c := range now.Counts {
-		if c.Polls > before.Counts[login].Polls {
+		if b := before.Counts[login]; c.Polls > b.Polls || c.Messages > b.Messages && now.Agents[login].Push {
 			heard++
 		}
 	}

@@ -10,13 +10,14 @@ import (
 
 // The operations that simulators count and faults name.
 const (
-	OpSignIn  = "sign_in"
-	OpSignOut = "sign_out"
-	OpPoll    = "poll"
-	OpMessage = "message" // any other request that keeps a session alive
-	OpOther   = "other"   // a request that proves nothing to the platform; counts as a message
-	OpConnect = "connect" // a new connection or websocket
-	OpAny     = "any"     // in faults: all of these
+	OpSignIn    = "sign_in"
+	OpSignOut   = "sign_out"
+	OpPoll      = "poll"
+	OpMessage   = "message"    // any other request that keeps a session alive
+	OpKeepAlive = "keep_alive" // a message of which there is one at a time
+	OpOther     = "other"      // a request that proves nothing to the platform; counts as a message
+	OpConnect   = "connect"    // a new connection or websocket
+	OpAny       = "any"        // in faults: all of these
 )
 
 // grace is how long an operation waits for the one before it to prove that its
@@ -55,8 +56,8 @@ func (c *Count) add(op string) {
 }
 
 // Ops counts operations per agent and notices two at once: a sign-in or
-// sign-out beside another, or a poll beside another. The zero Ops is ready;
-// its methods may be called at the same time.
+// sign-out beside another, a poll beside another, or a keep-alive beside
+// another. The zero Ops is ready; its methods may be called at the same time.
 type Ops struct {
 	// OnViolation, where set before the first use, is told of each violation.
 	OnViolation func(string)
@@ -82,6 +83,8 @@ func laneOf(op string) lane {
 		return "operation"
 	case OpPoll:
 		return "poll"
+	case OpKeepAlive:
+		return "keep_alive"
 	}
 	return ""
 }
@@ -194,7 +197,7 @@ func (o *Ops) leave(agent string, f *flight) {
 }
 
 // alive reports whether op is one that shows its agent's client alive.
-func alive(op string) bool { return op == OpPoll || op == OpMessage }
+func alive(op string) bool { return op == OpPoll || op == OpMessage || op == OpKeepAlive }
 
 func (o *Ops) agent(name string) *agentOps {
 	if o.agents == nil {

@@ -17,7 +17,8 @@ import (
 type agent struct {
 	platform *platform
 	client   *wire.Client
-	login    string         // escaped for a path
+	workNo   string         // the login, as callbacks name it
+	login    string         // the same, escaped for a path
 	password session.Secret // only to keep it out of the vendor's texts
 	pause    time.Duration
 	timeout  time.Duration
@@ -28,7 +29,14 @@ type agent struct {
 	races  int           // polls in a row that met a Guid replaced meanwhile
 	unsure bool          // the last poll was answered "no permission", once
 
-	renewed time.Time // last attempt to renew an overdue Guid
+	renewed    time.Time // last attempt to renew an overdue Guid
+	guidMissed bool      // a new one seems to have been announced unheard
+
+	push     Push
+	box      *inbox    // what the platform sends; nil: events are polled
+	due      time.Time // of the next request that keeps the session without polls
+	unheard  bool      // an answer to one was lost
+	signedIn time.Time // by this process; zero: adopted
 
 	key    key
 	head   http.Header // of requests, from key; replaced as a whole, never changed
@@ -43,7 +51,11 @@ func (s *agent) path(resource string) string { return ccgateway.Base + "/" + res
 // brings before anybody looks at the rest of it.
 func (s *agent) ask(ctx context.Context, r wire.Request) (wire.Answer, error) {
 	used := s.key.Guid
-	r.Header = s.head
+	if r.Header == nil {
+		r.Header = s.head
+	}
+	s.box.asking()
+	defer s.box.answered()
 	answer, err := s.client.Do(ctx, r)
 	s.adopt(used, answer.Header)
 	return answer, err
@@ -60,11 +72,12 @@ func (s *agent) adopt(used string, h http.Header) {
 func (s *agent) refresh() {
 	s.stored = session.Key{}
 	s.head = s.key.header()
+	s.box.know(s.key.Guid)
 }
 
 // enter remembers what the sign-in's answer told.
 func (s *agent) enter(w welcome, now time.Time) {
-	s.key.SignedIn = now
+	s.key.SignedIn, s.signedIn = now, now
 	s.key.LoginTime, s.key.MediaType, s.key.TimeRemaining = string(w.LoginTime), string(w.MediaType), string(w.TimeRemaining)
 	s.key.ForceChange = strings.EqualFold(string(w.IsForceChange), "true")
 	s.skills.wanted = s.skills.path != "" && !s.key.ForceChange
@@ -91,8 +104,12 @@ const failedRest = 200 * time.Millisecond
 // Next implements session.Session by one poll, held by the platform until there
 // is an event or its hold is over. The first poll leaves at once, as does one
 // after an event; after an empty answer it rests for poll_pause first, after a
-// failed one for at least 200 ms.
+// failed one for at least 200 ms. Where the platform pushes events, nothing is
+// polled.
 func (s *agent) Next(ctx context.Context) (session.Batch, error) {
+	if s.box != nil {
+		return s.attend(ctx)
+	}
 	for {
 		if err := s.sleep(ctx); err != nil {
 			return session.Batch{}, err
@@ -213,8 +230,10 @@ func (s *agent) Info() session.Info {
 		Warnings:        s.key.warnings(time.Now()),
 		Credential:      s.key.credential(),
 	}
-	if warning, ok := s.skills.warning(); ok {
-		info.Warnings = append(info.Warnings, warning)
+	for _, tell := range []func() (session.Warning, bool){s.skills.warning, s.unpushed} {
+		if warning, ok := tell(); ok {
+			info.Warnings = append(info.Warnings, warning)
+		}
 	}
 	return info
 }
@@ -223,6 +242,7 @@ func (s *agent) Info() session.Info {
 func (s *agent) Close() error {
 	s.stopSkills()
 	s.client.Close()
+	s.platform.doors.shut(s.box)
 	return nil
 }
 

@@ -26,6 +26,7 @@ const (
 	guid1 = "1111-aaaa.AgentGateway0"
 	guid2 = "2222-bbbb.AgentGateway1"
 	elb   = "elb-c00kie"
+	tok   = "t0ken-of-ours"
 )
 
 // account is agent 291 with the options as a person would write them.
@@ -164,6 +165,9 @@ func describe(r *http.Request) string {
 	if c := r.Header.Get("Cookie"); c != "" {
 		line += " cookie=" + c
 	}
+	if token := r.Header.Get("service_token"); token != "" {
+		line += " token=" + token
+	}
 	if ct := r.Header.Get("Content-Type"); ct != "application/json; charset=UTF-8" {
 		line += " content-type=" + ct
 	}
@@ -232,7 +236,7 @@ func fault(t *testing.T, err error) *session.Fault {
 		t.Fatalf("error %v (%T) is no *session.Fault", err, err)
 	}
 	shown := fmt.Sprintf("%v %+v %s %s %s", f, f.Err, f.Code, f.Text, f.Action)
-	for _, s := range []string{pass, guid1, guid2, elb} {
+	for _, s := range []string{pass, guid1, guid2, elb, tok} {
 		if strings.Contains(shown, s) {
 			t.Errorf("the fault shows a secret: %s", shown)
 		}

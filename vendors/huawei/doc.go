@@ -17,6 +17,16 @@
 // was answered with anything but a well-formed envelope, is never "signed out":
 // polls go on with the same Guid.
 //
+// # Pushed events
+//
+// A sign-in that names a callback and a service token makes a session whose
+// events the gateway sends to us; it may not poll and is kept by handshakes. What
+// came is handed to Receive by whoever listens, waits in the session's inbox until
+// Next fetches it, and is answered when the driver says what became of it. The
+// token is part of the key, so that an adopted session takes callbacks at once. A
+// token that changes needs a new sign-in: that a handshake replaces it is one
+// reading of the vendor's page only.
+//
 // # Goroutines
 //
 // The poll runs on its caller's goroutine. Setting the agent's skills after a

@@ -24,6 +24,10 @@ type key struct {
 	MediaType     string `json:"media_type,omitempty"`
 	ForceChange   bool   `json:"force_change,omitempty"`
 	TimeRemaining string `json:"time_remaining,omitempty"`
+
+	// Token is the service token that the platform was given: its callbacks are
+	// known by it, and nothing is polled. "" = events are polled.
+	Token string `json:"service_token,omitempty"`
 }
 
 func (k *key) encode() session.Key {
@@ -72,5 +76,5 @@ func (k *key) header() http.Header {
 
 // secrets lists what must not be shown.
 func (k *key) secrets() []string {
-	return append(k.Cookies.Secrets(), k.Guid)
+	return append(k.Cookies.Secrets(), k.Guid, k.Token)
 }

@@ -37,9 +37,10 @@ var Options = []option.Spec{
 	{Name: "force_limit", Kind: option.Int, Default: "3", Min: 1, Max: 1000, When: option.When{Option: "taken", Is: "force"}, Doc: "forced sign-ins within force_within; then the agent is parked"},
 	{Name: "force_within", Kind: option.Duration, Default: "10m", Min: int64(time.Second), Max: int64(365 * 24 * time.Hour), When: option.When{Option: "taken", Is: "force"}, Doc: "the time that force_limit counts in"},
 	{Name: "sign_out", Kind: option.String, Default: "polite", Enum: []string{"polite", "force"}, Doc: "polite leaves an agent in a call signed in, force cuts the call"},
-	{Name: "events", Kind: option.String, Default: "poll", Enum: []string{"poll", "push"}, Doc: "how events come"},
-	{Name: "callback_url", Kind: option.String, When: option.When{Option: "events", Is: "push"}, Doc: "address that the platform sends events to"},
-	{Name: "service_token_file", Kind: option.String, When: option.When{Option: "events", Is: "push"}, Doc: "file of the token that the platform shows with them"},
+	{Name: "events", Kind: option.String, Default: "poll", Enum: []string{"poll", "push"}, Doc: "how events come: poll fetches them; with push the platform sends them to callback_url, and nothing is polled"},
+	{Name: "callback_url", Kind: option.String, Callback: true, When: option.When{Option: "events", Is: "push"}, Doc: "where the platform reaches the section callback of this file; the path ends with /callback/ and the platform's name, for example https://keeper.example:9466/callback/hq"},
+	{Name: "service_token_file", Kind: option.String, SecretFile: true, CheckSecret: checkToken, When: option.When{Option: "events", Is: "push"}, Doc: "file with the secret by which the platform's requests to callback_url are known; at most 50 letters, digits, - and _"},
+	{Name: "keep_alive", Kind: option.String, Default: handshake, Enum: []string{handshake, heartbeat}, When: option.When{Option: "events", Is: "push"}, Doc: "the request that keeps the session; heartbeat is that of older gateways"},
 }
 
 // Fields are the sign-in request's fields beside password and number, all sent
@@ -70,7 +71,20 @@ type Settings struct {
 	SkillsAll   bool          // sign in to all configured skills
 	Skills      []string      // sign in to these; none and not SkillsAll = leave the skills alone
 	ForceOut    bool          // sign out by force
+	Push        Push
 }
+
+// Push is how an agent's events come without polls; the zero Push is that they
+// are polled.
+type Push struct {
+	CallbackURL string        // where the platform sends them; "" = it does not
+	KeepAlive   string        // the request that keeps the session: handshake or heartbeat
+	Every       time.Duration // from one answer to it to the next request
+	Timeout     time.Duration // of one
+}
+
+// On reports whether events are pushed.
+func (p Push) On() bool { return p.CallbackURL != "" }
 
 // Window returns the vendor's default window, 2 minutes, whatever the options.
 func Window(option.Set) time.Duration { return window }
@@ -86,8 +100,12 @@ func Decode(set option.Set, window time.Duration) (any, session.Terms, []option.
 	}
 	s.SkillsAll, s.Skills = skills(r)
 	s.PollTimeout = pollTimeout(r, window)
-	checkEvents(r)
-	return s, terms(r), r.Problems()
+	s.Push = push(r, window)
+	t := terms(r)
+	if s.Push.On() {
+		t.Grace = pushGrace
+	}
+	return s, t, r.Problems()
 }
 
 func fields(r *option.Reader) Fields {
@@ -158,16 +176,4 @@ func skills(r *option.Reader) (all bool, list []string) {
 		r.Problem("reset_skills", fmt.Sprintf("option \"reset_skills\": %d characters, the platform takes at most %d", n, skillsLimit))
 	}
 	return false, list
-}
-
-func checkEvents(r *option.Reader) {
-	if r.String("events") == "push" {
-		r.Problem("events", "events: push is not supported by this version; use poll")
-		return
-	}
-	for _, name := range []string{"callback_url", "service_token_file"} {
-		if r.Has(name) && r.String(name) != "" {
-			r.Problem(name, fmt.Sprintf("option %q belongs to events: push, which is not supported by this version; remove it", name))
-		}
-	}
 }

@@ -90,8 +90,15 @@ func TestMistakes(t *testing.T) {
 		"skill name":          {set("reset_skills", "sales"), "no skill id"},
 		"skills all and some": {set("reset_skills", "all;1"), "no skill id"},
 		"skills too long":     {set("reset_skills", strings.Repeat("1234567890;", 400)), "at most 4000"},
-		"push":                {set("events", "push", "callback_url", "https://x"), "push is not supported by this version; use poll"},
-		"callback":            {set("callback_url", "https://x"), "belongs to events: push"},
+		"push, no token":      {set("events", "push", "callback_url", "https://x"), "service_token_file is not given"},
+		"push, no address":    {set("events", "push", "service_token_file", "t"), "callback_url is not given"},
+		"callback, no push":   {set("callback_url", "https://x"), "belongs to events: push"},
+		"keep-alive, no push": {set("keep_alive", "heartbeat"), "belongs to events: push"},
+		"keep-alive unknown":  {set("keep_alive", "ping"), "handshake, heartbeat"},
+		"callback no URL":     {set("callback_url", "keeper:9466", "events", "push", "service_token_file", "t"), "no URL"},
+		"callback scheme":     {set("callback_url", "ftp://x/", "events", "push", "service_token_file", "t"), "no URL"},
+		"callback with user":  {set("callback_url", "https://u:p@x/", "events", "push", "service_token_file", "t"), "credentials"},
+		"callback fragment":   {set("callback_url", "https://x/#a", "events", "push", "service_token_file", "t"), "fragment"},
 	} {
 		_, _, problems := Decode(tt.set, 2*time.Minute)
 		if len(problems) == 0 || !strings.Contains(problems[0].Text, tt.want) || problems[0].Pos.Line == 0 {

@@ -21,7 +21,10 @@ const (
 type platform struct {
 	transport *wire.Transport
 	timeout   time.Duration // of one operation
+	doors     doors         // of the agents whose events are pushed
 }
+
+var _ session.Receiver = (*platform)(nil)
 
 // Open makes the adapter for one gateway. It does no I/O.
 func Open(p wire.Place) session.Platform {
@@ -36,8 +39,11 @@ func Open(p wire.Place) session.Platform {
 // serves the polls.
 func (p *platform) SignIn(ctx context.Context, a session.Account, force bool) (session.Session, error) {
 	s := p.agent(a)
+	if s.push.On() {
+		s.listen(a.Token.Reveal())
+	}
 	if fault := s.signIn(ctx, a, force); fault != nil {
-		s.client.Close()
+		_ = s.Close()
 		return nil, fault
 	}
 	return s, nil
@@ -45,7 +51,7 @@ func (p *platform) SignIn(ctx context.Context, a session.Account, force bool) (s
 
 // signIn sends the request and takes over what its answer brings.
 func (s *agent) signIn(ctx context.Context, a session.Account, force bool) *session.Fault {
-	r := wire.Request{Method: http.MethodPut, Path: s.path("onlineagent"), Body: signInBody(a), Timeout: s.platform.timeout, Fresh: true}
+	r := wire.Request{Method: http.MethodPut, Path: s.path("onlineagent"), Body: s.signInBody(a), Timeout: s.platform.timeout, Fresh: true}
 	if force {
 		r.Path += "/forcelogin"
 	}
@@ -64,12 +70,16 @@ func (s *agent) signIn(ctx context.Context, a session.Account, force bool) *sess
 	return nil
 }
 
-func signInBody(a session.Account) []byte {
+// signInBody is a sign-in's body. With both of the last two fields the platform
+// pushes events (vendor page: push).
+func (s *agent) signInBody(a session.Account) []byte {
 	body, err := json.Marshal(struct {
 		Password string `json:"password"`
 		Phonenum string `json:"phonenum"`
 		Fields
-	}{a.Password.Reveal(), a.Number, settings(a).Fields})
+		CallBackURI  string `json:"callBackUri,omitempty"`
+		ServiceToken string `json:"serviceToken,omitempty"`
+	}{a.Password.Reveal(), a.Number, settings(a).Fields, s.push.CallbackURL, s.key.Token})
 	if err != nil {
 		panic("huawei: a sign-in of plain text cannot be encoded") // not reachable; the error might quote the password
 	}
@@ -87,7 +97,8 @@ func settings(a session.Account) Settings {
 	return s
 }
 
-// Adopt implements session.Platform. The first poll proves the key.
+// Adopt implements session.Platform. The first poll, or what keeps the session
+// without polls, proves the key; callbacks are taken from now on.
 func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session, error) {
 	k, ok := decodeKey(stored)
 	if !ok {
@@ -95,6 +106,9 @@ func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session
 	}
 	s := p.agent(a)
 	s.key = k
+	if s.listen(k.Token); s.box == nil {
+		s.push = Push{} // as the session was made
+	}
 	s.refresh()
 	return s, nil
 }
@@ -123,8 +137,8 @@ func (p *platform) Probe(ctx context.Context, a session.Account) error {
 func (p *platform) agent(a session.Account) *agent {
 	set := settings(a)
 	s := &agent{
-		platform: p, client: p.transport.Client(), login: url.PathEscape(a.ID.Login), password: a.Password,
-		pause: set.PollPause, timeout: set.PollTimeout, forceOut: set.ForceOut,
+		platform: p, client: p.transport.Client(), workNo: a.ID.Login, login: url.PathEscape(a.ID.Login), password: a.Password,
+		pause: set.PollPause, timeout: set.PollTimeout, forceOut: set.ForceOut, push: set.Push,
 	}
 	s.skills.path = skillsPath(set)
 	s.refresh()

@@ -9,11 +9,13 @@ import (
 	"agentkeeper/vendors/wire"
 )
 
-// The platform announces a new Guid once, in the answer to a poll. If that
+// The platform announces a new Guid once, in the answer to a poll or to what
+// keeps a session without polls. If that
 // answer was lost (the connection broke, the process was killed), the old Guid
 // lives on for a while and then takes the session with it. updateGuid asks for
 // a Guid anew, as after a refresh of a page (vendor page: updateGuid); it is
-// used only when a change is overdue on a platform that changes Guids.
+// used only when a change is overdue on a platform that changes Guids, or when
+// something else shows that one was missed.
 const (
 	overdue      = 1.25            // times the pace seen so far
 	overdueSlack = 5 * time.Second // beyond it, for polls that begin late
@@ -29,9 +31,23 @@ func (k *key) paced(before time.Time, now time.Time) {
 	}
 }
 
+// overdueAt returns when the platform should have told of a new Guid at last,
+// zero where it never changed one. every is how far apart the requests are whose
+// answers may tell; polls follow each other too closely to count.
+func (k *key) overdueAt(every time.Duration) time.Time {
+	switch {
+	case k.Pace == 0:
+		return time.Time{}
+	case every > 0:
+		return k.GuidSince.Add(k.Pace + every + overdueSlack)
+	}
+	return k.GuidSince.Add(time.Duration(overdue*float64(k.Pace)) + overdueSlack)
+}
+
 // overdue reports whether the platform should have changed the Guid by now.
-func (k *key) overdue(now time.Time) bool {
-	return k.Pace > 0 && now.Sub(k.GuidSince) > time.Duration(overdue*float64(k.Pace))+overdueSlack
+func (k *key) overdue(now time.Time, every time.Duration) bool {
+	at := k.overdueAt(every)
+	return !at.IsZero() && !now.Before(at)
 }
 
 // renew asks for a Guid where a change is overdue, between two polls. It
@@ -39,10 +55,12 @@ func (k *key) overdue(now time.Time) bool {
 // fails is no verdict on the session: the next poll's is.
 func (s *agent) renew(ctx context.Context) bool {
 	now := time.Now()
-	if !s.key.overdue(now) || now.Sub(s.renewed) < renewEvery {
+	if !s.guidMissed && !s.key.overdue(now, s.push.Every) || now.Sub(s.renewed) < renewEvery {
 		return false
 	}
-	s.renewed = now
+	s.renewed, s.guidMissed = now, false
+	s.box.asking()
+	defer s.box.answered()
 	before := s.key.Guid
 	answer, err := s.ask(ctx, wire.Request{Method: http.MethodPut, Path: s.path("onlineagent") + "/updateGuid", Timeout: renewTimeout})
 	if err != nil || !answer.OK() {

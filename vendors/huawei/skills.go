@@ -69,6 +69,7 @@ func (s *agent) startSkills() {
 	k.cancel, k.result = cancel, make(chan skillResult, 1)
 	client, used, result := s.platform.transport.Client(), s.key.Guid, k.result
 	r := wire.Request{Method: http.MethodPost, Path: s.path("onlineagent") + k.path, Header: s.head, Timeout: s.platform.timeout}
+	s.box.asking()
 	go func() {
 		answer, err := client.Do(ctx, r)
 		client.Close()
@@ -99,6 +100,7 @@ func (s *agent) finishSkills(result skillResult) {
 	k.cancel()
 	k.cancel, k.result = nil, nil
 	s.adopt(result.used, result.answer.Header)
+	s.box.answered()
 	k.fault = s.judgeSkills(result)
 	k.wanted = k.fault != nil && k.tries < skillTries
 }

@@ -70,6 +70,16 @@ type Spec struct {
 	MaxLen  int // of a String, in characters; 0 = no limit
 	When    When
 	Doc     string
+	// SecretFile marks a String that names a file with a secret: the reader of
+	// the configuration reads it, and again when it changes. A vendor has one at
+	// most.
+	SecretFile bool
+	// CheckSecret, of a SecretFile, says what the vendor does not take in the
+	// secret, or "". It quotes nothing of it.
+	CheckSecret func(secret string) string
+	// Callback marks a String that is an address of ours, for the platform to
+	// send events to.
+	Callback bool
 }
 
 // When is what another option must be for this one to do anything; the zero

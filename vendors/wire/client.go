@@ -73,6 +73,9 @@ type Request struct {
 	// after it. Operations use it, so that a dead connection cannot put them in
 	// doubt.
 	Fresh bool
+	// Repeatable lets the request be sent again, as a GET is, where it is
+	// another method that changes nothing when it is carried out twice.
+	Repeatable bool
 	// Limit is the largest body in bytes that is read; 0 = 1 MiB.
 	Limit int64
 }
@@ -125,7 +128,7 @@ func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 	begin, deadline := time.Now(), r.deadline(ctx)
 	reused := c.conn != nil
 	a, fail := c.attempt(ctx, &r, deadline)
-	if fail != nil && reused && r.Method == http.MethodGet && fail.wasStale(begin) {
+	if fail != nil && reused && (r.Method == http.MethodGet || r.Repeatable) && fail.wasStale(begin) {
 		a, fail = c.attempt(ctx, &r, deadline)
 	}
 	if fail != nil {

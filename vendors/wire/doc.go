@@ -19,7 +19,8 @@
 // Adapters must tell an operation that surely did not happen (an outage) from
 // one that may have happened (doubt). [Error.Sent] answers that: it is true
 // from the moment that the whole request was handed to the connection, whatever
-// became of it. Nothing is ever sent twice, with one exception: a GET on a
+// became of it. Nothing is ever sent twice, with one exception: a GET (or what is
+// marked as repeatable) on a
 // connection that was already in use, where the connection turns out to have
 // been closed before a single byte of an answer came.
 package wire

@@ -30,6 +30,8 @@ type record struct {
 	slowestPoll time.Duration
 	reaped      int
 	events      int // handed out
+	pushFailed  int // callbacks that did not take what they were sent
+	pushLost    int // events that were given up
 	resetSkills []ResetSkill
 }
 
@@ -42,12 +44,16 @@ type ResetSkill struct {
 
 // session is one sign-in until its end.
 type session struct {
+	of        *agent
 	started   time.Time
 	answered  time.Time // when the sign-in's answer left; zero: not yet
 	polled    bool      // the first poll came
 	phone     string
 	status    int
 	push      bool // events go to a callback: no polls
+	callback  string
+	token     string
+	pushing   bool
 	guids     []guid
 	cookie    string // "" = none asked for
 	seen      time.Time

@@ -87,6 +87,16 @@ func (s *Sim) noEvent() sim.Reply {
 
 // withEvent is a poll's answer with one event.
 func (s *Sim) withEvent(login string, ev event) sim.Reply {
+	v := s.eventFields(login, ev)
+	e := s.envelope("0", "")
+	e["event"] = v
+	if s.cfg().Types.EventArray {
+		e["event"] = []any{v}
+	}
+	return sim.JSON(e)
+}
+
+func (s *Sim) eventFields(login string, ev event) map[string]any {
 	v := map[string]any{"eventType": ev.kind, "workNo": s.number(login, s.cfg().Types.NumericWorkNo), "content": ev.content}
 	if !s.cfg().Types.NoGenTime {
 		v["eventGenTime"] = ev.at.UnixMilli()
@@ -94,12 +104,7 @@ func (s *Sim) withEvent(login string, ev event) sim.Reply {
 	if s.cfg().Types.ExtraFields {
 		v["extension"] = map[string]any{"deep": []any{map[string]int{"er": 1}}}
 	}
-	e := s.envelope("0", "")
-	e["event"] = v
-	if s.cfg().Types.EventArray {
-		e["event"] = []any{v}
-	}
-	return sim.JSON(e)
+	return v
 }
 
 // number is text as the string that the pages promise, or as a number.

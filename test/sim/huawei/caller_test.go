@@ -24,6 +24,7 @@ type caller struct {
 	guid   string
 	cookie string
 	plain  bool // does not follow new Guids
+	there  *there
 }
 
 // answer is what one call brought.
@@ -42,10 +43,12 @@ func with(t *testing.T, w Switches, f func(t *testing.T, s *Sim, a *caller)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		l := sim.Pipe()
-		s := New(Config{Agents: Range(291, 3, "secret", 40038), Switches: w, Line: l})
+		there := listenThere(t)
+		s := New(Config{Agents: Range(291, 3, "secret", 40038), Switches: w, Line: l, Pushing: Pushing{Dial: there.line.DialContext}})
+		defer s.Close()
 		server := sim.Serve(l, s, nil)
 		transport := &http.Transport{DialContext: l.DialContext, MaxIdleConnsPerHost: 10}
-		a := &caller{t: t, client: &http.Client{Transport: transport}, url: server.URL(), login: "291"}
+		a := &caller{t: t, there: there, client: &http.Client{Transport: transport}, url: server.URL(), login: "291"}
 		defer func() {
 			transport.CloseIdleConnections()
 			if err := server.Close(); err != nil {

@@ -79,6 +79,16 @@ type Switches struct {
 	Capacity  int          `json:"capacity" name:"capacity" help:"Agents that may be signed in together, then 100-003; 0 = no limit."`
 
 	EmptyPassword bool         `json:"empty_password" name:"empty-password" help:"An empty password is no parameter error."`
+	KeepAlive     string       `json:"keep_alive" name:"keep-alive" enum:"handshake,heartbeat,both" default:"handshake" help:"What keeps a session whose events are pushed: ${enum}; heartbeat is that of older gateways."`
+	PushBatch     int          `json:"push_batch" name:"push-batch" default:"20" help:"The most events in one callback."`
+	PushTimeout   sim.Duration `json:"push_timeout" name:"push-timeout" default:"30s" help:"How long a callback's answer is waited for."`
+	PushPause     sim.Duration `json:"push_pause" name:"push-pause" default:"1s" help:"The pause before a callback that failed is sent again."`
+	PushNoRetry   bool         `json:"push_no_retry" name:"push-no-retry" help:"A callback that failed is not sent again: its events are lost."`
+	PushEarly     bool         `json:"push_early" name:"push-early" help:"The first callbacks are sent before the sign-in's answer."`
+	PushSingle    bool         `json:"push_single" name:"push-single" help:"Callbacks carry one event, in the shape of a poll's answer, as older gateways send them."`
+	PushNoToken   bool         `json:"push_no_token" name:"push-no-token" help:"Callbacks do not carry the service token."`
+	PushNoGuid    bool         `json:"push_no_guid" name:"push-no-guid" help:"Callbacks do not carry the Guid."`
+
 	OperationTime sim.Duration `json:"operation_time" name:"operation-time" help:"How long the platform works on a sign-in or sign-out."`
 	FlowControl   string       `json:"flow_control" name:"flow-control" help:"The retcode of a query beyond 5 in 2 s; left out: HTTP status 429."`
 	EventRate     float64      `json:"event_rate" name:"event-rate" help:"Numbered events per second for every signed-in agent; takes effect at the start."`
@@ -105,6 +115,8 @@ type Config struct {
 	Switches Switches
 	// Line is the listener that outages refuse connections on; nil = none.
 	Line sim.Line
+	// Pushing is how callbacks are reached.
+	Pushing Pushing
 	// OnViolation, where set, is told of everything that the contract forbids.
 	OnViolation func(string)
 	// Log, where set, gets a line per sign-in, sign-out and end of a session.

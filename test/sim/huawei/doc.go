@@ -8,7 +8,11 @@
 // pages make another one likely. Faults, outages and people's doings come by
 // the Go methods of [Sim] or by HTTP under /_sim/.
 //
-// A Sim starts no goroutine and no timer of its own: the reaper, the rotation
+// A session whose sign-in names a callback and a service token is pushed its
+// events and may not poll; it is kept by handshakes or heartbeats.
+//
+// A Sim starts no goroutine and no timer of its own but one goroutine for each
+// session whose events are pushed, which Close ends: the reaper, the rotation
 // and the generated events are computed when a request looks at them. It may
 // be used inside a testing/synctest bubble over sim.Pipe.
 package huawei

@@ -42,6 +42,7 @@ func (s *Sim) startPoll(q *request) (a *agent, n *session, refusal sim.Reply) {
 		return a, nil, s.turnAway(a, q, code)
 	}
 	if n.push {
+		s.Ops.Violation(q.login, "polled though its events are pushed")
 		return a, nil, s.failure("000-001")
 	}
 	n.seen = time.Now()
@@ -165,16 +166,4 @@ func (s *Sim) await(ctx context.Context, n *session, d time.Duration) bool {
 		return false
 	}
 	return true
-}
-
-// handshake keeps a session in push mode alive (vendor page: handshake).
-func (s *Sim) handshake(_ context.Context, q *request) sim.Reply {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, n, code := s.authenticate(q)
-	if n == nil {
-		return s.failure(code)
-	}
-	n.seen = time.Now()
-	return s.rotate(s.success(nil), n, n.seen)
 }

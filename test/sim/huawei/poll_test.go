@@ -209,9 +209,12 @@ func TestOnlyPollsAndHandshakesKeepASessionAlive(t *testing.T) {
 }
 
 func TestPushModeRefusesPollsAndRotatesByHandshake(t *testing.T) {
-	with(t, Switches{}, func(t *testing.T, _ *Sim, a *caller) {
-		a.want(a.call("PUT", "/onlineagent/{id}", a.body(`,"callBackUri":"https://x/","serviceToken":"abc"`)), "0")
+	with(t, Switches{}, func(t *testing.T, s *Sim, a *caller) {
+		a.want(a.call("PUT", "/onlineagent/{id}", a.body(`,"callBackUri":"http://x/","serviceToken":"abc"`)), "0")
 		a.want(a.poll(), "000-001")
+		if n := len(s.Ops.Violations()); n != 1 {
+			t.Errorf("%d violations by a poll, want 1", n)
+		}
 		time.Sleep(time.Minute)
 		if got := a.call("POST", "/onlineagent/{id}/handshake", ""); !got.NewGuid || got.Code != "0" {
 			t.Errorf("handshake: %s, new Guid %v", got.raw, got.NewGuid)

@@ -22,6 +22,8 @@ type settings struct {
 	status       int
 	phoneLinkage bool
 	push         bool
+	callback     string
+	token        string
 }
 
 var serviceToken = regexp.MustCompile(`^[A-Za-z0-9_-]{0,50}$`)
@@ -54,7 +56,7 @@ func (s *Sim) parse(body []byte) (set settings, code string) {
 	f.text("entryIp", 0)
 	f.text("vcPhoneNumber", 24)
 	f.text("serviceworkid", 30)
-	set.push = f.push()
+	f.push(&set)
 	return set, f.code
 }
 
@@ -126,13 +128,14 @@ func (f *fields) ip(name string) {
 	}
 }
 
-// push reports whether events go to a callback: both fields are needed.
-func (f *fields) push() bool {
+// push tells whether events go to a callback: both fields are needed.
+func (f *fields) push(set *settings) {
 	token := f.text("serviceToken", 50)
 	if !serviceToken.MatchString(token) {
 		f.fail("100-001")
 	}
-	return f.text("callBackUri", 0) != "" && token != ""
+	set.callback, set.token = f.text("callBackUri", 0), token
+	set.push = set.callback != "" && token != ""
 }
 
 func scalar(v any) string {
@@ -160,13 +163,31 @@ func (s *Sim) operate(ctx context.Context, q *request, force bool) sim.Reply {
 	if code != "" {
 		return s.failure(code)
 	}
+	answer, early := s.decide(q, set, force)
+	if early { // the callbacks get a head start
+		timer := time.NewTimer(headStart)
+		defer timer.Stop()
+		<-timer.C
+	}
+	return answer
+}
+
+// headStart is how long before the sign-in's answer callbacks are sent with the
+// switch push_early.
+const headStart = 200 * time.Millisecond
+
+func (s *Sim) decide(q *request, set settings, force bool) (answer sim.Reply, early bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a, code := s.admit(q.login, set, force)
 	if code != "" {
-		return s.failure(code)
+		return s.failure(code), false
 	}
-	return s.enter(a, set, q)
+	answer = s.enter(a, set, q)
+	if early = set.push && s.cfg().PushEarly; early {
+		s.startPushing(a, a.session)
+	}
+	return answer, early
 }
 
 // work takes the time that the platform needs for an operation. A client that
@@ -276,7 +297,7 @@ func (s *Sim) open(a *agent, set settings) *session {
 		s.displace(a)
 	}
 	n := &session{
-		started: now, seen: now, phone: set.phone, status: set.status, push: set.push,
+		of: a, started: now, seen: now, phone: set.phone, status: set.status, push: set.push, callback: set.callback, token: set.token,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 	n.renew(now, node)

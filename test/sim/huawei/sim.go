@@ -47,6 +47,10 @@ type Sim struct {
 	agents     map[string]*agent
 	seated     map[string]*agent // signed in, by phone
 	firstPolls []time.Duration
+	pushers    sync.WaitGroup
+	client     *http.Client    // to the callbacks
+	closed     context.Context // ends with Close
+	close      context.CancelFunc
 	disaster   time.Time // until then a switch-over to another site is under way
 }
 
@@ -59,6 +63,8 @@ func New(c Config) *Sim {
 	s := &Sim{line: c.Line, logger: c.Log, agents: make(map[string]*agent, len(c.Agents)), phones: map[string]bool{}, seated: map[string]*agent{}}
 	s.switches.Store(&c.Switches)
 	s.Ops.OnViolation = c.OnViolation
+	s.client = c.Pushing.client()
+	s.closed, s.close = context.WithCancel(context.Background())
 	for _, a := range c.Agents {
 		s.agents[a.Login] = &agent{Agent: a, gen: generatorOf(c.Switches.EventRate)}
 		s.phones[a.Phone] = true
@@ -108,7 +114,8 @@ func (s *Sim) routes() {
 		"DELETE " + agent + "/forcelogout":                    {sim.OpSignOut, s.forceSignOut},
 		"DELETE " + agent + "/forcelogoutwithreason/{reason}": {sim.OpSignOut, s.forceSignOutWithReason},
 		"GET " + base + "/agentevent/{agentid}":               {sim.OpPoll, s.poll},
-		"POST " + agent + "/handshake":                        {sim.OpMessage, s.handshake},
+		"POST " + agent + "/handshake":                        {sim.OpKeepAlive, s.handshake},
+		"PUT " + agent + "/heartbeat":                         {sim.OpKeepAlive, s.heartbeat},
 		"GET " + agent + "/agentstatus":                       {sim.OpOther, s.agentStatus},
 		"PUT " + agent + "/updateGuid":                        {sim.OpOther, s.updateGuid},
 		"POST " + agent + "/syncagentinfo":                    {sim.OpOther, s.syncAgentInfo},
@@ -135,6 +142,7 @@ type request struct {
 	login   string
 	guid    string
 	cookie  string
+	token   string
 	body    []byte
 	values  func(name string) string // of the path
 	query   map[string][]string
@@ -164,16 +172,16 @@ func (s *Sim) serve(h handler) http.HandlerFunc {
 
 // faultOp is the name by which people add faults to an operation.
 func faultOp(op string) string {
-	if op == sim.OpOther {
+	if op == sim.OpOther || op == sim.OpKeepAlive {
 		return sim.OpMessage
 	}
 	return op
 }
 
-// begin counts the request. Polls that the platform does not let in are not in
+// begin counts the request. Polls and handshakes that the platform does not let in are not in
 // flight for anybody.
 func (s *Sim) begin(ctx context.Context, op string, q *request) (end func()) {
-	if op == sim.OpPoll && !s.letsIn(q) {
+	if (op == sim.OpPoll || op == sim.OpKeepAlive) && !s.letsIn(q) {
 		s.Ops.Add(q.login, op)
 		return func() {}
 	}
@@ -188,6 +196,9 @@ func (s *Sim) answered(n *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n.answered = time.Now()
+	if n.of.session == n {
+		s.startPushing(n.of, n)
+	}
 }
 
 // read takes the request apart; status is not 0 where the web server in front
@@ -204,7 +215,7 @@ func read(w http.ResponseWriter, r *http.Request) (q *request, status int) {
 	if err != nil {
 		return nil, http.StatusRequestEntityTooLarge
 	}
-	q = &request{login: login, guid: r.Header.Get("Guid"), body: body, values: r.PathValue, arrived: time.Now()}
+	q = &request{login: login, guid: r.Header.Get("Guid"), token: r.Header.Get("service_token"), body: body, values: r.PathValue, arrived: time.Now()}
 	if c, err := r.Cookie(cookie); err == nil {
 		q.cookie = c.Value
 	}

@@ -28,6 +28,10 @@ type AgentState struct {
 	SlowestFirstPoll sim.Duration `json:"slowest_first_poll"`
 	Reaped           int          `json:"reaped"` // times signed out for silence
 	ResetSkills      []ResetSkill `json:"reset_skills,omitempty"`
+	// Of sessions whose events go to a callback. HandedOut counts what it took.
+	Push       bool `json:"push"`
+	PushFailed int  `json:"push_failed,omitempty"` // callbacks that were not taken
+	PushLost   int  `json:"push_lost,omitempty"`   // events that were given up
 }
 
 // Agents returns every agent's state by login.
@@ -56,12 +60,14 @@ func (a *agent) snapshot(now time.Time) AgentState {
 		Failures: a.failures, SignIns: slices.Clone(a.record.signedIn),
 		FirstPoll: sim.Duration(a.record.firstPoll), SlowestFirstPoll: sim.Duration(a.record.slowestPoll),
 		Reaped: a.record.reaped, ResetSkills: slices.Clone(a.record.resetSkills),
+		PushFailed: a.record.pushFailed, PushLost: a.record.pushLost,
 	}
 	if a.locked(now) {
 		state.LockedUntil = a.lockedUntil
 	}
 	if n := a.session; n != nil {
 		state.SignedIn, state.Since, state.LoginTime = true, n.started, n.loginTime()
+		state.Push = n.push
 		state.Phone, state.OpenPolls, state.Queued = n.phone, n.open, len(n.queue)
 	}
 	return state

@@ -1,0 +1,123 @@
+package callback
+
+import (
+	"bytes"
+	"crypto/tls"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"agentkeeper/session"
+	"agentkeeper/test/sim"
+)
+
+// copyPair puts a fresh key pair of the authority where a service has it.
+func copyPair(t *testing.T, ca *sim.Certificates, dir string) (cert, key string) {
+	t.Helper()
+	made := t.TempDir()
+	if err := ca.Write(made); err != nil {
+		t.Fatal(err)
+	}
+	cert, key = filepath.Join(dir, "callback.pem"), filepath.Join(dir, "callback-key.pem")
+	for from, to := range map[string]string{"good.pem": cert, "good-key.pem": key} {
+		text, err := os.ReadFile(filepath.Join(made, from))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to+".new", text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(to+".new", to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cert, key
+}
+
+func TestKeyPairIsReadAgain(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		ca, err := sim.NewCA()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log bytes.Buffer
+		p := &pair{log: slog.New(slog.NewTextHandler(&log, nil))}
+		p.cert, p.key = copyPair(t, ca, dir)
+		show := func() *tls.Certificate {
+			t.Helper()
+			c, err := p.current(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		first := show()
+		copyPair(t, ca, dir)
+		if show() != first {
+			t.Error("read again before its time")
+		}
+		time.Sleep(pairEvery)
+		second := show()
+		if second == first {
+			t.Error("the new pair is not shown")
+		}
+		if err := os.WriteFile(p.key, []byte("no key"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(pairEvery)
+		if show() != second || !strings.Contains(log.String(), "old one stays in use") {
+			t.Errorf("a broken pair was taken: %s", log.String())
+		}
+		copyPair(t, ca, dir)
+		time.Sleep(pairEvery)
+		if c := show(); c == first || c == second {
+			t.Error("the mended pair is not shown")
+		}
+	})
+}
+
+func TestListen(t *testing.T) {
+	ca, err := sim.NewCA()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key := copyPair(t, ca, t.TempDir())
+	var log bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	if _, _, err := Listen(Listener{Address: "127.0.0.1:0", CertFile: cert, KeyFile: cert}, logger); err == nil {
+		t.Error("a certificate was taken for a key")
+	}
+	l, conf, err := Listen(Listener{Address: "127.0.0.1:0", CertFile: cert, KeyFile: key}, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Listen(Listener{Address: l.Addr().String()}, logger); err == nil || !strings.Contains(err.Error(), "callback.listen") {
+		t.Errorf("an address that is taken: %v", err)
+	}
+	r := New(Options{Find: func(string) (session.Receiver, bool) { return nil, false }, Log: logger})
+	s := &http.Server{Handler: r, ReadHeaderTimeout: time.Second}
+	served := make(chan error, 1)
+	go func() { served <- r.Serve(s, l, conf) }()
+	for version, works := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.Pool(), MinVersion: version, MaxVersion: version}}
+		res, err := (&http.Client{Transport: transport}).Post("https://"+l.Addr().String()+"/callback/hq", "", nil)
+		if (err == nil) != works {
+			t.Errorf("TLS %x: %v", version, err)
+		}
+		if err == nil {
+			_ = res.Body.Close()
+		}
+		transport.CloseIdleConnections()
+	}
+	_ = s.Close()
+	<-served
+	if !strings.Contains(log.String(), "cause=connection") {
+		t.Errorf("a failed connection left no line: %s", log.String())
+	}
+}

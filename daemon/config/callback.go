@@ -1,0 +1,140 @@
+package config
+
+import (
+	"crypto/tls"
+	"net/url"
+	"strings"
+
+	"agentkeeper/session"
+	"agentkeeper/vendors/option"
+)
+
+// Callback is where the service is reached by platforms that send events by
+// themselves.
+type Callback struct {
+	Listen   string // host:port; "" = nowhere
+	CertFile string // PEM; read again when it changes
+	KeyFile  string
+	Plain    bool // without TLS
+}
+
+// CallbackPath is where a platform's callbacks arrive, below the address.
+func CallbackPath(platform string) string { return "/callback/" + platform }
+
+func (l *loader) callback(m *mapping) {
+	c := Callback{Listen: m.text("listen"), CertFile: m.path("cert_file"), KeyFile: m.path("key_file"), Plain: m.flag("plain_http")}
+	l.config.Callback, l.callbackPos = c, m.pos
+	m.done(nil)
+	switch {
+	case c.Listen == "":
+		return
+	case !isAddress(c.Listen):
+		m.wrong("listen", "is %q, which is no address; write host:port, for example 0.0.0.0:9466", c.Listen)
+	}
+	switch {
+	case c.Plain && (c.CertFile != "" || c.KeyFile != ""):
+		m.wrong("plain_http", "is true beside a certificate; keep one of them")
+	case c.Plain:
+		l.warn(m.at("plain_http"), "callback.plain_http lets anybody in between read events and service tokens; write cert_file and key_file instead")
+	case c.CertFile == "" || c.KeyFile == "":
+		m.wrong("listen", "needs cert_file and key_file; the platforms speak TLS 1.2 or newer to it")
+	default:
+		l.keyPair(m, c)
+	}
+}
+
+// keyPair tries the certificate and places what is wrong with its files.
+func (l *loader) keyPair(m *mapping, c Callback) {
+	good := true
+	for key, path := range map[string]string{"cert_file": c.CertFile, "key_file": c.KeyFile} {
+		_, mode, err := readRegular(path, maxFile)
+		if err != nil {
+			m.wrong(key, "%s: %v", path, err)
+			good = false
+		}
+		if key == "key_file" && mode&0o077 != 0 {
+			l.exposed.note(path, mode, m.at(key))
+		}
+	}
+	if !good {
+		return
+	}
+	if _, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile); err != nil {
+		m.wrong("cert_file", "and key_file are no key pair: %v", err)
+	}
+}
+
+// token is a secret that an option names, with why it cannot be used.
+type token struct {
+	secret session.Secret
+	why    string
+}
+
+// token reads the secret file among the agent's options. Agents that share the
+// file share the reading.
+func (l *loader) token(g *group, d draft) (Source, session.Secret) {
+	set := merged(g.options, d.options)
+	for _, spec := range g.specs() {
+		value, ok := set[spec.Name]
+		if spec.Callback && ok && value.Text != "" {
+			l.callbackURL(g.Platform, value)
+		}
+		if spec.SecretFile && ok && value.Text != "" {
+			source := Source{Key: spec.Name, Path: relativeTo(value.Pos.File, value.Text), Pos: value.Pos}
+			return source, l.readToken(source, spec)
+		}
+	}
+	return Source{}, session.Secret{}
+}
+
+func (l *loader) readToken(source Source, spec option.Spec) session.Secret {
+	t, known := l.tokens[source.Path]
+	if !known {
+		t = l.newToken(source, spec)
+		l.tokens[source.Path] = t
+	}
+	if t.why != "" {
+		l.wrong(source.Pos, "%s", t.why)
+	}
+	return t.secret
+}
+
+func (l *loader) newToken(source Source, spec option.Spec) token {
+	secret, mode, err := source.read()
+	if err != nil {
+		return token{why: err.Error()}
+	}
+	if mode&0o077 != 0 {
+		l.exposed.note(source.Path, mode, source.Pos)
+	}
+	if spec.CheckSecret != nil {
+		if why := spec.CheckSecret(secret.Reveal()); why != "" {
+			return token{why: source.place() + ": " + why}
+		}
+	}
+	return token{secret: secret}
+}
+
+// callbackURL compares an address that a platform is told with where the
+// service listens.
+func (l *loader) callbackURL(platform string, v option.Value) {
+	key := platform + " " + v.Pos.String()
+	if l.callbacks[key] {
+		return
+	}
+	l.callbacks[key] = true
+	if l.config.Callback.Listen == "" {
+		l.wrong(v.Pos, "a callback needs the section callback of this file; write for example callback: {listen: \"0.0.0.0:9466\", cert_file: callback.pem, key_file: callback-key.pem}")
+		return
+	}
+	u, err := url.Parse(v.Text)
+	if err != nil {
+		return // the vendor says so
+	}
+	if path := CallbackPath(platform); !strings.HasSuffix(u.Path, path) {
+		l.warn(v.Pos, "the callback's path does not end with %s, by which this service tells its platforms apart; this is right only if something in between rewrites it", path)
+	}
+	if u.Scheme == "http" {
+		l.warn(v.Pos, "the callback by http:// sends events and the service token in clear text; use https://")
+	}
+}
