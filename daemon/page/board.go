@@ -34,7 +34,7 @@ type view struct {
 	due       time.Time // the next look
 	looks     uint64
 	last      uint64 // the number of the newest news
-	rows      map[session.ID]entry
+	rows      map[session.ID]*entry
 	platforms []byte // the message
 	news      []news // the newest, oldest first
 	size      int    // of the news, in bytes
@@ -100,23 +100,27 @@ func (b *board) look() {
 		return
 	}
 	if b.rows == nil {
-		b.rows = map[session.ID]entry{}
+		b.rows = map[session.ID]*entry{}
 	}
 	b.looks++
 	list, index := summary(b.fleet.Platforms())
 	var changed [][]byte
-	for _, a := range b.fleet.Agents() {
-		r := rowOf(&a, began)
-		if p := index[a.ID.Platform]; p != nil {
-			p.count(&a, &r, began)
+	agents := b.fleet.Agents()
+	for i := range agents {
+		a := &agents[i]
+		e := b.rows[a.ID]
+		if e == nil {
+			e = &entry{row: row{ID: a.ID.String()}}
+			b.rows[a.ID] = e
 		}
-		e, known := b.rows[a.ID]
-		if !known || e.row != r {
-			e = entry{row: r, json: encode(r)}
+		if r := rowOf(a, e.row.ID, began); e.row != r {
+			e.row, e.json = r, encode(r)
 			changed = append(changed, e.json)
 		}
+		if p := index[a.ID.Platform]; p != nil {
+			p.count(a, &e.row, began)
+		}
 		e.seen = b.looks
-		b.rows[a.ID] = e
 	}
 	b.note(list, changed, b.gone())
 	b.due = began.Add(max(lookEvery, lookShare*time.Since(began)))

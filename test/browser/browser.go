@@ -20,10 +20,12 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // ErrNone means that there is no Chromium on this machine.
@@ -163,8 +165,24 @@ const patience = time.Minute
 // Go opens an address and waits until it has loaded.
 func (t *Tab) Go(url string) error { return t.do(chromedp.Navigate(url)) }
 
-// Key presses keys: characters, or those of package kb.
-func (t *Tab) Key(keys string) error { return t.do(chromedp.KeyEvent(keys)) }
+// Key presses keys, characters or those of package kb, one after the other as
+// a keyboard does: what the page makes of a key going down decides whether a
+// character follows.
+func (t *Tab) Key(keys string) error {
+	ctx, cancel := context.WithTimeout(t.ctx, patience)
+	defer cancel()
+	for _, r := range keys {
+		for _, e := range kb.Encode(r) {
+			if e.Type == input.DispatchKeyEventTypeKeyDown {
+				e.Type = input.DispatchKeyEventTypeRawKeyDown
+			}
+			if _, err := chromedp.Call(ctx, input.DispatchKeyEvent, *e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
 
 func (t *Tab) do(steps ...chromedp.Action[chromedp.Void]) error {
 	ctx, cancel := context.WithTimeout(t.ctx, patience)
