@@ -82,7 +82,8 @@ func (p *person) sees(expression, want string) {
 func (p *person) looks(theme string, width, height int64, name string) {
 	p.t.Helper()
 	p.must(p.tab.Look(theme, width, height))
-	p.sees("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))", "undefined")
+	_, err := browser.Ask[bool](p.tab, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`) // drawn anew
+	p.must(err)
 	p.must(p.tab.Picture(filepath.Join(p.pictures, name+".png")))
 }
 
@@ -223,8 +224,8 @@ func (p *person) sorts() {
 // usesKeys goes to an agent's page and back without a mouse.
 func (p *person) usesKeys() {
 	p.t.Helper()
-	p.presses("/")
-	p.presses(kb.ArrowDown)
+	p.runs(`document.activeElement.blur()`)
+	p.presses("/" + kb.ArrowDown)
 	p.sees(focus, "chat/"+foreign)
 	p.presses(kb.ArrowDown + kb.ArrowDown)
 	p.sees(focus, "hq/292")
@@ -249,13 +250,23 @@ func (p *person) calm() {
 	p.t.Helper()
 	p.opens("/")
 	p.sees(counted, "4 agents")
-	shift, err := browser.Ask[float64](p.tab, `new Promise((done) => {
-		let sum = 0;
-		new PerformanceObserver((list) => { for (const e of list.getEntries()) if (!e.hadRecentInput) sum += e.value; }).observe({ type: 'layout-shift', buffered: true });
-		setTimeout(() => done(sum), 500);
+	type shift struct {
+		Sum  float64
+		What []string
+	}
+	moved, err := browser.Ask[shift](p.tab, `new Promise((done) => {
+		const all = { Sum: 0, What: [] };
+		new PerformanceObserver((list) => {
+			for (const e of list.getEntries()) {
+				if (e.hadRecentInput) continue;
+				all.Sum += e.value;
+				for (const s of e.sources) all.What.push((s.node?.id || s.node?.className || s.node?.nodeName) + ' ' + JSON.stringify(s.previousRect) + ' ' + JSON.stringify(s.currentRect));
+			}
+		}).observe({ type: 'layout-shift', buffered: true });
+		setTimeout(() => done(all), 500);
 	})`)
-	if err != nil || shift > 0.02 {
-		p.t.Errorf("the page's layout shifted by %v, %v", shift, err)
+	if err != nil || moved.Sum > 0.02 {
+		p.t.Errorf("the page's layout shifted by %v (%v): %s", moved.Sum, err, strings.Join(moved.What, "\n"))
 	}
 	p.troubles()
 }

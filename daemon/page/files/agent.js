@@ -27,16 +27,26 @@ export class AgentView {
     this.position = null; // of the last event that was read
     this.told = null;
     this.past = null;
-    this.stop = new AbortController();
     this.build(id);
     if (focus) this.title.focus({ preventScroll: true });
+    if (!document.hidden) this.wake();
+  }
+
+  // rest gives the connections up while nobody looks; wake takes them again.
+  rest() {
+    this.stop?.abort();
+    this.stop = null;
+  }
+
+  wake() {
+    if (!this.id || this.stop) return;
+    this.stop = new AbortController();
     this.look();
-    this.follow(id, this.stop.signal);
+    this.follow(this.id, this.stop.signal);
   }
 
   close() {
-    this.stop?.abort();
-    this.stop = null;
+    this.rest();
     this.id = null;
     this.main.replaceChildren();
   }
@@ -63,7 +73,7 @@ export class AgentView {
   // look asks for the agent anew.
   async look() {
     const { id } = this;
-    if (!id) return;
+    if (!id || !this.stop) return;
     this.due = Date.now() + lookEvery;
     try {
       const answer = await fetch(`/api/v1${pathOf(id)}`, { signal: this.stop.signal });

@@ -4,7 +4,7 @@
 import { setServiceTime } from './text.js';
 
 const silence = 15e3; // three beats
-const hiddenFor = 60e3; // a page that nobody sees gives its place up
+const hiddenFor = 10e3; // a page that nobody sees gives its connection up: a browser has six for a host
 const firstPause = 500;
 const longestPause = 8e3;
 
@@ -60,13 +60,17 @@ export function follow(handlers, link) {
     }
   }, 1000);
 
+  function close() {
+    source?.close();
+    source = null;
+    clearTimeout(retry);
+  }
+
   document.addEventListener('visibilitychange', () => {
     clearTimeout(hiding);
     if (document.hidden) {
       hiding = setTimeout(() => {
-        source?.close();
-        source = null;
-        clearTimeout(retry);
+        close();
         become('lost');
       }, hiddenFor);
     } else if (!source || Date.now() - heard > silence) {
@@ -74,9 +78,10 @@ export function follow(handlers, link) {
       open();
     }
   });
-  addEventListener('online', () => { if (!source) open(); });
+  addEventListener('pagehide', close); // a page that is left may live on for going back
   addEventListener('pageshow', (event) => { if (event.persisted) open(); });
+  addEventListener('online', () => { if (!source && !document.hidden) open(); });
 
-  open();
+  if (!document.hidden) open();
   link(state, heard);
 }

@@ -73,6 +73,7 @@ function route(focus = true) {
   const id = shownAgent();
   overview.hidden = id !== null || !summary.list.length && !fleet.loaded;
   agentMain.hidden = id === null;
+  $('foot').hidden = id === null && !fleet.loaded; // or it would jump
   if (id !== null) {
     view.open(id, focus);
     scrollTo(0, 0);
@@ -210,6 +211,7 @@ const handlers = {
   },
   complete() {
     fleet.complete();
+    $('foot').hidden = false;
     refresh();
     view.look();
   },
@@ -276,6 +278,14 @@ addEventListener('keydown', (event) => {
   }
 });
 addEventListener('popstate', () => route());
+let resting = 0;
+document.addEventListener('visibilitychange', () => {
+  clearTimeout(resting);
+  if (document.hidden) resting = setTimeout(() => view.rest(), 10e3);
+  else view.wake();
+});
+addEventListener('pagehide', () => view.rest());
+addEventListener('pageshow', () => view.wake());
 
 setInterval(() => {
   if (document.hidden) return;
@@ -283,7 +293,7 @@ setInterval(() => {
   summary.tick();
   table.tick();
   view.tick();
-  if (lost === null && Date.now() > strip.due + 10e3) strip.look();
+  if (lost === null && Date.now() > strip.due + 3e3) strip.look();
 }, 1000);
 
 put($('zone'), `Times are in ${zone}.`);

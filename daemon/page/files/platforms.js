@@ -89,9 +89,9 @@ export class Summary {
     };
     const head = make('th', { role: 'rowheader', scope: 'row' }, link, ' ', l.vendor);
     const share = cell('Online of wished', 'meter wished');
-    share.append(l.share, make('span', { className: 'bar', 'aria-hidden': 'true' }, l.bar));
+    share.append(make('span', { className: 'bar', 'aria-hidden': 'true' }, l.bar), l.share);
     const gauge = cell('Contact margin', 'meter');
-    gauge.append(l.margin, make('span', { className: 'bar', 'aria-hidden': 'true' }, l.gauge));
+    gauge.append(make('span', { className: 'bar', 'aria-hidden': 'true' }, l.gauge), l.margin);
     l.marginCell = gauge;
     l.row = make('tr', { role: 'row' }, head, share, l.waiting, l.parked, l.inFlight, l.queue, gauge, l.refusals, l.condition);
     this.lines.set(name, l);

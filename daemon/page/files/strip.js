@@ -33,11 +33,16 @@ export class Strip {
     this.figure.append(make('div', { className: 'plot' }, this.svg), this.caption);
   }
 
-  // look asks the service, unless it was asked a moment ago.
+  // look asks the service; if it was asked a moment ago, in a moment.
   async look(force = false) {
     const now = Date.now();
-    if (!force && now < this.due) return;
-    this.due = now + 5000;
+    if (!force && now < this.due) {
+      this.timer ??= setTimeout(() => this.look(true), this.due - now);
+      return;
+    }
+    clearTimeout(this.timer);
+    this.timer = null;
+    this.due = now + 2000;
     try {
       const query = this.platform ? `?platform=${encodeURIComponent(this.platform)}` : '';
       const answer = await fetch(`/api/v1/activity${query}`);
