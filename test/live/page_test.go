@@ -295,4 +295,3 @@ func (p *person) staysHome() {
 		p.t.Errorf("only %d requests were seen", len(asked))
 	}
 }
-

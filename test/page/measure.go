@@ -20,7 +20,7 @@ func measure(ctx context.Context, url string, agents int) error {
 	if err := inBrowser(ctx, url, agents); err != nil {
 		return err
 	}
-	fmt.Print("\n| open pages | CPU, %% of one core | to each page, kB/s |\n|---|---|---|\n")
+	fmt.Print("\n| open pages | CPU, % of one core | to each page, kB/s |\n|---|---|---|\n")
 	for _, viewers := range []int{0, 1, 10, 50} {
 		cpu, rate, err := cost(ctx, url, viewers)
 		if err != nil {
@@ -93,8 +93,7 @@ var actions = []struct{ name, script string }{
 	{"sort by name", `sort('id')`},
 	{"sort by since", `sort('since')`},
 	{"sort by state", `sort('state')`},
-	{"one state", `document.getElementById('state').value = 'parked'; document.getElementById('state').dispatchEvent(new Event('change'))`},
-	{"every state again", `document.getElementById('clear').click()`},
+	{"one state, and every state again", `const s = document.getElementById('state'); for (const v of ['parked', '']) { s.value = v; s.dispatchEvent(new Event('change')); }`},
 }
 
 func inBrowser(ctx context.Context, url string, agents int) error {
