@@ -135,6 +135,9 @@ func TestPage(t *testing.T) {
 	if csp := p.tab.Header("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "script-src 'self';") {
 		t.Errorf("the policy is %q", csp)
 	}
+	if status, body, err := k.control("GET", "/", ""); err != nil || status != 200 || !strings.Contains(body, "<title>agentkeeper") {
+		t.Errorf("the page on the control socket: %d %v", status, err)
+	}
 	p.searches()
 	p.sorts()
 	p.usesKeys()
