@@ -165,12 +165,14 @@ func TestPage(t *testing.T) {
 	p.sees(`[...document.querySelectorAll('#agent .type')].map((e) => e.textContent).includes('session.parked')`, "true")
 	p.looks("dark", 1280, 900, "agent-dark")
 	p.looks("light", 1280, 900, "agent-light")
+	p.explains(k)
 	p.opens("/agents/chat/" + url.PathEscape(foreign))
 	p.sees(heading, "chat/"+foreign)
 	p.sees(`document.querySelectorAll('main img').length`, "0")
 	p.opens("/agents/hq/nobody")
 	p.sees(`document.querySelector('#agent .status').textContent`, "There is no agent hq/nobody any more, or there never was.")
-	p.troubles("Failed to load resource: the server responded with a status of 404 (Not Found)")
+	const nobody = "Failed to load resource: the server responded with a status of 404 (Not Found)" // which may be noted a moment later
+	p.troubles(nobody)
 
 	p.opens("/?state=parked")
 	p.sees(rows, "hq/292")
@@ -184,8 +186,8 @@ func TestPage(t *testing.T) {
 	p.sees(`document.getElementById('stale').hidden`, "true")
 	p.sees(tile("online"), "4")
 	p.sees(counted, "0 of 4 agents")
-	p.sees(`document.querySelector('.key.adopted strong').textContent`, "3") // 292 was parked
-	p.troubles("Failed to load resource: net::ERR_")
+	p.sees(`document.querySelector('.key.adopted strong').textContent`, "3") // 292 was parked before
+	p.troubles("Failed to load resource: net::ERR_", nobody)
 	p.staysHome()
 	k.stop()
 }
@@ -246,6 +248,35 @@ func (p *person) usesKeys() {
 	p.sees("location.pathname", "/")
 	p.sees(focus, "hq/293") // the row
 	p.sees("document.activeElement.tagName", "A")
+}
+
+// explains shows a person's word, and the service's own explanation where there
+// is one, as texts whatever they contain.
+func (p *person) explains(k *service) {
+	p.t.Helper()
+	const pause = "/api/v1/agents/hq/293/"
+	if status, answer, err := k.control("POST", pause+"pause?wait=60s", `{"reason":"<b>training</b>"}`); err != nil || status != 200 {
+		p.t.Fatalf("pause: %d %s %v", status, answer, err)
+	}
+	p.opens("/agents/hq/293")
+	const facts = `document.querySelector('#agent .facts').textContent`
+	p.sees(facts+`.includes('pause: “<b>training</b>” (')`, "true")
+	p.sees(`document.querySelector('#agent .status .state').textContent`, "offline")
+	if status, answer, err := k.control("POST", pause+"resume?wait=60s", `{"reason":"trained"}`); err != nil || status != 200 {
+		p.t.Fatalf("resume: %d %s %v", status, answer, err)
+	}
+	p.sees(facts+`.includes('pause')`, "false")
+	p.sees(`document.querySelector('#agent .status .state').textContent`, "online")
+	p.runs(`const ask = window.fetch;
+		window.fetch = async (address, ...rest) => {
+			const answer = await ask(address, ...rest);
+			if (!address.startsWith('/api/v1/agents/')) return answer;
+			const told = { ...await answer.json(), explanation: ['It is <i>well</i>.', 'Nothing to do.'], warnings: [{ code: 'w', text: '<u>', action: '' }] };
+			return new Response(JSON.stringify(told));
+		}`)
+	p.sees(`[...document.querySelectorAll('#agent .story li')].slice(0, 2).map((e) => e.textContent).join('|')`, "It is <i>well</i>.|Nothing to do.")
+	p.sees(facts+`.includes('Warningw: <u>')`, "true")
+	p.sees(`document.querySelectorAll('#agent b, #agent i, #agent u').length`, "0")
 }
 
 // calm wants nothing on the page to have moved by itself.

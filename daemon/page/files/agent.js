@@ -84,7 +84,9 @@ export class AgentView {
     } catch { /* closed, or the service is away: the link says so */ }
   }
 
+  // missing says so; the stream tells should the agent appear.
   missing(text) {
+    this.due = Infinity;
     this.agent = null;
     put(this.status, text);
     this.status.dataset.state = 'none';
@@ -112,18 +114,9 @@ export class AgentView {
 
   // tell shows the service's own explanation, or what can be said without.
   tell(a) {
-    let sentences = Array.isArray(a.explanation) ? a.explanation : a.explanation ? [a.explanation] : [];
-    if (!sentences.length) {
-      sentences = [reasons[a.reason] && sentence(reasons[a.reason]), a.detail && sentence(a.detail), a.action && `What a person can do: ${a.action}`].filter(Boolean);
-    }
-    if (!sentences.length) sentences = [a.wish === 'online' ? (a.state === 'online' ? 'Signed in as wished; nothing to do.' : 'On its way to being signed in.') : 'Offline is wished.'];
-    const items = sentences.map((text) => make('li', {}, text));
-    for (const w of a.warnings || []) items.push(make('li', { className: 'warning' }, make('strong', {}, `${w.code}: `), w.text, w.action ? make('em', {}, ` ${w.action}`) : ''));
-    if (a.override) {
-      const o = a.override;
-      const end = o.until ? ` until ${absolute(Date.parse(o.until))}` : '';
-      items.push(make('li', { className: 'override' }, make('strong', {}, o.verb), `${end}, by ${o.by} at ${absolute(Date.parse(o.at))}: “${o.reason}”`));
-    }
+    const told = a.explanation || [];
+    const items = told.length ? told.map((text) => make('li', {}, text)) : plain(a);
+    if (told.length) items.push(make('li', { className: 'muted' }, make('small', {}, 'Clock times in this text are the service’s.')));
     const text = items.map((i) => i.textContent).join('\n');
     if (text !== this.told) this.story.replaceChildren(...items);
     this.told = text;
@@ -135,6 +128,9 @@ export class AgentView {
     const facts = [
       ['Platform', [`${a.platform} (${a.vendor})`]],
       ['Group', [a.group || '–']],
+      ['Wish', a.wish_by && [`${a.wish}, by ${a.wish_by}${a.wish_until ? `, until ${absolute(Date.parse(a.wish_until))}` : ''}`]],
+      ['A person said', a.override && [word(a.override)]],
+      ...(a.warnings || []).map((w) => ['Warning', [warning(w)]]),
       ['Code', a.code && [a.code]],
       ['Next attempt', at(a.next_attempt, until)],
       ['Last contact', at(a.last_contact, ago)],
@@ -250,6 +246,26 @@ export class AgentView {
     const known = new Map([...this.list.children].map((li) => [li.dataset.id, li]));
     this.list.replaceChildren(...this.events.map((e) => known.get(e.id) || event(e)));
   }
+}
+
+// word is what a person ordered.
+function word(o) {
+  const end = o.until ? ` until ${absolute(Date.parse(o.until))}` : '';
+  return `${o.verb}${end}: “${o.reason}” (${o.by}, ${absolute(Date.parse(o.at))})`;
+}
+
+const warning = (w) => [`${w.code}:`, w.text, w.action && `(${w.action})`].filter(Boolean).join(' ');
+
+// plain is what can be told of an agent without the service's explanation.
+function plain(a) {
+  const sentences = [reasons[a.reason], a.detail, a.action && `what a person can do: ${a.action}`].filter(Boolean).map(sentence);
+  if (!sentences.length) {
+    if (a.wish !== 'online') sentences.push('Offline is wished.');
+    else sentences.push(a.state === 'online' ? 'Signed in as wished; nothing to do.' : 'On its way to being signed in.');
+  }
+  const items = sentences.map((text) => make('li', {}, text));
+  for (const w of a.warnings || []) items.push(make('li', { className: 'warning' }, warning(w)));
+  return items;
 }
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
