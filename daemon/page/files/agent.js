@@ -80,7 +80,7 @@ export class AgentView {
       const agent = await answer.json();
       if (id !== this.id) return;
       if (answer.ok) this.show(agent);
-      else this.missing(answer.status === 404 ? `There is no agent ${id} any more, or there never was.` : agent.error);
+      else if (answer.status === 404) this.missing(`There is no agent ${id} any more, or there never was.`);
     } catch { /* closed, or the service is away: the link says so */ }
   }
 
