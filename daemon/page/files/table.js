@@ -140,10 +140,13 @@ export class Table {
     this.time(l, a);
   }
 
+  // place is the agent's platform, which knows what holds its whole queue.
+  place(a) { return this.fleet.platforms?.find((p) => p.name === a.platform); }
+
   why(a) {
     if (a.queued) {
-      const p = this.fleet.platforms?.find((one) => one.name === a.platform);
-      return [`in the queue${p?.held ? `: ${p.held}` : ''}`, p?.held];
+      const held = this.place(a)?.held;
+      return [held || 'in the queue', held];
     }
     const text = [a.code, a.detail || reasons[a.reason]].filter(Boolean).join(' · ');
     return [text, text];
@@ -158,11 +161,12 @@ export class Table {
       l.since.dateTime = new Date(a.since).toISOString();
       l.since.title = `since ${exact(a.since)}`;
     }
-    put(l.next, a.next ? until(a.next) : '');
-    if (l.due !== a.next) {
-      l.due = a.next;
-      mark(l.next, 'datetime', a.next ? new Date(a.next).toISOString() : null);
-      mark(l.next, 'title', a.next ? exact(a.next) : null);
+    const next = a.queued ? this.place(a)?.next_try : a.next;
+    put(l.next, next ? until(next) : '');
+    if (l.due !== next) {
+      l.due = next;
+      mark(l.next, 'datetime', next ? new Date(next).toISOString() : null);
+      mark(l.next, 'title', next ? exact(next) : null);
     }
   }
 
