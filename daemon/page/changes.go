@@ -9,7 +9,7 @@ import (
 
 const (
 	beatEvery    = 5 * time.Second  // the page takes three missing beats for a dead connection
-	writeTimeout = 10 * time.Second // a viewer that takes nothing for so long is cut off
+	writeTimeout = 30 * time.Second // a viewer that takes nothing for so long is cut off, as the whole API does
 	retryAfter   = "10"             // seconds, for whoever finds all places taken
 )
 

@@ -299,7 +299,7 @@ func TestStuckViewer(t *testing.T) {
 		stuck.mu.Lock()
 		stuck.stuck = true
 		stuck.mu.Unlock()
-		for i := range 30 {
+		for i := range 40 {
 			c.set("hq", "1", func(a *fleet.Agent) { a.View.SignIns = uint64(i + 1) })
 			time.Sleep(time.Second)
 			synctest.Wait()
