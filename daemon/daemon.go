@@ -22,6 +22,7 @@ import (
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/events"
 	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/page"
 	"agentkeeper/daemon/proxy"
 	"agentkeeper/daemon/store"
 	"agentkeeper/metrics"
@@ -55,6 +56,7 @@ type Daemon struct {
 	servers sync.WaitGroup
 	http    []*http.Server
 
+	activity  *page.Activity
 	reloading sync.Mutex
 	cfg       atomic.Pointer[config.Config]
 	started   atomic.Bool
@@ -114,8 +116,9 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 	}
 	d.metrics = metrics.New(source{d}, metrics.Options{PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit, DropReasons: append(events.Reasons(), callback.Reasons()...)})
 	d.stream = events.New(d.store, d.metrics, d.vendorOf, d.log)
+	d.activity = page.NewActivity()
 	d.fleet, err = fleet.New(ctx, fleet.Options{
-		Store: d.store, Sink: d.stream, Observer: observer{d.metrics}, Log: d.log, Dial: d.o.Dial,
+		Store: d.store, Sink: sink{d.stream, d.activity}, Observer: observer{d.metrics}, Log: d.log, Dial: d.o.Dial,
 	})
 	d.local = &local{fleet: d.fleet, roads: map[string]road{}}
 	return err
@@ -317,7 +320,8 @@ func (d *Daemon) Ready() error {
 
 // serve starts the HTTP servers.
 func (d *Daemon) serve(failed chan<- error) {
-	reader := api.Reader{Agents: d.fleet, Events: d.store, Health: d, Metrics: d.metrics.Handler(), Version: d.o.Version, Log: d.log}
+	status := page.New(page.Options{Fleet: d.fleet, Activity: d.activity, LastEvent: d.store.LastSeq, Version: d.o.Version, Log: d.log})
+	reader := api.Reader{Agents: d.fleet, Events: d.store, Health: d, Metrics: d.metrics.Handler(), Page: status, Log: d.log}
 	controller := api.Controller{Reader: reader, Commander: d.fleet, Credentials: d.fleet, Reloader: d}
 	webConfig := d.cfg.Load().WebConfigFile
 	d.start("the public address", reader.Handler(), failed, func(s *http.Server) error {

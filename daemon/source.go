@@ -6,10 +6,25 @@ import (
 	"time"
 
 	"agentkeeper/daemon/config"
+	"agentkeeper/daemon/events"
 	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/page"
 	"agentkeeper/metrics"
 	"agentkeeper/session"
+	"agentkeeper/session/keeper"
 )
+
+// sink is the stream of events, and counts our own for the status page.
+type sink struct {
+	*events.Stream
+	activity *page.Activity
+}
+
+// Note implements keeper.Sink.
+func (s sink) Note(id session.ID, e keeper.Event) {
+	s.activity.Note(id.Platform, e.Type)
+	s.Stream.Note(id, e)
+}
 
 // observer is the metrics as the fleet wants them.
 type observer struct{ *metrics.Metrics }

@@ -39,7 +39,7 @@ func (nobody) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 // faces are the handlers that are served, each as its listener does.
 func faces(events *store.Memory) map[string]http.Handler {
-	reader := api.Reader{Agents: nobody{}, Events: events, Health: nobody{}, Metrics: nobody{}, Version: "test", Log: slog.New(slog.DiscardHandler)}
+	reader := api.Reader{Agents: nobody{}, Events: events, Health: nobody{}, Metrics: nobody{}, Page: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler)}
 	controller := api.Controller{Reader: reader}
 	return map[string]http.Handler{"listen": reader.Handler(), "control": controller.Handler(), "proxy": proxy.New(proxy.Options{Sessions: nobody{}})}
 }

@@ -97,7 +97,7 @@ func newService() *service {
 
 func (s *service) controller() *Controller {
 	return &Controller{Commander: s, Credentials: s, Reloader: s, Reader: Reader{Agents: s, Events: s.events, Health: s,
-		Metrics: http.NotFoundHandler(), Version: "test", Log: slog.New(slog.DiscardHandler)}}
+		Metrics: http.NotFoundHandler(), Page: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { _, _ = fmt.Fprint(w, "page of "+req.URL.Path) }), Log: slog.New(slog.DiscardHandler)}}
 }
 
 // call makes a request as a peer that may do everything.
@@ -117,7 +117,11 @@ func TestRead(t *testing.T) {
 		status int
 		wants  []string
 	}{
-		{"/", 200, []string{"agentkeeper test", "/api/v1/agents"}},
+		{"/", 200, []string{"page of /"}},
+		{"/agents/hq/291", 200, []string{"page of /agents/hq/291"}},
+		{"/page/main.js", 200, []string{"page of /page/main.js"}},
+		{"/api/v1/changes", 200, []string{"page of /api/v1/changes"}},
+		{"/api/v1/activity", 200, []string{"page of /api/v1/activity"}},
 		{"/-/healthy", 200, []string{"ok"}},
 		{"/-/ready", 200, []string{"ok"}},
 		{"/api/v1/agents", 200, []string{`"id":"hq/291"`, `"id":"pbx/7"`}},

@@ -40,7 +40,7 @@ type Reader struct {
 	Events  Events
 	Health  Health
 	Metrics http.Handler
-	Version string
+	Page    http.Handler // the status page, and what it is fed with
 	Log     *slog.Logger
 }
 
@@ -52,7 +52,9 @@ func (r *Reader) Handler() http.Handler {
 }
 
 func (r *Reader) routes(mux *http.ServeMux) {
-	mux.HandleFunc("GET /{$}", r.index)
+	for _, pattern := range []string{"/{$}", "/agents/{platform}/{login}", "/page/{file}", "/api/v1/changes", "/api/v1/activity"} {
+		mux.Handle("GET "+pattern, r.Page)
+	}
 	mux.Handle("GET /metrics", r.Metrics)
 	mux.HandleFunc("GET /-/healthy", r.answers(func() error { return r.Health.Healthy() }))
 	mux.HandleFunc("GET /-/ready", r.answers(func() error { return r.Health.Ready() }))
@@ -60,22 +62,6 @@ func (r *Reader) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/agents/{platform}/{login}", r.one)
 	mux.HandleFunc("GET /api/v1/platforms", r.platforms)
 	mux.HandleFunc("GET /api/v1/events", atMost(followers, r.follow))
-}
-
-const indexPage = `<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>agentkeeper</title>
-<h1>agentkeeper %s</h1><ul>
-<li><a href="/api/v1/agents">/api/v1/agents</a> every agent (?platform= &amp;state= &amp;group=)
-<li><a href="/api/v1/platforms">/api/v1/platforms</a> every platform: in flight, queue, outage, refusals left, quarantine
-<li>/api/v1/agents/PLATFORM/LOGIN one agent
-<li><a href="/api/v1/events">/api/v1/events</a> events as they come (server-sent events)
-<li><a href="/metrics">/metrics</a> for Prometheus
-<li><a href="/-/healthy">/-/healthy</a> and <a href="/-/ready">/-/ready</a>
-</ul></html>
-`
-
-func (r *Reader) index(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = fmt.Fprintf(w, indexPage, r.Version)
 }
 
 func (r *Reader) answers(ask func() error) http.HandlerFunc {

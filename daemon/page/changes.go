@@ -1,0 +1,87 @@
+package page
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+const (
+	beatEvery    = 5 * time.Second  // the page takes three missing beats for a dead connection
+	writeTimeout = 30 * time.Second // a viewer that takes nothing for so long is cut off, as the whole API does
+	retryAfter   = "10"             // seconds, for whoever finds all places taken
+)
+
+// changes streams the fleet as it changes.
+func (p *Page) changes(w http.ResponseWriter, req *http.Request) {
+	if !p.board.enter() {
+		w.Header().Set("Retry-After", retryAfter)
+		fail(w, http.StatusServiceUnavailable, fmt.Sprintf("%d pages are open, which is all: close one", maxViewers))
+		return
+	}
+	defer p.board.leave()
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no")
+	v := &viewer{w: w, rc: http.NewResponseController(w)}
+	_ = v.rc.SetReadDeadline(time.Time{}) // the server's is for requests that end
+	if err := p.show(req, v); err != nil {
+		p.log.Debug("a page was cut off", "error", err)
+	}
+}
+
+// show sends until the viewer goes away.
+func (p *Page) show(req *http.Request, v *viewer) error {
+	if err := v.send(p.hello()); err != nil {
+		return err
+	}
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	var number uint64
+	for {
+		var messages [][]byte
+		messages, number = p.board.since(number)
+		if len(messages) == 0 && time.Since(v.sent) >= beatEvery {
+			messages = [][]byte{message("beat", encode(map[string]int64{"now": time.Now().UnixMilli()}))}
+		}
+		if err := v.send(messages...); err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-req.Context().Done():
+			return nil
+		}
+	}
+}
+
+// hello tells a viewer who serves it, and what time it is there.
+func (p *Page) hello() []byte {
+	return message("hello", encode(map[string]any{
+		"version": p.version, "build": p.build, "started": p.activity.since.UnixMilli(), "now": time.Now().UnixMilli(),
+	}))
+}
+
+// viewer is one open page.
+type viewer struct {
+	w    http.ResponseWriter
+	rc   *http.ResponseController
+	sent time.Time
+}
+
+// send sends messages, each in its own time.
+func (v *viewer) send(messages ...[]byte) error {
+	for _, m := range messages {
+		if err := v.rc.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return err
+		}
+		if _, err := v.w.Write(m); err != nil {
+			return err
+		}
+		if err := v.rc.Flush(); err != nil {
+			return err
+		}
+		v.sent = time.Now()
+	}
+	return nil
+}

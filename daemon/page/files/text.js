@@ -1,0 +1,108 @@
+// What the other modules say numbers, times and states with. Everything that
+// came from the service is set as text, never as markup.
+
+// make returns an element with properties, attributes (with a dash or listed)
+// and children.
+export function make(tag, properties = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.includes('-') || name === 'role' || name === 'scope' || name === 'colspan') node.setAttribute(name, value);
+    else node[name] = value;
+  }
+  node.append(...children);
+  return node;
+}
+
+// put changes a text only where it differs.
+export function put(node, text) {
+  text = String(text);
+  if (node.textContent !== text) node.textContent = text;
+}
+
+// mark does the same for an attribute; null removes it.
+export function mark(node, name, value) {
+  if (value === null) {
+    if (node.hasAttribute(name)) node.removeAttribute(name);
+  } else if (node.getAttribute(name) !== String(value)) {
+    node.setAttribute(name, value);
+  }
+}
+
+const numbers = new Intl.NumberFormat('en');
+export const number = (n) => numbers.format(n);
+
+export const plural = (n, one, many) => `${number(n)} ${n === 1 ? one : many}`;
+
+// The service's clock may differ from the viewer's: ages are counted by the
+// service's, instants are shown in the viewer's zone.
+let ahead = 0;
+export const setServiceTime = (now) => { ahead = now - Date.now(); };
+export const serviceNow = () => Date.now() + ahead;
+
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const dayAndClock = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
+const whole = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'long' });
+
+export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || 'local time';
+
+// absolute names an instant as shortly as it stays clear.
+export function absolute(at) {
+  const near = Math.abs(serviceNow() - at) < 12 * 3600e3;
+  return (near ? clock : dayAndClock).format(at);
+}
+
+export const exact = (at) => `${whole.format(at)} (${zone})`;
+
+// span says how long something is, to two places at most.
+export function span(ms) {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 60) return `${s} s`;
+  const m = Math.floor(s / 60);
+  if (m < 60) return m < 10 && s % 60 ? `${m} min ${s % 60} s` : `${m} min`;
+  const h = Math.floor(m / 60);
+  if (h < 48) return m % 60 ? `${h} h ${m % 60} min` : `${h} h`;
+  const d = Math.floor(h / 24);
+  return h % 24 && d < 10 ? `${d} d ${h % 24} h` : `${d} d`;
+}
+
+export function ago(at) {
+  const age = serviceNow() - at;
+  return age < 1000 ? 'now' : `${span(age)} ago`;
+}
+
+export function until(at) {
+  const left = at - serviceNow();
+  return left < 1000 ? 'now' : `in ${span(left)}`;
+}
+
+const words = { signing_in: 'signing in', signing_out: 'signing out' };
+export const state = (name) => words[name] || name;
+
+export const reasons = {
+  outage: 'the platform cannot be reached',
+  lost: 'the session was lost',
+  taken: 'somebody else holds the session or the number',
+  doubt: 'an answer never came',
+  refused: 'credentials or settings were rejected',
+  quarantine: 'log-ins are stopped to avoid a lock-out',
+  busy: 'sign-out was refused during a call',
+  replaced: 'evicted again and again',
+};
+
+// nameOf divides an agent's name: the platform ends at the first slash.
+export function nameOf(id) {
+  const at = id.indexOf('/');
+  return [id.slice(0, at), id.slice(at + 1)];
+}
+
+export function pathOf(id) {
+  const [platform, login] = nameOf(id);
+  return `/agents/${encodeURIComponent(platform)}/${encodeURIComponent(login)}`;
+}
+
+let speaking;
+// speak tells a screen reader, once things have settled.
+export function speak(text) {
+  clearTimeout(speaking);
+  speaking = setTimeout(() => put(document.getElementById('spoken'), text), 700);
+}

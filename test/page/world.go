@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"agentkeeper/daemon/api"
+	"agentkeeper/daemon/config"
+	"agentkeeper/daemon/events"
+	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/page"
+	"agentkeeper/daemon/store"
+	"agentkeeper/session"
+	"agentkeeper/session/keeper"
+	"agentkeeper/vendors"
+	"agentkeeper/vendors/wire"
+)
+
+// world is the service's own fleet, store in memory, API and page, on
+// platforms that are pretended: a sign-in takes a moment, a contact comes every
+// ten seconds, and a share of the agents is refused.
+type world struct {
+	fleet    *fleet.Fleet
+	stream   *events.Stream
+	activity *page.Activity
+	handler  http.Handler
+
+	mu    sync.Mutex
+	kicks map[session.ID]chan struct{}
+}
+
+// place is a platform of the world.
+type place struct {
+	name, vendor string
+	share        int // of ten
+	window       time.Duration
+}
+
+func places() []place {
+	return []place{
+		{"hq", "huawei", 4, 2 * time.Minute}, {"pbx", "ecss", 3, 75 * time.Second}, {"cabinet", "runtel", 1, 5 * time.Minute},
+		{"chat", "edna", 1, 5 * time.Minute}, {"config", "huawei-config", 1, 2 * time.Minute},
+	}
+}
+
+func newWorld(ctx context.Context, agents int) (*world, error) {
+	w := &world{activity: page.NewActivity(), kicks: map[session.ID]chan struct{}{}}
+	st := store.NewMemory()
+	w.stream = events.New(st, nothing{}, vendorOf, slog.New(slog.DiscardHandler))
+	table := map[string]vendors.Vendor{}
+	for _, p := range places() {
+		table[p.vendor] = vendors.Vendor{Adopts: true, Fingerprint: func(any) string { return "" },
+			Open: func(at wire.Place) session.Platform { return &pretended{w, at.Name} }}
+	}
+	var err error
+	w.fleet, err = fleet.New(ctx, fleet.Options{Store: st, Sink: sink{w.stream, w.activity}, Observer: nothing{}, Vendors: table, Seed: 1})
+	if err != nil {
+		return nil, err
+	}
+	w.fleet.Apply(configured(agents), "start")
+	status := page.New(page.Options{Fleet: w.fleet, Activity: w.activity, LastEvent: st.LastSeq, Version: "measured"})
+	reader := api.Reader{Agents: w.fleet, Events: st, Health: w, Metrics: http.NotFoundHandler(), Page: status, Log: slog.New(slog.DiscardHandler)}
+	w.handler = reader.Handler()
+	return w, nil
+}
+
+// configured spreads the agents over the platforms and ten groups each.
+func configured(agents int) *config.Config {
+	cfg := &config.Config{}
+	for _, p := range places() {
+		cfg.Platforms = append(cfg.Platforms, config.Platform{
+			Name: p.name, Vendor: p.vendor, URL: &url.URL{Scheme: "http", Host: p.name + ".test"}, Window: p.window,
+			SignIn:  config.SignIn{Rate: 5000, Concurrent: 2000, Timeout: 30 * time.Second},
+			Backoff: config.Backoff{Initial: time.Second, Max: time.Minute},
+			Lockout: config.Lockout{Failures: 1_000_000, Within: 10 * time.Minute, Quiet: 15 * time.Minute},
+		})
+		for i := range agents * p.share / 10 {
+			cfg.Agents = append(cfg.Agents, config.Agent{
+				ID: session.ID{Platform: p.name, Login: strconv.Itoa(10000 + i)}, Group: fmt.Sprintf("%s-team-%d", p.name, i%10),
+				Number: strconv.Itoa(40000 + i), Password: session.NewSecret("x"), Credential: config.CredentialFile{GID: -1, Mode: 0o600},
+			})
+		}
+	}
+	return cfg
+}
+
+// churn signs agents out, so many a second, until ctx ends.
+func (w *world) churn(ctx context.Context, perSecond int) {
+	tick := time.NewTicker(time.Second / time.Duration(perSecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			w.kick()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// kick signs somebody out.
+func (w *world) kick() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id, c := range w.kicks { // in no order
+		delete(w.kicks, id)
+		close(c)
+		return
+	}
+}
+
+// online counts.
+func (w *world) online() (n int) {
+	for _, a := range w.fleet.Agents() {
+		if a.View.State == session.Online {
+			n++
+		}
+	}
+	return n
+}
+
+// Healthy implements api.Health.
+func (w *world) Healthy() error { return nil }
+
+// Ready implements api.Health.
+func (w *world) Ready() error { return nil }
+
+// pretended is a platform.
+type pretended struct {
+	w    *world
+	name string
+}
+
+// SignIn implements session.Platform.
+func (p *pretended) SignIn(ctx context.Context, a session.Account, _ bool) (session.Session, error) {
+	select {
+	case <-time.After(time.Duration(50+rand.IntN(500)) * time.Millisecond):
+	case <-ctx.Done():
+		return nil, &session.Fault{Kind: session.Outage, Err: ctx.Err()}
+	}
+	switch h := hashOf(a.ID); {
+	case h%400 == 0:
+		return nil, &session.Fault{Kind: session.Refused, Cause: session.CauseSetting, Code: "100-004", Text: "the number does not exist", Action: "correct the agent's number"}
+	case h%150 == 0:
+		return nil, &session.Fault{Kind: session.Taken, Code: "100-015", Text: "another client holds the number"}
+	}
+	s := &held{p.w, a.ID, make(chan struct{})}
+	p.w.mu.Lock()
+	p.w.kicks[a.ID] = s.kicked
+	p.w.mu.Unlock()
+	return s, nil
+}
+
+// Adopt implements session.Platform.
+func (p *pretended) Adopt(session.Account, session.Key) (session.Session, error) {
+	return nil, &session.Fault{Kind: session.Lost}
+}
+
+// Probe implements session.Platform.
+func (p *pretended) Probe(context.Context, session.Account) error { return nil }
+
+func hashOf(id session.ID) uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(id.String()))
+	return h.Sum32()
+}
+
+// held is a session that is answered every ten seconds.
+type held struct {
+	w      *world
+	id     session.ID
+	kicked chan struct{}
+}
+
+// Next implements session.Session.
+func (h *held) Next(ctx context.Context) (session.Batch, error) {
+	t := time.NewTimer(time.Duration(5000+rand.IntN(10000)) * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-h.kicked:
+		return session.Batch{}, &session.Fault{Kind: session.Lost, Code: "100-006", Text: "the agent is not signed in"}
+	case <-ctx.Done():
+		return session.Batch{}, ctx.Err()
+	}
+	if rand.IntN(20) > 0 {
+		return session.Batch{}, nil
+	}
+	data, err := json.Marshal(map[string]any{"workNo": h.id.Login, "status": rand.IntN(8)})
+	return session.Batch{Events: []session.Event{{Type: "AgentState_Ready", Data: data}}}, err
+}
+
+// SignOut implements session.Session.
+func (h *held) SignOut(context.Context) error { return nil }
+
+// Key implements session.Session.
+func (h *held) Key() session.Key { return session.NewKey([]byte("key of " + h.id.Login)) }
+
+// Info implements session.Session.
+func (h *held) Info() session.Info { return session.Info{} }
+
+// Close implements session.Session.
+func (h *held) Close() error { return nil }
+
+func vendorOf(platform string) string {
+	all := places()
+	return all[slices.IndexFunc(all, func(p place) bool { return p.name == platform })].vendor
+}
+
+// sink counts for the page, as the daemon's does.
+type sink struct {
+	*events.Stream
+	activity *page.Activity
+}
+
+// Note implements keeper.Sink.
+func (s sink) Note(id session.ID, e keeper.Event) {
+	s.activity.Note(id.Platform, e.Type)
+	s.Stream.Note(id, e)
+}
+
+// nothing counts nothing.
+type nothing struct{}
+
+func (nothing) SignIn(string, session.Kind, time.Duration)  {}
+func (nothing) SignOut(string, session.Kind)                {}
+func (nothing) FirstContact(string, time.Duration)          {}
+func (nothing) Contact(string, session.Kind, time.Duration) {}
+func (nothing) SessionLost(string, string)                  {}
+func (nothing) Adopted(string, session.Kind)                {}
+func (nothing) EventsReceived(string, int)                  {}
+func (nothing) EventsDropped(string, int)                   {}
+func (nothing) SetPlatforms(map[string]time.Duration)       {}
