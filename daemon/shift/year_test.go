@@ -161,8 +161,19 @@ func TestRandomSpecsAgainstWatcher(t *testing.T) {
 		spec := shift.Spec{SignIn: randomSpec(r), SignOut: randomSpec(r), Zone: zone(t, p.zone), Holidays: holidays(p.year)}
 		from := time.Date(p.year, time.Month(1+r.IntN(10)), 1+r.IntN(28), r.IntN(24), r.IntN(60), 0, 0, time.UTC)
 		to := from.AddDate(0, 2, 0)
-		agree(t, newWatcher(spec.Zone, from.Add(-warmUp), to), spec, from, to, 3*time.Hour+time.Second)
+		w := newWatcher(spec.Zone, from.Add(-warmUp), to)
+		if _, err := shift.Parse(spec); err != nil && !w.leaves(t, spec) {
+			continue // refused for that
+		}
+		agree(t, w, spec, from, to, 3*time.Hour+time.Second)
 	}
+}
+
+// leaves tells whether the watcher saw a sign-out at a minute without a sign-in.
+func (w *watcher) leaves(t *testing.T, spec shift.Spec) bool {
+	t.Helper()
+	ins := w.firings(t, spec.SignIn)
+	return slices.ContainsFunc(w.firings(t, spec.SignOut), func(out int64) bool { return !slices.Contains(ins, out) })
 }
 
 // randomSpec returns a spec that fires at least every two weeks. The hours
