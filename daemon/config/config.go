@@ -28,6 +28,7 @@ type Config struct {
 	Store           Store
 	PerAgentMetrics bool
 	Events          Events
+	Webhooks        []Webhook  // in the order of the file
 	Platforms       []Platform // in the order of the file
 	Groups          []Group    // in the order of the file
 	Agents          []Agent    // in the order of the groups, each group's list before its CSV

@@ -68,7 +68,6 @@ func TestMistakes(t *testing.T) {
 		{"proxy's socket", "proxy: {listen: 'unix:x'}\n", `1:17: proxy.listen is "unix:x", which is no absolute path; write for example unix:/run/agentkeeper/proxy.sock`},
 		{"events listen", "events: {listen: ':1'}\n", "1:18: events.listen is not supported by this version; leave it out"},
 		{"events users", "events: {users: [a]}\n", "1:17: events.users is not supported by this version; leave it out"},
-		{"webhooks", "events: {webhooks: [{url: x}]}\n", "1:20: events.webhooks is not supported by this version; leave it out"},
 		{"cluster", "store: {nats: {url: x}}\n", "1:15: store.nats is not supported by this version; leave it out"},
 		{"node", "store: {node: x}\n", "1:15: store.node is not supported by this version; leave it out"},
 		{"credential file twice", oneOf + "  - {login: '1', number: '2', credential_file: /x, credential_mode: '7'}\n", `7:69: credential_mode "7" is no mode that the service itself can write and read; write for example 0640`},

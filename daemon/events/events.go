@@ -26,9 +26,14 @@ type Publisher interface {
 	Publish(ctx context.Context, events []store.Message) error
 }
 
-// Counter counts what was lost.
+// Sink is the stream's name among the consumers that are counted.
+const Sink = "store"
+
+// Counter counts what was lost, and what became durable.
 type Counter interface {
 	EventsDropped(reason string, n int)
+	EventsDelivered(sink string, n int)
+	EventDelivery(sink string, took time.Duration)
 }
 
 // Why events are dropped.
@@ -65,6 +70,7 @@ type Stream struct {
 // item is one agent's events on their way, with the one who waits for them.
 type item struct {
 	messages []store.Message
+	received time.Time  // when the platform's answer came
 	answer   chan error // nil: nobody waits
 }
 
@@ -87,7 +93,7 @@ func (s *Stream) Close() {
 func (s *Stream) Take(ctx context.Context, id session.ID, events []keeper.Event) error {
 	ctx, cancel := context.WithTimeout(ctx, takeTimeout)
 	defer cancel()
-	it := item{messages: s.messages(id, events), answer: make(chan error, 1)}
+	it := item{messages: s.messages(id, events), received: received(events), answer: make(chan error, 1)}
 	s.push(it)
 	select {
 	case err := <-it.answer:
@@ -99,7 +105,15 @@ func (s *Stream) Take(ctx context.Context, id session.ID, events []keeper.Event)
 
 // Note implements keeper.Sink.
 func (s *Stream) Note(id session.ID, e keeper.Event) {
-	s.push(item{messages: s.messages(id, []keeper.Event{e})})
+	s.push(item{messages: s.messages(id, []keeper.Event{e}), received: e.Received})
+}
+
+// received is when the answer came that brought the events.
+func received(events []keeper.Event) time.Time {
+	if len(events) == 0 {
+		return time.Time{}
+	}
+	return events[0].Received
 }
 
 func (s *Stream) push(it item) {
@@ -189,9 +203,20 @@ func (s *Stream) answer(it item, err error) {
 		}
 		s.counter.EventsDropped(reason, len(it.messages))
 		s.log.Debug("events dropped", "events", len(it.messages), "reason", reason, "error", err)
+	} else {
+		s.durable(it)
 	}
 	if it.answer != nil {
 		it.answer <- err
+	}
+}
+
+// durable counts events that the store has taken.
+func (s *Stream) durable(it item) {
+	s.counter.EventsDelivered(Sink, len(it.messages))
+	took := max(time.Since(it.received), 0)
+	for range it.messages {
+		s.counter.EventDelivery(Sink, took)
 	}
 }
 
@@ -202,6 +227,7 @@ type CloudEvent struct {
 	Source      string          `json:"source"`      // /platforms/hq/agents/291
 	Type        string          `json:"type"`        // huawei.AgentState_Ready, session.signed_in
 	Time        time.Time       `json:"time"`
+	Recorded    time.Time       `json:"recordedtime"` // when we received it, by our clock
 	ContentType string          `json:"datacontenttype"`
 	Sequence    uint64          `json:"sequence"` // per agent, rising
 	Data        json.RawMessage `json:"data"`     // the whole vendor object, untouched
@@ -236,6 +262,6 @@ func (s *Stream) cloudEvent(id session.ID, e keeper.Event) CloudEvent {
 	}
 	return CloudEvent{
 		SpecVersion: "1.0", ID: fmt.Sprintf("%s/%d", id, e.Sequence), Source: "/platforms/" + id.Platform + "/agents/" + id.Login,
-		Type: prefix + "." + e.Type, Time: at.UTC(), ContentType: "application/json", Sequence: e.Sequence, Data: data,
+		Type: prefix + "." + e.Type, Time: at.UTC(), Recorded: e.Received.UTC(), ContentType: "application/json", Sequence: e.Sequence, Data: data,
 	}
 }

@@ -47,8 +47,22 @@ func (p *publisher) Publish(ctx context.Context, events []store.Message) error {
 }
 
 type counter struct {
-	mu      sync.Mutex
-	dropped map[string]int
+	mu        sync.Mutex
+	dropped   map[string]int
+	delivered int
+	took      []time.Duration
+}
+
+func (c *counter) EventsDelivered(_ string, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.delivered += n
+}
+
+func (c *counter) EventDelivery(_ string, took time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.took = append(c.took, took)
 }
 
 func (c *counter) EventsDropped(reason string, n int) {
@@ -87,9 +101,9 @@ func TestCloudEvent(t *testing.T) {
 			got = append(got, m.Type+" "+m.MsgID+" "+string(m.Data))
 		}
 		want := []string{
-			`huawei.AgentState_Ready hq/291/7 {"specversion":"1.0","id":"hq/291/7","source":"/platforms/hq/agents/291","type":"huawei.AgentState_Ready","time":"2026-03-02T09:00:00.5Z","datacontenttype":"application/json","sequence":7,"data":{"workNo":"291","n":1.50}}`,
-			`session.signed_in hq/291/8 {"specversion":"1.0","id":"hq/291/8","source":"/platforms/hq/agents/291","type":"session.signed_in","time":"2026-03-02T08:00:00Z","datacontenttype":"application/json","sequence":8,"data":{}}`,
-			`huawei.AgentState_Ready hq/291/9 {"specversion":"1.0","id":"hq/291/9","source":"/platforms/hq/agents/291","type":"huawei.AgentState_Ready","time":"2026-03-02T09:00:00.5Z","datacontenttype":"application/json","sequence":9,"data":"not json"}`,
+			`huawei.AgentState_Ready hq/291/7 {"specversion":"1.0","id":"hq/291/7","source":"/platforms/hq/agents/291","type":"huawei.AgentState_Ready","time":"2026-03-02T09:00:00.5Z","recordedtime":"2026-03-02T09:00:00.5Z","datacontenttype":"application/json","sequence":7,"data":{"workNo":"291","n":1.50}}`,
+			`session.signed_in hq/291/8 {"specversion":"1.0","id":"hq/291/8","source":"/platforms/hq/agents/291","type":"session.signed_in","time":"2026-03-02T08:00:00Z","recordedtime":"2026-03-02T09:00:00.5Z","datacontenttype":"application/json","sequence":8,"data":{}}`,
+			`huawei.AgentState_Ready hq/291/9 {"specversion":"1.0","id":"hq/291/9","source":"/platforms/hq/agents/291","type":"huawei.AgentState_Ready","time":"2026-03-02T09:00:00.5Z","recordedtime":"2026-03-02T09:00:00.5Z","datacontenttype":"application/json","sequence":9,"data":"not json"}`,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
@@ -203,5 +217,22 @@ func TestQueueIsBounded(t *testing.T) {
 			t.Errorf("%d events dropped at the queue", dropped)
 		}
 		s.Close()
+	})
+}
+
+// What became durable is counted, with the time since the platform's answer.
+func TestDurableIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &publisher{takes: 20 * time.Millisecond}
+		s, c := newStream(p)
+		e := event(1, `{}`)
+		e.Received = time.Now().Add(-30 * time.Millisecond)
+		_ = s.Take(t.Context(), agent, []keeper.Event{e, e})
+		s.Note(agent, e)
+		s.Close()
+		want := []time.Duration{50 * time.Millisecond, 50 * time.Millisecond, 70 * time.Millisecond}
+		if diff := cmp.Diff(want, c.took); diff != "" || c.delivered != 3 {
+			t.Errorf("%d events durable after (-want +got):\n%s", c.delivered, diff)
+		}
 	})
 }

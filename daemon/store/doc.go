@@ -12,6 +12,7 @@
 //	  sess.<shard>.<agent>     an agent's record
 //	  wish.<shard>.<agent>     a person's override
 //	  gate.<platform>          a platform's lock-out budget
+//	  hook.<shard>.<name>      a webhook's position
 //	stream EVENTS, limited by age and size, the oldest go first:
 //	  ev.<shard>.<agent>.<type>
 //
@@ -32,7 +33,7 @@
 //
 // # Durability
 //
-// Save, Forget, SaveGate, SaveWish and Publish return nil when the write is on
+// Save, Forget, SaveGate, SaveWish, SaveHook and Publish return nil when the write is on
 // disk. When they return an error other than [ErrFenced], the outcome is
 // unknown: the write may appear later, but never after a write that the same
 // agent made afterwards. A deletion is a write of an empty value, never a
