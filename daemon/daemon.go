@@ -23,6 +23,7 @@ import (
 	"agentkeeper/daemon/fleet"
 	"agentkeeper/daemon/proxy"
 	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/webhook"
 	"agentkeeper/metrics"
 	"agentkeeper/vendors/option"
 )
@@ -45,6 +46,7 @@ type Daemon struct {
 	store   *store.Store
 	stream  *events.Stream
 	fleet   *fleet.Fleet
+	hooks   *webhook.Hooks
 	metrics *metrics.Metrics
 	public  net.Listener
 	control net.Listener
@@ -109,6 +111,10 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 	}
 	d.metrics = metrics.New(source{d}, metrics.Options{PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit, DropReasons: events.Reasons()})
 	d.stream = events.New(d.store, d.metrics, d.vendorOf, d.log)
+	d.hooks, err = webhook.Open(ctx, webhook.Options{Store: d.store, Counter: d.metrics, Log: d.log, Version: d.o.Version})
+	if err != nil {
+		return err
+	}
 	d.fleet, err = fleet.New(ctx, fleet.Options{
 		Store: d.store, Sink: d.stream, Observer: observer{d.metrics}, Log: d.log, Dial: d.o.Dial,
 	})
@@ -135,6 +141,7 @@ const (
 // returns the agents that it had to leave signed in against the wish.
 func (d *Daemon) Run(ctx context.Context, end <-chan End) (left []fleet.Agent, err error) {
 	cfg := d.cfg.Load()
+	d.consume(cfg) // first: what the fleet reports is for new webhooks, too
 	d.fleet.Apply(cfg, "start")
 	d.reloaded(true)
 	failed := make(chan error, 3)
@@ -203,6 +210,9 @@ func (d *Daemon) closeAll() {
 	if d.stream != nil {
 		d.stream.Close()
 	}
+	if d.hooks != nil {
+		d.hooks.Close()
+	}
 	for _, server := range d.http {
 		_ = server.Close() // ends the requests in flight with it
 	}
@@ -253,6 +263,7 @@ func (d *Daemon) Reload(_ context.Context, by string) (fleet.Plan, error) {
 		d.o.Level.Set(cfg.Log.Level)
 	}
 	d.cfg.Store(cfg)
+	d.consume(cfg)
 	plan := d.fleet.Apply(cfg, by)
 	d.reloaded(true)
 	d.log.Info("reloaded", "by", by, "started", len(plan.Start), "stopped", len(plan.Stop), "changed", len(plan.Change),
@@ -312,8 +323,9 @@ func (d *Daemon) Ready() error {
 
 // serve starts the HTTP servers.
 func (d *Daemon) serve(failed chan<- error) {
-	reader := api.Reader{Agents: d.fleet, Events: d.store, Health: d, Metrics: d.metrics.Handler(), Version: d.o.Version, Log: d.log}
-	controller := api.Controller{Reader: reader, Commander: d.fleet, Credentials: d.fleet, Reloader: d}
+	reader := api.Reader{Agents: d.fleet, Events: d.store, Health: d, Metrics: d.metrics.Handler(), Version: d.o.Version, Log: d.log,
+		Webhooks: d.hooks, Delivered: d.followed}
+	controller := api.Controller{Reader: reader, Commander: d.fleet, Credentials: d.fleet, Reloader: d, Resumer: d.hooks}
 	webConfig := d.cfg.Load().WebConfigFile
 	d.start("the public address", reader.Handler(), failed, func(s *http.Server) error {
 		return serveWeb(d.public, s, webConfig, d.log)

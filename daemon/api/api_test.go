@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +22,7 @@ import (
 
 	"agentkeeper/daemon/fleet"
 	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/webhook"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 )
@@ -36,6 +38,9 @@ type service struct {
 	reload   error
 	healthy  error
 	events   *store.Memory
+	hooks    []webhook.Status
+	resumed  []string
+	taken    atomic.Int64
 }
 
 func (s *service) Agents() []fleet.Agent { return s.agents }
@@ -83,6 +88,16 @@ func (s *service) Plan(context.Context, string) (fleet.Plan, error) { return fle
 func (s *service) Healthy() error                                   { return s.healthy }
 func (s *service) Ready() error                                     { return s.healthy }
 
+func (s *service) Status(context.Context) []webhook.Status { return s.hooks }
+
+func (s *service) Resume(_ context.Context, name, by, reason string) error {
+	if name != "crm" {
+		return fmt.Errorf("%w: %s", webhook.ErrUnknown, name)
+	}
+	s.resumed = append(s.resumed, name+" "+reason+" "+by)
+	return nil
+}
+
 func newService() *service {
 	at := time.Now().Add(-8 * time.Second)
 	return &service{events: store.NewMemory(), agents: []fleet.Agent{
@@ -96,8 +111,9 @@ func newService() *service {
 }
 
 func (s *service) controller() *Controller {
-	return &Controller{Commander: s, Credentials: s, Reloader: s, Reader: Reader{Agents: s, Events: s.events, Health: s,
-		Metrics: http.NotFoundHandler(), Version: "test", Log: slog.New(slog.DiscardHandler)}}
+	return &Controller{Commander: s, Credentials: s, Reloader: s, Resumer: s, Reader: Reader{Agents: s, Events: s.events, Webhooks: s, Health: s,
+		Delivered: func([]byte, time.Time) { s.taken.Add(1) },
+		Metrics:   http.NotFoundHandler(), Version: "test", Log: slog.New(slog.DiscardHandler)}}
 }
 
 // call makes a request as a peer that may do everything.
@@ -321,6 +337,9 @@ func TestEventStream(t *testing.T) {
 		if diff := cmp.Diff(tt.want, read(tt.query, tt.last, len(tt.want))); diff != "" {
 			t.Errorf("%q after %q: %s", tt.query, tt.last, diff)
 		}
+	}
+	if s.taken.Load() < 6 {
+		t.Errorf("%d events counted as delivered", s.taken.Load())
 	}
 	for target, last := range map[string]string{"/api/v1/events?agent=x": "", "/api/v1/events?x=y": "", "/api/v1/events": "new"} {
 		req := httptest.NewRequest(http.MethodGet, target, nil)

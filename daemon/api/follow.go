@@ -38,11 +38,16 @@ func (r *Reader) follow(w http.ResponseWriter, req *http.Request) {
 	if out.write(": agentkeeper\n\n") != nil {
 		return
 	}
+	since := time.Now()
 	ctx, cancel := context.WithCancel(req.Context())
 	var beats sync.WaitGroup
 	beats.Go(func() { out.beat(ctx, cancel) })
 	_ = r.Events.Follow(ctx, after, f, func(seq uint64, data []byte) error {
-		return out.write(fmt.Sprintf("id: %d\ndata: %s\n\n", seq, data))
+		err := out.write(fmt.Sprintf("id: %d\ndata: %s\n\n", seq, data))
+		if err == nil {
+			r.Delivered(data, since)
+		}
+		return err
 	}) // ends with the consumer, whose error is its own
 	cancel()
 	beats.Wait()

@@ -36,12 +36,16 @@ type Health interface {
 
 // Reader is the read-only half. All fields are required.
 type Reader struct {
-	Agents  Agents
-	Events  Events
-	Health  Health
-	Metrics http.Handler
-	Version string
-	Log     *slog.Logger
+	Agents Agents
+	Events Events
+	// Delivered is told, after each event that a follower has taken, and since
+	// when it follows.
+	Delivered func(data []byte, since time.Time)
+	Webhooks  Webhooks
+	Health    Health
+	Metrics   http.Handler
+	Version   string
+	Log       *slog.Logger
 }
 
 // Handler returns the routes.
@@ -60,6 +64,7 @@ func (r *Reader) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/agents/{platform}/{login}", r.one)
 	mux.HandleFunc("GET /api/v1/platforms", r.platforms)
 	mux.HandleFunc("GET /api/v1/events", atMost(followers, r.follow))
+	mux.HandleFunc("GET /api/v1/webhooks", r.webhooks)
 }
 
 const indexPage = `<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>agentkeeper</title>
@@ -68,6 +73,7 @@ const indexPage = `<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>a
 <li><a href="/api/v1/platforms">/api/v1/platforms</a> every platform: in flight, queue, outage, refusals left, quarantine
 <li>/api/v1/agents/PLATFORM/LOGIN one agent
 <li><a href="/api/v1/events">/api/v1/events</a> events as they come (server-sent events)
+<li><a href="/api/v1/webhooks">/api/v1/webhooks</a> every webhook: state, position, lag, what it cannot deliver
 <li><a href="/metrics">/metrics</a> for Prometheus
 <li><a href="/-/healthy">/-/healthy</a> and <a href="/-/ready">/-/ready</a>
 </ul></html>

@@ -46,6 +46,14 @@ type Status struct {
 	Dead      map[string]uint64 // by reason, every reason
 }
 
+// Age is how long the oldest event that waits has been here; 0 where none does.
+func (s Status) Age(now time.Time) time.Duration {
+	if s.Oldest.IsZero() {
+		return 0
+	}
+	return max(now.Sub(s.Oldest), 0)
+}
+
 // Failing is an event that the receiver does not take.
 type Failing struct {
 	ID       string
