@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -176,9 +177,8 @@ func TestRetryAfter(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(r *rig) {
-				refusing := true
 				r.set(func(p post, w http.ResponseWriter) {
-					if refusing && p.agent == "291" {
+					if p.agent == "291" {
 						w.Header().Set("Retry-After", tt.after())
 						w.Header().Set("Location", "http://elsewhere.example/")
 						w.WriteHeader(tt.status)
@@ -187,7 +187,7 @@ func TestRetryAfter(t *testing.T) {
 				r.apply(hookTo("crm"))
 				r.publish(1, "291")
 				r.settle(time.Millisecond)
-				refusing = false
+				r.set(nil)
 				began := time.Now()
 				r.publish(2, "291", "292")
 				r.settle(time.Second)
@@ -211,39 +211,34 @@ func TestRetryAfter(t *testing.T) {
 // 429 halves what is in flight; successes give it back.
 func TestSlowedAndBack(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		most, now := 0, 0
-		slow := true
+		var most, now atomic.Int64
+		var quick atomic.Bool
 		r.set(func(_ post, w http.ResponseWriter) {
-			r.mu.Lock()
-			now++
-			most = max(most, now)
-			r.mu.Unlock()
-			time.Sleep(10 * time.Millisecond)
-			if slow {
+			now.Add(1)
+			time.Sleep(5 * time.Millisecond)
+			most.Store(max(most.Load(), now.Load()))
+			time.Sleep(5 * time.Millisecond)
+			if !quick.Load() {
 				w.WriteHeader(429)
 			}
-			r.mu.Lock()
-			now--
-			r.mu.Unlock()
+			now.Add(-1)
 		})
 		r.apply(hookTo("crm"))
 		agents := []string{"1", "2", "3", "4", "5", "6", "7", "8"}
 		r.publish(1, agents...)
-		r.settle(5 * time.Millisecond)
-		if most != 4 {
-			t.Errorf("%d in flight, want 4", most)
-		}
-		r.settle(15 * time.Millisecond)
-		slow, most = false, 0
-		r.settle(3 * time.Second)
-		if most != 2 {
-			t.Errorf("%d in flight after a 429, want 2", most)
-		}
-		most = 0
-		r.publish(20, agents...)
-		r.settle(time.Minute)
-		if most != 4 {
-			t.Errorf("%d in flight in the end, want 4", most)
+		for _, step := range []struct {
+			quick  bool
+			events int
+			wait   time.Duration
+			want   int64
+		}{{false, 0, 20 * time.Millisecond, 4}, {true, 0, 3 * time.Second, 2}, {true, 20, time.Minute, 4}} {
+			quick.Store(step.quick)
+			most.Store(0)
+			r.publish(step.events, agents...)
+			r.settle(step.wait)
+			if most.Load() != step.want {
+				t.Errorf("%+v: %d in flight", step, most.Load())
+			}
 		}
 		r.inOrder(r.got(200))
 	})
@@ -253,9 +248,8 @@ func TestSlowedAndBack(t *testing.T) {
 func TestPoison(t *testing.T) {
 	for _, status := range []int{400, 500} {
 		inBubble(t, func(r *rig) {
-			poison := true
 			r.set(func(p post, w http.ResponseWriter) {
-				if poison && p.agent < "295" && p.n == 2 {
+				if p.agent < "295" && p.n == 2 {
 					w.WriteHeader(status)
 					_, _ = w.Write([]byte("cannot digest\x00 this"))
 				}
@@ -279,7 +273,7 @@ func TestPoison(t *testing.T) {
 			if healthy < 1190 || s.Retries > 150 {
 				t.Errorf("%d: %d of 1200 events of others, %d retries", status, healthy, s.Retries)
 			}
-			poison = false
+			r.set(nil)
 			r.settle(2 * time.Minute)
 			r.inOrder(r.got(200))
 		})

@@ -36,7 +36,7 @@
 //
 // A hook stores the last position read and, of each lane in the window, the
 // first position not delivered: what a restart repeats is what was delivered
-// since the last write, about a second of it, and no agent's events change
+// since the last write, a quarter of a second of it, and no agent's events change
 // their order. A new hook begins with the events after it was configured. A
 // hook that leaves the configuration keeps its position as long as events are
 // kept, in case it comes back.

@@ -17,7 +17,7 @@ import (
 const (
 	grace     = 2 * time.Second // that the requests in flight have at the end
 	lastSave  = 3 * time.Second // that the last write of the position may take
-	saveEvery = time.Second
+	saveEvery = 250 * time.Millisecond
 	saveAgain = 5 * time.Second // after a write that failed
 	openAgain = time.Second     // while the store does not say where a new hook begins
 	outAfter  = 3               // lanes that fail without a success between

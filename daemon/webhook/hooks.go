@@ -167,13 +167,13 @@ func (h *Hooks) start(w config.Webhook) {
 	if err := k.open(opening); err != nil {
 		k.log.Warn("webhook: the store does not say yet where to begin", "error", err)
 	}
+	k.log.Info("webhook: started", "url", w.Shown, "position", k.pos.read, "stopped", k.stopped())
 	var ctx context.Context
 	ctx, k.stop = context.WithCancel(h.ctx)
 	h.tasks.Go(func() { k.run(ctx) })
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.hooks[w.Name] = k
-	k.log.Info("webhook: started", "url", w.Shown, "position", k.pos.read, "stopped", k.stopped())
 }
 
 // forget marks the positions of hooks that are not configured, and removes
