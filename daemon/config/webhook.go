@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -29,7 +30,7 @@ type Webhook struct {
 }
 
 const (
-	keySecretFile  = "secret_file" //nolint:gosec // a key's name
+	keySecretFile  = "secret_file"
 	keyPrefixed    = "whsec_"      // begins a key in base64, as the Standard Webhooks tools write it
 	shortKey       = 16            // bytes below which a key can be guessed
 	longSegment    = 16            // a part of a path from here on may be a token
@@ -243,7 +244,7 @@ func hookName(u *url.URL) string {
 }
 
 // Secrets are the parts of the address, and the secret, that must stand in no
-// text. A query's short values say too little to be worth it.
+// text. A short name or value in it says too little to be worth it.
 func (h Webhook) Secrets() []string {
 	all := []string{h.Secret.Reveal()}
 	u, err := url.Parse(h.URL.Reveal())
@@ -251,18 +252,15 @@ func (h Webhook) Secrets() []string {
 		return all
 	}
 	password, _ := u.User.Password()
-	all = append(all, password, u.User.Username(), u.RawQuery)
+	all = append(all, password)
+	telling := []string{u.User.Username(), u.RawQuery}
 	for _, values := range u.Query() {
-		for _, v := range values {
-			if len(v) > 3 {
-				all = append(all, v)
-			}
-		}
+		telling = append(telling, values...)
 	}
 	for _, part := range strings.Split(u.Path, "/") {
 		if mayBeToken(part) {
-			all = append(all, part)
+			telling = append(telling, part)
 		}
 	}
-	return all
+	return append(all, slices.DeleteFunc(telling, func(text string) bool { return len(text) < 4 })...)
 }

@@ -152,8 +152,8 @@ func TestHooks(t *testing.T) {
 		Publish(context.Context, []Message) error
 	}
 	dir := t.TempDir()
-	real, memory := open(t, dir), NewMemory()
-	for name, s := range map[string]keeper{"store": real, "memory": memory} {
+	onDisk, memory := open(t, dir), NewMemory()
+	for name, s := range map[string]keeper{"store": onDisk, "memory": memory} {
 		if first, last, err := s.Span(t.Context()); err != nil || last != 0 || first > 1 {
 			t.Errorf("%s: an empty stream is from %d to %d, %v", name, first, last, err)
 		}
@@ -162,7 +162,7 @@ func TestHooks(t *testing.T) {
 		check(t, s.SaveHook(t.Context(), "gone", nil))
 		check(t, s.Publish(t.Context(), []Message{event(1, 1), event(1, 2)}))
 	}
-	check(t, real.Close())
+	check(t, onDisk.Close())
 	for name, s := range map[string]keeper{"store": open(t, dir), "memory": memory.Restart()} {
 		got, err := s.LoadHooks(t.Context())
 		check(t, err)

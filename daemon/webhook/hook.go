@@ -273,11 +273,11 @@ func (h *hook) resume(now time.Time) {
 	h.release(now, func(*lane) bool { return true })
 }
 
-// release ends the pauses of the hook and of the lanes that any chooses.
-func (h *hook) release(now time.Time, any func(*lane) bool) {
+// release ends the pauses of the hook and of the lanes that are chosen.
+func (h *hook) release(now time.Time, chosen func(*lane) bool) {
 	h.hold, h.probes, h.limits = time.Time{}, 0, 0
 	clear(h.downs)
-	h.win.wake(now, any)
+	h.win.wake(now, chosen)
 }
 
 // rekey signs with a new secret, and tries at once what the old one failed for.

@@ -90,10 +90,10 @@ func (w *window) again(l *lane) {
 	w.ready = append(w.ready, l)
 }
 
-// wake makes the lanes ready that are due, and those that any chooses.
-func (w *window) wake(now time.Time, any func(*lane) bool) {
+// wake makes the lanes ready that are due, and those that are chosen.
+func (w *window) wake(now time.Time, chosen func(*lane) bool) {
 	w.waiting = slices.DeleteFunc(w.waiting, func(l *lane) bool {
-		if l.due.After(now) && !any(l) {
+		if l.due.After(now) && !chosen(l) {
 			return false
 		}
 		w.ready = append(w.ready, l)
