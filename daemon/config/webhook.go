@@ -31,10 +31,10 @@ type Webhook struct {
 
 const (
 	keySecretFile  = "secret_file"
-	keyPrefixed    = "whsec_"      // begins a key in base64, as the Standard Webhooks tools write it
-	shortKey       = 16            // bytes below which a key can be guessed
-	longSegment    = 16            // a part of a path from here on may be a token
-	longestSegment = 32            // and from here on is taken for one whatever it looks like
+	keyPrefixed    = "whsec_" // begins a key in base64, as the Standard Webhooks tools write it
+	shortKey       = 16       // bytes below which a key can be guessed
+	longSegment    = 16       // a part of a path from here on may be a token
+	longestSegment = 32       // and from here on is taken for one whatever it looks like
 	hookNameLimit  = 64
 )
 
