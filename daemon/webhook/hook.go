@@ -61,6 +61,7 @@ type hook struct {
 	saveAt  time.Time // when the position is to be written; zero: it is
 	saving  bool
 	fenced  bool // another process has the hook
+	ending  bool
 	counts  counts
 	quiet   time.Time // no line about a failure before
 	unsaid  int       // failures that were not logged
@@ -292,6 +293,7 @@ func (h *hook) rekey(secret session.Secret) error {
 // finish waits a moment for the requests in flight, cuts what is left, and
 // stores the position.
 func (h *hook) finish(cut context.CancelFunc) {
+	h.ending = true
 	h.unfollow()
 	limit := time.NewTimer(grace)
 	defer limit.Stop()

@@ -128,9 +128,13 @@ func (h *hook) wait(r result, n int) time.Duration {
 
 const quietFor = 10 * time.Second
 
-// complain logs a failure, at most one in ten seconds.
+// complain logs a failure, at most one in ten seconds, and none that is our own
+// doing at the end.
 func (h *hook) complain(r result, now, next time.Time) {
-	if now.Before(h.quiet) {
+	switch {
+	case h.ending:
+		return
+	case now.Before(h.quiet):
 		h.unsaid++
 		return
 	}
