@@ -294,8 +294,11 @@ func TestWebhook(t *testing.T) {
 	s.emit(names, 20, 30)
 	r.up()
 	within(t, patience*2, "all events at the hook", func() error { return r.complete("/crm", names, 30) })
+	again := follow(t, k, "", "?type=huawei.Test")
+	within(t, patience, "the new stream's first comment", func() error { return atLeast(len(again.commented()), 1) })
 	s.emit(names, 30, 35)
-	k.kill9() // in the middle of it
+	within(t, patience, "the events in the store", func() error { return again.has(5 * len(names)) }) // what is not there a kill may cost
+	k.kill9()
 	k = s.runOnline()
 	s.emit(names, 35, 10*rounds)
 	within(t, patience, "all events after the kill", func() error { return r.complete("/crm", names, 10*rounds) })
