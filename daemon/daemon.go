@@ -90,8 +90,10 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50) // thousands of idle sessions: memory matters more than the collector's time
 	}
+	d.metrics = metrics.New(source{d}, metrics.Options{PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit, DropReasons: events.Reasons()})
 	d.store, err = store.Open(ctx, store.Options{
 		Dir: cfg.Store.Dir, EventsMaxAge: cfg.Events.MaxAge, EventsMaxBytes: cfg.Events.MaxBytes, Log: d.log,
+		EventsExpired: func(n int) { d.metrics.EventsDropped(events.DroppedRetention, n) },
 	})
 	if err != nil {
 		return fmt.Errorf("open the store %s: %w", cfg.Store.Dir, err)
@@ -107,7 +109,6 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 			return fmt.Errorf("listen for the local proxy: %w", err)
 		}
 	}
-	d.metrics = metrics.New(source{d}, metrics.Options{PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit, DropReasons: events.Reasons()})
 	d.stream = events.New(d.store, d.metrics, d.vendorOf, d.log)
 	d.fleet, err = fleet.New(ctx, fleet.Options{
 		Store: d.store, Sink: d.stream, Observer: observer{d.metrics}, Log: d.log, Dial: d.o.Dial,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -163,5 +164,35 @@ func TestMemoryTellsGaps(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" || next != first {
 			t.Errorf("behind %d: event %d of %d; gaps (-want +got):\n%s", after, next, first, diff)
 		}
+	}
+}
+
+func TestRetentionIsCounted(t *testing.T) {
+	var dropped atomic.Int64
+	o := options(t, t.TempDir())
+	o.EventsMaxBytes, o.EventsExpired = 64<<10, func(n int) { dropped.Add(int64(n)) }
+	s, err := Open(t.Context(), o)
+	check(t, err)
+	publishBig(t, s, 100)
+	first := firstKept(t, s)
+	deadline := time.After(20 * time.Second)
+	for tick := time.Tick(50 * time.Millisecond); dropped.Load() != int64(first-1); {
+		select {
+		case <-tick:
+		case <-deadline:
+			t.Fatalf("%d events counted, %d were dropped", dropped.Load(), first-1)
+		}
+	}
+	check(t, s.Close())
+}
+
+func TestRetentionAfterALostStore(t *testing.T) {
+	var told []int
+	r := retention{dropped: func(n int) { told = append(told, n) }}
+	for _, first := range []uint64{40, 40, 45, 1, 3} {
+		r.see(first)
+	}
+	if diff := cmp.Diff([]int{5, 2}, told); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -45,7 +45,11 @@ type Options struct {
 	Node           string        // this process's name among several; default "local"
 	EventsMaxAge   time.Duration // default 24 h
 	EventsMaxBytes int64         // default 1 GiB
-	Log            *slog.Logger  // default: nothing is logged
+	// EventsExpired is told how many events those limits dropped, within seconds,
+	// on the store's own goroutine; nil: nobody. What they drop while no process
+	// has the directory is not told.
+	EventsExpired func(n int)
+	Log           *slog.Logger // default: nothing is logged
 }
 
 func (o Options) withDefaults() Options {
@@ -72,6 +76,7 @@ type Store struct {
 	hashKey []byte
 	cancel  context.CancelFunc
 	done    chan struct{} // closed when the supervisor has ended
+	kept    retention     // the supervisor's
 
 	mu       sync.Mutex // guards the fields below; never held across I/O
 	engine   *engine    // nil while the store is in trouble
@@ -95,7 +100,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 			dir: o.Dir, self: owner{Node: o.Node, Boot: nuid.Next()},
 			maxAge: o.EventsMaxAge, maxBytes: o.EventsMaxBytes, log: o.Log,
 		},
-		lock: lock, done: make(chan struct{}), changed: make(chan struct{}),
+		lock: lock, done: make(chan struct{}), changed: make(chan struct{}), kept: retention{dropped: o.EventsExpired},
 	}
 	if err := s.open(ctx); err != nil {
 		_ = lock.Close()
@@ -173,6 +178,7 @@ func (s *Store) watch(ctx context.Context, e *engine) error {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	for {
+		s.kept.ask(ctx, e.js)
 		select {
 		case err := <-e.trouble:
 			return err
