@@ -24,11 +24,12 @@ const (
 
 // settings are what every run of the server in one process shares.
 type settings struct {
-	dir      string
-	self     owner
-	maxAge   time.Duration
-	maxBytes int64
-	log      *slog.Logger
+	dir       string
+	self      owner
+	maxAge    time.Duration
+	maxBytes  int64
+	consumers *Consumers // nil: no listener
+	log       *slog.Logger
 }
 
 // engine is one run of the embedded server, with the connection to it and the
@@ -37,6 +38,7 @@ type engine struct {
 	settings
 	had     []string // streams on disk before the start
 	srv     *server.Server
+	access  *access // nil: no listener
 	nc      *nats.Conn
 	js      jetstream.JetStream
 	kv      jetstream.KeyValue
@@ -83,14 +85,20 @@ func (e *engine) open(ctx context.Context) error {
 }
 
 func (e *engine) startServer() (err error) {
-	e.srv, err = server.NewServer(&server.Options{
+	o := &server.Options{
 		ServerName: "agentkeeper", DontListen: true, NoSigs: true,
 		JetStream: true, StoreDir: e.dir, SyncAlways: true,
 		JetStreamMaxStore: noLimit, JetStreamMaxMemory: noLimit,
 		MaxPayload: maxPayload, DisableJetStreamBanner: true,
-	})
-	if err != nil {
+	}
+	if err := e.listenOptions(o); err != nil {
+		return err
+	}
+	if e.srv, err = server.NewServer(o); err != nil {
 		return fmt.Errorf("configure the embedded server: %w", err)
+	}
+	if e.access != nil {
+		e.access.srv = e.srv
 	}
 	log := &serverLog{log: e.log}
 	e.srv.SetLoggerV2(log, false, false, false)
@@ -105,7 +113,11 @@ func (e *engine) startServer() (err error) {
 }
 
 func (e *engine) connect() (err error) {
-	e.nc, err = nats.Connect("", nats.InProcessServer(e.srv), nats.NoReconnect(), nats.Timeout(startTimeout),
+	login := nats.Option(func(*nats.Options) error { return nil })
+	if e.access != nil {
+		login = nats.UserInfo(self, e.access.secret)
+	}
+	e.nc, err = nats.Connect("", nats.InProcessServer(e.srv), nats.NoReconnect(), nats.Timeout(startTimeout), login,
 		nats.ClosedHandler(func(nc *nats.Conn) { report(e.trouble, fmt.Errorf("connection closed: %w", nc.LastError())) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			e.log.Warn("store: connection to the embedded server", "error", err)
@@ -206,7 +218,7 @@ func (e *engine) start(ctx context.Context) error {
 	}
 	go e.keeper.run()
 	go e.events.run()
-	return nil
+	return e.serveConsumers()
 }
 
 // claim runs before the committers do and uses the keeper's directly.
