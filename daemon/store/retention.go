@@ -7,7 +7,7 @@ import (
 )
 
 // retention counts what the limits of age and size drop, by the position of the
-// first event kept. It belongs to the supervisor's goroutine.
+// first event kept. It is Open's, then the supervisor's.
 type retention struct {
 	first   uint64 // as last seen; 0: not yet
 	dropped func(n int)
@@ -31,7 +31,5 @@ func (r *retention) ask(ctx context.Context, js jetstream.JetStream) {
 	if err != nil {
 		return
 	}
-	if first := stream.CachedInfo().State.FirstSeq; first > 0 {
-		r.see(first)
-	}
+	r.see(max(stream.CachedInfo().State.FirstSeq, 1))
 }

@@ -124,6 +124,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 			return err
 		}
 		s.engine = e
+		s.kept.ask(ctx, e.js)
 		return nil
 	}
 	if s.snapshot, err = s.readOnly(ctx); err != nil {
