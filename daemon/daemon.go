@@ -93,7 +93,7 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 	d.metrics = metrics.New(source{d}, metrics.Options{PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit, DropReasons: events.Reasons()})
 	d.store, err = store.Open(ctx, store.Options{
 		Dir: cfg.Store.Dir, EventsMaxAge: cfg.Events.MaxAge, EventsMaxBytes: cfg.Events.MaxBytes, Log: d.log,
-		EventsExpired: func(n int) { d.metrics.EventsDropped(events.DroppedRetention, n) },
+		Consumers: d.consumers(cfg), EventsExpired: func(n int) { d.metrics.EventsDropped(events.DroppedRetention, n) },
 	})
 	if err != nil {
 		return fmt.Errorf("open the store %s: %w", cfg.Store.Dir, err)
@@ -254,6 +254,7 @@ func (d *Daemon) Reload(_ context.Context, by string) (fleet.Plan, error) {
 		d.o.Level.Set(cfg.Log.Level)
 	}
 	d.cfg.Store(cfg)
+	d.dismiss(cfg)
 	plan := d.fleet.Apply(cfg, by)
 	d.reloaded(true)
 	d.log.Info("reloaded", "by", by, "started", len(plan.Start), "stopped", len(plan.Stop), "changed", len(plan.Change),

@@ -189,6 +189,7 @@ func (l *loader) events(m *mapping) {
 		MaxAge:   m.duration("max_age"),
 		MaxBytes: m.size("max_bytes"),
 	}
+	l.consumers(m)
 	m.done(nil)
 }
 

@@ -35,13 +35,13 @@ type Consumers struct {
 }
 
 const (
-	self           = "agentkeeper" // our own connection's user
+	self           = "agentkeeper itself" // our own connection's user; no other can be named so
 	authTimeout    = 5 * time.Second
 	codeNoConsumer = 10012 // the server's own for "consumer create failed"
 	createAPI      = "$JS.API.CONSUMER.CREATE." + eventsName + ".>"
 	durableAPI     = "$JS.API.CONSUMER.DURABLE.CREATE." + eventsName + ".*" // of older clients
-	checkedAs      = self + ".consumer.create.>"                            // where requests to create are looked through
-	durableAs      = self + ".consumer.durable.*"
+	checkedAs      = "agentkeeper.consumer.create.>"                        // where requests to create are looked through
+	durableAs      = "agentkeeper.consumer.durable.*"
 )
 
 // lent is what a user's account may ask of ours.
