@@ -88,9 +88,9 @@ func (s *Sim) Emit(login, kind string, content any) error {
 // N rising by one from 1 over all sessions.
 func (s *Sim) Generate(login string, rate float64, count int) error {
 	return s.with(login, func(a *agent) error {
-		made := a.gen.made
+		old := a.gen
 		a.gen = generatorOf(rate)
-		a.gen.made = made
+		a.gen.made, a.gen.unread, a.gen.unfollowed = old.made, old.unread, old.unfollowed
 		if count > 0 {
 			a.gen.left = count
 		}
