@@ -163,7 +163,7 @@ func (g *generator) next(now time.Time) (e event, wait time.Duration, ok bool) {
 	if g.left > 0 {
 		g.left--
 	}
-	content := fmt.Sprintf(`{"number":%d,"dueTime":%d}`, g.made, g.due.UnixMilli())
+	content := fmt.Sprintf(`{"number":%d,"dueTime":%d,"answerTime":%d}`, g.made, g.due.UnixMilli(), now.UnixMicro())
 	e = event{kind: generatedEvent, at: g.due, content: json.RawMessage(content)}
 	g.due = g.due.Add(g.every)
 	return e, 0, true
