@@ -320,6 +320,7 @@ func TestConsumersOverTLS(t *testing.T) {
 // A restart of the server brings the listener back; a taken port costs the
 // consumers and not the store.
 func TestConsumersComeBack(t *testing.T) {
+	t.Parallel()
 	s := public(t, t.TempDir(), nil)
 	crm := dial(t, s, nats.UserInfo("crm", "crm's"))
 	c, err := crm.js.CreateOrUpdateConsumer(t.Context(), eventsName, durable)

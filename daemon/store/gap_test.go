@@ -127,6 +127,7 @@ func TestGapWhileFollowing(t *testing.T) {
 }
 
 func TestOthersEventsAreNoGap(t *testing.T) {
+	t.Parallel()
 	s := tight(t)
 	quiet := session.ID{Platform: "p", Login: "quiet"}
 	check(t, s.Publish(t.Context(), []Message{{ID: quiet, Type: "t", Data: []byte("1")}}))
@@ -168,6 +169,7 @@ func TestMemoryTellsGaps(t *testing.T) {
 }
 
 func TestRetentionIsCounted(t *testing.T) {
+	t.Parallel()
 	var dropped atomic.Int64
 	o := options(t, t.TempDir())
 	o.EventsMaxBytes, o.EventsExpired = 64<<10, func(n int) { dropped.Add(int64(n)) }
