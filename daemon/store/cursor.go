@@ -80,9 +80,20 @@ func (c *cursor) take(seq uint64, subject string, data []byte) error {
 	return nil
 }
 
-// follow delivers until something fails.
+// follow delivers until something fails. Each follower has a connection of its
+// own: the server cuts off one that takes too little, and that must not be the
+// one that the writes go by.
 func (e *engine) follow(ctx context.Context, at *cursor) error {
-	stream, err := e.js.Stream(ctx, eventsName)
+	nc, err := e.dial()
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	stream, err := js.Stream(ctx, eventsName)
 	if err != nil {
 		return err
 	}

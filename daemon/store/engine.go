@@ -113,20 +113,29 @@ func (e *engine) startServer() (err error) {
 }
 
 func (e *engine) connect() (err error) {
-	login := nats.Option(func(*nats.Options) error { return nil })
-	if e.access != nil {
-		login = nats.UserInfo(self, e.access.secret)
-	}
-	e.nc, err = nats.Connect("", nats.InProcessServer(e.srv), nats.NoReconnect(), nats.Timeout(startTimeout), login,
-		nats.ClosedHandler(func(nc *nats.Conn) { report(e.trouble, fmt.Errorf("connection closed: %w", nc.LastError())) }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			e.log.Warn("store: connection to the embedded server", "error", err)
-		}))
+	e.nc, err = e.dial(nats.ClosedHandler(func(nc *nats.Conn) { report(e.trouble, fmt.Errorf("connection closed: %w", nc.LastError())) }))
 	if err != nil {
-		return fmt.Errorf("connect to the embedded server: %w", err)
+		return err
 	}
 	e.js, err = jetstream.New(e.nc)
 	return err
+}
+
+// dial makes a connection to the server inside this process. It ends with the
+// server, and is not made anew.
+func (e *engine) dial(options ...nats.Option) (*nats.Conn, error) {
+	options = append(options, nats.InProcessServer(e.srv), nats.NoReconnect(), nats.Timeout(startTimeout),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			e.log.Warn("store: connection to the embedded server", "error", err)
+		}))
+	if e.access != nil {
+		options = append(options, nats.UserInfo(self, e.access.secret))
+	}
+	nc, err := nats.Connect("", options...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the embedded server: %w", err)
+	}
+	return nc, nil
 }
 
 func (e *engine) openStreams(ctx context.Context) error {

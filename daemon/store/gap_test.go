@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -197,4 +198,25 @@ func TestRetentionAfterALostStore(t *testing.T) {
 	if diff := cmp.Diff([]int{5, 2}, told); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// Followers that take nothing delay neither the writes nor another follower.
+func TestDeadFollowersDelayNobody(t *testing.T) {
+	s := open(t, t.TempDir())
+	publishBig(t, s, 1000)
+	ctx, cancel := context.WithCancel(t.Context())
+	var dead, stuck sync.WaitGroup
+	for range 20 {
+		stuck.Add(1)
+		dead.Go(func() {
+			_ = s.Follow(ctx, 0, Filter{}, func(uint64, []byte) error { stuck.Done(); <-ctx.Done(); return errEnough }, nil) // ends with ctx
+		})
+	}
+	stuck.Wait()
+	publishBig(t, s, 2000)
+	if data, _ := take(t, s, 0, Filter{}, 3000); len(data) != 3000 || s.Err() != nil {
+		t.Errorf("%d events, %v", len(data), s.Err())
+	}
+	cancel()
+	dead.Wait()
 }
