@@ -92,8 +92,10 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50) // thousands of idle sessions: memory matters more than the collector's time
 	}
+	d.metrics = metrics.New(source{d}, metrics.Options{PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit, DropReasons: events.Reasons()})
 	d.store, err = store.Open(ctx, store.Options{
 		Dir: cfg.Store.Dir, EventsMaxAge: cfg.Events.MaxAge, EventsMaxBytes: cfg.Events.MaxBytes, Log: d.log,
+		Consumers: d.consumers(cfg), EventsExpired: func(n int) { d.metrics.EventsDropped(events.DroppedRetention, n) },
 	})
 	if err != nil {
 		return fmt.Errorf("open the store %s: %w", cfg.Store.Dir, err)
@@ -109,7 +111,6 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 			return fmt.Errorf("listen for the local proxy: %w", err)
 		}
 	}
-	d.metrics = metrics.New(source{d}, metrics.Options{PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit, DropReasons: events.Reasons()})
 	d.stream = events.New(d.store, d.metrics, d.vendorOf, d.log)
 	d.hooks, err = webhook.Open(ctx, webhook.Options{Store: d.store, Counter: d.metrics, Log: d.log, Version: d.o.Version})
 	if err != nil {
@@ -263,6 +264,7 @@ func (d *Daemon) Reload(_ context.Context, by string) (fleet.Plan, error) {
 		d.o.Level.Set(cfg.Log.Level)
 	}
 	d.cfg.Store(cfg)
+	d.dismiss(cfg)
 	d.consume(cfg)
 	plan := d.fleet.Apply(cfg, by)
 	d.reloaded(true)

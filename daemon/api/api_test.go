@@ -352,6 +352,44 @@ func TestEventStream(t *testing.T) {
 	}
 }
 
+// A consumer whose position is older than what is kept, or of a store that was
+// lost, is told before the first event.
+func TestGapIsTold(t *testing.T) {
+	s := newService()
+	batch := make([]store.Message, 120_000) // more than is kept in memory
+	for i := range batch {
+		batch[i] = store.Message{ID: session.ID{Platform: "hq", Login: "1"}, Type: "huawei.A", Data: []byte("{}")}
+	}
+	if err := s.events.Publish(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(s.controller().Reader.Handler())
+	defer server.Close()
+	for last, want := range map[string][]string{
+		"5":       {"event: gap", "id: 20000", `data: {"from":6,"to":20000,"first_kept":20001}`, "", "id: 20001", "data: {}"},
+		"20000":   {"id: 20001", "data: {}"},
+		"0":       {"id: 20001", "data: {}"},
+		"9999999": {"event: gap", `data: {"store_lost":true}`, "", "id: 20001", "data: {}"},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/api/v1/events", nil)
+		req.Header.Set("Last-Event-ID", last)
+		res, err := server.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for scanner := bufio.NewScanner(res.Body); len(got) < len(want)+2 && scanner.Scan(); {
+			got = append(got, scanner.Text())
+		}
+		cancel()
+		_ = res.Body.Close()
+		if diff := cmp.Diff(want, got[min(2, len(got)):]); diff != "" { // behind the first comment
+			t.Errorf("after %s: %s", last, diff)
+		}
+	}
+}
+
 // A control socket lets in who the kernel says may come, replaces a dead one
 // and leaves a living one alone.
 func TestControlSocket(t *testing.T) {

@@ -23,7 +23,7 @@ type Agents interface {
 // Events is what consumers follow.
 type Events interface {
 	LastSeq(ctx context.Context) (uint64, error)
-	Follow(ctx context.Context, after uint64, f store.Filter, fn func(seq uint64, data []byte) error) error
+	Follow(ctx context.Context, after uint64, f store.Filter, fn func(seq uint64, data []byte) error, gap func(store.Gap) error) error
 }
 
 // Health answers for the process.

@@ -191,6 +191,7 @@ func (l *loader) events(m *mapping) {
 		MaxBytes: m.size("max_bytes"),
 	}
 	l.webhooks(m)
+	l.consumers(m)
 	m.done(nil)
 }
 

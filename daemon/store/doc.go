@@ -1,8 +1,9 @@
 // Package store keeps what survives a restart: session keys, intents and
 // doubt, parked agents, refusal budgets, people's overrides, and events. Its
 // engine is NATS JetStream; one node runs the server inside its own process,
-// without a listener, on files that only the owner can read, and syncs every
-// write before it is acknowledged.
+// on files that only the owner can read, and syncs every write before it is
+// acknowledged. It listens only where [Options].Consumers opens the stream of
+// events to other programs.
 //
 // # Layout
 //

@@ -142,7 +142,7 @@ func (h *hook) read(ctx context.Context, after uint64) {
 			}
 			after = seq
 			return nil
-		})
+		}, nil) // a gap shows in the positions
 		if errors.Is(err, errFull) && h.offer(ctx, held, forever) {
 			after = held.seq
 		}
