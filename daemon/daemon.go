@@ -25,6 +25,7 @@ import (
 	"agentkeeper/daemon/page"
 	"agentkeeper/daemon/proxy"
 	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/webhook"
 	"agentkeeper/metrics"
 	"agentkeeper/vendors/option"
 )
@@ -47,6 +48,7 @@ type Daemon struct {
 	store   *store.Store
 	stream  *events.Stream
 	fleet   *fleet.Fleet
+	hooks   *webhook.Hooks
 	metrics *metrics.Metrics
 	public  net.Listener
 	control net.Listener
@@ -94,8 +96,10 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50) // thousands of idle sessions: memory matters more than the collector's time
 	}
+	d.metrics = metrics.New(source{d}, metrics.Options{PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit, DropReasons: append(events.Reasons(), callback.Reasons()...)})
 	d.store, err = store.Open(ctx, store.Options{
 		Dir: cfg.Store.Dir, EventsMaxAge: cfg.Events.MaxAge, EventsMaxBytes: cfg.Events.MaxBytes, Log: d.log,
+		Consumers: d.consumers(cfg), EventsExpired: func(n int) { d.metrics.EventsDropped(events.DroppedRetention, n) },
 	})
 	if err != nil {
 		return fmt.Errorf("open the store %s: %w", cfg.Store.Dir, err)
@@ -114,9 +118,12 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 	if d.inbound, err = openInbound(cfg.Callback, d.log); err != nil {
 		return err
 	}
-	d.metrics = metrics.New(source{d}, metrics.Options{PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit, DropReasons: append(events.Reasons(), callback.Reasons()...)})
 	d.stream = events.New(d.store, d.metrics, d.vendorOf, d.log)
 	d.activity = page.NewActivity()
+	d.hooks, err = webhook.Open(ctx, webhook.Options{Store: d.store, Counter: d.metrics, Log: d.log, Version: d.o.Version})
+	if err != nil {
+		return err
+	}
 	d.fleet, err = fleet.New(ctx, fleet.Options{
 		Store: d.store, Sink: sink{d.stream, d.activity}, Observer: observer{d.metrics}, Log: d.log, Dial: d.o.Dial,
 	})
@@ -143,6 +150,7 @@ const (
 // returns the agents that it had to leave signed in against the wish.
 func (d *Daemon) Run(ctx context.Context, end <-chan End) (left []fleet.Agent, err error) {
 	cfg := d.cfg.Load()
+	d.consume(cfg) // first: what the fleet reports is for new webhooks, too
 	d.fleet.Apply(cfg, "start")
 	d.reloaded(true)
 	failed := make(chan error, 4)
@@ -211,6 +219,9 @@ func (d *Daemon) closeAll() {
 	if d.stream != nil {
 		d.stream.Close()
 	}
+	if d.hooks != nil {
+		d.hooks.Close()
+	}
 	for _, server := range d.http {
 		_ = server.Close() // ends the requests in flight with it
 	}
@@ -261,6 +272,8 @@ func (d *Daemon) Reload(_ context.Context, by string) (fleet.Plan, error) {
 		d.o.Level.Set(cfg.Log.Level)
 	}
 	d.cfg.Store(cfg)
+	d.dismiss(cfg)
+	d.consume(cfg)
 	plan := d.fleet.Apply(cfg, by)
 	d.reloaded(true)
 	d.log.Info("reloaded", "by", by, "started", len(plan.Start), "stopped", len(plan.Stop), "changed", len(plan.Change),
@@ -321,8 +334,9 @@ func (d *Daemon) Ready() error {
 // serve starts the HTTP servers.
 func (d *Daemon) serve(failed chan<- error) {
 	status := page.New(page.Options{Fleet: d.fleet, Activity: d.activity, LastEvent: d.store.LastSeq, Version: d.o.Version, Log: d.log})
-	reader := api.Reader{Agents: d.fleet, Events: d.store, Health: d, Metrics: d.metrics.Handler(), Page: status, Log: d.log}
-	controller := api.Controller{Reader: reader, Commander: d.fleet, Credentials: d.fleet, Reloader: d}
+	reader := api.Reader{Agents: d.fleet, Events: d.store, Health: d, Metrics: d.metrics.Handler(), Page: status, Log: d.log,
+		Webhooks: d.hooks, Delivered: d.followed}
+	controller := api.Controller{Reader: reader, Commander: d.fleet, Credentials: d.fleet, Reloader: d, Resumer: d.hooks}
 	webConfig := d.cfg.Load().WebConfigFile
 	d.start("the public address", reader.Handler(), failed, func(s *http.Server) error {
 		return serveWeb(d.public, s, webConfig, d.log)

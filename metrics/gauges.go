@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,11 +16,12 @@ type gauges struct {
 	source   Source
 	perAgent bool
 
-	agents, wished, missing, parked, stuck *prometheus.Desc
-	inFlight, queue, up, window            *prometheus.Desc
-	quarantined, refusalsLeft, expiry      *prometheus.Desc
-	online, lastContact                    *prometheus.Desc
-	storeUp, clock                         *prometheus.Desc
+	agents, wished, missing, parked, stuck  *prometheus.Desc
+	inFlight, queue, up, window             *prometheus.Desc
+	quarantined, refusalsLeft, expiry       *prometheus.Desc
+	online, lastContact                     *prometheus.Desc
+	storeUp, clock                          *prometheus.Desc
+	hookLag, hookAge, hookStopped, hookDead *prometheus.Desc
 }
 
 func newGauges(source Source, perAgent bool) *gauges {
@@ -40,6 +43,10 @@ func newGauges(source Source, perAgent bool) *gauges {
 		queue:        desc("sign_in_queue_length", "Sign-ins that wait until they may be sent.", "platform"),
 		quarantined:  desc("quarantined", "1 while log-ins are stopped to avoid a lock-out.", "platform"),
 		refusalsLeft: desc("refusals_left", "Refused log-ins left before the platform is quarantined.", "platform"),
+		hookLag:      desc("webhook_lag_events", "Events that wait to be posted, counted before the webhook's filters.", "webhook"),
+		hookAge:      desc("webhook_lag_seconds", "Age of the oldest event that waits to be posted.", "webhook"),
+		hookStopped:  desc("webhook_stopped", "1 while the webhook is stopped until a person acts.", "webhook"),
+		hookDead:     desc("webhook_dead_letters", "Events that the webhook cannot deliver: dropped before (retention), or waiting while it is stopped (gone).", "webhook", "reason"),
 	}
 	const expiry = "When the password expires, where the platform tells"
 	if !perAgent {
@@ -57,6 +64,7 @@ func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		g.agents, g.wished, g.missing, g.parked, g.stuck, g.inFlight, g.queue, g.up, g.window,
 		g.quarantined, g.refusalsLeft, g.expiry, g.online, g.lastContact, g.storeUp, g.clock,
+		g.hookLag, g.hookAge, g.hookStopped, g.hookDead,
 	} {
 		if d != nil {
 			ch <- d
@@ -71,6 +79,9 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	send(ch, g.clock, seconds(time.Now()))
 	for _, p := range s.Platforms {
 		g.platform(ch, p)
+	}
+	for _, w := range s.Webhooks {
+		g.webhook(ch, w)
 	}
 	if !g.perAgent {
 		return
@@ -100,6 +111,15 @@ func (g *gauges) platform(ch chan<- prometheus.Metric, p PlatformStatus) {
 	send(ch, g.refusalsLeft, float64(p.RefusalsLeft), p.Name)
 	if !g.perAgent {
 		sendTime(ch, g.expiry, p.PasswordExpiry, p.Name)
+	}
+}
+
+func (g *gauges) webhook(ch chan<- prometheus.Metric, w WebhookStatus) {
+	send(ch, g.hookLag, float64(w.Lag), w.Name)
+	send(ch, g.hookAge, w.Age.Seconds(), w.Name)
+	send(ch, g.hookStopped, truth(w.Stopped), w.Name)
+	for _, reason := range slices.Sorted(maps.Keys(w.Dead)) {
+		send(ch, g.hookDead, float64(w.Dead[reason]), w.Name, reason)
 	}
 }
 

@@ -109,7 +109,7 @@ func (m *Metrics) makeCounters() {
 	m.adopted = counter("sessions_adopted_total", "Stored sessions gone on with at a start, by what the platform said.", "platform", "result")
 	m.received = counter("events_received_total", "Events that the platform reported.", "platform")
 	m.delivered = counter("events_delivered_total", "Events handed to consumers.", "sink")
-	m.dropped = counter("events_dropped_total", "Events that no consumer will see, by reason.", "reason")
+	m.dropped = counter("events_dropped_total", "Events that are not, or no longer, kept for consumers, by reason; retention counts those that consumers have seen, too.", "reason")
 }
 
 func (m *Metrics) makeHistograms() {

@@ -79,6 +79,8 @@ func every() []string {
 			`agentkeeper_events_dropped_total{reason="age"}`,
 			`agentkeeper_event_delivery_seconds_sum{sink="stream"}`, `agentkeeper_event_delivery_seconds_count{sink="stream"}`,
 		},
+		expand(`agentkeeper_webhook_%s{webhook="crm"}`, "lag_events", "lag_seconds", "stopped"),
+		expand(`agentkeeper_webhook_dead_letters{reason="%s",webhook="crm"}`, "retention", "gone"),
 		expand(`agentkeeper_agents{platform="hq",state="%s"}`,
 			"offline", "signing_in", "online", "signing_out", "waiting", "parked"),
 		expand(`agentkeeper_agents_missing{platform="hq",reason="%s"}`,
@@ -102,7 +104,7 @@ func fresh(s source, o Options) *Metrics {
 }
 
 func TestEverySeriesFromTheStart(t *testing.T) {
-	m := fresh(source{Platforms: []PlatformStatus{{Name: "hq"}}}, Options{})
+	m := fresh(source{Platforms: []PlatformStatus{{Name: "hq"}}, Webhooks: []WebhookStatus{{Name: "crm", Dead: map[string]uint64{"retention": 0, "gone": 0}}}}, Options{})
 	want := every()
 	slices.Sort(want)
 	lines := scrape(t, m)

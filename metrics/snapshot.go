@@ -14,6 +14,7 @@ type Snapshot struct {
 	StoreUp   bool // it can be written
 	Platforms []PlatformStatus
 	Agents    []AgentStatus // needed only with Options.PerAgent
+	Webhooks  []WebhookStatus
 }
 
 // PlatformStatus is one platform at one instant.
@@ -54,4 +55,13 @@ type AgentStatus struct {
 	Online         bool
 	LastContact    time.Time // zero: none yet
 	PasswordExpiry time.Time // zero: the platform does not tell
+}
+
+// WebhookStatus is one webhook at one instant.
+type WebhookStatus struct {
+	Name    string
+	Lag     uint64            // events that wait
+	Age     time.Duration     // of the oldest of them
+	Stopped bool              // until somebody acts
+	Dead    map[string]uint64 // events that it cannot get, by reason
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +22,7 @@ import (
 
 	"agentkeeper/daemon/fleet"
 	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/webhook"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 )
@@ -36,6 +38,9 @@ type service struct {
 	reload   error
 	healthy  error
 	events   *store.Memory
+	hooks    []webhook.Status
+	resumed  []string
+	taken    atomic.Int64
 }
 
 func (s *service) Agents() []fleet.Agent { return s.agents }
@@ -83,6 +88,16 @@ func (s *service) Plan(context.Context, string) (fleet.Plan, error) { return fle
 func (s *service) Healthy() error                                   { return s.healthy }
 func (s *service) Ready() error                                     { return s.healthy }
 
+func (s *service) Status(context.Context) []webhook.Status { return s.hooks }
+
+func (s *service) Resume(_ context.Context, name, by, reason string) error {
+	if name != "crm" {
+		return fmt.Errorf("%w: %s", webhook.ErrUnknown, name)
+	}
+	s.resumed = append(s.resumed, name+" "+reason+" "+by)
+	return nil
+}
+
 func newService() *service {
 	at := time.Now().Add(-8 * time.Second)
 	return &service{events: store.NewMemory(), agents: []fleet.Agent{
@@ -96,8 +111,9 @@ func newService() *service {
 }
 
 func (s *service) controller() *Controller {
-	return &Controller{Commander: s, Credentials: s, Reloader: s, Reader: Reader{Agents: s, Events: s.events, Health: s,
-		Metrics: http.NotFoundHandler(), Page: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { _, _ = fmt.Fprint(w, "page of "+req.URL.Path) }), Log: slog.New(slog.DiscardHandler)}}
+	return &Controller{Commander: s, Credentials: s, Reloader: s, Resumer: s, Reader: Reader{Agents: s, Events: s.events, Webhooks: s, Health: s,
+		Delivered: func([]byte, time.Time) { s.taken.Add(1) },
+		Metrics:   http.NotFoundHandler(), Page: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { _, _ = fmt.Fprint(w, "page of "+req.URL.Path) }), Log: slog.New(slog.DiscardHandler)}}
 }
 
 // call makes a request as a peer that may do everything.
@@ -326,6 +342,9 @@ func TestEventStream(t *testing.T) {
 			t.Errorf("%q after %q: %s", tt.query, tt.last, diff)
 		}
 	}
+	if s.taken.Load() < 6 {
+		t.Errorf("%d events counted as delivered", s.taken.Load())
+	}
 	for target, last := range map[string]string{"/api/v1/events?agent=x": "", "/api/v1/events?x=y": "", "/api/v1/events": "new"} {
 		req := httptest.NewRequest(http.MethodGet, target, nil)
 		req.Header.Set("Last-Event-ID", last)
@@ -333,6 +352,44 @@ func TestEventStream(t *testing.T) {
 		s.controller().Reader.Handler().ServeHTTP(w, req)
 		if w.Code != 400 {
 			t.Errorf("%s after %q: %d", target, last, w.Code)
+		}
+	}
+}
+
+// A consumer whose position is older than what is kept, or of a store that was
+// lost, is told before the first event.
+func TestGapIsTold(t *testing.T) {
+	s := newService()
+	batch := make([]store.Message, 120_000) // more than is kept in memory
+	for i := range batch {
+		batch[i] = store.Message{ID: session.ID{Platform: "hq", Login: "1"}, Type: "huawei.A", Data: []byte("{}")}
+	}
+	if err := s.events.Publish(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(s.controller().Reader.Handler())
+	defer server.Close()
+	for last, want := range map[string][]string{
+		"5":       {"event: gap", "id: 20000", `data: {"from":6,"to":20000,"first_kept":20001}`, "", "id: 20001", "data: {}"},
+		"20000":   {"id: 20001", "data: {}"},
+		"0":       {"id: 20001", "data: {}"},
+		"9999999": {"event: gap", `data: {"store_lost":true}`, "", "id: 20001", "data: {}"},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/api/v1/events", nil)
+		req.Header.Set("Last-Event-ID", last)
+		res, err := server.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for scanner := bufio.NewScanner(res.Body); len(got) < len(want)+2 && scanner.Scan(); {
+			got = append(got, scanner.Text())
+		}
+		cancel()
+		_ = res.Body.Close()
+		if diff := cmp.Diff(want, got[min(2, len(got)):]); diff != "" { // behind the first comment
+			t.Errorf("after %s: %s", last, diff)
 		}
 	}
 }

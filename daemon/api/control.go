@@ -43,6 +43,7 @@ type Controller struct {
 	Commander   Commander
 	Credentials Credentials
 	Reloader    Reloader
+	Resumer     Resumer
 }
 
 // Handler returns the routes. Requests must carry a Peer (see Admit).
@@ -52,6 +53,7 @@ func (c *Controller) Handler() http.Handler {
 	mux.HandleFunc("POST /api/v1/agents/{platform}/{login}/{verb}", c.command)
 	mux.HandleFunc("GET /api/v1/agents/{platform}/{login}/credential", c.credential)
 	mux.HandleFunc("POST /api/v1/agents/{platform}/{login}/credential/refused", c.refused)
+	mux.HandleFunc("POST /api/v1/webhooks/{name}/resume", c.resumeWebhook)
 	mux.HandleFunc("POST /api/v1/reload", c.reload)
 	mux.HandleFunc("POST /api/v1/plan", c.plan)
 	return limited(Admit(mux))

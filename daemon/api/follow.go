@@ -38,12 +38,17 @@ func (r *Reader) follow(w http.ResponseWriter, req *http.Request) {
 	if out.write(": agentkeeper\n\n") != nil {
 		return
 	}
+	since := time.Now()
 	ctx, cancel := context.WithCancel(req.Context())
 	var beats sync.WaitGroup
 	beats.Go(func() { out.beat(ctx, cancel) })
 	_ = r.Events.Follow(ctx, after, f, func(seq uint64, data []byte) error {
-		return out.write(fmt.Sprintf("id: %d\ndata: %s\n\n", seq, data))
-	}) // ends with the consumer, whose error is its own
+		err := out.write(fmt.Sprintf("id: %d\ndata: %s\n\n", seq, data))
+		if err == nil {
+			r.Delivered(data, since)
+		}
+		return err
+	}, out.gap) // ends with the consumer, whose error is its own
 	cancel()
 	beats.Wait()
 }
@@ -97,6 +102,16 @@ func (e *eventWriter) write(text string) error {
 		return err
 	}
 	return e.rc.Flush()
+}
+
+// gap tells the consumer, by an event of the name "gap", that a part of the
+// stream is gone before it could be delivered. Its id is the position to resume
+// behind; a consumer that listens to nameless events only is not disturbed.
+func (e *eventWriter) gap(g store.Gap) error {
+	if g.Lost() {
+		return e.write("event: gap\ndata: {\"store_lost\":true}\n\n")
+	}
+	return e.write(fmt.Sprintf("event: gap\nid: %d\ndata: {\"from\":%d,\"to\":%d,\"first_kept\":%d}\n\n", g.To, g.From, g.To, g.To+1))
 }
 
 func (e *eventWriter) beat(ctx context.Context, cancel context.CancelFunc) {

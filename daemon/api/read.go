@@ -23,7 +23,7 @@ type Agents interface {
 // Events is what consumers follow.
 type Events interface {
 	LastSeq(ctx context.Context) (uint64, error)
-	Follow(ctx context.Context, after uint64, f store.Filter, fn func(seq uint64, data []byte) error) error
+	Follow(ctx context.Context, after uint64, f store.Filter, fn func(seq uint64, data []byte) error, gap func(store.Gap) error) error
 }
 
 // Health answers for the process.
@@ -36,12 +36,16 @@ type Health interface {
 
 // Reader is the read-only half. All fields are required.
 type Reader struct {
-	Agents  Agents
-	Events  Events
-	Health  Health
-	Metrics http.Handler
-	Page    http.Handler // the status page, and what it is fed with
-	Log     *slog.Logger
+	Agents Agents
+	Events Events
+	// Delivered is told, after each event that a follower has taken, and since
+	// when it follows.
+	Delivered func(data []byte, since time.Time)
+	Webhooks  Webhooks
+	Health    Health
+	Metrics   http.Handler
+	Page      http.Handler // the status page, and what it is fed with
+	Log       *slog.Logger
 }
 
 // Handler returns the routes.
@@ -62,6 +66,7 @@ func (r *Reader) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/agents/{platform}/{login}", r.one)
 	mux.HandleFunc("GET /api/v1/platforms", r.platforms)
 	mux.HandleFunc("GET /api/v1/events", atMost(followers, r.follow))
+	mux.HandleFunc("GET /api/v1/webhooks", r.webhooks)
 }
 
 func (r *Reader) answers(ask func() error) http.HandlerFunc {

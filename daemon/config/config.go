@@ -29,6 +29,8 @@ type Config struct {
 	PerAgentMetrics bool
 	Events          Events
 	Callback        Callback
+	Webhooks        []Webhook  // in the order of the file
+	Consumers       []Consumer // of the stream, in the order of the file
 	Platforms       []Platform // in the order of the file
 	Groups          []Group    // in the order of the file
 	Agents          []Agent    // in the order of the groups, each group's list before its CSV
@@ -45,10 +47,14 @@ type Store struct {
 	Dir string
 }
 
-// Events bounds the events that are kept for consumers.
+// Events bounds the events that are kept for consumers, and says where
+// Consumers connect to the stream.
 type Events struct {
 	MaxAge   time.Duration
 	MaxBytes int64
+	Listen   string // host:port; "" = nowhere
+	CertFile string // PEM; "" = without TLS, on the loopback only
+	KeyFile  string
 }
 
 // Platform is one vendor system at one address.

@@ -140,9 +140,42 @@ var eventsSection = section{
 	keys: []key{
 		{name: "max_age", kind: kindDuration, fallback: "24h", doc: "Older events are dropped."},
 		{name: "max_bytes", kind: kindSize, fallback: "1GiB", doc: "Above this size the oldest events are dropped."},
-		{name: "listen", kind: kindText, later: true, doc: "Address for NATS clients."},
-		{name: "users", kind: kindList, later: true, doc: "Who may connect there."},
-		{name: "webhooks", kind: kindList, later: true, doc: "Addresses that events are posted to."},
+		{name: "listen", kind: kindText, doc: "Address where NATS clients read the stream of events; empty: nowhere. Beyond the loopback it needs a certificate."},
+		{name: "cert_file", kind: kindPath, doc: "Certificate in PEM for listen; a new one acts at the next connection."},
+		{name: "key_file", kind: kindPath, doc: "The certificate's key."},
+		{name: "users", kind: kindList, of: &userSection, doc: "The programs that may connect to listen."},
+		{name: "webhooks", kind: kindList, of: &webhookSection, doc: "Consumers that every event is posted to."},
+	},
+}
+
+var webhookSection = section{
+	title: "webhook",
+	doc:   "One consumer that events are posted to, one a request, signed, in order per agent, until it answers 2xx.",
+	keys: []key{
+		{name: "name", kind: kindName, doc: "Identifies the hook, its position and its metrics; left out: made from the url."},
+		{name: "url", kind: kindText, must: true, doc: "Where to post; http:// sends events in clear text."},
+		{name: keySecretFile, kind: kindPath, must: true, doc: "File that holds the secret which signs the requests; new content acts without a reload."},
+		{name: "types", kind: kindTexts, doc: "Types of events, each whole or, with * at its end, its beginning; left out: all."},
+		{name: "agents", kind: kindTexts, doc: "Full names of agents, likewise; left out: all."},
+		{name: "timeout", kind: kindDuration, fallback: "10s", doc: "Of one request."},
+		{name: "concurrent", kind: kindCount, fallback: "8", doc: "Requests in flight at once, of different agents."},
+		{name: "tls", kind: kindSection, of: &tlsSection},
+	},
+}
+
+var userSection = section{
+	title: "user",
+	doc:   "A program that reads the stream of events, with exactly one source of its password or token.",
+	keys: []key{
+		{name: "name", kind: kindName, must: true, doc: "Letters, digits, -, _ and ."},
+		{name: keyFile, kind: kindPath, doc: "File that holds the password; new content acts at the next connection."},
+		{name: keyEnv, kind: kindText, doc: "Environment variable of the service that holds the password."},
+		{name: keyCredential, kind: kindText, doc: "Systemd credential (LoadCredential=) that holds the password."},
+		{name: keyInline, kind: kindText, doc: "The password itself, where allow_inline_secrets is true."},
+		{name: "token_file", kind: kindPath, doc: "File that holds a token, which the program shows without its name."},
+		{name: "token_env", kind: kindText, doc: "Environment variable of the service that holds the token."},
+		{name: "token_credential", kind: kindText, doc: "Systemd credential (LoadCredential=) that holds the token."},
+		{name: "token", kind: kindText, doc: "The token itself, where allow_inline_secrets is true."},
 	},
 }
 
@@ -161,7 +194,7 @@ var platformSection = section{
 }
 
 var tlsSection = section{
-	doc: "How the platform proves who it is; the system's authorities where left out.",
+	doc: "How the other end proves who it is; the system's authorities where left out.",
 	keys: []key{
 		{name: "ca_file", kind: kindPath, doc: "Authorities in PEM; empty: the system's."},
 		{name: "server_name", kind: kindText, doc: "Name in the certificate; empty: the host in url."},

@@ -117,6 +117,7 @@ func (l *loader) decode(path string, text []byte) {
 	}
 	l.root(newMapping(&l.report, &rootSection, path, "", option.Pos{File: path, Line: 1, Col: 1}, root))
 	l.warnExposed()
+	l.warnWebhooks()
 }
 
 // root decodes the whole file, platforms before the groups that name them.
@@ -195,6 +196,8 @@ func (l *loader) events(m *mapping) {
 		MaxAge:   m.duration("max_age"),
 		MaxBytes: m.size("max_bytes"),
 	}
+	l.webhooks(m)
+	l.consumers(m)
 	m.done(nil)
 }
 

@@ -71,7 +71,7 @@ store: {dir: state}
 allow_inline_secrets: true
 per_agent_metrics: true
 proxy: {listen: ""}
-events: {max_age: 1h, max_bytes: 512MiB, listen: "", users: [], webhooks: []}
+events: {max_age: 1h, max_bytes: 512MiB, listen: "127.0.0.1:4222", users: [{name: crm, password_file: two}, {name: bi, token_env: AGENT_3}], webhooks: []}
 platforms:
   b.2:
     vendor: ecss
@@ -106,7 +106,11 @@ groups:
 	equal(t, lines(warnings), []string{"agentkeeper.yaml:39:46: agentkeeper.yaml holds passwords itself (1), and so does every copy and backup of it; password_file or passwords_dir keep them apart"})
 	equal(t, []any{c.Listen, c.WebConfigFile, c.Control, c.StopTimeout, c.Log, c.Store, c.PerAgentMetrics, c.Events},
 		[]any{":9000", "web.yaml", "c.sock", 90 * time.Second, Log{slog.LevelDebug, "json"}, Store{"state"}, true,
-			Events{time.Hour, 512 << 20}})
+			Events{MaxAge: time.Hour, MaxBytes: 512 << 20, Listen: "127.0.0.1:4222"}})
+	equal(t, c.Consumers, []Consumer{
+		{Name: "crm", Source: Source{Key: keyFile, Path: "two", Pos: at(10, 103)}, Secret: session.NewSecret("file-secret"), Pos: at(10, 76)},
+		{Name: "bi", Source: Source{Key: keyEnv, Name: "AGENT_3", Pos: at(10, 131)}, ByToken: true, Secret: session.NewSecret("env-secret"), Pos: at(10, 109)},
+	})
 
 	equal(t, c.Platforms, []Platform{{
 		Name: "b.2", Vendor: "ecss", URL: &url.URL{Scheme: "wss", Host: "[::1]:8091"},

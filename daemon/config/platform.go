@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -125,7 +126,7 @@ func (l *loader) address(m *mapping, p *place) {
 	case p.known:
 		l.url(m, p, text)
 	}
-	l.checkTLS(security, p)
+	l.checkTLS(security, p.TLS, p.URL, "the passwords")
 }
 
 func (l *loader) url(m *mapping, p *place, text string) {
@@ -151,28 +152,25 @@ func tlsSettings(m *mapping) wire.TLSSettings {
 }
 
 // checkTLS tries each file and pin by itself, to place what is wrong with it.
-func (l *loader) checkTLS(m *mapping, p *place) {
-	if p.TLS.CAFile != "" {
-		if _, _, err := readRegular(p.TLS.CAFile, maxFile); err != nil {
-			l.wrong(m.at("ca_file"), "tls.ca_file %s: %v", p.TLS.CAFile, err)
-		} else if _, err := (wire.TLSSettings{CAFile: p.TLS.CAFile}).Config(""); err != nil {
+// u is nil where the address is wrong; what is what passes over it.
+func (l *loader) checkTLS(m *mapping, s wire.TLSSettings, u *url.URL, what string) {
+	if s.CAFile != "" {
+		if _, _, err := readRegular(s.CAFile, maxFile); err != nil {
+			l.wrong(m.at("ca_file"), "tls.ca_file %s: %v", s.CAFile, err)
+		} else if _, err := (wire.TLSSettings{CAFile: s.CAFile}).Config(""); err != nil {
 			l.wrong(m.at("ca_file"), "%v", err)
 		}
 	}
-	if _, err := (wire.TLSSettings{PinSHA256: p.TLS.PinSHA256}).Config(""); err != nil {
+	if _, err := (wire.TLSSettings{PinSHA256: s.PinSHA256}).Config(""); err != nil {
 		l.wrong(m.at("pin_sha256"), "%v", err)
 	}
-	l.adviseTLS(m, p)
-}
-
-func (l *loader) adviseTLS(m *mapping, p *place) {
 	switch {
-	case p.URL == nil || p.TLS == (wire.TLSSettings{}):
-	case isPlain(p.URL.Scheme):
-		l.warn(m.pos, "%s has no effect with %s://; remove it", m.where, p.URL.Scheme)
-	case p.TLS.Insecure && p.TLS.PinSHA256 == "":
-		l.warn(m.at("insecure_skip_verify"), "%s lets anybody in between read the passwords; set ca_file or pin_sha256 instead",
-			m.name("insecure_skip_verify"))
+	case u == nil || s == (wire.TLSSettings{}):
+	case isPlain(u.Scheme):
+		l.warn(m.pos, "%s has no effect with %s://; remove it", m.where, u.Scheme)
+	case s.Insecure && s.PinSHA256 == "":
+		l.warn(m.at("insecure_skip_verify"), "%s lets anybody in between read %s; set ca_file or pin_sha256 instead",
+			m.name("insecure_skip_verify"), what)
 	}
 }
 

@@ -16,10 +16,10 @@ import (
 // maxSecret bounds a secret's size in bytes.
 const maxSecret = 64 << 10
 
-// Source is where an agent's password comes from.
+// Source is where an agent's password comes from, or a webhook's secret.
 type Source struct {
 	// Key is the configuration's word for it: password_file, password_env,
-	// password_credential, passwords_dir or password.
+	// password_credential, passwords_dir, password or secret_file.
 	Key string
 	// Path is the file that holds the secret; "" for an environment variable
 	// and for one that is written in the configuration.
@@ -77,9 +77,17 @@ func (s Source) read() (secret session.Secret, mode fs.FileMode, err error) {
 		return secret, 0, fmt.Errorf("%s: %w", s.place(), err)
 	}
 	if text = trimNewline(text); text == "" {
-		return secret, 0, fmt.Errorf("%s: the secret is empty; write it there", s.place())
+		return secret, 0, fmt.Errorf("%s: the secret is empty; write %s there", s.place(), s.what())
 	}
 	return session.NewSecret(text), mode, nil
+}
+
+// what says what the secret is.
+func (s Source) what() string {
+	if s.Key == keySecretFile {
+		return "what signs the webhook's requests"
+	}
+	return "the agent's password"
 }
 
 func readEnv(name string) (string, error) {

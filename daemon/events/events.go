@@ -1,15 +1,27 @@
 // Package events puts the agents' events into the store's stream as
 // CloudEvents 1.0, in order per agent, so that consumers find them there.
 //
-// A vendor's event is durable before its agent polls again, as long as the
-// store takes it within a moment; where it does not, the session outranks the
-// event: polling goes on and the loss is counted and logged. Our own events
-// (session.signed_in …) never make an agent wait.
+// # What an agent waits for
+//
+// A vendor's event is durable before its agent polls again. Where the store
+// does not take it within five seconds, the session outranks the event: polling
+// goes on. What the store was not even asked to take is lost then, for good:
+// counted, and marked in the stream by an event session.gap in its place, before
+// the agent's later events. What the store was asked to take, and has not
+// answered about, is offered again under the same ids until it answers: it is
+// late, but neither lost nor out of order. Our own events (session.signed_in …)
+// never make an agent wait, and wait themselves until the store works.
+//
+// # Order
+//
+// One goroutine publishes, one batch after the other, many agents' events in
+// each. The queue is one for all, so an agent's events are in the order in which
+// they were handed over, whatever fails in between.
 package events
 
 import (
+	"container/list"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,26 +38,39 @@ type Publisher interface {
 	Publish(ctx context.Context, events []store.Message) error
 }
 
-// Counter counts what was lost.
+// Sink is the stream's name among the consumers that are counted.
+const Sink = "store"
+
+// Counter counts what was lost, and what became durable.
 type Counter interface {
 	EventsDropped(reason string, n int)
+	EventsDelivered(sink string, n int)
+	EventDelivery(sink string, took time.Duration)
 }
 
 // Why events are dropped.
 const (
-	DroppedStore    = "store"     // the store could not take them in time
-	DroppedTooLarge = "too_large" // larger than the store takes
-	DroppedQueue    = "queue"     // too many events of our own while the store was away
+	DroppedStore     = "store"     // the store could not take them in time
+	DroppedTooLarge  = "too_large" // larger than the store takes
+	DroppedQueue     = "queue"     // too many events of our own while the store was away
+	DroppedRetention = "retention" // older, or more, than the store is to keep; consumers may have seen them
 )
 
 // Reasons returns every reason for which events are dropped.
-func Reasons() []string { return []string{DroppedStore, DroppedTooLarge, DroppedQueue} }
+func Reasons() []string {
+	return []string{DroppedStore, DroppedTooLarge, DroppedQueue, DroppedRetention}
+}
 
 const (
 	takeTimeout = 5 * time.Second // an agent's poll waits this long for the store at most
 	batchSize   = 500             // events handed to the store at once
 	queueLimit  = 50_000          // events of our own that may wait
+	retryFirst  = 50 * time.Millisecond
+	retryMax    = time.Second
 )
+
+// errNotYet is Take's answer for events that are not lost but late.
+var errNotYet = errors.New("the store has not taken them yet; they follow when it does")
 
 // Stream is a keeper's Sink. Create it with New, end it with Close.
 type Stream struct {
@@ -54,67 +79,69 @@ type Stream struct {
 	vendorOf  func(platform string) string
 	log       *slog.Logger
 
-	ready chan struct{} // something is queued
-	done  chan struct{}
-	stop  context.CancelFunc
+	ready   chan struct{} // something is queued
+	closing chan struct{}
+	done    chan struct{}
+	end     context.CancelFunc // of every try to publish
 
-	mu    sync.Mutex
-	queue []item
-}
+	left int // events that the end came too early for; of the publishing goroutine
 
-// item is one agent's events on their way, with the one who waits for them.
-type item struct {
-	messages []store.Message
-	answer   chan error // nil: nobody waits
+	mu     sync.Mutex // never held over I/O
+	queue  *list.List // of *item, the oldest first
+	newest map[session.ID]*item
+	own    int  // events of our own in the queue
+	losing bool // events were lost since the queue was last empty
 }
 
 // New returns a stream into p. vendorOf names the vendor of a platform.
 func New(p Publisher, c Counter, vendorOf func(platform string) string, log *slog.Logger) *Stream {
-	ctx, stop := context.WithCancel(context.Background())
-	s := &Stream{publisher: p, counter: c, vendorOf: vendorOf, log: log, ready: make(chan struct{}, 1), done: make(chan struct{}), stop: stop}
+	ctx, end := context.WithCancel(context.Background())
+	s := &Stream{
+		publisher: p, counter: c, vendorOf: vendorOf, log: log, end: end,
+		ready: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
+		queue: list.New(), newest: map[session.ID]*item{},
+	}
 	go s.run(ctx)
 	return s
 }
 
 // Close offers what is queued to the store, for up to five seconds in all.
 func (s *Stream) Close() {
-	s.stop()
+	close(s.closing)
+	limit := time.AfterFunc(takeTimeout, s.end)
 	<-s.done
+	limit.Stop()
+	s.end()
 }
 
 // Take implements keeper.Sink: it returns when the events are durable, or
-// after five seconds.
+// after five seconds. After an error they are lost, which is counted and marked,
+// or late.
 func (s *Stream) Take(ctx context.Context, id session.ID, events []keeper.Event) error {
 	ctx, cancel := context.WithTimeout(ctx, takeTimeout)
 	defer cancel()
-	it := item{messages: s.messages(id, events), answer: make(chan error, 1)}
+	it := s.item(id, events)
+	it.answer = make(chan error, 1)
 	s.push(it)
 	select {
 	case err := <-it.answer:
 		return err
 	case <-ctx.Done():
+	}
+	if s.giveUp(it) {
 		return fmt.Errorf("events of %v: %w", id, ctx.Err())
+	}
+	select {
+	case err := <-it.answer: // at the last moment
+		return err
+	default:
+		return fmt.Errorf("events of %v: %w", id, errNotYet)
 	}
 }
 
 // Note implements keeper.Sink.
 func (s *Stream) Note(id session.ID, e keeper.Event) {
-	s.push(item{messages: s.messages(id, []keeper.Event{e})})
-}
-
-func (s *Stream) push(it item) {
-	s.mu.Lock()
-	if it.answer == nil && len(s.queue) >= queueLimit {
-		s.mu.Unlock()
-		s.counter.EventsDropped(DroppedQueue, len(it.messages))
-		return
-	}
-	s.queue = append(s.queue, it)
-	s.mu.Unlock()
-	select {
-	case s.ready <- struct{}{}:
-	default:
-	}
+	s.push(s.item(id, []keeper.Event{e}))
 }
 
 func (s *Stream) run(ctx context.Context) {
@@ -122,19 +149,15 @@ func (s *Stream) run(ctx context.Context) {
 	for {
 		select {
 		case <-s.ready:
-			s.drain(context.WithoutCancel(ctx))
-		case <-ctx.Done():
-			s.finish(context.WithoutCancel(ctx))
+			s.drain(ctx)
+		case <-s.closing:
+			s.drain(ctx)
+			if s.left > 0 {
+				s.log.Error("the end came before the store took all events: the rest is lost", "events", s.left)
+			}
 			return
 		}
 	}
-}
-
-// finish drains for a while.
-func (s *Stream) finish(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, takeTimeout)
-	defer cancel()
-	s.drain(ctx)
 }
 
 // drain publishes what is queued, many agents' events at a time.
@@ -144,98 +167,98 @@ func (s *Stream) drain(ctx context.Context) {
 		if len(batch) == 0 {
 			return
 		}
-		var messages []store.Message
-		for _, it := range batch {
-			messages = append(messages, it.messages...)
+		s.store(ctx, batch)
+	}
+}
+
+// store returns once the fate of every letter is known: stored, refused for
+// good, or the end of ctx. What the store did not answer about may be in the
+// stream already, so it is offered again as it was, and nothing overtakes it.
+func (s *Stream) store(ctx context.Context, batch []*letter) {
+	for wait := retryFirst; ; wait = min(2*wait, retryMax) {
+		err := ctx.Err()
+		if err == nil {
+			err = s.publisher.Publish(ctx, messages(batch))
 		}
-		err := s.publish(ctx, messages)
-		if errors.Is(err, store.ErrTooLarge) && len(batch) > 1 {
-			for _, it := range batch { // one of them; the others must not suffer
-				s.answer(it, s.publish(ctx, it.messages))
-			}
-			continue
+		switch {
+		case err == nil:
+			s.stored(batch)
+			return
+		case ctx.Err() != nil:
+			s.abandon(batch, err)
+			return
+		case refused(err) && len(batch) > 1: // one of them; the others must not suffer
+			half := len(batch) / 2
+			s.store(ctx, batch[:half])
+			s.store(ctx, batch[half:])
+			return
+		case refused(err):
+			s.refused(ctx, batch[0], err)
+			return
 		}
-		for _, it := range batch {
-			s.answer(it, err)
+		s.log.Debug("the store does not take events; offering them again", "events", len(batch), "in", wait.String(), "error", err)
+		pause(ctx, wait)
+	}
+}
+
+// refused reports whether the store said a last word.
+func refused(err error) bool {
+	return !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// stored answers those who wait, and says in the log what the stream now says
+// of losses.
+func (s *Stream) stored(batch []*letter) {
+	lost, agents, now := 0, 0, time.Now()
+	for _, l := range batch {
+		if l.of.gap != nil {
+			lost, agents = lost+l.of.gap.Events, agents+1
+		} else {
+			s.counter.EventDelivery(Sink, max(now.Sub(l.received), 0))
 		}
+		l.of.settle(nil)
+	}
+	s.counter.EventsDelivered(Sink, len(batch)-agents)
+	if agents > 0 {
+		s.log.Warn("the store takes events again; those lost meanwhile are marked in the stream as session.gap", "events", lost, "agents", agents)
 	}
 }
 
-func (s *Stream) publish(ctx context.Context, messages []store.Message) error {
-	ctx, cancel := context.WithTimeout(ctx, takeTimeout)
-	defer cancel()
-	return s.publisher.Publish(ctx, messages)
-}
-
-// pop takes the oldest items, together about batchSize events.
-func (s *Stream) pop() []item {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n, events := 0, 0
-	for n < len(s.queue) && events < batchSize {
-		events += len(s.queue[n].messages)
-		n++
+// refused loses one event that can never be stored, and marks its place.
+func (s *Stream) refused(ctx context.Context, l *letter, err error) {
+	if l.of.gap != nil { // what marks a loss is small and well-formed
+		s.log.Error("the mark of a gap in the events was refused", "agent", l.of.id.String(), "error", err)
+		return
 	}
-	batch := s.queue[:n:n]
-	s.queue = s.queue[n:]
-	return batch
+	reason := DroppedStore
+	if errors.Is(err, store.ErrTooLarge) {
+		reason = DroppedTooLarge
+	}
+	s.counter.EventsDropped(reason, 1)
+	s.log.Error("an event was lost: the store refuses it", "agent", l.of.id.String(), "type", l.message.Type, "sequence", l.sequence, "error", err)
+	mark := &item{id: l.of.id, gap: newGap(l.of.id, reason, l)}
+	s.store(ctx, []*letter{mark.mark()})
+	l.of.settle(err)
 }
 
-func (s *Stream) answer(it item, err error) {
-	if err != nil {
-		reason := DroppedStore
-		if errors.Is(err, store.ErrTooLarge) {
-			reason = DroppedTooLarge
+// abandon gives up at the end of the process.
+func (s *Stream) abandon(batch []*letter, err error) {
+	lost := 0
+	for _, l := range batch {
+		if l.of.gap == nil {
+			lost++
 		}
-		s.counter.EventsDropped(reason, len(it.messages))
-		s.log.Debug("events dropped", "events", len(it.messages), "reason", reason, "error", err)
+		l.of.settle(err)
 	}
-	if it.answer != nil {
-		it.answer <- err
-	}
-}
-
-// CloudEvent is an event as consumers get it.
-type CloudEvent struct {
-	SpecVersion string          `json:"specversion"` // "1.0"
-	ID          string          `json:"id"`          // the same over every redelivery
-	Source      string          `json:"source"`      // /platforms/hq/agents/291
-	Type        string          `json:"type"`        // huawei.AgentState_Ready, session.signed_in
-	Time        time.Time       `json:"time"`
-	ContentType string          `json:"datacontenttype"`
-	Sequence    uint64          `json:"sequence"` // per agent, rising
-	Data        json.RawMessage `json:"data"`     // the whole vendor object, untouched
-}
-
-func (s *Stream) messages(id session.ID, events []keeper.Event) []store.Message {
-	out := make([]store.Message, len(events))
-	for i, e := range events {
-		c := s.cloudEvent(id, e)
-		data, err := json.Marshal(c)
-		if err != nil { // the vendor's object is no JSON: keep it as text
-			c.Data, _ = json.Marshal(string(e.Data))
-			data, _ = json.Marshal(c)
-		}
-		out[i] = store.Message{ID: id, Type: c.Type, MsgID: c.ID, Data: data}
-	}
-	return out
-}
-
-func (s *Stream) cloudEvent(id session.ID, e keeper.Event) CloudEvent {
-	prefix := "session"
-	if !e.Own {
-		prefix = s.vendorOf(id.Platform)
-	}
-	at := e.Time
-	if at.IsZero() {
-		at = e.Received
-	}
-	data := e.Data
-	if len(data) == 0 {
-		data = json.RawMessage("{}")
-	}
-	return CloudEvent{
-		SpecVersion: "1.0", ID: fmt.Sprintf("%s/%d", id, e.Sequence), Source: "/platforms/" + id.Platform + "/agents/" + id.Login,
-		Type: prefix + "." + e.Type, Time: at.UTC(), ContentType: "application/json", Sequence: e.Sequence, Data: data,
-	}
+	s.left += lost
+	s.counter.EventsDropped(DroppedStore, lost)
 }

@@ -1,8 +1,9 @@
 // Package store keeps what survives a restart: session keys, intents and
 // doubt, parked agents, refusal budgets, people's overrides, and events. Its
 // engine is NATS JetStream; one node runs the server inside its own process,
-// without a listener, on files that only the owner can read, and syncs every
-// write before it is acknowledged.
+// on files that only the owner can read, and syncs every write before it is
+// acknowledged. It listens only where [Options].Consumers opens the stream of
+// events to other programs.
 //
 // # Layout
 //
@@ -12,6 +13,7 @@
 //	  sess.<shard>.<agent>     an agent's record
 //	  wish.<shard>.<agent>     a person's override
 //	  gate.<platform>          a platform's lock-out budget
+//	  hook.<shard>.<name>      a webhook's position
 //	stream EVENTS, limited by age and size, the oldest go first:
 //	  ev.<shard>.<agent>.<type>
 //
@@ -32,7 +34,7 @@
 //
 // # Durability
 //
-// Save, Forget, SaveGate, SaveWish and Publish return nil when the write is on
+// Save, Forget, SaveGate, SaveWish, SaveHook and Publish return nil when the write is on
 // disk. When they return an error other than [ErrFenced], the outcome is
 // unknown: the write may appear later, but never after a write that the same
 // agent made afterwards. A deletion is a write of an empty value, never a

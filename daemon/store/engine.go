@@ -24,11 +24,12 @@ const (
 
 // settings are what every run of the server in one process shares.
 type settings struct {
-	dir      string
-	self     owner
-	maxAge   time.Duration
-	maxBytes int64
-	log      *slog.Logger
+	dir       string
+	self      owner
+	maxAge    time.Duration
+	maxBytes  int64
+	consumers *Consumers // nil: no listener
+	log       *slog.Logger
 }
 
 // engine is one run of the embedded server, with the connection to it and the
@@ -37,6 +38,7 @@ type engine struct {
 	settings
 	had     []string // streams on disk before the start
 	srv     *server.Server
+	access  *access // nil: no listener
 	nc      *nats.Conn
 	js      jetstream.JetStream
 	kv      jetstream.KeyValue
@@ -83,14 +85,20 @@ func (e *engine) open(ctx context.Context) error {
 }
 
 func (e *engine) startServer() (err error) {
-	e.srv, err = server.NewServer(&server.Options{
+	o := &server.Options{
 		ServerName: "agentkeeper", DontListen: true, NoSigs: true,
 		JetStream: true, StoreDir: e.dir, SyncAlways: true,
 		JetStreamMaxStore: noLimit, JetStreamMaxMemory: noLimit,
 		MaxPayload: maxPayload, DisableJetStreamBanner: true,
-	})
-	if err != nil {
+	}
+	if err := e.listenOptions(o); err != nil {
+		return err
+	}
+	if e.srv, err = server.NewServer(o); err != nil {
 		return fmt.Errorf("configure the embedded server: %w", err)
+	}
+	if e.access != nil {
+		e.access.srv = e.srv
 	}
 	log := &serverLog{log: e.log}
 	e.srv.SetLoggerV2(log, false, false, false)
@@ -105,16 +113,29 @@ func (e *engine) startServer() (err error) {
 }
 
 func (e *engine) connect() (err error) {
-	e.nc, err = nats.Connect("", nats.InProcessServer(e.srv), nats.NoReconnect(), nats.Timeout(startTimeout),
-		nats.ClosedHandler(func(nc *nats.Conn) { report(e.trouble, fmt.Errorf("connection closed: %w", nc.LastError())) }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			e.log.Warn("store: connection to the embedded server", "error", err)
-		}))
+	e.nc, err = e.dial(nats.ClosedHandler(func(nc *nats.Conn) { report(e.trouble, fmt.Errorf("connection closed: %w", nc.LastError())) }))
 	if err != nil {
-		return fmt.Errorf("connect to the embedded server: %w", err)
+		return err
 	}
 	e.js, err = jetstream.New(e.nc)
 	return err
+}
+
+// dial makes a connection to the server inside this process. It ends with the
+// server, and is not made anew.
+func (e *engine) dial(options ...nats.Option) (*nats.Conn, error) {
+	options = append(options, nats.InProcessServer(e.srv), nats.NoReconnect(), nats.Timeout(startTimeout),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			e.log.Warn("store: connection to the embedded server", "error", err)
+		}))
+	if e.access != nil {
+		options = append(options, nats.UserInfo(self, e.access.secret))
+	}
+	nc, err := nats.Connect("", options...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the embedded server: %w", err)
+	}
+	return nc, nil
 }
 
 func (e *engine) openStreams(ctx context.Context) error {
@@ -206,7 +227,7 @@ func (e *engine) start(ctx context.Context) error {
 	}
 	go e.keeper.run()
 	go e.events.run()
-	return nil
+	return e.serveConsumers()
 }
 
 // claim runs before the committers do and uses the keeper's directly.

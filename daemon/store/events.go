@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"agentkeeper/session"
 )
@@ -79,17 +78,16 @@ type Filter struct {
 	Types []string   // any of these, each a type or, with "*" at its end, the beginning of types; none: all types
 }
 
+// everything reports whether the server delivers all events: types are chosen
+// on our side.
+func (f Filter) everything() bool { return f.Agent == (session.ID{}) }
+
 // subject returns what the server can filter by.
 func (f Filter) subject() string {
-	if f.Agent == (session.ID{}) {
+	if f.everything() {
 		return "ev.>"
 	}
 	return agentKey("ev", f.Agent) + ".>"
-}
-
-// chooses decides without the server's help.
-func (f Filter) chooses(subject string) bool {
-	return strings.HasPrefix(subject, strings.TrimSuffix(f.subject(), ">")) && f.matches(subject)
 }
 
 // matches compares types as tokens, for which beginnings stay beginnings.
@@ -106,23 +104,38 @@ func (f Filter) matches(subject string) bool {
 	return len(f.Types) == 0
 }
 
+// Gap is a part of the stream that is gone before a follower could see it: the
+// retention dropped it, or the store that it was in was lost. Whether any of
+// its events were chosen by the follower's filter, nobody knows any more.
+type Gap struct {
+	From, To uint64 // positions, both included; 0 and 0 after the loss of a store
+}
+
+// Lost reports whether the whole store was lost: the positions begin anew.
+func (g Gap) Lost() bool { return g.To == 0 }
+
 // Follow calls fn with every chosen event behind position after, oldest first,
-// and then with each new one, until ctx ends or fn fails; it returns that
-// error. 0 is before the oldest event kept; for new events only, begin at
-// [Store.LastSeq]. A position beyond the last event is taken for one of a store
-// that was lost, and begins with the oldest. Follow outlasts trouble of the
-// store. fn sees positions rise and must not keep data.
-func (s *Store) Follow(ctx context.Context, after uint64, f Filter, fn func(seq uint64, data []byte) error) error {
+// and then with each new one, until ctx ends or one of the callbacks fails; it
+// returns that error. 0 is before the oldest event kept; for new events only,
+// begin at [Store.LastSeq]. A position beyond the last event is taken for one
+// of a store that was lost, and begins with the oldest. Follow outlasts trouble
+// of the store. fn sees positions rise and must not keep data.
+//
+// Where events behind after, or behind the last one that fn has seen, are gone,
+// gap is called in their place, before fn goes on behind them; nil is told
+// nothing. A follower that begins at 0 has missed nothing at its beginning.
+func (s *Store) Follow(ctx context.Context, after uint64, f Filter, fn func(seq uint64, data []byte) error, gap func(Gap) error) error {
+	at := newCursor(after, f, fn, gap)
 	for {
 		changed := s.Changed()
 		e, _ := s.current()
 		if e != nil {
-			err := e.follow(ctx, &after, f, fn)
+			err := e.follow(ctx, at)
 			var stopped *stoppedError
 			if errors.As(err, &stopped) {
 				return stopped.err
 			}
-			s.log.Debug("store: following the events again", "after", after, "error", err)
+			s.log.Debug("store: following the events again", "after", at.after, "error", err)
 		}
 		if err := s.pause(ctx, e, changed); err != nil {
 			return err
@@ -142,56 +155,5 @@ func (s *Store) pause(ctx context.Context, e *engine, changed <-chan struct{}) e
 	case <-changed:
 	case <-moment:
 	}
-	return nil
-}
-
-// stoppedError carries the error of Follow's callback.
-type stoppedError struct{ err error }
-
-func (e *stoppedError) Error() string { return e.err.Error() }
-
-// follow delivers until something fails and keeps after up to date.
-func (e *engine) follow(ctx context.Context, after *uint64, f Filter, fn func(uint64, []byte) error) error {
-	stream, err := e.js.Stream(ctx, eventsName)
-	if err != nil {
-		return err
-	}
-	if *after > stream.CachedInfo().State.LastSeq {
-		*after = 0
-	}
-	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{f.subject()},
-		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy, OptStartSeq: *after + 1,
-	})
-	if err != nil {
-		return err
-	}
-	messages, err := consumer.Messages()
-	if err != nil {
-		return err
-	}
-	defer messages.Stop()
-	for {
-		if err := e.deliver(ctx, messages, after, f, fn); err != nil {
-			return err
-		}
-	}
-}
-
-func (e *engine) deliver(ctx context.Context, from jetstream.MessagesContext, after *uint64, f Filter, fn func(uint64, []byte) error) error {
-	m, err := from.Next(jetstream.NextContext(ctx))
-	if err != nil {
-		return err
-	}
-	meta, err := m.Metadata()
-	if err != nil {
-		return err
-	}
-	if f.matches(m.Subject()) {
-		if err := fn(meta.Sequence.Stream, m.Data()); err != nil {
-			return &stoppedError{err}
-		}
-	}
-	*after = meta.Sequence.Stream
 	return nil
 }

@@ -22,7 +22,7 @@ func event(agentNo, n int) Message {
 
 // follower is what Store and Memory share for reading events.
 type follower interface {
-	Follow(context.Context, uint64, Filter, func(uint64, []byte) error) error
+	Follow(context.Context, uint64, Filter, func(uint64, []byte) error, func(Gap) error) error
 }
 
 var errEnough = errors.New("enough")
@@ -38,7 +38,7 @@ func take(t testing.TB, s follower, after uint64, f Filter, n int) (data []strin
 			return errEnough
 		}
 		return nil
-	})
+	}, nil)
 	if !errors.Is(err, errEnough) {
 		t.Fatalf("Follow ended with %v after %d of %d events", err, len(data), n)
 	}

@@ -71,10 +71,10 @@ func unguard(dir string) error {
 	return nil
 }
 
-// guarded lists a stream's files that are worth a guard: its description and
-// its messages, but no batch under way and no consumer.
+// guarded lists a stream's files that are worth a guard: its description, its
+// messages and how far its consumers have come, but no batch under way.
 func guarded(dir string) (names []string) {
-	for _, pattern := range append([]string{filepath.Join("msgs", "*")}, descriptionFiles...) {
+	for _, pattern := range append([]string{filepath.Join("msgs", "*"), filepath.Join("obs", "*", "*")}, descriptionFiles...) {
 		found, _ := fs.Glob(os.DirFS(dir), pattern) // a missing directory has none
 		names = append(names, found...)
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -262,20 +263,18 @@ func (m *Memory) LastSeq(context.Context) (uint64, error) {
 }
 
 // Follow is as for [Store].
-func (m *Memory) Follow(ctx context.Context, after uint64, f Filter, fn func(seq uint64, data []byte) error) error {
+func (m *Memory) Follow(ctx context.Context, after uint64, f Filter, fn func(seq uint64, data []byte) error, gap func(Gap) error) error {
+	at := newCursor(after, f, fn, gap)
 	for {
 		changed := m.Changed()
-		events, grown := m.disk.behind(&after)
-		if m.Err() != nil {
-			events = nil
+		events, first, grown := m.disk.kept()
+		err := m.Err()
+		if err == nil {
+			err = at.all(events, first)
 		}
-		for _, ev := range events {
-			if f.chooses(ev.subject) {
-				if err := fn(ev.seq, ev.data); err != nil {
-					return err
-				}
-			}
-			after = ev.seq
+		var stopped *stoppedError
+		if errors.As(err, &stopped) {
+			return stopped.err
 		}
 		select {
 		case <-ctx.Done():
@@ -286,15 +285,27 @@ func (m *Memory) Follow(ctx context.Context, after uint64, f Filter, fn func(seq
 	}
 }
 
-// behind returns the events behind a position and what announces more.
-func (d *disk) behind(after *uint64) ([]memoryEvent, <-chan struct{}) {
+// all hands over what is chosen of the events kept, which begin at first.
+func (c *cursor) all(events []memoryEvent, first uint64) error {
+	if err := c.begin(first, first+uint64(len(events))-1); err != nil {
+		return err
+	}
+	for _, ev := range events[c.after+1-first:] {
+		if !strings.HasPrefix(ev.subject, strings.TrimSuffix(c.filter.subject(), ">")) {
+			c.after = ev.seq
+			continue
+		}
+		if err := c.take(ev.seq, ev.subject, ev.data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kept returns the events, the position of the first (of the next where there
+// is none) and what announces more.
+func (d *disk) kept() (events []memoryEvent, first uint64, grown <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if *after > d.last {
-		*after = 0
-	}
-	i, _ := slices.BinarySearchFunc(d.events, *after+1, func(ev memoryEvent, seq uint64) int {
-		return int(ev.seq) - int(seq)
-	})
-	return d.events[i:], d.grown
+	return d.events, d.last + 1 - uint64(len(d.events)), d.grown
 }

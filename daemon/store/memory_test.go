@@ -142,3 +142,38 @@ func TestMemoryKeepsTheNewestEvents(t *testing.T) {
 		t.Errorf("oldest %d of %d events", oldest, len(m.disk.events))
 	}
 }
+
+// Webhooks' positions are kept and fenced, by both stores alike.
+func TestHooks(t *testing.T) {
+	type keeper interface {
+		SaveHook(context.Context, string, []byte) error
+		LoadHooks(context.Context) (map[string][]byte, error)
+		Span(context.Context) (first, last uint64, err error)
+		Publish(context.Context, []Message) error
+	}
+	dir := t.TempDir()
+	onDisk, memory := open(t, dir), NewMemory()
+	for name, s := range map[string]keeper{"store": onDisk, "memory": memory} {
+		if first, last, err := s.Span(t.Context()); err != nil || last != 0 || first > 1 {
+			t.Errorf("%s: an empty stream is from %d to %d, %v", name, first, last, err)
+		}
+		check(t, s.SaveHook(t.Context(), "crm.example-1", []byte("one")))
+		check(t, s.SaveHook(t.Context(), "gone", []byte("two")))
+		check(t, s.SaveHook(t.Context(), "gone", nil))
+		check(t, s.Publish(t.Context(), []Message{event(1, 1), event(1, 2)}))
+	}
+	check(t, onDisk.Close())
+	for name, s := range map[string]keeper{"store": open(t, dir), "memory": memory.Restart()} {
+		got, err := s.LoadHooks(t.Context())
+		check(t, err)
+		if diff := cmp.Diff(map[string][]byte{"crm.example-1": []byte("one")}, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if first, last, err := s.Span(t.Context()); err != nil || first != 1 || last != 2 {
+			t.Errorf("%s: the stream is from %d to %d, %v", name, first, last, err)
+		}
+	}
+	if err := memory.SaveHook(t.Context(), "crm", nil); !errors.Is(err, ErrFenced) {
+		t.Errorf("a write by the process before: %v, want ErrFenced", err)
+	}
+}

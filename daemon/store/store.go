@@ -45,7 +45,12 @@ type Options struct {
 	Node           string        // this process's name among several; default "local"
 	EventsMaxAge   time.Duration // default 24 h
 	EventsMaxBytes int64         // default 1 GiB
-	Log            *slog.Logger  // default: nothing is logged
+	// EventsExpired is told how many events those limits dropped, within seconds,
+	// on the store's own goroutine; nil: nobody. What they drop while no process
+	// has the directory is not told.
+	EventsExpired func(n int)
+	Consumers     *Consumers   // who may connect to the stream; nil: nobody, and nothing listens
+	Log           *slog.Logger // default: nothing is logged
 }
 
 func (o Options) withDefaults() Options {
@@ -72,6 +77,8 @@ type Store struct {
 	hashKey []byte
 	cancel  context.CancelFunc
 	done    chan struct{} // closed when the supervisor has ended
+	kept    retention     // the supervisor's
+	deaf    bool          // likewise: consumers cannot connect
 
 	mu       sync.Mutex // guards the fields below; never held across I/O
 	engine   *engine    // nil while the store is in trouble
@@ -93,9 +100,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{
 		settings: settings{
 			dir: o.Dir, self: owner{Node: o.Node, Boot: nuid.Next()},
-			maxAge: o.EventsMaxAge, maxBytes: o.EventsMaxBytes, log: o.Log,
+			maxAge: o.EventsMaxAge, maxBytes: o.EventsMaxBytes, consumers: o.Consumers, log: o.Log,
 		},
-		lock: lock, done: make(chan struct{}), changed: make(chan struct{}),
+		lock: lock, done: make(chan struct{}), changed: make(chan struct{}), kept: retention{dropped: o.EventsExpired},
 	}
 	if err := s.open(ctx); err != nil {
 		_ = lock.Close()
@@ -112,7 +119,12 @@ func (s *Store) open(ctx context.Context) (err error) {
 	}
 	e, trouble := s.run(ctx)
 	if trouble == nil {
+		if err := e.listen(); err != nil {
+			e.close(e.keeper, e.events)
+			return err
+		}
 		s.engine = e
+		s.kept.ask(ctx, e.js)
 		return nil
 	}
 	if s.snapshot, err = s.readOnly(ctx); err != nil {
@@ -173,6 +185,8 @@ func (s *Store) watch(ctx context.Context, e *engine) error {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	for {
+		s.kept.ask(ctx, e.js)
+		s.listen(e)
 		select {
 		case err := <-e.trouble:
 			return err
@@ -184,6 +198,16 @@ func (s *Store) watch(ctx context.Context, e *engine) error {
 			return nil
 		}
 	}
+}
+
+// listen lets consumers come again after a restart of the server, and says once
+// why they cannot.
+func (s *Store) listen(e *engine) {
+	err := e.listen()
+	if err != nil && !s.deaf {
+		s.log.Error("store: consumers cannot connect; trying again", "error", err)
+	}
+	s.deaf = err != nil
 }
 
 // reopen tries until an engine runs; nil when the store closes first.

@@ -204,7 +204,7 @@ func TestFollowOutlastsTrouble(t *testing.T) {
 			return nil
 		}
 		return errEnough
-	})
+	}, nil)
 	if !errors.Is(err, errEnough) || got[1] != "1/1" {
 		t.Errorf("Follow: %v, got %v", err, got)
 	}

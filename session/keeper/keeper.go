@@ -18,9 +18,9 @@ type Store interface {
 // Sink takes events, in order per agent over both methods.
 type Sink interface {
 	// Take blocks until the vendor's events are where they cannot be lost, or
-	// says why they are not; then they are dropped and it has counted them. It
-	// runs on the agent's own goroutine and must not take a notable part of
-	// the window.
+	// says why they are not; then they are late, or dropped, which it has counted
+	// and will tell their consumers. It runs on the agent's own goroutine and
+	// must not take a notable part of the window.
 	Take(ctx context.Context, id session.ID, events []Event) error
 	// Note takes an event of ours without blocking: nothing may stand between
 	// a sign-in and its first poll.

@@ -2,11 +2,11 @@
 // beside the same loop written plainly (Huawei's long polls on net/http, ECSS's
 // websockets on coder/websocket), in the same run, against one simulator each in
 // a process of its own, all on TLS over loopback. Then it kills a service and
-// times the next one.
+// times the next one, and follows events from the platform to their consumers.
 //
 //	go run ./test/bench                  1,000 agents for the first poll, 5,000 for the rest
 //	go run ./test/bench -agents 10000    more
-//	go run ./test/bench -only adoption   one part: first, polls, sockets, adoption
+//	go run ./test/bench -only adoption   one part: first, polls, sockets, adoption, events
 //
 // Memory per agent is the resident set at the end less the one before the first
 // connection, divided by the agents. CPU is user and system time over the
@@ -26,7 +26,7 @@ import (
 
 var (
 	role   = flag.String("role", "", "which child this is")
-	only   = flag.String("only", "", "one part alone: first, polls, sockets or adoption")
+	only   = flag.String("only", "", "one part alone: first, polls, sockets, adoption or events")
 	agents = flag.Int("agents", 5000, "agents for memory, CPU and adoption")
 	first  = flag.Int("first", 1000, "agents for the first poll")
 	span   = flag.Duration("span", 20*time.Second, "how long CPU is measured")
@@ -52,6 +52,10 @@ func run() error {
 		return serve(*dir, *agents, gateway)
 	case "server-ecss":
 		return serve(*dir, *agents, ecssPlatform)
+	case "server-events":
+		return serve(*dir, *agents, talkative)
+	case "keeper-events":
+		return publisher(*dir, huaweiAgents(*addr, *agents, *rate), *agents)
 	case "service":
 		return service(*dir, huaweiAgents(*addr, *agents, *rate), *agents, *span)
 	case "service-ecss":
@@ -97,6 +101,7 @@ func compare() error {
 			return beside(fmt.Sprintf("%d ECSS websockets on TLS, a ping every %v, CPU over %v", *agents, pingEvery, *span), "pongs", "server-ecss", "service-ecss", "plain-ecss", "plain coder/websocket loop")
 		}},
 		{"adoption", func() error { return adoption(*agents) }},
+		{"events", func() error { return delivery(*span) }},
 	}
 	ran := false
 	for _, p := range parts {
@@ -109,7 +114,7 @@ func compare() error {
 		}
 	}
 	if !ran {
-		return fmt.Errorf("unknown part %q: use first, polls, sockets or adoption", *only)
+		return fmt.Errorf("unknown part %q: use first, polls, sockets, adoption or events", *only)
 	}
 	return nil
 }

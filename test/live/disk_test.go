@@ -1,6 +1,7 @@
 package live
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -15,7 +16,7 @@ import (
 
 // TestFullDisk fills the store's disk under a running service: live sessions
 // stay polled, nobody signs in, readiness names the store; with room again all
-// comes back by itself.
+// comes back by itself, and what the events lack is what is counted and marked.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	names := logins(291, 10)
@@ -59,6 +60,7 @@ func TestFullDisk(t *testing.T) {
 
 	free()
 	within(t, 2*patience, "readiness with room again", k.ready)
+	s.wantGaps(k)
 	s.awaitOnline(k)
 	within(t, patience, "the metric of the store", func() error { return k.shows("agentkeeper_store_up", 1) })
 	within(t, patience, "the return of the tenth", func() error { return signedInError(s.platform, 10) })
@@ -67,6 +69,60 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("the platform counts %d sign-ins and %d sign-outs, want 11 and 0", total.SignIns, total.SignOuts)
 	}
 	t.Logf("disk full: 9 sessions polled on, 0 sign-ins; with room again 1 sign-in, %d violations", total.Violations)
+}
+
+// wantGaps waits for an event of each agent behind the gaps and compares what is
+// missing with what the gaps say and with the counter.
+func (s *site) wantGaps(k *service) {
+	s.t.Helper()
+	for _, m := range s.members[1:] { // the first was signed out
+		s.platform.order("agents/"+m.login+"/event", `{"type":"Last","content":null}`)
+	}
+	all := follow(s.t, k, "0", "")
+	within(s.t, 2*patience, "the events behind the gaps", func() error {
+		_, events := all.got()
+		return atLeast(types(events)["huawei.Last"], len(s.members)-1)
+	})
+	ids, events := all.got()
+	if ids[0] != "1" {
+		s.t.Fatalf("the stream begins at %s: the test's events must all fit", ids[0])
+	}
+	missing, marked, marks := map[string]int{}, map[string]int{}, 0
+	next, total := map[string]int{}, 0
+	for _, e := range events {
+		var data struct {
+			Agent, Reason string
+			Events        int
+			Content       struct{ Number int }
+		}
+		if err := json.Unmarshal(e.Data, &data); err != nil {
+			s.t.Fatalf("%s: %v", e.Data, err)
+		}
+		switch {
+		case e.Type == "session.gap" && (data.Reason != "store" || !strings.HasSuffix(e.Source, "agents/"+strings.TrimPrefix(data.Agent, "hq/"))):
+			s.t.Errorf("a gap that says %s in %s", e.Data, e.Source)
+		case e.Type == "session.gap":
+			marked[e.Source] += data.Events
+			total += data.Events
+			marks++
+		case data.Content.Number > 0:
+			missing[e.Source] += data.Content.Number - next[e.Source] - 1
+			next[e.Source] = data.Content.Number
+		}
+	}
+	out := "/" + s.members[0].login // lost the word of its end, too, which has no number
+	for source, n := range missing {
+		if marked[source] != n && !strings.HasSuffix(source, out) {
+			s.t.Errorf("%s lacks %d events, its gaps say %d", source, n, marked[source])
+		}
+	}
+	if total == 0 {
+		s.t.Error("no event was lost: the disk was not full for long enough")
+	}
+	if err := k.shows(`agentkeeper_events_dropped_total{reason="store"}`, float64(total)); err != nil {
+		s.t.Error(err)
+	}
+	s.t.Logf("%d events lost on a full disk, marked by %d gaps in the stream, %d events kept", total, marks, len(events))
 }
 
 // unready returns nil while the service says that it is not ready because of

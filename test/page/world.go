@@ -240,4 +240,6 @@ func (nothing) SessionLost(string, string)                  {}
 func (nothing) Adopted(string, session.Kind)                {}
 func (nothing) EventsReceived(string, int)                  {}
 func (nothing) EventsDropped(string, int)                   {}
+func (nothing) EventsDelivered(string, int)                 {}
+func (nothing) EventDelivery(string, time.Duration)         {}
 func (nothing) SetPlatforms(map[string]time.Duration)       {}

@@ -148,6 +148,10 @@ type generator struct {
 	left  int           // -1 = without limit
 	made  int
 	due   time.Time
+	// Whether the last event's answer was read, only the next request on its
+	// connection proves.
+	unread     string // that connection; "" once the proof came
+	unfollowed []int  // events whose proof cannot come any more
 }
 
 const generatedEvent = "AgentOther_Simulated"
@@ -165,10 +169,29 @@ func (g *generator) next(now time.Time) (e event, wait time.Duration, ok bool) {
 	if g.left > 0 {
 		g.left--
 	}
-	content := fmt.Sprintf(`{"number":%d,"dueTime":%d}`, g.made, g.due.UnixMilli())
+	content := fmt.Sprintf(`{"number":%d,"dueTime":%d,"answerTime":%d}`, g.made, g.due.UnixMilli(), now.UnixMicro())
 	e = event{kind: generatedEvent, at: g.due, content: json.RawMessage(content)}
 	g.due = g.due.Add(g.every)
 	return e, 0, true
+}
+
+// handed notes that the newest event goes out on a connection.
+func (g *generator) handed(conn string) { g.unread = conn }
+
+// heard notes that a poll came, on a connection.
+func (g *generator) heard(conn string) {
+	if g.unread != "" && g.unread != conn {
+		g.unfollowed = append(g.unfollowed, g.made)
+	}
+	g.unread = ""
+}
+
+// open lists the events whose answer may not have been read.
+func (g *generator) open() []int {
+	if g.unread == "" {
+		return slices.Clone(g.unfollowed)
+	}
+	return append(slices.Clone(g.unfollowed), g.made)
 }
 
 func (g *generator) start(now time.Time) { g.due = now.Add(g.every) }

@@ -84,13 +84,13 @@ func (s *Sim) Emit(login, kind string, content any) error {
 
 // Generate makes rate numbered events a second for the agent while it is
 // signed in: count of them, or without end where count is 0. A rate of 0 stops.
-// Their type is AgentOther_Simulated, their content {"number":N,"dueTime":ms},
+// Their type is AgentOther_Simulated, their content {"number":N,"dueTime":ms,"answerTime":µs},
 // N rising by one from 1 over all sessions.
 func (s *Sim) Generate(login string, rate float64, count int) error {
 	return s.with(login, func(a *agent) error {
-		made := a.gen.made
+		old := a.gen
 		a.gen = generatorOf(rate)
-		a.gen.made = made
+		a.gen.made, a.gen.unread, a.gen.unfollowed = old.made, old.unread, old.unfollowed
 		if count > 0 {
 			a.gen.left = count
 		}

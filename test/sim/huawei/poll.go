@@ -19,7 +19,7 @@ func (s *Sim) poll(ctx context.Context, q *request) sim.Reply {
 		until = time.Now()
 	}
 	for {
-		answer, wait := s.tryPoll(a, n, until)
+		answer, wait := s.tryPoll(a, n, until, q.conn)
 		if wait <= 0 {
 			return answer
 		}
@@ -47,6 +47,7 @@ func (s *Sim) startPoll(q *request) (a *agent, n *session, refusal sim.Reply) {
 	}
 	n.seen = time.Now()
 	n.open++
+	a.gen.heard(q.conn)
 	if !n.polled {
 		n.polled = true
 		s.recordFirstPoll(a, n, q.arrived)
@@ -92,7 +93,7 @@ func (s *Sim) endPoll(n *session) {
 
 // tryPoll returns the poll's answer, or how long to wait before it is worth
 // another look.
-func (s *Sim) tryPoll(a *agent, n *session, until time.Time) (answer sim.Reply, wait time.Duration) {
+func (s *Sim) tryPoll(a *agent, n *session, until time.Time, conn string) (answer sim.Reply, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -102,7 +103,7 @@ func (s *Sim) tryPoll(a *agent, n *session, until time.Time) (answer sim.Reply, 
 	if a.session != n {
 		return s.overtaken(a, n), 0
 	}
-	ev, soon, ok := a.take(now)
+	ev, soon, ok := a.take(now, conn)
 	if ok {
 		return s.rotate(s.withEvent(a.Login, ev), n, now), 0
 	}
@@ -132,7 +133,7 @@ func (s *Sim) overtaken(a *agent, n *session) sim.Reply {
 
 // take removes the agent's oldest event; wait is how long until one is due, 0
 // where none is foreseen.
-func (a *agent) take(now time.Time) (ev event, wait time.Duration, ok bool) {
+func (a *agent) take(now time.Time, conn string) (ev event, wait time.Duration, ok bool) {
 	if n := a.session; len(n.queue) > 0 {
 		ev, n.queue = n.queue[0], n.queue[1:]
 		a.record.events++
@@ -141,6 +142,7 @@ func (a *agent) take(now time.Time) (ev event, wait time.Duration, ok bool) {
 	ev, wait, ok = a.gen.next(now)
 	if ok {
 		a.record.events++
+		a.gen.handed(conn)
 	}
 	return ev, wait, ok
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -314,4 +317,27 @@ func TestFaultsReachTheCallsTheyName(t *testing.T) {
 		}
 		a.want(a.poll(), "0")
 	})
+}
+
+// Whether an event was read is known once the next poll comes on the same
+// connection, and never once it comes on another.
+func TestUnfollowedEvents(t *testing.T) {
+	s := New(Config{Agents: Range(291, 1, "secret", 40038), Switches: Switches{EventRate: 1000}})
+	server := httptest.NewServer(s)
+	defer server.Close()
+	a := &caller{t: t, client: &http.Client{Transport: &http.Transport{}}, url: server.URL, login: "291"}
+	a.in()
+	for range 3 {
+		a.poll()
+	}
+	if got := s.Agent("291").Unfollowed; !slices.Equal(got, []int{3}) {
+		t.Errorf("after the third poll: %v, want the third event", got)
+	}
+	a.client.CloseIdleConnections()
+	a.poll()
+	a.poll()
+	if got := s.Agent("291").Unfollowed; !slices.Equal(got, []int{3, 5}) {
+		t.Errorf("after two polls on another connection: %v, want the third event and the last", got)
+	}
+	a.client.CloseIdleConnections()
 }

@@ -96,7 +96,7 @@ func (s *Sim) gather(a *agent, n *session, have int) (events []event, wait time.
 		return nil, 0, true
 	}
 	for have+len(events) < s.cfg().PushBatch {
-		ev, soon, ok := a.take(now)
+		ev, soon, ok := a.take(now, "")
 		if !ok {
 			return events, soon, false
 		}

@@ -147,6 +147,7 @@ type request struct {
 	values  func(name string) string // of the path
 	query   map[string][]string
 	arrived time.Time
+	conn    string         // the client's end of the connection
 	overlap bool           // an operation of the agent is in flight
 	signIn  func(*session) // tells who waits for the answer about the new session
 }
@@ -215,7 +216,7 @@ func read(w http.ResponseWriter, r *http.Request) (q *request, status int) {
 	if err != nil {
 		return nil, http.StatusRequestEntityTooLarge
 	}
-	q = &request{login: login, guid: r.Header.Get("Guid"), token: r.Header.Get("service_token"), body: body, values: r.PathValue, arrived: time.Now()}
+	q = &request{login: login, guid: r.Header.Get("Guid"), token: r.Header.Get("service_token"), body: body, values: r.PathValue, arrived: time.Now(), conn: r.RemoteAddr}
 	if c, err := r.Cookie(cookie); err == nil {
 		q.cookie = c.Value
 	}

@@ -9,16 +9,21 @@ import (
 
 // AgentState is one agent as the platform sees it.
 type AgentState struct {
-	SignedIn    bool        `json:"signed_in"`
-	Since       time.Time   `json:"since,omitzero"` // of the session
-	LoginTime   string      `json:"login_time,omitempty"`
-	Phone       string      `json:"phone,omitempty"`
-	State       int         `json:"agent_state"` // the platform's number
-	InCall      bool        `json:"in_call"`
-	OpenPolls   int         `json:"open_polls"`
-	Queued      int         `json:"queued_events"`
-	HandedOut   int         `json:"events_handed_out"` // written to a poll's answer; whether it arrived nobody knows
-	Generated   int         `json:"generated_events"`  // of them made by Generate
+	SignedIn  bool      `json:"signed_in"`
+	Since     time.Time `json:"since,omitzero"` // of the session
+	LoginTime string    `json:"login_time,omitempty"`
+	Phone     string    `json:"phone,omitempty"`
+	State     int       `json:"agent_state"` // the platform's number
+	InCall    bool      `json:"in_call"`
+	OpenPolls int       `json:"open_polls"`
+	Queued    int       `json:"queued_events"`
+	HandedOut int       `json:"events_handed_out"` // written to a poll's answer; whether it arrived nobody knows
+	Generated int       `json:"generated_events"`  // of them made by Generate
+	// Unfollowed are the numbers of generated events that were written to a poll's
+	// answer without another poll following on that connection: whether the
+	// client had read them when it ended, nobody knows. Over connections without
+	// addresses (sim.Pipe) it means nothing.
+	Unfollowed  []int       `json:"generated_unfollowed,omitempty"`
 	Failures    int         `json:"wrong_passwords"`
 	LockedUntil time.Time   `json:"locked_until,omitzero"`
 	SignIns     []time.Time `json:"sign_in_times"` // successful ones, the latest 100
@@ -56,7 +61,7 @@ func (s *Sim) Agent(login string) AgentState {
 
 func (a *agent) snapshot(now time.Time) AgentState {
 	state := AgentState{
-		State: a.state(), InCall: a.inCall, HandedOut: a.record.events, Generated: a.gen.made,
+		State: a.state(), InCall: a.inCall, HandedOut: a.record.events, Generated: a.gen.made, Unfollowed: a.gen.open(),
 		Failures: a.failures, SignIns: slices.Clone(a.record.signedIn),
 		FirstPoll: sim.Duration(a.record.firstPoll), SlowestFirstPoll: sim.Duration(a.record.slowestPoll),
 		Reaped: a.record.reaped, ResetSkills: slices.Clone(a.record.resetSkills),

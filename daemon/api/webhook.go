@@ -1,0 +1,105 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"agentkeeper/daemon/webhook"
+)
+
+// Webhooks is what is asked about webhooks.
+type Webhooks interface {
+	Status(ctx context.Context) []webhook.Status
+}
+
+// Resumer ends what makes a webhook wait.
+type Resumer interface {
+	Resume(ctx context.Context, name, by, reason string) error
+}
+
+// Webhook is one webhook in JSON.
+type Webhook struct {
+	Name         string            `json:"name"`
+	URL          string            `json:"url"`   // without what may be a secret
+	State        string            `json:"state"` // delivering, retrying, paused or stopped
+	StoppedSince *instant          `json:"stopped_since"`
+	Cursor       uint64            `json:"cursor"`      // everything up to this position is delivered
+	LagEvents    uint64            `json:"lag_events"`  // that wait, before the hook's filters
+	LagSeconds   float64           `json:"lag_seconds"` // the age of the oldest of them
+	InFlight     int               `json:"in_flight"`
+	Delivered    uint64            `json:"delivered"` // since the service started, as the next
+	Retries      uint64            `json:"retries"`
+	LastDelivery *instant          `json:"last_delivery"`
+	LastError    string            `json:"last_error"`
+	LastErrorAt  *instant          `json:"last_error_at"`
+	NextAttempt  *instant          `json:"next_attempt"`
+	Failing      *FailingEvent     `json:"failing"`      // the oldest event that was tried in vain
+	DeadLetters  map[string]uint64 `json:"dead_letters"` // by reason
+}
+
+// FailingEvent is an event that a receiver does not take.
+type FailingEvent struct {
+	ID          string   `json:"id"`
+	Type        string   `json:"type"`
+	Position    uint64   `json:"position"`
+	Received    *instant `json:"received"`
+	Attempts    int      `json:"attempts"`
+	Error       string   `json:"error"`
+	NextAttempt *instant `json:"next_attempt"`
+}
+
+func webhookOf(s webhook.Status, now time.Time) Webhook {
+	out := Webhook{
+		Name: s.Name, URL: s.URL, State: string(s.State), StoppedSince: instantOf(s.Since), Cursor: s.Cursor,
+		LagEvents: s.Lag, LagSeconds: s.Age(now).Round(time.Millisecond).Seconds(), InFlight: s.InFlight, Delivered: s.Delivered, Retries: s.Retries,
+		LastDelivery: instantOf(s.LastOK), LastError: s.LastError, LastErrorAt: instantOf(s.ErrorAt), NextAttempt: instantOf(s.Next),
+		DeadLetters: s.Dead,
+	}
+	if f := s.Failing; f != nil {
+		out.Failing = &FailingEvent{ID: f.ID, Type: f.Type, Position: f.Position, Received: instantOf(f.Received),
+			Attempts: f.Attempts, Error: f.Error, NextAttempt: instantOf(f.Next)}
+	}
+	return out
+}
+
+// statusTimeout is how long the store may take to say how much there is.
+const statusTimeout = 2 * time.Second
+
+// webhooks answers {"webhooks":[…]}.
+func (r *Reader) webhooks(w http.ResponseWriter, req *http.Request) {
+	ctx, cancel := context.WithTimeout(req.Context(), statusTimeout)
+	defer cancel()
+	now, list := time.Now(), []Webhook{}
+	for _, s := range r.Webhooks.Status(ctx) {
+		list = append(list, webhookOf(s, now))
+	}
+	reply(w, http.StatusOK, map[string]any{"webhooks": list})
+}
+
+// resumeWebhook takes a person's word to try a hook at once.
+func (c *Controller) resumeWebhook(w http.ResponseWriter, req *http.Request) {
+	var o struct {
+		Reason string `json:"reason"`
+	}
+	if err := json.NewDecoder(req.Body).Decode(&o); err != nil && !errors.Is(err, io.EOF) {
+		fail(w, http.StatusBadRequest, `the body is not {"reason":"…"}: `+err.Error())
+		return
+	}
+	if strings.TrimSpace(o.Reason) == "" {
+		fail(w, http.StatusBadRequest, "a reason is required: it stands in the audit log")
+		return
+	}
+	name := req.PathValue("name")
+	switch err := c.Resumer.Resume(req.Context(), name, PeerOf(req.Context()).String(), o.Reason); {
+	case errors.Is(err, webhook.ErrUnknown):
+		fail(w, http.StatusNotFound, err.Error())
+	case err != nil: // the caller has gone
+	default:
+		reply(w, http.StatusAccepted, map[string]string{"webhook": name})
+	}
+}

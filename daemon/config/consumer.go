@@ -1,0 +1,133 @@
+package config
+
+import (
+	"crypto/tls"
+	"net"
+	"net/netip"
+	"strings"
+
+	"agentkeeper/session"
+	"agentkeeper/vendors/option"
+)
+
+// Consumer is a program that may read the stream of events where the service
+// listens for such.
+type Consumer struct {
+	Name    string
+	Source  Source // of the password or the token, to read it again
+	ByToken bool   // shows the token alone, without the name
+	Secret  session.Secret
+	Pos     option.Pos
+}
+
+// The keys of a consumer's token, by those of a password.
+func tokenKeys() map[string]string {
+	return map[string]string{"token_file": keyFile, "token_env": keyEnv, "token_credential": keyCredential, "token": keyInline}
+}
+
+// consumers decodes where programs connect to the stream, and which.
+func (l *loader) consumers(m *mapping) {
+	e := &l.config.Events
+	e.Listen, e.CertFile, e.KeyFile = m.text("listen"), m.path("cert_file"), m.path("key_file")
+	first := map[string]option.Pos{}
+	for _, u := range m.items("users") {
+		l.consumer(u, first)
+	}
+	l.consumersAddress(m)
+	if e.CertFile != "" || e.KeyFile != "" {
+		l.certificate(m, e.CertFile, e.KeyFile)
+	}
+}
+
+func (l *loader) consumersAddress(m *mapping) {
+	e := l.config.Events
+	host, _, _ := net.SplitHostPort(e.Listen)
+	switch {
+	case e.Listen == "":
+		if m.has("users") && len(m.list("users")) > 0 {
+			l.warn(m.at("users"), "events.users has no effect without events.listen; write for example listen: 127.0.0.1:4222")
+		}
+	case !isAddress(e.Listen):
+		m.wrong("listen", "is %q, which is no address; write host:port, for example 127.0.0.1:4222", e.Listen)
+	case !isLoopback(host) && e.CertFile == "" && e.KeyFile == "":
+		m.wrong("listen", "is %q, which other hosts may reach; write cert_file and key_file for TLS, or 127.0.0.1:4222", e.Listen)
+	case len(m.list("users")) == 0:
+		m.wrong("listen", "lets nobody in without users; write for example users: [{name: crm, password_file: secrets/crm}]")
+	}
+}
+
+// isLoopback reports whether only this host reaches the address.
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// certificate tries the files of a TLS listener.
+func (l *loader) certificate(m *mapping, cert, key string) {
+	for _, file := range [][2]string{{"cert_file", cert}, {"key_file", key}} {
+		name, path := file[0], file[1]
+		if path == "" {
+			m.wrong(name, "is missing; a certificate and its key belong together")
+			return
+		}
+		_, mode, err := readRegular(path, maxFile)
+		if err != nil {
+			m.wrong(name, "%s: %v", path, err)
+			return
+		}
+		if name == "key_file" && mode&0o077 != 0 {
+			l.exposed.note(path, mode, m.at(name))
+		}
+	}
+	if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
+		m.wrong("cert_file", "and key_file cannot be used together: %v", err)
+	}
+}
+
+func (l *loader) consumer(m *mapping, first map[string]option.Pos) {
+	defer m.done(nil)
+	c := Consumer{Name: m.text("name"), Pos: m.pos}
+	before, twice := first[c.Name]
+	switch {
+	case m.broken:
+		return
+	case c.Name == "":
+		m.missing("name", "name the program, for example crm")
+	case !isName(c.Name):
+		m.wrong("name", "is %q; %s", c.Name, nameRule)
+	case twice:
+		m.wrong("name", "%q is written twice, first at %s; give each program a user of its own", c.Name, before)
+	}
+	first[c.Name] = m.at("name")
+	secrets := m.consumerSecrets()
+	if len(secrets) != 1 {
+		l.wrong(m.pos, "user %s needs exactly one of password_file, password_env, password_credential and the same of token_; %d are written",
+			c.Name, len(secrets))
+		return
+	}
+	own, byToken := secrets[0], false
+	if as, ok := tokenKeys()[own.key]; ok {
+		byToken = true
+		own.key = as
+	}
+	source, ok := l.ownSource(own)
+	if !ok {
+		return
+	}
+	c.Source, c.ByToken = source, byToken
+	c.Secret = l.password(source)
+	l.config.Consumers = append(l.config.Consumers, c)
+}
+
+// consumerSecrets returns the sources that are written, of a password or a
+// token.
+func (m *mapping) consumerSecrets() (found []cell) {
+	for _, key := range secretKeys() {
+		for _, written := range []string{key, strings.Replace(key, "password", "token", 1)} {
+			if c := m.cell(written); c.text != "" {
+				found = append(found, c)
+			}
+		}
+	}
+	return found
+}

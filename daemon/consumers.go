@@ -1,0 +1,58 @@
+package daemon
+
+import (
+	"crypto/subtle"
+	"crypto/tls"
+	"slices"
+
+	"agentkeeper/daemon/config"
+	"agentkeeper/daemon/store"
+)
+
+// consumers says who may read the stream of events; nil where nothing listens
+// for such.
+func (d *Daemon) consumers(cfg *config.Config) *store.Consumers {
+	e := cfg.Events
+	if e.Listen == "" {
+		return nil
+	}
+	c := &store.Consumers{Address: e.Listen, Permit: d.permit}
+	if e.CertFile != "" {
+		c.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			pair, err := tls.LoadX509KeyPair(e.CertFile, e.KeyFile) // a renewed one acts at once
+			return &pair, err
+		}}
+	}
+	return c
+}
+
+// permit names the user whose secret is shown, as the configuration and the
+// secret's file are now.
+func (d *Daemon) permit(name, password, token string) (user string, ok bool) {
+	for _, c := range d.cfg.Load().Consumers {
+		shown := password
+		if c.ByToken {
+			shown = token
+		}
+		if shown == "" || !c.ByToken && c.Name != name {
+			continue
+		}
+		secret, err := c.Source.Read()
+		if err != nil {
+			d.log.Error("events: the secret of a user cannot be read; it is not let in", "user", c.Name, "error", err)
+			continue
+		}
+		if subtle.ConstantTimeCompare([]byte(shown), []byte(secret.Reveal())) == 1 {
+			return c.Name, true
+		}
+	}
+	return "", false
+}
+
+// dismiss ends the connections of users that the configuration does not name
+// any more.
+func (d *Daemon) dismiss(cfg *config.Config) {
+	d.store.Disconnect(func(user string) bool {
+		return slices.ContainsFunc(cfg.Consumers, func(c config.Consumer) bool { return c.Name == user })
+	})
+}
