@@ -43,12 +43,20 @@ func guard(set settings) error {
 	return nil
 }
 
+// hasMessages reports whether a stream's files of messages are there. That its
+// directory is proves nothing: the server may be deleting it still, or its
+// description was restored into a new one.
+func hasMessages(dir string) bool {
+	found, _ := fs.Glob(os.DirFS(dir), "msgs/*") // a missing directory has none
+	return len(found) > 0
+}
+
 // putBack gives streams that the server deleted back to their place. A stream
-// whose directory is there keeps what the server made of it.
+// whose messages are there keeps what the server made of it.
 func putBack(set settings) error {
 	for _, stream := range []string{keeperName, eventsName} {
 		from, to := guardDir(set.dir, stream), streamDir(set.dir, stream)
-		if _, err := os.Stat(to); !errors.Is(err, fs.ErrNotExist) || len(guarded(from)) == 0 {
+		if hasMessages(to) || len(guarded(from)) == 0 {
 			continue
 		}
 		set.log.Warn("store: the server deleted a stream that it could not open; put it back", "stream", stream)
