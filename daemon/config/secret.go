@@ -77,17 +77,9 @@ func (s Source) read() (secret session.Secret, mode fs.FileMode, err error) {
 		return secret, 0, fmt.Errorf("%s: %w", s.place(), err)
 	}
 	if text = trimNewline(text); text == "" {
-		return secret, 0, fmt.Errorf("%s: the secret is empty; write %s there", s.place(), s.what())
+		return secret, 0, fmt.Errorf("%s: the secret is empty; write it there", s.place())
 	}
 	return session.NewSecret(text), mode, nil
-}
-
-// what says what the secret is.
-func (s Source) what() string {
-	if s.Key == keySecretFile {
-		return "what signs the webhook's requests"
-	}
-	return "the agent's password"
 }
 
 func readEnv(name string) (string, error) {

@@ -74,7 +74,7 @@ func TestWebhookMistakes(t *testing.T) {
 		{"port", hooks("{url: 'https://h:99999/x', secret_file: one}"), "4:11: webhook.url has no valid port; write for example https://crm.example.com:8443/agentkeeper"},
 		{"fragment", hooks("{url: 'https://h/#hunter2', secret_file: one}"), "4:11: webhook.url has a fragment, which is never sent; remove # and what follows"},
 		{"no secret file", hooks("{url: 'https://h', secret_file: none}"), "4:37: secret_file none: no such file or directory; create it or correct the path"},
-		{"empty secret", hooks("{url: 'https://h', secret_file: empty}"), "4:37: secret_file empty: the secret is empty; write what signs the webhook's requests there"},
+		{"empty secret", hooks("{url: 'https://h', secret_file: empty}"), "4:37: secret_file empty: the secret is empty; write it there"},
 		{"no base64", hooks("{url: 'https://h', secret_file: whsec}"), "4:37: webhook.secret_file whsec: what follows whsec_ is no base64; write the key as its maker gave it, or any text without this beginning"},
 		{"name", hooks("{name: 'a b', url: 'https://h', secret_file: one}"), `4:12: a webhook cannot be named "a b"; use at most 64 letters, digits, -, _ and .`},
 		{"empty name", hooks("{name: '', url: 'https://h', secret_file: one}"), "4:12: webhook.name must not be empty; leave it out for one made from the url"},
