@@ -63,7 +63,8 @@ func exposed(t *testing.T) map[string]bool {
 	family := regexp.MustCompile(`(?m)^# TYPE (\S+) `)
 	now := time.Now()
 	s := source{Platforms: []PlatformStatus{{Name: "hq", PasswordExpiry: now}},
-		Agents: []AgentStatus{{ID: session.ID{Platform: "hq", Login: "291"}, LastContact: now}}}
+		Agents:   []AgentStatus{{ID: session.ID{Platform: "hq", Login: "291"}, LastContact: now}},
+		Webhooks: []WebhookStatus{{Name: "crm", Dead: map[string]uint64{"retention": 1}}}}
 	for _, perAgent := range []bool{false, true} {
 		m := fresh(s, Options{PerAgent: perAgent})
 		rec := httptest.NewRecorder()
