@@ -146,9 +146,9 @@ func TestRead(t *testing.T) {
 		{"/api/v1/agents?state=asleep", 400, []string{"unknown state"}},
 		{"/api/v1/agents?colour=red", 400, []string{"unknown parameter"}},
 		{"/api/v1/agents?group=none", 200, []string{`{"agents":[]}`}},
-		{"/api/v1/agents/hq/291", 200, []string{`"wish":"online","state":"online"`, `"sign_ins":3,"events":1234`, `"next_attempt":null`, `"adopted":false`}},
+		{"/api/v1/agents/hq/291", 200, []string{`"wish_by":"","wish_reason":"","wish_until":null`, `"explanation":["hq/291 is online, since `, `"wish":"online","state":"online"`, `"sign_ins":3,"events":1234`, `"next_attempt":null`, `"adopted":false`}},
 		{"/api/v1/agents/hq/a%20b@c%2Fd", 200, []string{`"reason":"refused","code":"100-004"`, `"history":[`, `"session":null`, `"window_left_seconds":null`}},
-		{"/api/v1/agents/hq/1", 404, []string{"no such agent: hq/1"}},
+		{"/api/v1/agents/hq/1", 404, []string{"no such agent: hq/1; did you mean hq/291?"}},
 		{"/api/v1/platforms", 200, []string{`{"platforms":[{"name":"hq","vendor":"huawei","agents":2,"online":1,"wished_online":2`}},
 		{"/api/v1/nothing", 404, nil},
 	}

@@ -106,12 +106,40 @@ func (r *Reader) list(w http.ResponseWriter, req *http.Request) {
 func matches(want, got string) bool { return want == "" || want == got }
 
 func (r *Reader) one(w http.ResponseWriter, req *http.Request) {
-	a, ok := r.Agents.Agent(idOf(req))
+	r.tell(w, http.StatusOK, idOf(req))
+}
+
+// tell answers with all that is known about one agent.
+func (r *Reader) tell(w http.ResponseWriter, status int, id session.ID) {
+	a, ok := r.Agents.Agent(id)
 	if !ok {
-		fail(w, http.StatusNotFound, "no such agent: "+idOf(req).String())
+		fail(w, http.StatusNotFound, r.unknown(id))
 		return
 	}
-	reply(w, http.StatusOK, withHistory(agentOf(a, time.Now()), a))
+	now := time.Now()
+	out := agentOf(a, now)
+	out.Story = storyOf(a, r.platform(id.Platform), now)
+	reply(w, status, out)
+}
+
+// platform returns a platform by its name; the zero Platform if there is none.
+func (r *Reader) platform(name string) fleet.Platform {
+	for _, p := range r.Agents.Platforms() {
+		if p.Name == name {
+			return p
+		}
+	}
+	return fleet.Platform{}
+}
+
+// unknown says that there is no such agent, and which one may be meant.
+func (r *Reader) unknown(id session.ID) string {
+	agents := r.Agents.Agents()
+	names := make([]string, len(agents))
+	for i, a := range agents {
+		names[i] = a.ID.String()
+	}
+	return "no such agent: " + id.String() + DidYouMean(id.String(), names)
 }
 
 func idOf(req *http.Request) session.ID {
