@@ -162,10 +162,12 @@ type Plan struct {
 	Stop   []string `json:"stop"`
 	Change []string `json:"change"`
 	Leave  []string `json:"leave"`
+	// Warnings name what of the configuration needs a restart.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 func planOf(p fleet.Plan) Plan {
-	return Plan{names(p.Start), names(p.Stop), names(p.Change), names(p.Leave)}
+	return Plan{names(p.Start), names(p.Stop), names(p.Change), names(p.Leave), p.Warnings}
 }
 
 func names(ids []session.ID) []string {

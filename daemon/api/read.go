@@ -24,6 +24,8 @@ type Agents interface {
 type Events interface {
 	LastSeq(ctx context.Context) (uint64, error)
 	Follow(ctx context.Context, after uint64, f store.Filter, fn func(seq uint64, data []byte) error, gap func(store.Gap) error) error
+	// Read gives what is kept and ends.
+	Read(ctx context.Context, after uint64, f store.Filter, fn func(seq uint64, data []byte) error) error
 }
 
 // Health answers for the process.
@@ -65,7 +67,7 @@ func (r *Reader) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/agents", r.list)
 	mux.HandleFunc("GET /api/v1/agents/{platform}/{login}", r.one)
 	mux.HandleFunc("GET /api/v1/platforms", r.platforms)
-	mux.HandleFunc("GET /api/v1/events", atMost(followers, r.follow))
+	mux.HandleFunc("GET /api/v1/events", atMost(followers, r.events))
 	mux.HandleFunc("GET /api/v1/webhooks", r.webhooks)
 }
 
