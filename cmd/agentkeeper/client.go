@@ -137,9 +137,9 @@ func errorText(body []byte) (text string, ok bool) {
 	return e.Error, true
 }
 
-// agents returns the agents that q chooses, sorted by name.
-func (c *client) agents(ctx context.Context, q url.Values) ([]api.Agent, error) {
-	body, err := c.call(ctx, http.MethodGet, "/api/v1/agents?"+q.Encode(), nil)
+// agents returns all agents, sorted by name.
+func (c *client) agents(ctx context.Context) ([]api.Agent, error) {
+	body, err := c.call(ctx, http.MethodGet, "/api/v1/agents", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +175,10 @@ func query(pairs map[string]string) url.Values {
 // unreachable says why the control socket does not answer and how to mend it.
 func unreachable(socket string, err error) error {
 	info, statErr := os.Stat(socket)
+	var request *url.Error
+	if errors.As(err, &request) {
+		err = request.Err // who asked knows what was asked
+	}
 	var network *net.OpError
 	switch {
 	case errors.Is(err, context.Canceled):

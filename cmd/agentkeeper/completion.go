@@ -247,7 +247,7 @@ func (c *completer) names(what string) []string {
 			}
 		}
 	}
-	all, err := newClient(c.socket, completeTimeout).agents(context.Background(), nil)
+	all, err := newClient(c.socket, completeTimeout).agents(context.Background())
 	if err != nil {
 		return nil
 	}

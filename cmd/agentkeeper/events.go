@@ -73,7 +73,7 @@ func (c eventsCmd) known(ctx context.Context, cl *client) error {
 	if c.Agent == "" {
 		return nil
 	}
-	all, err := cl.agents(ctx, nil)
+	all, err := cl.agents(ctx)
 	if err != nil {
 		return err
 	}

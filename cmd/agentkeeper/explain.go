@@ -36,7 +36,7 @@ func (c explainCmd) Run() error {
 	cl := c.client()
 	id, err := session.ParseID(c.Agent)
 	if err != nil {
-		all, err := cl.agents(context.Background(), nil)
+		all, err := cl.agents(context.Background())
 		if err != nil {
 			return err
 		}
@@ -78,7 +78,8 @@ func tellStory(w io.Writer, t terminal, a api.Agent) error {
 		}
 		fmt.Fprintln(w, "  "+strings.Join(lines, "\n  "))
 	}
-	fmt.Fprintf(w, "\n  %s, group %s; %d sign-ins, %d events.\n\nThe last changes:\n", a.Vendor, a.Group, a.SignIns, a.Events)
+	fmt.Fprintf(w, "\n  %s, group %s; %s, %s.\n\nThe last changes:\n", a.Vendor, a.Group,
+		plural(int(a.SignIns), "sign-in"), plural(int(a.Events), "event"))
 	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, change := range a.History {
 		line := fmt.Sprintf("  %s\t%s\t%s\t%s", localTime(change.At.Time()), change.State, change.Reason, change.Code)

@@ -57,6 +57,10 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "agentkeeper:", err)
 		return exitFailed
 	}
+	if len(args) == 0 {
+		_, _ = parser.Parse([]string{"--help"})
+		return exitUsage
+	}
 	ctx, err := parser.Parse(args)
 	if code >= 0 { // help was asked for
 		return code

@@ -22,7 +22,7 @@ import (
 type orderCmd struct {
 	controlFlag
 	selection
-	Reason string   `required:"" placeholder:"TEXT" help:"Why; it stands in the audit log."`
+	Reason string   `required:"true" placeholder:"TEXT" help:"Why; it stands in the audit log."`
 	Wait   waitFlag `help:"Wait until it is done or has failed; with a duration (--wait 30s), no longer."`
 	Yes    bool     `short:"y" help:"Do not ask before a word to more than one agent."`
 	Output string   `short:"o" enum:"text,json" default:"text" help:"text or json (default: ${default})."`
@@ -150,7 +150,7 @@ func (c orderCmd) carry(verb fleet.Verb, hold time.Duration) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	cl := c.client()
-	all, err := cl.agents(ctx, nil)
+	all, err := cl.agents(ctx)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ has a mistake, of which each is printed as FILE:LINE:COL: what is wrong. Agents
 that are not concerned are not touched. Then it is waited until the others are
 started, stopped or changed.
 
+    agentkeeper reload --wait 2m
     agentkeeper plan && agentkeeper reload
 
 Exit codes: 0 good, 1 an agent failed (is parked), 69 no service, 75 not in
@@ -37,7 +38,7 @@ func (c reloadCmd) Run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	cl := c.client()
-	before, err := cl.agents(ctx, nil)
+	before, err := cl.agents(ctx)
 	if err != nil {
 		return err
 	}

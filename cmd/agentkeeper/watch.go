@@ -104,7 +104,7 @@ func (w *watch) look(ctx context.Context) error {
 	if len(w.now) == 1 && len(w.open) == 1 && w.now[w.open[0]].Platform != "" {
 		return w.lookAtOne(ctx, w.now[w.open[0]])
 	}
-	list, err := w.client.agents(ctx, nil)
+	list, err := w.client.agents(ctx)
 	if err != nil {
 		return err
 	}
