@@ -105,6 +105,9 @@ func (c *completer) candidates() []string {
 	c.read()
 	word := c.words[len(c.words)-1]
 	if c.command == nil {
+		if len(c.words) > 1 { // behind a command that there is not
+			return nil
+		}
 		return c.commands(word)
 	}
 	if c.waiting != nil {
