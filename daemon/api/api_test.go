@@ -198,6 +198,7 @@ func TestCommands(t *testing.T) {
 		{"/api/v1/agents/pbx/7/sign-out?wait=1s", `{"reason":"a test"}`, nil, 200},
 		{"/api/v1/agents/hq/a%20b@c%2Fd/resume?wait=10ms", `{"reason":"a test"}`, nil, 504},
 		{"/api/v1/agents/hq/9/pause", `{"reason":"a test"}`, nil, 404},
+		{"/api/v1/agents/hq/291/resume", `{"reason":"a test","for":"30m"}`, nil, 400},
 		{"/api/v1/agents/hq/291/dance", `{"reason":"a test"}`, fleet.ErrVerb, 404},
 		{"/api/v1/agents/hq/291/pause", `{"reason":"  "}`, nil, 400},
 		{"/api/v1/agents/hq/291/pause", ``, nil, 400},
@@ -285,6 +286,45 @@ func TestCredential(t *testing.T) {
 	}
 	if w := call(h, "POST", path+"/refused", `{}`); w.Code != 400 {
 		t.Errorf("refused without a generation: %d", w.Code)
+	}
+}
+
+// ?follow=false ends behind the newest event kept.
+func TestKeptEvents(t *testing.T) {
+	s := newService()
+	for _, typ := range []string{"huawei.A", "session.lost", "huawei.B"} {
+		if err := s.events.Publish(t.Context(), []store.Message{{ID: session.ID{Platform: "hq", Login: "1"}, Type: typ, Data: []byte(typ)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		query, last string
+		status      int
+		want        string
+	}{
+		{"", "", 200, ": agentkeeper\n\nid: 1\ndata: huawei.A\n\nid: 2\ndata: session.lost\n\nid: 3\ndata: huawei.B\n\n"},
+		{"&type=huawei.*&agent=hq/1", "1", 200, ": agentkeeper\n\nid: 3\ndata: huawei.B\n\n"},
+		{"&agent=hq/2", "", 200, ": agentkeeper\n\n"},
+		{"", "x", 400, ""},
+		{"&agent=2", "", 400, ""},
+		{"&colour=red", "", 400, ""},
+	} {
+		req := httptest.NewRequest(http.MethodGet, "/api/v1/events?follow=false"+tt.query, nil)
+		if tt.last != "" {
+			req.Header.Set("Last-Event-ID", tt.last)
+		}
+		w := httptest.NewRecorder()
+		s.controller().Reader.Handler().ServeHTTP(w, req)
+		if w.Code != tt.status || tt.want != "" && w.Body.String() != tt.want {
+			t.Errorf("%q after %q: %d %q, want %d %q", tt.query, tt.last, w.Code, w.Body, tt.status, tt.want)
+		}
+	}
+	if w := call(s.controller().Reader.Handler(), "GET", "/api/v1/events?follow=maybe", ""); w.Code != 400 {
+		t.Errorf("follow=maybe: %d", w.Code)
+	}
+	s.events.Fail(errors.New("disk full"))
+	if w := call(s.controller().Reader.Handler(), "GET", "/api/v1/events?follow=false", ""); w.Code != 503 {
+		t.Errorf("without a store: %d", w.Code)
 	}
 }
 

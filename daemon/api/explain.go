@@ -171,7 +171,7 @@ func (e explanation) next() string {
 	case session.Waiting:
 		return e.nextTry()
 	case session.Parked:
-		return "Nothing is tried by itself: that could lock the account or start a tug-of-war."
+		return "Nothing is tried before its secret or configuration changes, or a person says so: that could lock the account or start a tug-of-war."
 	}
 	return ""
 }
@@ -228,7 +228,7 @@ func (e explanation) command() string {
 	case a.Pending != fleet.PendingNone:
 		return ""
 	case v.State == session.Parked:
-		return say("resume", "tries once more; a new secret or configuration does so by itself")
+		return say("resume", "tries once more")
 	case a.Override != nil && a.Wish == session.Leave:
 		return say("resume", "ends the "+string(a.Override.Verb)+" before")
 	case v.State == session.Offline && a.Wish == session.Leave && a.By == "schedule":

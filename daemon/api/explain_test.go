@@ -48,7 +48,7 @@ func TestExplainEverything(t *testing.T) {
 				case session.Waiting, session.SigningOut, session.SigningIn:
 					wants = append(wants, "Next, ")
 				case session.Parked:
-					wants = append(wants, "Nothing is tried by itself", "`agentkeeper resume hq/291 --reason …`")
+					wants = append(wants, "Nothing is tried before its secret or configuration changes", "`agentkeeper resume hq/291 --reason …`")
 				case session.Offline, session.Online:
 				}
 				if bits&2 != 0 && reason != session.ReasonNone {
@@ -107,8 +107,8 @@ func TestExplain(t *testing.T) {
 			"hq/291 is parked, since 11:58:30 MSK (1 min 30 s ago): the platform refused its password or its settings.",
 			"The configuration wants it online around the clock: it has no schedule.",
 			"The platform's word is 100-004: wrong user or password.",
-			"Nothing is tried by itself: that could lock the account or start a tug-of-war.",
-			"What you can do: correct the agent's password; `agentkeeper resume hq/291 --reason …` tries once more; a new secret or configuration does so by itself.",
+			"Nothing is tried before its secret or configuration changes, or a person says so: that could lock the account or start a tug-of-war.",
+			"What you can do: correct the agent's password; `agentkeeper resume hq/291 --reason …` tries once more.",
 		}},
 		{"paused by a person", func(a *fleet.Agent, _ *fleet.Platform) {
 			a.ID.Login, a.View.State, a.Wish = "a b", session.Offline, session.Leave

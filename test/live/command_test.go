@@ -95,10 +95,16 @@ func TestCommandLine(t *testing.T) {
 	s.runs(k, []step{
 		{"sign-out hq/292 --reason drill --wait 30s", 0, "offline", ""},
 		{"sign-in hq/292 --reason drill --wait 30s", 1, "", `failed: hq/292 is parked \(refused\): 100-004: .*password[\s\S]*1 of 1 agents failed`},
-		{"explain hq/292", 0, `is parked[\s\S]*100-004: [\s\S]*Nothing is tried by itself[\s\S]*agentkeeper resume hq/292`, ""},
+		{"explain hq/292", 0, `is parked[\s\S]*100-004: [\s\S]*Nothing is tried[\s\S]*agentkeeper resume hq/292`, ""},
 		{"status --check", 2, "^CRITICAL - 3 of 4 agents online, stopped: hq/292", ""},
 		{"credential hq/292", 75, "", "no session"},
 	})
+	// A person's sign-in tries once more, and once only.
+	tried := s.platform.huawei().Counts["292"].SignIns
+	s.runs(k, []step{{"sign-in hq/292 --reason again --wait 30s", 1, "", `failed: hq/292 is parked`}})
+	if got := s.platform.huawei().Counts["292"].SignIns - tried; got != 1 {
+		t.Errorf("sign-in of a parked agent: %d attempts, want 1", got)
+	}
 	s.platform.order("agents/292/password", `{"password":"`+secret+`"}`)
 	s.runs(k, []step{
 		{"resume hq/292 --reason unlocked --wait 30s -o json", 0, `^{"agents":\[{"id":"hq/292".*"state":"online"`, ""},
