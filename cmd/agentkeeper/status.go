@@ -68,6 +68,33 @@ func (c statusCmd) path() string {
 	return "/api/v1/agents?" + query(map[string]string{"platform": c.Platform, "group": c.Group, "state": c.State}).Encode()
 }
 
+// trouble tells what whole platforms suffer from: live sessions do not show it
+// before their window is over.
+func (c statusCmd) trouble(ctx context.Context, cl *client) (lines []string, err error) {
+	body, err := cl.call(ctx, http.MethodGet, "/api/v1/platforms", nil)
+	if err != nil {
+		return nil, err
+	}
+	var list struct {
+		Platforms []api.Platform `json:"platforms"`
+	}
+	if err := decode(body, &list); err != nil {
+		return nil, err
+	}
+	for _, p := range list.Platforms {
+		switch {
+		case c.Platform != "" && c.Platform != p.Name:
+		case p.Quarantined:
+			lines = append(lines, fmt.Sprintf("platform %s takes no log-ins: %s", p.Name, p.Held))
+		case p.Out && p.OutSince != nil:
+			lines = append(lines, fmt.Sprintf("platform %s cannot be reached since %s", p.Name, localTime(p.OutSince.Time())))
+		case p.Held != "":
+			lines = append(lines, fmt.Sprintf("platform %s holds sign-ins back: %s", p.Name, p.Held))
+		}
+	}
+	return lines, nil
+}
+
 // show prints the agents once.
 func (c statusCmd) show(ctx context.Context, cl *client) error {
 	body, err := cl.call(ctx, http.MethodGet, c.path(), nil)
@@ -96,6 +123,13 @@ func (c statusCmd) show(ctx context.Context, cl *client) error {
 		b.WriteString("\x1b[H\x1b[2J")
 	}
 	writeTable(&b, t, list.Agents, time.Now())
+	trouble, err := c.trouble(ctx, cl)
+	if err != nil {
+		return err
+	}
+	for _, line := range trouble {
+		b.WriteString(t.paint(bad, line) + "\n")
+	}
 	_, err = io.WriteString(os.Stdout, b.String())
 	return err
 }

@@ -96,9 +96,17 @@ func TestExplain(t *testing.T) {
 			"The configuration wants it online around the clock: it has no schedule.",
 			"The platform's word is refused: 10.0.0.5: connection refused.",
 			"Next, the session, which is kept, is asked for again at 12:00:01 MSK (in 1.5 s); that goes on without end.",
-			"What you can do: look whether the gateway runs; `agentkeeper sign-in hq/291 --reason …` tries at once.",
+			"What you can do: look whether the gateway runs.",
 			"Platform hq cannot be reached, since 11:57:50 MSK (2 min 10 s ago). One sign-in, the canary, goes first at 12:00:04 MSK (in 4.0 s); the others follow its success.",
 			"Its last contact was 2 min 10 s ago, longer than the 2 min 0 s that the platform forgives: it may have signed the agent out.",
+		}},
+		{"between two tries", func(a *fleet.Agent, _ *fleet.Platform) {
+			a.View.State, a.View.Reason, a.View.NextAttempt = session.Waiting, session.ReasonTaken, noon.Add(40*time.Second)
+		}, []string{
+			"hq/291 is not online and waits, since 11:58:30 MSK (1 min 30 s ago): somebody else holds its session or its number.",
+			"The configuration wants it online around the clock: it has no schedule.",
+			"Next, it tries again at 12:00:40 MSK (in 40 s); that goes on, with growing pauses, for as long as it is to be online.",
+			"What you can do: `agentkeeper sign-in hq/291 --reason …` tries at once.",
 		}},
 		{"refused", func(a *fleet.Agent, _ *fleet.Platform) {
 			a.View.State, a.View.Reason = session.Parked, session.ReasonRefused
