@@ -19,6 +19,10 @@ import (
 	"agentkeeper/daemon/api"
 )
 
+// defaultControl is where a service has its control socket that was not told
+// otherwise.
+const defaultControl = "/run/agentkeeper/control.sock"
+
 type controlFlag struct {
 	Control string `env:"AGENTKEEPER_CONTROL" default:"/run/agentkeeper/control.sock" placeholder:"PATH" help:"Control socket of the service (default: ${default})."`
 }

@@ -242,13 +242,7 @@ const completeTimeout = 2 * time.Second
 // names asks the running service; without one there are none.
 func (c *completer) names(what string) []string {
 	if c.socket == "" {
-		for _, group := range c.command.AllFlags(false) {
-			for _, f := range group {
-				if f.Name == "control" {
-					c.socket = f.Default
-				}
-			}
-		}
+		c.socket = defaultControl
 	}
 	all, err := newClient(c.socket, completeTimeout).agents(context.Background())
 	if err != nil {
