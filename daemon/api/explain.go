@@ -233,7 +233,7 @@ func (e explanation) command() string {
 		return say("resume", "ends the "+string(a.Override.Verb)+" before")
 	case v.State == session.Offline && a.Wish == session.Leave && a.By == "schedule":
 		return say("sign-in", "brings it online before")
-	case v.State == session.Waiting && !v.Queued && !v.NextAttempt.IsZero() && v.Started.IsZero() && v.Reason != session.ReasonDoubt:
+	case v.State == session.Waiting && e.p.Gate.Held == "" && !v.Queued && !v.NextAttempt.IsZero() && v.Started.IsZero() && v.Reason != session.ReasonDoubt:
 		return say("sign-in", "tries at once")
 	}
 	return ""

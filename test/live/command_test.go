@@ -267,14 +267,14 @@ func TestSocketTrouble(t *testing.T) {
 	finished(t, "agentkeeper", "status", "--check", "--control", foreign).wantCode(patience, 3)
 }
 
-func serve(t *testing.T, path string, serve func(l net.Listener)) {
+func serve(t *testing.T, path string, accept func(l net.Listener)) {
 	t.Helper()
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	go serve(l) // ends with the listener
+	go accept(l) // ends with the listener
 }
 
 // TestNotPermitted asks as somebody else: root asks as nobody, another user
@@ -284,7 +284,7 @@ func TestNotPermitted(t *testing.T) {
 	names := logins(291, 1)
 	s := newSite(t, simulate(t, "huawei", names), names)
 	k := s.runOnline()
-	dir, err := os.MkdirTemp("", "agentkeeper-nobody-") // that anybody may enter
+	dir, err := os.MkdirTemp("", "agentkeeper-nobody-") //nolint:usetesting // nobody may enter a test's own
 	if err != nil {
 		t.Fatal(err)
 	}
