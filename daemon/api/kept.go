@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 )
@@ -44,16 +45,13 @@ func (r *Reader) kept(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
-	out := &eventWriter{w: w, rc: http.NewResponseController(w)}
-	if out.write(": agentkeeper\n\n") != nil {
+	if _, err := io.WriteString(w, ": agentkeeper\n\n"); err != nil {
 		return
 	}
-	if err := r.Events.Read(req.Context(), after, f, out.event); err != nil && req.Context().Err() == nil {
+	if err := r.Events.Read(req.Context(), after, f, func(seq uint64, data []byte) error {
+		_, err := fmt.Fprintf(w, "id: %d\ndata: %s\n\n", seq, data)
+		return err
+	}); err != nil && req.Context().Err() == nil {
 		panic(http.ErrAbortHandler) // or the reader would take it for the end
 	}
-}
-
-// event writes one event.
-func (e *eventWriter) event(seq uint64, data []byte) error {
-	return e.write(fmt.Sprintf("id: %d\ndata: %s\n\n", seq, data))
 }
