@@ -59,6 +59,7 @@ type Daemon struct {
 	http    []*http.Server
 
 	activity  *page.Activity
+	first     *config.Config // what the process began with
 	reloading sync.Mutex
 	cfg       atomic.Pointer[config.Config]
 	started   atomic.Bool
@@ -79,7 +80,7 @@ func Open(ctx context.Context, o Options) (*Daemon, error) {
 	if o.Level != nil {
 		o.Level.Set(cfg.Log.Level)
 	}
-	d := &Daemon{o: o, log: o.Log}
+	d := &Daemon{o: o, log: o.Log, first: cfg}
 	d.cfg.Store(cfg)
 	if err := d.open(ctx, cfg); err != nil {
 		d.closeAll()
@@ -255,8 +256,8 @@ func (d *Daemon) Reload(_ context.Context, by string) (fleet.Plan, error) {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
 	began := time.Now()
-	cfg, warnings, err := load(d.o.ConfigPath)
-	for _, w := range warnings {
+	cfg, advice, err := load(d.o.ConfigPath)
+	for _, w := range advice {
 		d.log.Warn("configuration: " + w.String())
 	}
 	if err != nil {
@@ -264,9 +265,9 @@ func (d *Daemon) Reload(_ context.Context, by string) (fleet.Plan, error) {
 		d.log.Error("reload failed; the old configuration stays", "by", by, "error", err)
 		return fleet.Plan{}, err
 	}
-	old := d.cfg.Load()
-	for _, name := range needRestart(old, cfg) {
-		d.log.Warn("configuration: " + name + " changed, which needs a restart")
+	warnings := needRestart(d.first, cfg)
+	for _, w := range warnings {
+		d.log.Warn("configuration: " + w)
 	}
 	if d.o.Level != nil {
 		d.o.Level.Set(cfg.Log.Level)
@@ -275,6 +276,7 @@ func (d *Daemon) Reload(_ context.Context, by string) (fleet.Plan, error) {
 	d.dismiss(cfg)
 	d.consume(cfg)
 	plan := d.fleet.Apply(cfg, by)
+	plan.Warnings = warnings
 	d.reloaded(true)
 	d.log.Info("reloaded", "by", by, "started", len(plan.Start), "stopped", len(plan.Stop), "changed", len(plan.Change),
 		"left", len(plan.Leave), "took", time.Since(began).Round(time.Millisecond).String())
@@ -290,10 +292,13 @@ func (d *Daemon) Plan(_ context.Context, path string) (fleet.Plan, error) {
 	if err != nil {
 		return fleet.Plan{}, err
 	}
-	return d.fleet.Plan(cfg), nil
+	plan := d.fleet.Plan(cfg)
+	plan.Warnings = needRestart(d.first, cfg)
+	return plan, nil
 }
 
-func needRestart(old, cfg *config.Config) (names []string) {
+// needRestart says what a reload leaves as it was when the process began.
+func needRestart(old, cfg *config.Config) (warnings []string) {
 	for name, differs := range map[string]bool{
 		"proxy.listen": old.Proxy != cfg.Proxy, "callback": old.Callback != cfg.Callback,
 		"listen": old.Listen != cfg.Listen, "control": old.Control != cfg.Control, "store.dir": old.Store != cfg.Store,
@@ -301,11 +306,11 @@ func needRestart(old, cfg *config.Config) (names []string) {
 		"events": old.Events != cfg.Events, "per_agent_metrics": old.PerAgentMetrics != cfg.PerAgentMetrics,
 	} {
 		if differs {
-			names = append(names, name)
+			warnings = append(warnings, name+" changed, which needs a restart")
 		}
 	}
-	slices.Sort(names)
-	return names
+	slices.Sort(warnings)
+	return warnings
 }
 
 func (d *Daemon) reloaded(ok bool) {

@@ -24,8 +24,14 @@ type credentialCmd struct {
 // Help is shown by credential --help.
 func (credentialCmd) Help() string {
 	return `Prints what another program needs to act within the agent's session. It is
-secret. Exit codes: 75 there is no session now, or none newer came in time;
-69 the service cannot be reached.`
+secret.
+
+    agentkeeper credential cabinet/bot@example.ru -o token
+    agentkeeper credential chat/integrator -o header | curl -H @- https://name.edna.example/api/v1/threads/1
+    agentkeeper credential chat/integrator --after 7 --wait 30s
+
+Exit codes: 0 good, 1 unknown agent, 2 usage, 69 no service, 75 there is no
+session now, or none newer came in time, 77 not permitted.`
 }
 
 // Run prints the credential.
@@ -41,7 +47,7 @@ func (c credentialCmd) Run() error {
 	if c.Wait > 0 {
 		q.Set("wait", c.Wait.String())
 	}
-	body, err := ask(c.Control, "/api/v1/agents/"+url.PathEscape(id.Platform)+"/"+url.PathEscape(id.Login)+"/credential?"+q.Encode())
+	body, err := ask(c.Control, agentPath(id.Platform, id.Login)+"/credential?"+q.Encode())
 	if err != nil {
 		return err
 	}

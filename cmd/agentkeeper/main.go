@@ -28,8 +28,19 @@ type cli struct {
 	Demo       demoCmd       `cmd:"" help:"Run everything against built-in simulators, with nothing to set up."`
 	Check      checkCmd      `cmd:"" help:"Check a configuration and everything that it names."`
 	Schedule   scheduleCmd   `cmd:"" help:"Show the coming sign-ins and sign-outs of a configuration."`
+	Plan       planCmd       `cmd:"" help:"Say which agents a reload would start, stop, change or leave."`
+	Reload     reloadCmd     `cmd:"" help:"Load the configuration again, and wait until it is carried out."`
 	Status     statusCmd     `cmd:"" help:"Show the agents of the running service."`
+	Explain    explainCmd    `cmd:"" help:"Tell about one agent: what it does, why, what comes next, what you can do."`
+	SignIn     signInCmd     `cmd:"" help:"Wish agents online until the schedule's next change."`
+	SignOut    signOutCmd    `cmd:"" help:"Wish agents offline until the schedule's next change."`
+	Pause      pauseCmd      `cmd:"" help:"Sign agents out until resume, whatever the schedule says."`
+	Resume     resumeCmd     `cmd:"" help:"End a pause, a person's wish and a parking."`
+	Events     eventsCmd     `cmd:"" help:"Print the agents' events, those kept or as they come."`
 	Credential credentialCmd `cmd:"" help:"Print what another program needs to act within an agent's session."`
+	Completion completionCmd `cmd:"" help:"Print the completion script of a shell."`
+	Complete   completeCmd   `cmd:"" hidden:"" help:"Print what may stand at the end of a command line."`
+	Man        manCmd        `cmd:"" help:"Print the manual page."`
 	Version    versionCmd    `cmd:"" help:"Print version, commit and Go version."`
 }
 
@@ -46,15 +57,28 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "agentkeeper:", err)
 		return exitFailed
 	}
+	if len(args) == 0 {
+		_, _ = parser.Parse([]string{"--help"})
+		return exitUsage
+	}
 	ctx, err := parser.Parse(args)
 	if code >= 0 { // help was asked for
 		return code
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "agentkeeper: %v\nTry: agentkeeper --help\n", err)
+		fmt.Fprintf(os.Stderr, "agentkeeper: %v\nTry: agentkeeper %s--help\n", err, commandOf(err))
 		return exitUsage
 	}
 	return report(ctx.Run())
+}
+
+// commandOf returns the command that a mistake was made with, and a blank.
+func commandOf(err error) string {
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) && wrong.Context != nil && wrong.Context.Selected() != nil {
+		return wrong.Context.Selected().Name + " "
+	}
+	return ""
 }
 
 // exit is an error with an exit code of its own.
@@ -72,28 +96,83 @@ func (e *exit) Error() string {
 
 func (e *exit) Unwrap() error { return e.err }
 
-// report prints an error as its reader needs it and returns the exit code.
+// usage is a mistake on the command line that the parser cannot see.
+func usage(format string, args ...any) error {
+	return &exit{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// troubles are several errors, each to be told.
+type troubles []error
+
+func (t troubles) Error() string { return errors.Join(t...).Error() }
+
+// together returns what is left of several errors: nil for none, one alone as
+// it is.
+func together(errs ...error) error {
+	var all troubles
+	for _, err := range errs {
+		var more troubles
+		switch {
+		case errors.As(err, &more):
+			all = append(all, more...)
+		case err != nil:
+			all = append(all, err)
+		}
+	}
+	switch len(all) {
+	case 0:
+		return nil
+	case 1:
+		return all[0]
+	}
+	return all
+}
+
+// report prints an error as its reader needs it and returns the exit code. Of
+// several, the gravest counts: who is told to try later must not overlook what
+// failed.
 func report(err error) int {
+	all := troubles{err}
+	_ = errors.As(err, &all)
+	code := 0
+	for i, err := range all {
+		text, c := describe(err)
+		if code == 0 || c != exitTryLater {
+			code = c
+		}
+		switch {
+		case i == mostTold && len(all) > mostTold+1:
+			fmt.Fprintf(os.Stderr, "agentkeeper: and %d more\n", len(all)-i)
+		case i < mostTold || len(all) == mostTold+1:
+			fmt.Fprint(os.Stderr, text)
+		}
+	}
+	return code
+}
+
+// describe returns the lines and the exit code of one error.
+func describe(err error) (text string, code int) {
 	var problems config.Problems
+	var remote mistakes
 	var own *exit
 	switch {
 	case err == nil:
-		return 0
+		return "", 0
 	case errors.As(err, &problems):
-		fmt.Fprintln(os.Stderr, problems.Error())
-		return exitConfig
+		return problems.Error() + "\n", exitConfig
+	case errors.As(err, &remote):
+		return remote.Error() + "\n", exitConfig
+	case errors.As(err, &own) && own.err == nil:
+		return "", own.code
 	case errors.As(err, &own):
-		if own.err != nil {
-			fmt.Fprintln(os.Stderr, "agentkeeper:", own.err)
-		}
-		return own.code
+		return fmt.Sprintln("agentkeeper:", err), own.code
 	}
-	fmt.Fprintln(os.Stderr, "agentkeeper:", err)
+	code = exitFailed
 	switch {
 	case errors.Is(err, store.ErrLocked):
-		return exitTryLater
+		code = exitTryLater
 	case errors.Is(err, fs.ErrPermission):
-		return exitNotAllowed
+		code = exitNotAllowed
 	}
-	return exitFailed
+	return fmt.Sprintln("agentkeeper:", err), code
 }

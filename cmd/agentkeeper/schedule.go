@@ -31,7 +31,13 @@ func (scheduleCmd) Help() string {
 mean can be seen before a reload. Times are in the schedule's own zone, with the
 local time of this terminal beside them where that differs. Holidays that keep a
 sign-in away and changes of the clock are shown among the changes. Where the
-service can be reached, so are the words by which people overrule the schedule.`
+service can be reached, so are the words by which people overrule the schedule.
+
+    agentkeeper schedule --group bots --days 14
+    agentkeeper schedule -c new.yaml --agent hq/291
+
+Exit codes: 0 good, 1 no such agent or group, 2 usage, 78 the configuration has
+mistakes.`
 }
 
 // Run prints the plan.

@@ -2,121 +2,136 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
+	"os/signal"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 	"time"
 
 	"agentkeeper/daemon/api"
 )
 
-type controlFlag struct {
-	Control string `env:"AGENTKEEPER_CONTROL" default:"/run/agentkeeper/control.sock" placeholder:"PATH" help:"Control socket of the service (default: ${default})."`
-}
-
 type statusCmd struct {
 	controlFlag
-	Output   string `short:"o" enum:"table,json" default:"table" help:"table or json."`
-	Check    bool   `help:"Print one line and exit like a monitoring plugin: 0 good, 1 warning, 2 critical, 3 unknown."`
-	Platform string `placeholder:"NAME" help:"Only this platform's agents."`
-	Group    string `placeholder:"NAME" help:"Only this group's agents."`
-	State    string `placeholder:"STATE" help:"Only agents in this state."`
+	Output   string        `short:"o" enum:"table,json" default:"table" help:"table or json (default: ${default})."`
+	Check    bool          `help:"Print one line and exit like a monitoring plugin: 0 good, 1 warning, 2 critical, 3 unknown."`
+	Watch    bool          `short:"w" help:"Show it again every --interval, until interrupted."`
+	Interval time.Duration `default:"2s" placeholder:"DURATION" help:"Of --watch (default: ${default})."`
+	Platform string        `placeholder:"NAME" help:"Only this platform's agents."`
+	Group    string        `placeholder:"NAME" help:"Only this group's agents."`
+	State    string        `placeholder:"STATE" help:"Only agents in this state: offline, signing_in, online, signing_out, waiting or parked."`
+}
+
+// Help is shown by status --help.
+func (statusCmd) Help() string {
+	return `A line per agent, and a sum. On a terminal the table fits its width: what does
+not fit is left out, and where there is room the vendor's code is told in words.
+
+    agentkeeper status --state parked
+    agentkeeper status --watch --platform hq
+    agentkeeper status -o json | jq -r '.agents[] | select(.wish != .state) | .id'
+    agentkeeper status --check              # for Icinga, Nagios, Zabbix
+
+Exit codes: 0 good, 2 usage, 69 no service, 77 not permitted; of --check: 0 all
+as wished, 1 some not yet, 2 some stopped (parked or in quarantine), 3 unknown.`
 }
 
 // Run asks the running service.
 func (c statusCmd) Run() error {
-	q := url.Values{}
-	for name, value := range map[string]string{"platform": c.Platform, "group": c.Group, "state": c.State} {
-		if value != "" {
-			q.Set(name, value)
+	if c.Watch && (c.Check || c.Interval < 100*time.Millisecond) {
+		return usage("--watch goes without --check, and with an --interval of 100ms or more")
+	}
+	cl := c.client()
+	if !c.Watch {
+		return c.show(context.Background(), cl)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	tick := time.NewTicker(c.Interval)
+	defer tick.Stop()
+	for {
+		if err := c.show(ctx, cl); err != nil && ctx.Err() == nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
 		}
 	}
-	body, err := ask(c.Control, "/api/v1/agents?"+q.Encode())
+}
+
+func (c statusCmd) path() string {
+	return "/api/v1/agents?" + query(map[string]string{"platform": c.Platform, "group": c.Group, "state": c.State}).Encode()
+}
+
+// trouble tells what whole platforms suffer from: live sessions do not show it
+// before their window is over.
+func (c statusCmd) trouble(ctx context.Context, cl *client) (lines []string, err error) {
+	body, err := cl.call(ctx, http.MethodGet, "/api/v1/platforms", nil)
 	if err != nil {
-		if c.Check {
-			fmt.Println("UNKNOWN -", err)
-			return &exit{3, nil}
-		}
-		return err
+		return nil, err
 	}
-	if c.Output == "json" {
+	var list struct {
+		Platforms []api.Platform `json:"platforms"`
+	}
+	if err := decode(body, &list); err != nil {
+		return nil, err
+	}
+	for _, p := range list.Platforms {
+		switch {
+		case c.Platform != "" && c.Platform != p.Name:
+		case p.Quarantined:
+			lines = append(lines, fmt.Sprintf("platform %s takes no log-ins: %s", p.Name, p.Held))
+		case p.Out && p.OutSince != nil:
+			lines = append(lines, fmt.Sprintf("platform %s cannot be reached since %s", p.Name, localTime(p.OutSince.Time())))
+		case p.Held != "":
+			lines = append(lines, fmt.Sprintf("platform %s holds sign-ins back: %s", p.Name, p.Held))
+		}
+	}
+	return lines, nil
+}
+
+// show prints the agents once.
+func (c statusCmd) show(ctx context.Context, cl *client) error {
+	body, err := cl.call(ctx, http.MethodGet, c.path(), nil)
+	switch {
+	case err != nil && c.Check:
+		fmt.Println("UNKNOWN -", err)
+		return &exit{3, nil}
+	case err != nil:
+		return err
+	case c.Output == "json" && !c.Check:
 		_, err := os.Stdout.Write(body)
 		return err
 	}
 	var list struct {
 		Agents []api.Agent `json:"agents"`
 	}
-	if err := json.Unmarshal(body, &list); err != nil {
-		return fmt.Errorf("the service's answer: %w", err)
+	if err := decode(body, &list); err != nil {
+		return err
 	}
 	if c.Check {
 		return checkAgents(os.Stdout, list.Agents)
 	}
-	return table(os.Stdout, list.Agents, time.Now())
-}
-
-// ask gets a path of the service's API over its control socket.
-func ask(socket, path string) ([]byte, error) {
-	// Longer than anything waits.
-	client := http.Client{Timeout: 11 * time.Minute, Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", socket)
-		},
-	}}
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://agentkeeper"+path, nil)
+	t := terminalOf(os.Stdout)
+	var b strings.Builder
+	if c.Watch && t.on {
+		b.WriteString("\x1b[H\x1b[2J")
+	}
+	writeTable(&b, t, list.Agents, time.Now())
+	trouble, err := c.trouble(ctx, cl)
 	if err != nil {
-		return nil, fmt.Errorf("ask the service: %w", err)
+		return err
 	}
-	res, err := client.Do(req)
-	if err != nil {
-		return nil, unreachable(socket, err)
+	for _, line := range trouble {
+		b.WriteString(t.paint(bad, line) + "\n")
 	}
-	defer func() { _ = res.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(res.Body, 256<<20))
-	switch {
-	case err != nil:
-		return nil, &exit{exitUnavailable, fmt.Errorf("the service's answer broke off: %w", err)}
-	case res.StatusCode == http.StatusForbidden:
-		return nil, &exit{exitNotAllowed, errors.New(errorText(body))}
-	case res.StatusCode == http.StatusServiceUnavailable:
-		return nil, &exit{exitTryLater, errors.New(errorText(body))}
-	case res.StatusCode >= 400:
-		return nil, errors.New(errorText(body))
-	}
-	return body, nil
-}
-
-func errorText(body []byte) string {
-	var e struct {
-		Error string `json:"error"`
-	}
-	if json.Unmarshal(body, &e) == nil && e.Error != "" {
-		return e.Error
-	}
-	return strings.TrimSpace(string(body[:min(len(body), 200)]))
-}
-
-// unreachable says why the control socket does not answer and how to mend it.
-func unreachable(socket string, err error) error {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return &exit{exitUnavailable, fmt.Errorf("no service at %s: start it, or name its control socket with --control or AGENTKEEPER_CONTROL", socket)}
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return &exit{exitUnavailable, fmt.Errorf("nothing answers on %s: the service that made this socket has ended", socket)}
-	case errors.Is(err, fs.ErrPermission):
-		return &exit{exitNotAllowed, fmt.Errorf("you may not open %s: ask as root, as the service's user or as a member of its group", socket)}
-	}
-	return &exit{exitUnavailable, fmt.Errorf("the service at %s does not answer: %w", socket, err)}
+	_, err = io.WriteString(os.Stdout, b.String())
+	return err
 }
 
 // checkAgents is a monitoring plugin: critical when an agent is parked or its
@@ -161,23 +176,6 @@ func some(head string, names []string) string {
 		names, tail = names[:5], " …"
 	}
 	return head + strings.Join(names, " ") + tail
-}
-
-func table(w io.Writer, agents []api.Agent, now time.Time) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "AGENT\tWISH\tSTATE\tREASON\tCODE\tSINCE\tCONTACT\tNEXT TRY")
-	for _, a := range agents {
-		contact, next := "-", "-"
-		if a.LastContact != nil && a.Session != nil {
-			contact = ago(now, a.LastContact.Time())
-		}
-		if a.NextAttempt != nil {
-			next = "in " + short(a.NextAttempt.Time().Sub(now))
-		}
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.ID, a.Wish, a.State, dash(a.Reason), dash(a.Code),
-			ago(now, a.Since.Time()), contact, next)
-	}
-	return t.Flush()
 }
 
 func dash(s string) string {

@@ -9,11 +9,16 @@ import (
 // version is stamped at build time with -ldflags "-X main.version=…".
 var version = ""
 
-type versionCmd struct{}
+type versionCmd struct {
+	Output string `short:"o" enum:"text,json" default:"text" help:"text or json (default: ${default})."`
+}
 
 // Run prints the version.
-func (versionCmd) Run() error {
+func (c versionCmd) Run() error {
 	v, commit := buildVersion()
+	if c.Output == "json" {
+		return printJSON(map[string]string{"version": v, "commit": commit, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH})
+	}
 	fmt.Printf("agentkeeper %s (commit %s, %s, %s/%s)\n", v, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return nil
 }

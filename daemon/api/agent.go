@@ -25,14 +25,24 @@ type Agent struct {
 	LastContact *instant `json:"last_contact"`
 	// WindowLeft is how long the platform would still forgive silence; null
 	// without a session.
-	WindowLeft      *float64     `json:"window_left_seconds"`
-	Session         *Session     `json:"session"` // null without one
-	SignIns         uint64       `json:"sign_ins"`
-	Events          uint64       `json:"events"`
-	Override        *Override    `json:"override,omitempty"`
-	Warnings        []Warning    `json:"warnings,omitempty"`
-	PasswordExpires *instant     `json:"password_expires,omitempty"`
-	History         []Transition `json:"history,omitempty"` // of a single agent only, oldest first
+	WindowLeft      *float64  `json:"window_left_seconds"`
+	Session         *Session  `json:"session"` // null without one
+	SignIns         uint64    `json:"sign_ins"`
+	Events          uint64    `json:"events"`
+	Override        *Override `json:"override,omitempty"`
+	Warnings        []Warning `json:"warnings,omitempty"`
+	PasswordExpires *instant  `json:"password_expires,omitempty"`
+	Pending         string    `json:"pending,omitempty"` // what a reload has not finished: change or removal
+	*Story                    // of a single agent only
+}
+
+// Story is what is told about a single agent.
+type Story struct {
+	WishBy      string       `json:"wish_by"`     // "schedule", "configuration", a person, or what ends the agent
+	WishReason  string       `json:"wish_reason"` // the person's
+	WishUntil   *instant     `json:"wish_until"`  // when the wish changes by itself; null: never
+	History     []Transition `json:"history"`     // the last ones, oldest first
+	Explanation []string     `json:"explanation"` // sentences for people, what matters first
 }
 
 // Session is a session in JSON.
@@ -93,7 +103,7 @@ func agentOf(a fleet.Agent, now time.Time) Agent {
 		ID: a.ID.String(), Platform: a.ID.Platform, Login: a.ID.Login, Vendor: a.Vendor, Group: a.Group,
 		Wish: a.Wish.String(), State: string(v.State), Reason: string(v.Reason), Code: v.Code, Detail: v.Detail, Action: v.Action,
 		Since: instant(v.Since), NextAttempt: instantOf(v.NextAttempt), LastContact: instantOf(v.LastContact),
-		SignIns: v.SignIns, Events: v.Events, PasswordExpires: instantOf(v.PasswordExpires),
+		SignIns: v.SignIns, Events: v.Events, PasswordExpires: instantOf(v.PasswordExpires), Pending: string(a.Pending),
 	}
 	if !v.Started.IsZero() {
 		out.Session = &Session{Started: instant(v.Started), Adopted: v.Adopted}
@@ -109,11 +119,13 @@ func agentOf(a fleet.Agent, now time.Time) Agent {
 	return out
 }
 
-func withHistory(out Agent, a fleet.Agent) Agent {
+// storyOf is what is told about one agent, on a platform.
+func storyOf(a fleet.Agent, p fleet.Platform, now time.Time) *Story {
+	s := &Story{WishBy: a.By, WishReason: a.Why, WishUntil: instantOf(a.NextWish), Explanation: explain(a, p, now)}
 	for _, t := range a.View.History {
-		out.History = append(out.History, Transition{instant(t.At), string(t.State), string(t.Reason), t.Code})
+		s.History = append(s.History, Transition{instant(t.At), string(t.State), string(t.Reason), t.Code})
 	}
-	return out
+	return s
 }
 
 func validState(name string) bool {

@@ -146,9 +146,9 @@ func TestRead(t *testing.T) {
 		{"/api/v1/agents?state=asleep", 400, []string{"unknown state"}},
 		{"/api/v1/agents?colour=red", 400, []string{"unknown parameter"}},
 		{"/api/v1/agents?group=none", 200, []string{`{"agents":[]}`}},
-		{"/api/v1/agents/hq/291", 200, []string{`"wish":"online","state":"online"`, `"sign_ins":3,"events":1234`, `"next_attempt":null`, `"adopted":false`}},
+		{"/api/v1/agents/hq/291", 200, []string{`"wish_by":"","wish_reason":"","wish_until":null`, `"explanation":["hq/291 is online, since `, `"wish":"online","state":"online"`, `"sign_ins":3,"events":1234`, `"next_attempt":null`, `"adopted":false`}},
 		{"/api/v1/agents/hq/a%20b@c%2Fd", 200, []string{`"reason":"refused","code":"100-004"`, `"history":[`, `"session":null`, `"window_left_seconds":null`}},
-		{"/api/v1/agents/hq/1", 404, []string{"no such agent: hq/1"}},
+		{"/api/v1/agents/hq/1", 404, []string{"no such agent: hq/1; did you mean hq/291?"}},
 		{"/api/v1/platforms", 200, []string{`{"platforms":[{"name":"hq","vendor":"huawei","agents":2,"online":1,"wished_online":2`}},
 		{"/api/v1/nothing", 404, nil},
 	}
@@ -198,6 +198,7 @@ func TestCommands(t *testing.T) {
 		{"/api/v1/agents/pbx/7/sign-out?wait=1s", `{"reason":"a test"}`, nil, 200},
 		{"/api/v1/agents/hq/a%20b@c%2Fd/resume?wait=10ms", `{"reason":"a test"}`, nil, 504},
 		{"/api/v1/agents/hq/9/pause", `{"reason":"a test"}`, nil, 404},
+		{"/api/v1/agents/hq/291/resume", `{"reason":"a test","for":"30m"}`, nil, 400},
 		{"/api/v1/agents/hq/291/dance", `{"reason":"a test"}`, fleet.ErrVerb, 404},
 		{"/api/v1/agents/hq/291/pause", `{"reason":"  "}`, nil, 400},
 		{"/api/v1/agents/hq/291/pause", ``, nil, 400},
@@ -285,6 +286,45 @@ func TestCredential(t *testing.T) {
 	}
 	if w := call(h, "POST", path+"/refused", `{}`); w.Code != 400 {
 		t.Errorf("refused without a generation: %d", w.Code)
+	}
+}
+
+// ?follow=false ends behind the newest event kept.
+func TestKeptEvents(t *testing.T) {
+	s := newService()
+	for _, typ := range []string{"huawei.A", "session.lost", "huawei.B"} {
+		if err := s.events.Publish(t.Context(), []store.Message{{ID: session.ID{Platform: "hq", Login: "1"}, Type: typ, Data: []byte(typ)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		query, last string
+		status      int
+		want        string
+	}{
+		{"", "", 200, ": agentkeeper\n\nid: 1\ndata: huawei.A\n\nid: 2\ndata: session.lost\n\nid: 3\ndata: huawei.B\n\n"},
+		{"&type=huawei.*&agent=hq/1", "1", 200, ": agentkeeper\n\nid: 3\ndata: huawei.B\n\n"},
+		{"&agent=hq/2", "", 200, ": agentkeeper\n\n"},
+		{"", "x", 400, ""},
+		{"&agent=2", "", 400, ""},
+		{"&colour=red", "", 400, ""},
+	} {
+		req := httptest.NewRequest(http.MethodGet, "/api/v1/events?follow=false"+tt.query, nil)
+		if tt.last != "" {
+			req.Header.Set("Last-Event-ID", tt.last)
+		}
+		w := httptest.NewRecorder()
+		s.controller().Reader.Handler().ServeHTTP(w, req)
+		if w.Code != tt.status || tt.want != "" && w.Body.String() != tt.want {
+			t.Errorf("%q after %q: %d %q, want %d %q", tt.query, tt.last, w.Code, w.Body, tt.status, tt.want)
+		}
+	}
+	if w := call(s.controller().Reader.Handler(), "GET", "/api/v1/events?follow=maybe", ""); w.Code != 400 {
+		t.Errorf("follow=maybe: %d", w.Code)
+	}
+	s.events.Fail(errors.New("disk full"))
+	if w := call(s.controller().Reader.Handler(), "GET", "/api/v1/events?follow=false", ""); w.Code != 503 {
+		t.Errorf("without a store: %d", w.Code)
 	}
 }
 

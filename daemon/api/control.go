@@ -72,8 +72,12 @@ func (c *Controller) command(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	id, verb, began := idOf(req), fleet.Verb(req.PathValue("verb")), time.Now()
+	if verb == fleet.Resume && hold > 0 {
+		fail(w, http.StatusBadRequest, "resume ends what a person said before and holds for no time: leave `for` out")
+		return
+	}
 	if err := c.Commander.Command(req.Context(), id, verb, PeerOf(req.Context()).String(), o.Reason, hold); err != nil {
-		failCommand(w, err)
+		c.failCommand(w, id, err)
 		return
 	}
 	c.answerCommand(w, req, id, wait, began)
@@ -101,10 +105,10 @@ func readOrder(req *http.Request) (hold time.Duration, o order, wait time.Durati
 	return hold, o, wait, nil
 }
 
-func failCommand(w http.ResponseWriter, err error) {
+func (c *Controller) failCommand(w http.ResponseWriter, id session.ID, err error) {
 	switch {
 	case errors.Is(err, fleet.ErrUnknownAgent):
-		fail(w, http.StatusNotFound, err.Error())
+		fail(w, http.StatusNotFound, c.unknown(id))
 	case errors.Is(err, fleet.ErrVerb):
 		fail(w, http.StatusNotFound, err.Error()+": use sign-in, sign-out, pause or resume")
 	case errors.Is(err, fleet.ErrEnding), errors.Is(err, store.ErrUnavailable):
@@ -124,12 +128,7 @@ func (c *Controller) answerCommand(w http.ResponseWriter, req *http.Request, id 
 			status = http.StatusOK
 		}
 	}
-	a, ok := c.Agents.Agent(id)
-	if !ok {
-		fail(w, http.StatusNotFound, "no such agent: "+id.String())
-		return
-	}
-	reply(w, status, withHistory(agentOf(a, time.Now()), a))
+	c.tell(w, status, id)
 }
 
 // fulfilled waits until the agent is as it is wished, or was parked since the
@@ -163,10 +162,12 @@ type Plan struct {
 	Stop   []string `json:"stop"`
 	Change []string `json:"change"`
 	Leave  []string `json:"leave"`
+	// Warnings name what of the configuration needs a restart.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 func planOf(p fleet.Plan) Plan {
-	return Plan{names(p.Start), names(p.Stop), names(p.Change), names(p.Leave)}
+	return Plan{names(p.Start), names(p.Stop), names(p.Change), names(p.Leave), p.Warnings}
 }
 
 func names(ids []session.ID) []string {

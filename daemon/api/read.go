@@ -24,6 +24,8 @@ type Agents interface {
 type Events interface {
 	LastSeq(ctx context.Context) (uint64, error)
 	Follow(ctx context.Context, after uint64, f store.Filter, fn func(seq uint64, data []byte) error, gap func(store.Gap) error) error
+	// Read gives what is kept and ends.
+	Read(ctx context.Context, after uint64, f store.Filter, fn func(seq uint64, data []byte) error) error
 }
 
 // Health answers for the process.
@@ -65,7 +67,7 @@ func (r *Reader) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/agents", r.list)
 	mux.HandleFunc("GET /api/v1/agents/{platform}/{login}", r.one)
 	mux.HandleFunc("GET /api/v1/platforms", r.platforms)
-	mux.HandleFunc("GET /api/v1/events", atMost(followers, r.follow))
+	mux.HandleFunc("GET /api/v1/events", atMost(followers, r.events))
 	mux.HandleFunc("GET /api/v1/webhooks", r.webhooks)
 }
 
@@ -106,12 +108,40 @@ func (r *Reader) list(w http.ResponseWriter, req *http.Request) {
 func matches(want, got string) bool { return want == "" || want == got }
 
 func (r *Reader) one(w http.ResponseWriter, req *http.Request) {
-	a, ok := r.Agents.Agent(idOf(req))
+	r.tell(w, http.StatusOK, idOf(req))
+}
+
+// tell answers with all that is known about one agent.
+func (r *Reader) tell(w http.ResponseWriter, status int, id session.ID) {
+	a, ok := r.Agents.Agent(id)
 	if !ok {
-		fail(w, http.StatusNotFound, "no such agent: "+idOf(req).String())
+		fail(w, http.StatusNotFound, r.unknown(id))
 		return
 	}
-	reply(w, http.StatusOK, withHistory(agentOf(a, time.Now()), a))
+	now := time.Now()
+	out := agentOf(a, now)
+	out.Story = storyOf(a, r.platform(id.Platform), now)
+	reply(w, status, out)
+}
+
+// platform returns a platform by its name; the zero Platform if there is none.
+func (r *Reader) platform(name string) fleet.Platform {
+	for _, p := range r.Agents.Platforms() {
+		if p.Name == name {
+			return p
+		}
+	}
+	return fleet.Platform{}
+}
+
+// unknown says that there is no such agent, and which one may be meant.
+func (r *Reader) unknown(id session.ID) string {
+	agents := r.Agents.Agents()
+	names := make([]string, len(agents))
+	for i, a := range agents {
+		names[i] = a.ID.String()
+	}
+	return "no such agent: " + id.String() + DidYouMean(id.String(), names)
 }
 
 func idOf(req *http.Request) session.ID {

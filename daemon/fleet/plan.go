@@ -17,6 +17,8 @@ type Plan struct {
 	Stop   []session.ID // configured no longer
 	Change []session.ID // out and in, or adopted by a new keeper
 	Leave  []session.ID // not touched, or touched only by what the session does not feel
+	// Warnings are for whoever applies the configuration; who loaded it adds them.
+	Warnings []string
 
 	kinds map[session.ID]changeKind
 }

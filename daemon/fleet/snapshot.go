@@ -14,11 +14,23 @@ type Agent struct {
 	Vendor   string
 	Group    string
 	Wish     session.Wish // as wished now, which may be ahead of the view
+	By, Why  string       // who wishes it ("schedule", "configuration", a person, "stop") and the reason given
 	Override *Override    // nil: the schedule rules
 	NextWish time.Time    // when the wish changes by itself; zero: never
+	Pending  Pending
 	Window   time.Duration
 	View     keeper.View
 }
+
+// Pending is what a reload began with an agent and has not finished.
+type Pending string
+
+// What may be under way.
+const (
+	PendingNone    Pending = ""
+	PendingChange  Pending = "change"  // its next keeper takes the new configuration
+	PendingRemoval Pending = "removal" // configured no longer: forgotten once signed out
+)
 
 // Platform is one platform as others see it.
 type Platform struct {
@@ -74,15 +86,21 @@ func (f *Fleet) holds() map[string]gate.Status {
 // seen composes what the keeper, the gate and the wishes know. The caller
 // holds mu.
 func (f *Fleet) seen(a *agent, held gate.Status, now time.Time) Agent {
-	w, _, _, next := f.wishOf(a, now)
+	w, by, why, next := f.wishOf(a, now)
 	view := a.keeper.View()
 	if view.Queued && held.Held != "" {
 		explainHold(&view, held)
 	}
-	out := Agent{ID: a.id, Vendor: a.platform.cfg.Vendor, Group: a.cfg.Group, Wish: w, NextWish: next,
+	out := Agent{ID: a.id, Vendor: a.platform.cfg.Vendor, Group: a.cfg.Group, Wish: w, By: by, Why: why, NextWish: next,
 		Window: a.platform.cfg.Window, View: view}
+	if a.next != nil {
+		out.Pending = PendingChange
+	}
 	if a.removed || f.ending {
-		out.Wish = session.Leave
+		out.Wish, out.By, out.Why, out.NextWish = session.Leave, a.last.By, a.last.Why, time.Time{}
+	}
+	if a.removed {
+		out.Pending = PendingRemoval
 	}
 	if o, ok := f.wishes[a.id]; ok && !o.over(now) {
 		out.Override = &o

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"agentkeeper/daemon/api"
+)
+
+// selection is the agents that a command is for.
+type selection struct {
+	Agents   []string `arg:"" optional:"" name:"agent" help:"Agents, for example hq/291, or patterns for a shell to leave alone, for example 'hq/29*'."`
+	All      bool     `help:"Every agent of the service."`
+	Group    string   `placeholder:"NAME" help:"Only this group's agents."`
+	Platform string   `placeholder:"NAME" help:"Only this platform's agents."`
+}
+
+func (s selection) check() error {
+	switch {
+	case s.All && len(s.Agents) > 0:
+		return usage("--all and %s together: leave one of them out", s.Agents[0])
+	case !s.All && len(s.Agents) == 0 && s.Group == "" && s.Platform == "":
+		return usage("for which agents? Name them, or use --group, --platform or --all")
+	}
+	return nil
+}
+
+// choose returns the chosen ones of all agents, in their order. A name or a
+// pattern that is nobody's is an error with the nearest names.
+func (s selection) choose(all []api.Agent) ([]api.Agent, error) {
+	for what, name := range map[string]string{"group": s.Group, "platform": s.Platform} {
+		if known := namesOf(all, what); name != "" && !slices.Contains(known, name) {
+			return nil, fmt.Errorf("no such %s: %s%s (there are: %s)", what, name, api.DidYouMean(name, known), orNone(known))
+		}
+	}
+	used := make([]bool, len(s.Agents))
+	var chosen []api.Agent
+	for _, a := range all {
+		named := len(s.Agents) == 0
+		for i, pattern := range s.Agents {
+			if glob(pattern, a.ID) {
+				named, used[i] = true, true
+			}
+		}
+		if named && (s.Group == "" || s.Group == a.Group) && (s.Platform == "" || s.Platform == a.Platform) {
+			chosen = append(chosen, a)
+		}
+	}
+	if err := s.unmatched(used, all); err != nil {
+		return nil, err
+	}
+	if len(chosen) == 0 {
+		return nil, errors.New("no agent is all of that")
+	}
+	return chosen, nil
+}
+
+// unmatched tells of every name that is nobody's.
+func (s selection) unmatched(used []bool, all []api.Agent) error {
+	var errs []error
+	for i, pattern := range s.Agents {
+		if !used[i] {
+			errs = append(errs, unknownAgent(pattern, all))
+		}
+	}
+	return together(errs...)
+}
+
+func unknownAgent(name string, all []api.Agent) error {
+	if strings.ContainsAny(name, "*?") {
+		return fmt.Errorf("no agent's name is like %s", name)
+	}
+	return fmt.Errorf("no such agent: %s%s", name, api.DidYouMean(name, namesOf(all, "agent")))
+}
+
+// namesOf returns the names of all agents, or of their groups or platforms,
+// each once.
+func namesOf(all []api.Agent, what string) []string {
+	names := map[string]bool{}
+	for _, a := range all {
+		switch what {
+		case "group":
+			names[a.Group] = true
+		case "platform":
+			names[a.Platform] = true
+		default:
+			names[a.ID] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+func orNone(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// glob matches a name as a whole: * is any text, slashes included, ? any one
+// character. A name that is the pattern matches whatever it contains.
+func glob(pattern, name string) bool {
+	if pattern == name {
+		return true
+	}
+	p, n := []rune(pattern), []rune(name)
+	star, mark, i := -1, 0, 0
+	for j := 0; j < len(n); {
+		switch {
+		case i < len(p) && p[i] == '*':
+			star, mark = i, j
+			i++
+		case i < len(p) && (p[i] == '?' || p[i] == n[j]):
+			i, j = i+1, j+1
+		case star >= 0: // the last star takes one more
+			mark++
+			i, j = star+1, mark
+		default:
+			return false
+		}
+	}
+	return strings.Trim(string(p[i:]), "*") == ""
+}
+
+// confirm asks before a word to more than one agent.
+func confirm(what string, chosen []api.Agent, yes bool) error {
+	if len(chosen) < 2 || yes {
+		return nil
+	}
+	question := fmt.Sprintf("%s %d agents (%s … %s)", what, len(chosen), chosen[0].ID, chosen[len(chosen)-1].ID)
+	if !interactive() {
+		return usage("%s: add --yes, since nobody can be asked here", question)
+	}
+	fmt.Fprint(os.Stderr, question+"? [y/N] ")
+	var answer string
+	_, _ = fmt.Scanln(&answer) // an empty line is a no
+	if answer = strings.ToLower(answer); answer != "y" && answer != "yes" {
+		return errors.New("nothing was done")
+	}
+	return nil
+}

@@ -1,0 +1,293 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
+
+	"agentkeeper/daemon/api"
+	"agentkeeper/daemon/config"
+	"agentkeeper/daemon/store"
+)
+
+// parsed returns the grammar after a command line was read.
+func parsed(t *testing.T, args ...string) (*cli, error) {
+	t.Helper()
+	var c cli
+	parser, err := kong.New(&c, kong.Name("agentkeeper"), kong.Exit(func(int) { t.Fatal("it exits") }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = parser.Parse(args)
+	return &c, err
+}
+
+func TestWaitFlag(t *testing.T) {
+	tests := []struct {
+		args   []string
+		want   waitFlag
+		agents []string
+		fails  bool
+	}{
+		{[]string{"--wait", "hq/1"}, waitFlag{on: true}, []string{"hq/1"}, false},
+		{[]string{"hq/1", "--wait"}, waitFlag{on: true}, []string{"hq/1"}, false},
+		{[]string{"--wait", "30s", "hq/1"}, waitFlag{true, 30 * time.Second}, []string{"hq/1"}, false},
+		{[]string{"--wait=2m", "hq/1"}, waitFlag{true, 2 * time.Minute}, []string{"hq/1"}, false},
+		{[]string{"--wait", "--yes", "hq/1"}, waitFlag{on: true}, []string{"hq/1"}, false},
+		{[]string{"hq/1"}, waitFlag{}, []string{"hq/1"}, false},
+		{[]string{"--wait=soon", "hq/1"}, waitFlag{}, nil, true},
+		{[]string{"--wait", "-5s", "hq/1"}, waitFlag{}, nil, true},
+		{[]string{"--wait=0s", "hq/1"}, waitFlag{}, nil, true},
+	}
+	for _, tt := range tests {
+		c, err := parsed(t, append([]string{"sign-in", "--reason", "x"}, tt.args...)...)
+		if (err != nil) != tt.fails {
+			t.Errorf("%v: %v", tt.args, err)
+			continue
+		}
+		if !tt.fails && (c.SignIn.Wait != tt.want || !cmp.Equal(c.SignIn.Agents, tt.agents)) {
+			t.Errorf("%v: %+v %v", tt.args, c.SignIn.Wait, c.SignIn.Agents)
+		}
+	}
+}
+
+func TestGlob(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"hq/291", "hq/291", true}, {"hq/291", "hq/2911", false}, {"hq/29*", "hq/291", true}, {"hq/29*", "hq/29", true},
+		{"hq/29*", "hq/281", false}, {"*", "a/b/c", true}, {"*/1", "hq/1/1", true}, {"h?/*1*", "hq/212", true},
+		{"h?/1", "h/1", false}, {"*a*b", "xaxbxb", true}, {"*a*b", "xbxa", false}, {"a/[1]*", "a/[1]*", true}, {"", "", true}, {"?", "", false},
+		{"ы*", "ыва", true},
+	} {
+		if got := glob(tt.pattern, tt.name); got != tt.want {
+			t.Errorf("glob(%q, %q) = %v", tt.pattern, tt.name, got)
+		}
+	}
+}
+
+func some5() []api.Agent {
+	var all []api.Agent
+	for _, a := range [][3]string{{"hq/291", "hq", "bots"}, {"hq/292", "hq", "bots"}, {"hq/301", "hq", "people"}, {"pbx/101", "pbx", "seats"}, {"pbx/1*", "pbx", "seats"}} {
+		all = append(all, api.Agent{ID: a[0], Platform: a[1], Group: a[2]})
+	}
+	return all
+}
+
+func TestChoose(t *testing.T) {
+	tests := []struct {
+		s    selection
+		want []string
+		err  string
+	}{
+		{selection{All: true}, []string{"hq/291", "hq/292", "hq/301", "pbx/101", "pbx/1*"}, ""},
+		{selection{Agents: []string{"hq/292", "hq/291"}}, []string{"hq/291", "hq/292"}, ""},
+		{selection{Agents: []string{"hq/29*", "pbx/101"}}, []string{"hq/291", "hq/292", "pbx/101"}, ""},
+		{selection{Group: "bots"}, []string{"hq/291", "hq/292"}, ""},
+		{selection{Platform: "hq", Agents: []string{"*1"}}, []string{"hq/291", "hq/301"}, ""},
+		{selection{Platform: "pbx", Group: "bots"}, nil, "no agent is all of that"},
+		{selection{Group: "bot"}, nil, "no such group: bot; did you mean bots? (there are: bots, people, seats)"},
+		{selection{Agents: []string{"hq/29l"}}, nil, "no such agent: hq/29l; did you mean hq/291 or hq/292"},
+		{selection{Agents: []string{"x*"}}, nil, "no agent's name is like x*"},
+		{selection{Agents: []string{"hq/291", "hq/2"}}, nil, "no such agent: hq/2;"},
+		{selection{}, nil, "for which agents?"},
+		{selection{All: true, Agents: []string{"hq/291"}}, nil, "--all and hq/291 together"},
+	}
+	for _, tt := range tests {
+		err := tt.s.check()
+		var chosen []api.Agent
+		if err == nil {
+			chosen, err = tt.s.choose(some5())
+		}
+		var got []string
+		for _, a := range chosen {
+			got = append(got, a.ID)
+		}
+		if !cmp.Equal(got, tt.want) || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+			t.Errorf("%+v: %v, %v; want %v, %q", tt.s, got, err, tt.want, tt.err)
+		}
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	later, failed := &exit{exitTryLater, errors.New("later")}, errors.New("failed")
+	tests := []struct {
+		err  error
+		want int
+		text string
+	}{
+		{nil, 0, ""},
+		{failed, 1, "agentkeeper: failed\n"},
+		{&exit{3, nil}, 3, ""},
+		{together(later, failed), 1, ""},
+		{together(failed, later), 1, ""},
+		{together(later, nil), 75, "agentkeeper: later\n"},
+		{usage("no %s", "way"), 2, "agentkeeper: no way\n"},
+		{store.ErrLocked, 75, ""},
+		{fs.ErrPermission, 77, ""},
+		{mistakes("f:1:1: a\nf:2:1: b"), 78, "f:1:1: a\nf:2:1: b\n"},
+		{config.Problems{{}}, 78, ""},
+	}
+	for _, tt := range tests {
+		if got := report(tt.err); got != tt.want {
+			t.Errorf("%v: exit code %d, want %d", tt.err, got, tt.want)
+		}
+		if text, _ := describe(tt.err); tt.text != "" && text != tt.text {
+			t.Errorf("%v: %q, want %q", tt.err, text, tt.text)
+		}
+	}
+}
+
+func TestReadEvents(t *testing.T) {
+	const stream = ": hello\n\nid: 7\ndata: {\"a\":1}\n\nevent: gap\nid: 9\ndata: {}\n\n: still here\n\ndata: a\ndata: b\n\nid: 10\ndata: cut off"
+	var got []serverEvent
+	if err := readEvents(strings.NewReader(stream), func(e serverEvent) error {
+		got = append(got, e)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := []serverEvent{{"7", "", `{"a":1}`}, {"9", "gap", "{}"}, {"", "", "a\nb"}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(serverEvent{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func FuzzReadEvents(f *testing.F) {
+	f.Add("id: 1\ndata: x\n\n")
+	f.Add("\n\n:\nevent\ndata\n\n")
+	f.Fuzz(func(t *testing.T, stream string) {
+		_ = readEvents(strings.NewReader(stream), func(e serverEvent) error {
+			if strings.Contains(e.id+e.name, "\n") {
+				t.Errorf("a name of two lines: %+v", e)
+			}
+			return nil
+		})
+	})
+}
+
+func TestWithPosition(t *testing.T) {
+	for _, tt := range [][3]string{
+		{`{"a":1}`, "7", `{"a":1,"position":7}`}, {`{"a":1}`, "", `{"a":1}`}, {"nonsense", "7", "nonsense"},
+	} {
+		if got := withPosition(tt[0], tt[1]); got != tt[2] {
+			t.Errorf("%v: %s", tt, got)
+		}
+	}
+}
+
+func TestWrap(t *testing.T) {
+	text := "Nobody knows what a very-long-word-that-fits-nowhere does. ok"
+	for width := range 40 {
+		lines := wrap(text, width)
+		if strings.Join(lines, " ") != text {
+			t.Errorf("%d: %q", width, lines)
+		}
+		for _, line := range lines {
+			if len(line) > width && strings.Contains(line, " ") {
+				t.Errorf("%d: %q is too long", width, line)
+			}
+		}
+	}
+}
+
+var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// The table is never wider than the terminal, and says who and what in any
+// width; unlimited, it has every column that scripts know.
+func TestTableFits(t *testing.T) {
+	now := time.Now()
+	agents := some5()
+	for i := range agents {
+		agents[i].Wish, agents[i].State = "online", "online"
+	}
+	agents[1].State, agents[1].Reason, agents[1].Code, agents[1].Detail = "parked", "refused", "100-004", strings.Repeat("a wrong user or password ", 5)
+	for width := range 220 {
+		for _, colour := range []bool{false, true} {
+			var b strings.Builder
+			writeTable(&b, terminal{on: true, colour: colour, width: width}, agents, now)
+			text := b.String()
+			if strings.Contains(text, "\x1b") != (colour && width != 0 || colour) {
+				t.Fatalf("width %d, colour %v:\n%q", width, colour, text)
+			}
+			table, _, _ := strings.Cut(colours.ReplaceAllString(text, ""), "\n\n")
+			for line := range strings.Lines(table) {
+				if n := len([]rune(strings.TrimRight(line, "\n"))); width > 0 && n > width {
+					t.Fatalf("width %d: a line has %d columns:\n%s", width, n, table)
+				}
+			}
+			if width >= 30 && (!strings.Contains(table, "hq/292") || !strings.Contains(table, "parked")) {
+				t.Errorf("width %d:\n%s", width, table)
+			}
+			if !strings.HasSuffix(colours.ReplaceAllString(text, ""), "\n\n5 agents: 4 online, 1 parked (refused 1); 1 not as wished\n") {
+				t.Errorf("width %d:\n%s", width, text)
+			}
+		}
+	}
+	var b strings.Builder
+	writeTable(&b, terminal{}, agents, now)
+	if !strings.HasPrefix(b.String(), "AGENT    WISH    STATE   REASON   CODE     SINCE") || !strings.Contains(b.String(), "NEXT TRY") {
+		t.Error(b.String())
+	}
+}
+
+func TestProgressLine(t *testing.T) {
+	p := &progress{label: "sign-in", total: 200, began: time.Now().Add(-3 * time.Second)}
+	for width := range 200 {
+		line := p.line(terminal{on: true, width: width}, 100, 10, time.Now())
+		if n := len([]rune(line)); width > 0 && n >= width {
+			t.Errorf("width %d: %d columns: %q", width, n, line)
+		}
+		if width >= 60 && (!strings.Contains(line, "100/200  10 failed  3s") || !strings.Contains(line, "[==")) {
+			t.Errorf("width %d: %q", width, line)
+		}
+	}
+}
+
+func TestSplitLine(t *testing.T) {
+	for line, want := range map[string][]string{
+		"agentkeeper":                          {"agentkeeper"},
+		"agentkeeper ":                         {"agentkeeper", ""},
+		"agentkeeper  status --gr":             {"agentkeeper", "status", "--gr"},
+		`agentkeeper pause 'hq/a b' --reason `: {"agentkeeper", "pause", "hq/a b", "--reason", ""},
+		`agentkeeper explain hq/a\ b"c d`:      {"agentkeeper", "explain", "hq/a bc d"},
+	} {
+		if diff := cmp.Diff(want, splitLine(line)); diff != "" {
+			t.Errorf("%q: %s", line, diff)
+		}
+	}
+}
+
+// Every command teaches: a sentence, an example, and the exit codes where it
+// asks the service.
+func TestHelpTeaches(t *testing.T) {
+	parser, err := kong.New(&cli{}, kong.Name("agentkeeper"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range parser.Model.Children {
+		if n.Hidden {
+			continue
+		}
+		if !strings.HasSuffix(n.Help, ".") {
+			t.Errorf("%s: %q is no sentence", n.Name, n.Help)
+		}
+		for _, group := range n.AllFlags(true) {
+			for _, f := range group {
+				if f.Help == "" {
+					t.Errorf("%s --%s has no help", n.Name, f.Name)
+				}
+				if f.Name == "control" && (!strings.Contains(n.Detail, "\n    agentkeeper "+n.Name) || !strings.Contains(n.Detail, "Exit codes:")) {
+					t.Errorf("%s: no example or no exit codes:\n%s", n.Name, n.Detail)
+				}
+			}
+		}
+	}
+}

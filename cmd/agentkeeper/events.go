@@ -1,0 +1,278 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"agentkeeper/daemon/events"
+	"agentkeeper/session"
+)
+
+type eventsCmd struct {
+	controlFlag
+	Follow bool          `short:"f" help:"Go on with new events as they come, over restarts of the service too."`
+	Agent  string        `placeholder:"AGENT" help:"Only this agent's."`
+	Type   []string      `placeholder:"TYPE" help:"Only of these types, for example session.lost or 'huawei.*'."`
+	After  *uint64       `placeholder:"POSITION" help:"Only behind this position; 0 is before the oldest kept."`
+	Since  time.Duration `placeholder:"DURATION" help:"Only those of the last, for example, 10m."`
+	Output string        `short:"o" enum:"table,json" default:"table" help:"table, or json: one CloudEvent a line, with its position (default: ${default})."`
+}
+
+// Help is shown by events --help.
+func (eventsCmd) Help() string {
+	return `Prints the events that are kept and ends; with --follow those that come from now
+on, or from --after or --since on. Every event has a position: --after POSITION
+goes on behind it. An event may come twice, with the same id. Where events are
+gone before they could be printed, a line on standard error says so.
+
+    agentkeeper events --agent hq/291 --since 1h
+    agentkeeper events --follow --type 'session.*'
+    agentkeeper events --follow --after 0 -o json >> events.jsonl
+
+Exit codes: 0 good, 1 failed, 2 usage, 69 no service, 75 the store is not
+available, 77 not permitted.`
+}
+
+// Run prints events until their end, or until it is interrupted.
+func (c eventsCmd) Run() error {
+	if c.After != nil && c.Since > 0 {
+		return usage("--after and --since together: leave one of them out")
+	}
+	if _, err := session.ParseID(c.Agent); c.Agent != "" && err != nil {
+		return &exit{exitUsage, err}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	cl := newClient(c.Control, 0)
+	if err := c.known(ctx, cl); err != nil {
+		return err
+	}
+	f := &follower{cmd: c, client: cl, out: bufio.NewWriter(os.Stdout), screen: terminalOf(os.Stdout), now: time.Now()}
+	f.begin()
+	err := f.run(ctx)
+	if ctx.Err() != nil { // whoever interrupts has seen enough
+		err = nil
+	}
+	return together(err, f.out.Flush())
+}
+
+// known makes a mistyped agent an error: its events would never come. That of
+// an agent that is gone are still to be had.
+func (c eventsCmd) known(ctx context.Context, cl *client) error {
+	if c.Agent == "" {
+		return nil
+	}
+	all, err := cl.agents(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range all {
+		if a.ID == c.Agent {
+			return nil
+		}
+	}
+	if c.Follow {
+		return unknownAgent(c.Agent, all)
+	}
+	fmt.Fprintf(os.Stderr, "agentkeeper: %v; its older events, if any, follow\n", unknownAgent(c.Agent, all))
+	return nil
+}
+
+// follower prints the stream, over reconnections.
+type follower struct {
+	cmd    eventsCmd
+	client *client
+	out    *bufio.Writer
+	screen terminal
+	now    time.Time
+	last   string // Last-Event-ID; "": new events only
+	lost   bool   // the service was lost, which was told
+}
+
+// begin finds the first position.
+func (f *follower) begin() {
+	switch {
+	case f.cmd.After != nil:
+		f.last = strconv.FormatUint(*f.cmd.After, 10)
+	case f.cmd.Since > 0 || !f.cmd.Follow:
+		f.last = "0"
+	}
+}
+
+// The pauses between two tries to reach a service that went away.
+const (
+	firstRetry = 200 * time.Millisecond
+	laterRetry = 5 * time.Second
+)
+
+func (f *follower) run(ctx context.Context) error {
+	for pause := firstRetry; ; pause = min(2*pause, laterRetry) {
+		began := time.Now()
+		err := f.once(ctx)
+		if ctx.Err() != nil || !f.cmd.Follow || !f.worthRetry(err) {
+			return err
+		}
+		if time.Since(began) > laterRetry {
+			pause = firstRetry
+		}
+		f.tellLost(err)
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+}
+
+// worthRetry: the service was there once, and is not now.
+func (f *follower) worthRetry(err error) bool {
+	var own *exit
+	var broken *brokenOff
+	if err == nil || errors.As(err, &broken) {
+		return true
+	}
+	return f.lost && errors.As(err, &own) && (own.code == exitUnavailable || own.code == exitTryLater)
+}
+
+func (f *follower) tellLost(err error) {
+	if f.lost {
+		return
+	}
+	f.lost = true
+	if err == nil {
+		err = errors.New("the stream ended")
+	}
+	fmt.Fprintf(os.Stderr, "agentkeeper: %v; waiting for the service to come back\n", err)
+}
+
+// once prints one connection's events.
+func (f *follower) once(ctx context.Context) error {
+	q := url.Values{"follow": {strconv.FormatBool(f.cmd.Follow)}}
+	if f.cmd.Agent != "" {
+		q.Set("agent", f.cmd.Agent)
+	}
+	if len(f.cmd.Type) > 0 {
+		q.Set("type", strings.Join(f.cmd.Type, ","))
+	}
+	header := http.Header{}
+	if f.last != "" {
+		header.Set("Last-Event-ID", f.last)
+	}
+	res, err := f.client.open(ctx, http.MethodGet, "/api/v1/events?"+q.Encode(), nil, header)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }()
+	if f.lost {
+		fmt.Fprintln(os.Stderr, "agentkeeper: the service is back")
+		f.lost = false
+	}
+	err = readEvents(res.Body, f.take)
+	var broken *brokenOff
+	if errors.As(err, &broken) && !f.cmd.Follow {
+		return &exit{exitUnavailable, err}
+	}
+	return err
+}
+
+func (f *follower) take(e serverEvent) error {
+	if e.id != "" {
+		f.last = e.id
+	}
+	switch e.name {
+	case "", "message":
+		return f.print(e)
+	case "gap":
+		f.gap(e)
+	default: // of a later version
+	}
+	return nil
+}
+
+// gap tells that events are missing here.
+func (f *follower) gap(e serverEvent) {
+	var g struct {
+		StoreLost bool `json:"store_lost"`
+		From, To  uint64
+	}
+	_ = f.out.Flush() // in the order of the stream
+	switch err := json.Unmarshal([]byte(e.data), &g); {
+	case err == nil && g.StoreLost:
+		fmt.Fprintln(os.Stderr, "gap: the service's store was lost, and events with it; positions begin anew")
+	case err == nil && g.To > 0:
+		fmt.Fprintf(os.Stderr, "gap: the events of positions %d to %d are kept no longer\n", g.From, g.To)
+	default:
+		fmt.Fprintln(os.Stderr, "gap: events are missing here:", e.data)
+	}
+}
+
+func (f *follower) print(e serverEvent) error {
+	var c events.CloudEvent
+	if err := json.Unmarshal([]byte(e.data), &c); err != nil {
+		return fmt.Errorf("the event at %s: %w", e.id, err)
+	}
+	if f.cmd.Since > 0 && c.Time.Before(f.now.Add(-f.cmd.Since)) {
+		return nil
+	}
+	if f.cmd.Output == "json" {
+		fmt.Fprintln(f.out, withPosition(e.data, e.id))
+	} else {
+		fmt.Fprintln(f.out, f.row(e.id, c))
+	}
+	if f.cmd.Follow {
+		return f.out.Flush()
+	}
+	return nil
+}
+
+// withPosition adds the position to a CloudEvent as an extension.
+func withPosition(data, id string) string {
+	body, ok := strings.CutSuffix(strings.TrimSpace(data), "}")
+	if _, err := strconv.ParseUint(id, 10, 64); err != nil || !ok {
+		return data
+	}
+	return body + `,"position":` + id + "}"
+}
+
+// row is one event as a line that fits the terminal.
+func (f *follower) row(id string, c events.CloudEvent) string {
+	agent := strings.Replace(strings.TrimPrefix(c.Source, "/platforms/"), "/agents/", "/", 1)
+	head := fmt.Sprintf("%7s  %s  %-16s  ", id, c.Time.Local().Format("2006-01-02 15:04:05.000"), agent)
+	typ, data := fmt.Sprintf("%-24s", c.Type), string(c.Data)
+	if data == "{}" {
+		typ, data = c.Type, ""
+	}
+	if f.screen.width > 0 {
+		typ = cut(typ, f.screen.width-len([]rune(head)))
+		data = cut(data, f.screen.width-len([]rune(head+typ))-2)
+	}
+	line := head + f.screen.paint(eventColour(c.Type), typ)
+	if data != "" {
+		line += "  " + f.screen.paint(faint, data)
+	}
+	return line
+}
+
+func eventColour(typ string) string {
+	switch typ {
+	case "session.signed_in", "session.adopted":
+		return good
+	case "session.lost":
+		return warning
+	case "session.parked":
+		return bad
+	}
+	return ""
+}

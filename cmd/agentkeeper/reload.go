@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"agentkeeper/daemon/api"
+)
+
+type reloadCmd struct {
+	controlFlag
+	Wait   time.Duration `default:"10m" placeholder:"DURATION" help:"How long to wait for the agents that change (default: ${default}; 0: not at all)."`
+	Output string        `short:"o" enum:"text,json" default:"text" help:"text or json (default: ${default})."`
+}
+
+// Help is shown by reload --help.
+func (reloadCmd) Help() string {
+	return `The service loads its configuration file again: all of it, or nothing where it
+has a mistake, of which each is printed as FILE:LINE:COL: what is wrong. Agents
+that are not concerned are not touched. Then it is waited until the others are
+started, stopped or changed.
+
+    agentkeeper reload --wait 2m
+    agentkeeper plan && agentkeeper reload
+
+Exit codes: 0 good, 1 an agent failed (is parked), 69 no service, 75 not in
+time, 77 not permitted, 78 the configuration has mistakes and the old one stays.`
+}
+
+// Run reloads and waits.
+func (c reloadCmd) Run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	cl := c.client()
+	before, err := cl.agents(ctx)
+	if err != nil {
+		return err
+	}
+	body, err := cl.call(ctx, http.MethodPost, "/api/v1/reload", nil)
+	if err != nil {
+		return err
+	}
+	var plan api.Plan
+	if err := decode(body, &plan); err != nil {
+		return err
+	}
+	tellWarnings(plan)
+	if c.Output == "json" {
+		_, _ = os.Stdout.Write(body)
+	} else {
+		fmt.Println(sum(plan, "started", "stopped", "changed", "left as they were"))
+	}
+	if c.Wait <= 0 {
+		return nil
+	}
+	return c.await(ctx, cl, before, plan)
+}
+
+// await waits for the agents that the reload concerns: those that stop are done
+// when they are gone.
+func (c reloadCmd) await(ctx context.Context, cl *client, before []api.Agent, plan api.Plan) error {
+	coming, going := named(append(plan.Start, plan.Change...)), named(plan.Stop)
+	began := time.Now()
+	w := newWatch(cl, "reloading", before, append(coming, going...))
+	w.stopping = map[string]bool{}
+	for _, a := range going {
+		w.stopping[a.ID] = true
+	}
+	result, err := w.run(ctx, c.Wait)
+	if err != nil {
+		return err
+	}
+	if err := result.verdict(); err != nil {
+		return err
+	}
+	if n := len(coming) + len(going); n > 0 && c.Output != "json" {
+		fmt.Printf("carried out, after %s\n", short(time.Since(began)))
+	}
+	return nil
+}
+
+func named(ids []string) []api.Agent {
+	agents := make([]api.Agent, len(ids))
+	for i, id := range ids {
+		agents[i].ID = id
+	}
+	return agents
+}
+
+func tellWarnings(p api.Plan) {
+	for _, w := range p.Warnings {
+		fmt.Fprintln(os.Stderr, "warning:", w)
+	}
+}
+
+// sum counts a plan.
+func sum(p api.Plan, start, stop, change, leave string) string {
+	return fmt.Sprintf("%d %s, %d %s, %d %s, %d %s", len(p.Start), start, len(p.Stop), stop, len(p.Change), change, len(p.Leave), leave)
+}
+
+type planCmd struct {
+	controlFlag
+	Config string `short:"c" placeholder:"FILE" help:"Configuration file, as the service can read it (default: the service's own)."`
+	Output string `short:"o" enum:"text,json" default:"text" help:"text or json (default: ${default})."`
+}
+
+// Help is shown by plan --help.
+func (planCmd) Help() string {
+	return `Says what a reload with FILE would do to the agents of the running service, and
+does nothing. An agent that is changed signs out and in, or goes on with its
+session where the vendor lets it.
+
+    agentkeeper plan                       # the service's file as it is now
+    agentkeeper plan -c new.yaml -o json
+
+Exit codes: 0 good, 69 no service, 77 not permitted, 78 the file has mistakes,
+which are printed as check prints them.`
+}
+
+// Run asks the service.
+func (c planCmd) Run() error {
+	path := c.Config
+	if path != "" {
+		var err error
+		if path, err = filepath.Abs(path); err != nil { // the service has another directory
+			return fmt.Errorf("find %s: %w", c.Config, err)
+		}
+	}
+	body, err := c.client().call(context.Background(), http.MethodPost, "/api/v1/plan", map[string]string{"file": path})
+	if err != nil {
+		return err
+	}
+	var plan api.Plan
+	if err := decode(body, &plan); err != nil {
+		return err
+	}
+	tellWarnings(plan)
+	if c.Output == "json" {
+		_, err := os.Stdout.Write(body)
+		return err
+	}
+	for _, part := range []struct {
+		verb string
+		ids  []string
+	}{{"start", plan.Start}, {"stop", plan.Stop}, {"change", plan.Change}} {
+		for _, id := range part.ids {
+			fmt.Printf("%-6s  %s\n", part.verb, id)
+		}
+	}
+	fmt.Println(sum(plan, "to start", "to stop", "to change", "to be left as they are"))
+	return nil
+}

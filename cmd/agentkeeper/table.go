@@ -1,0 +1,181 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"agentkeeper/daemon/api"
+)
+
+// column is one column of the table of agents.
+type column struct {
+	title string
+	text  func(a api.Agent, now time.Time) string
+	// keep says how long the column stays when there is little room: the lowest
+	// go first; negative ones are for terminals with room to spare.
+	keep int
+}
+
+var columns = [...]column{
+	{"AGENT", func(a api.Agent, _ time.Time) string { return a.ID }, 9},
+	{"GROUP", func(a api.Agent, _ time.Time) string { return dash(a.Group) }, -1},
+	{"WISH", func(a api.Agent, _ time.Time) string { return a.Wish }, 6},
+	{"STATE", func(a api.Agent, _ time.Time) string { return a.State }, 8},
+	{"REASON", func(a api.Agent, _ time.Time) string { return dash(a.Reason) }, 7},
+	{"CODE", func(a api.Agent, _ time.Time) string { return dash(a.Code) }, 4},
+	{"SINCE", func(a api.Agent, now time.Time) string { return ago(now, a.Since.Time()) }, 5},
+	{"CONTACT", contactOf, 2},
+	{"NEXT TRY", nextTryOf, 3},
+	{"DETAIL", func(a api.Agent, _ time.Time) string { return dash(a.Detail) }, -2},
+}
+
+func contactOf(a api.Agent, now time.Time) string {
+	if a.LastContact == nil || a.Session == nil {
+		return "-"
+	}
+	return ago(now, a.LastContact.Time())
+}
+
+func nextTryOf(a api.Agent, now time.Time) string {
+	if a.NextAttempt == nil {
+		return "-"
+	}
+	return "in " + short(a.NextAttempt.Time().Sub(now))
+}
+
+// grid is a table before it is printed.
+type grid struct {
+	columns []column
+	cells   [][]string // by column, the title first
+	widths  []int
+}
+
+const gutter = 2 // between two columns
+
+func newGrid(agents []api.Agent, now time.Time, spare bool) *grid {
+	g := &grid{}
+	for _, c := range columns {
+		if c.keep < 0 && !spare {
+			continue
+		}
+		cells, width := make([]string, 0, len(agents)+1), 0
+		cells = append(cells, c.title)
+		for _, a := range agents {
+			cells = append(cells, c.text(a, now))
+		}
+		for _, cell := range cells {
+			width = max(width, len([]rune(cell)))
+		}
+		g.columns, g.cells, g.widths = append(g.columns, c), append(g.cells, cells), append(g.widths, width)
+	}
+	return g
+}
+
+func (g *grid) width() int {
+	sum := -gutter
+	for _, w := range g.widths {
+		sum += w + gutter
+	}
+	return sum
+}
+
+// fit leaves columns out until the table is at most width wide, the least
+// important first; what is left of the last one is cut.
+func (g *grid) fit(width int) {
+	for g.width() > width && len(g.columns) > 1 {
+		least := 0
+		for i, c := range g.columns {
+			if c.keep < g.columns[least].keep {
+				least = i
+			}
+		}
+		room := g.widths[least] - (g.width() - width)
+		if g.columns[least].title == "DETAIL" && room >= 20 {
+			g.widths[least] = room
+			return
+		}
+		g.columns = slices.Delete(g.columns, least, least+1)
+		g.cells = slices.Delete(g.cells, least, least+1)
+		g.widths = slices.Delete(g.widths, least, least+1)
+	}
+	if over := g.width() - width; over > 0 {
+		g.widths[0] = max(g.widths[0]-over, 1)
+	}
+}
+
+func (g *grid) write(b *strings.Builder, t terminal) {
+	for row := range g.cells[0] {
+		line := ""
+		for i, c := range g.columns {
+			cell := cut(g.cells[i][row], g.widths[i])
+			pad := strings.Repeat(" ", g.widths[i]-len([]rune(cell))+gutter)
+			if i == len(g.columns)-1 {
+				pad = ""
+			}
+			if row > 0 && c.title == "STATE" {
+				cell = t.paint(stateColour(cell), cell)
+			}
+			line += cell + pad
+		}
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+}
+
+// writeTable writes a line per agent and the sum. Where the width is unlimited,
+// every column that scripts may look for is there.
+func writeTable(b *strings.Builder, t terminal, agents []api.Agent, now time.Time) {
+	g := newGrid(agents, now, t.width > 0)
+	if t.width > 0 {
+		g.fit(t.width)
+	}
+	g.write(b, t)
+	b.WriteString("\n" + summary(t, agents) + "\n")
+}
+
+// summary counts agents by state and reason, and those that are not as they
+// are wished.
+func summary(t terminal, agents []api.Agent) string {
+	states, reasons, other := map[string]int{}, map[string]map[string]int{}, 0
+	for _, a := range agents {
+		states[a.State]++
+		if a.Wish != a.State {
+			other++
+		}
+		if a.Reason != "" {
+			if reasons[a.State] == nil {
+				reasons[a.State] = map[string]int{}
+			}
+			reasons[a.State][a.Reason]++
+		}
+	}
+	var parts []string
+	for _, state := range slices.Sorted(maps.Keys(states)) {
+		text := fmt.Sprintf("%d %s", states[state], state)
+		var why []string
+		for _, reason := range slices.Sorted(maps.Keys(reasons[state])) {
+			why = append(why, fmt.Sprintf("%s %d", reason, reasons[state][reason]))
+		}
+		if len(why) > 0 {
+			text += " (" + strings.Join(why, ", ") + ")"
+		}
+		parts = append(parts, t.paint(stateColour(state), text))
+	}
+	head := plural(len(agents), "agent")
+	if len(parts) > 0 {
+		head += ": " + strings.Join(parts, ", ")
+	}
+	if other == 0 {
+		return head + "; all as wished"
+	}
+	return head + fmt.Sprintf("; %d not as wished", other)
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
