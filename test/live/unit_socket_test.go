@@ -108,6 +108,12 @@ func (u *unitSite) testCrashBehindSocket() {
 // service is started again, which then has its socket.
 func (u *unitSite) testStopBehindSocket() {
 	u.m.run("systemctl", "stop", unit)
+	within(u.t, patience, "the socket's end", func() error {
+		if state := u.m.property(socketUnit, "ActiveState"); state != "inactive" {
+			return errors.New(state)
+		}
+		return nil
+	})
 	throughout(u.t, 2*time.Second, "a stop that lasts", func() error {
 		if err := u.scrape(); err == nil {
 			return errors.New("a scrape is answered")
