@@ -6,8 +6,9 @@ import (
 	"runtime/debug"
 )
 
-// version is stamped at build time with -ldflags "-X main.version=…".
-var version = ""
+// version and stampedCommit are stamped at build time with
+// -ldflags "-X main.version=… -X main.stampedCommit=…".
+var version, stampedCommit string
 
 type versionCmd struct{}
 
@@ -20,6 +21,9 @@ func (versionCmd) Run() error {
 
 func buildVersion() (v, commit string) {
 	v, commit = version, "unknown"
+	if stampedCommit != "" {
+		commit = stampedCommit[:min(12, len(stampedCommit))]
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v, commit
@@ -31,7 +35,7 @@ func buildVersion() (v, commit string) {
 		v = "development"
 	}
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
+		if s.Key == "vcs.revision" && stampedCommit == "" {
 			commit = s.Value[:min(12, len(s.Value))]
 		}
 	}
