@@ -84,7 +84,7 @@ func Open(ctx context.Context, o Options) (*Daemon, error) {
 	if o.Level != nil {
 		o.Level.Set(cfg.Log.Level)
 	}
-	d := &Daemon{o: o, log: o.Log, manager: systemd.NewManager(o.Log)}
+	d := &Daemon{o: o, log: o.Log}
 	d.cfg.Store(cfg)
 	if err := d.open(ctx, cfg); err != nil {
 		d.closeAll()
@@ -102,6 +102,7 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 		debug.SetGCPercent(50) // thousands of idle sessions: memory matters more than the collector's time
 	}
 	d.metrics = metrics.New(source{d}, metrics.Options{PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit, DropReasons: append(events.Reasons(), callback.Reasons()...)})
+	d.manager = systemd.NewManager(d.log)
 	d.store, err = store.Open(ctx, store.Options{
 		Dir: cfg.Store.Dir, EventsMaxAge: cfg.Events.MaxAge, EventsMaxBytes: cfg.Events.MaxBytes, Log: d.log,
 		Consumers: d.consumers(cfg), EventsExpired: func(n int) { d.metrics.EventsDropped(events.DroppedRetention, n) },
