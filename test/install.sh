@@ -1,14 +1,18 @@
 #!/bin/sh
 # Installs what the tests need beside Go and a C compiler, where it is missing:
-# Prometheus with promtool, for rules and scrapes, and Chromium, for the status
-# page. Says what it does; does nothing a second time; starts no service. Without
-# them the tests that need them say so and are skipped.
+# Prometheus with promtool, for rules and scrapes, Chromium, for the status page,
+# and systemd, D-Bus and ip, for the units. Says what it does; does nothing a
+# second time; starts no service. Without them the tests that need them say so and
+# are skipped.
 set -eu
 
 wanted=
 command -v promtool >/dev/null && command -v prometheus >/dev/null || wanted="$wanted prometheus"
 browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome-stable || command -v google-chrome || true)
 [ -n "$browser" ] || wanted="$wanted chromium"
+[ -x /lib/systemd/systemd ] || wanted="$wanted systemd"
+command -v dbus-daemon >/dev/null || wanted="$wanted dbus"
+command -v ip >/dev/null || wanted="$wanted iproute2"
 
 [ -n "$wanted" ] || exit 0
 if ! command -v apt-get >/dev/null; then

@@ -90,17 +90,17 @@ func (b *build) make() error {
 		if err := b.compile(arch, filepath.Join(stage, "agentkeeper")); err != nil {
 			return err
 		}
+		bill, err := b.bill(arch, stage)
+		if err != nil {
+			return err
+		}
 		packages, err := b.pack(arch, stage, made)
 		if err != nil {
 			return err
 		}
-		files = append(files, packages...)
+		files = append(append(files, bill), packages...)
 	}
-	bill := "agentkeeper_" + b.version + ".cdx.json"
-	if err := copyFile(b.common("sbom.cdx.json"), filepath.Join(b.out, bill)); err != nil {
-		return err
-	}
-	return b.sum(append(files, bill))
+	return b.sum(files)
 }
 
 // common is a file that every package has.

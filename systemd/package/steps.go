@@ -47,16 +47,12 @@ func (b *build) say(program string) (files []made, err error) {
 	if err := os.WriteFile(b.common("agentkeeper.yaml"), sample, 0o600); err != nil {
 		return nil, err
 	}
-	if _, err := b.tool("cyclonedx-gomod", "app", "-json", "-std", "-noserial", "-notimestamp",
-		"-main", "cmd/agentkeeper", "-output", b.common("sbom.cdx.json"), b.root); err != nil {
-		return nil, err
-	}
 	for _, f := range []struct {
 		place string
 		args  []string
 	}{
 		{"/usr/share/bash-completion/completions/agentkeeper", []string{"completion", "bash"}},
-		{"/usr/share/zsh/vendor-completions/_agentkeeper", []string{"completion", "zsh"}},
+		{"_agentkeeper", []string{"completion", "zsh"}}, // whose place differs
 		{"/usr/share/fish/vendor_completions.d/agentkeeper.fish", []string{"completion", "fish"}},
 		{"/usr/share/agentkeeper/agentkeeper.schema.json", []string{"check", "--schema"}},
 	} {
@@ -68,7 +64,9 @@ func (b *build) say(program string) (files []made, err error) {
 		if err := os.WriteFile(at, text, 0o600); err != nil {
 			return nil, err
 		}
-		files = append(files, made{at, f.place})
+		if filepath.IsAbs(f.place) {
+			files = append(files, made{at, f.place})
+		}
 	}
 	pages, err := b.manual(program)
 	return append(files, pages...), err
@@ -119,16 +117,29 @@ func (b *build) tool(name string, args ...string) ([]byte, error) {
 	return b.command("amd64", path, args...)
 }
 
-// toolPath builds a tool for this machine; go's cache has it from the second
-// time on.
+// toolPath builds a tool for this machine, without paths, for its checksum
+// stands in what it makes; go's cache has it from the second time on.
 func (b *build) toolPath(name string) (string, error) {
 	cmd := exec.Command("go", "tool", "-modfile=systemd/package/tools.mod", "-n", name) //nolint:gosec // one of two names
 	cmd.Dir = b.root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-trimpath "+os.Getenv("GOFLAGS"))
 	out, err := cmd.Output()
 	if err != nil {
 		return "", fmt.Errorf("build the tool %s: %w", name, err)
 	}
 	return strings.TrimSpace(string(out)), nil
+}
+
+// bill writes down of what a program is made, and returns the file's name. A
+// copy for the package is beside the program.
+func (b *build) bill(arch, stage string) (name string, err error) {
+	at := filepath.Join(stage, "sbom.cdx.json")
+	if _, err := b.tool("cyclonedx-gomod", "bin", "-json", "-std", "-noserial", "-notimestamp",
+		"-version", "v"+b.version, "-output", at, filepath.Join(stage, "agentkeeper")); err != nil {
+		return "", err
+	}
+	name = fmt.Sprintf("agentkeeper_%s_%s.cdx.json", b.version, arch)
+	return name, copyFile(at, filepath.Join(b.out, name))
 }
 
 // pack makes the packages of one architecture and returns their names.
