@@ -1,8 +1,8 @@
 #!/bin/sh
 # The units and packages under a real systemd of Debian 12 (252) and 13 (257),
-# booted in namespaces; see test/live/machine.sh. Needs root, Go, and Debian's
-# packages for what it lacks (sh test/install.sh systemd). The first run builds
-# the two root directories, about a minute each and 300 MB together, below
+# booted in namespaces; see test/live/machine.sh. Needs root and Go; installs
+# mmdebstrap and rpm where they are missing. The first run builds the two root
+# directories, about a minute each and 300 MB together, below
 # AGENTKEEPER_TEST_CACHE (default: /var/cache/agentkeeper-test); remove them to
 # have newer ones. Arguments go to `go test`, for example -run TestUnitSocket.
 set -eu
@@ -12,7 +12,10 @@ if [ "$(id -u)" != 0 ]; then
 	echo "test/systemd.sh: only root can boot a systemd in namespaces" >&2
 	exit 1
 fi
-sh test/install.sh systemd
+sh test/install.sh
+for program in mmdebstrap rpm; do
+	command -v $program >/dev/null || apt-get -q install -y --no-install-recommends $program
+done
 
 cache=${AGENTKEEPER_TEST_CACHE:-/var/cache/agentkeeper-test}
 roots=
