@@ -30,9 +30,8 @@ trap 'rm -rf "$packages"' EXIT
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 1000000000)}
 commit=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 export SOURCE_DATE_EPOCH
-for version in 1.0.0 1.0.1; do
-	go run ./systemd/package -out "$packages" -version "$version" -commit "$commit"
-done
+go run ./systemd/package -out "$packages" -version 1.0.1 -commit "$commit" -arch amd64 # to upgrade to
+go run ./systemd/package -out "$packages" -version 1.0.0 -commit "$commit"
 
 AGENTKEEPER_TEST_ROOTS=$roots AGENTKEEPER_TEST_PACKAGES=$packages AGENTKEEPER_TEST_COMMIT=$commit \
 	go test -count=1 -timeout 20m -v ./test/live -run '^(TestUnit|TestPackage)' "$@"

@@ -52,16 +52,16 @@ func TestPackageContents(t *testing.T) {
 	dir := packagesDir(t)
 	for _, arch := range []string{"amd64", "arm64"} {
 		deb := filepath.Join(dir, "agentkeeper_1.0.0_"+arch+".deb")
-		listed(t, deb, tool(t, "dpkg-deb", "-c", deb), "/usr/share/zsh/vendor-completions/_agentkeeper")
-		if got := tool(t, "dpkg-deb", "-I", deb, "conffiles"); got != "/etc/agentkeeper/agentkeeper.yaml\n" {
+		listed(t, deb, printed(t, "dpkg-deb", "-c", deb), "/usr/share/zsh/vendor-completions/_agentkeeper")
+		if got := printed(t, "dpkg-deb", "-I", deb, "conffiles"); got != "/etc/agentkeeper/agentkeeper.yaml\n" {
 			t.Errorf("%s: conffiles %q", deb, got)
 		}
-		if got := tool(t, "dpkg-deb", "-f", deb, "Version", "Architecture"); got != "Version: 1.0.0\nArchitecture: "+arch+"\n" {
+		if got := printed(t, "dpkg-deb", "-f", deb, "Version", "Architecture"); got != "Version: 1.0.0\nArchitecture: "+arch+"\n" {
 			t.Errorf("%s: %q", deb, got)
 		}
 		rpm := filepath.Join(dir, "agentkeeper_1.0.0_"+arch+".rpm")
-		listed(t, rpm, tool(t, "rpm", "-qp", "--nosignature", "-lv", rpm), "/usr/share/zsh/site-functions/_agentkeeper")
-		if got := tool(t, "rpm", "-qp", "--nosignature", "--configfiles", rpm); got != "/etc/agentkeeper/agentkeeper.yaml\n" {
+		listed(t, rpm, printed(t, "rpm", "-qp", "--nosignature", "-lv", rpm), "/usr/share/zsh/site-functions/_agentkeeper")
+		if got := printed(t, "rpm", "-qp", "--nosignature", "--configfiles", rpm); got != "/etc/agentkeeper/agentkeeper.yaml\n" {
 			t.Errorf("%s: configuration files %q", rpm, got)
 		}
 		testBill(t, filepath.Join(dir, "agentkeeper_1.0.0_"+arch+".cdx.json"))
@@ -73,8 +73,8 @@ func TestPackageContents(t *testing.T) {
 	}
 }
 
-// tool runs a tool and returns its standard output.
-func tool(t *testing.T, args ...string) string {
+// printed runs a tool and returns its standard output.
+func printed(t *testing.T, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(args[0], args[1:]...)
 	var complaint bytes.Buffer
@@ -151,7 +151,7 @@ func TestPackageRepeats(t *testing.T) {
 	dir := packagesDir(t)
 	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
 	root, out := filepath.Join("..", ".."), t.TempDir()
-	tool(t, "cp", "-r", root, elsewhere)
+	printed(t, "cp", "-r", root, elsewhere)
 	cmd := exec.Command("go", "run", "./systemd/package", "-version", "1.0.0", "-arch", "amd64", "-out", out, "-commit", os.Getenv("AGENTKEEPER_TEST_COMMIT"))
 	cmd.Dir = elsewhere
 	if text, err := cmd.CombinedOutput(); err != nil {

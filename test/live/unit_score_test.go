@@ -29,17 +29,17 @@ func TestUnitScore(t *testing.T) {
 				t.Fatalf("no score in %s", out)
 			}
 			if score, err := strconv.ParseFloat(found[1], 64); err != nil || score > worstScore {
-				t.Errorf("%s: the score is %s, want %v at most:\n%s", user, found[1], worstScore, open(out))
+				t.Errorf("%s: the score is %s, want %v at most:\n%s", user, found[1], worstScore, leftOpen(out))
 			}
-			t.Logf("systemd %s, %s: exposure level %s; left are\n%s", m.version, user, found[1], open(out))
+			t.Logf("systemd %s, %s: exposure level %s; left are\n%s", m.version, user, found[1], leftOpen(out))
 			m.run("rm", "-f", "/usr/lib/systemd/system/agentkeeper.service.d/10-user.conf")
 			m.run("systemctl", "daemon-reload")
 		}
 	})
 }
 
-// open is what the table of a unit's security leaves open.
-func open(table string) string {
+// leftOpen is what the table of a unit's security leaves open.
+func leftOpen(table string) string {
 	var lines []string
 	for line := range strings.Lines(table) {
 		if strings.HasPrefix(line, "✗") {
