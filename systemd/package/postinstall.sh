@@ -1,11 +1,17 @@
 #!/bin/sh
-# Runs after the files are in place. deb: configure [OLD VERSION]; rpm: 1 at the
-# first installation, 2 at an upgrade.
+# Runs after the files are in place. deb: configure; rpm: 1 at an installation, 2
+# at an upgrade.
 set -e
 unit=agentkeeper.service
 
 case "${1-}" in
-configure) first=$([ -n "${2-}" ] || echo yes) ;;
+configure)
+	first=
+	if [ -e /run/agentkeeper.install ]; then
+		rm /run/agentkeeper.install
+		first=yes
+	fi
+	;;
 1) first=yes ;;
 2) first= ;;
 *) exit 0 ;;
