@@ -85,6 +85,7 @@ func (t *Tally) add(a *agent) {
 		t.Waiting++
 	case session.Parked:
 		t.Parked++
+	case session.Offline, session.SigningIn, session.SigningOut:
 	}
 }
 

@@ -53,7 +53,7 @@ func (b *build) gitVersion() string {
 
 // git returns what git says, or "" where it cannot.
 func (b *build) git(args ...string) string {
-	cmd := exec.Command("git", args...)
+	cmd := exec.CommandContext(b.ctx, "git", args...) //nolint:gosec // this file's own commands
 	cmd.Dir = b.root
 	out, err := cmd.Output()
 	if err != nil {

@@ -13,20 +13,25 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 )
 
 // architectures are those that packages are built for.
 var architectures = []string{"amd64", "arm64"}
 
 func main() {
-	var b build
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	b := build{ctx: ctx}
 	flag.StringVar(&b.out, "out", "dist", "directory for the packages; what it holds of them is replaced")
 	flag.StringVar(&b.version, "version", "", "version, without a v (default: from git)")
 	flag.StringVar(&b.commit, "commit", "", "commit (default: from git)")
@@ -34,6 +39,7 @@ func main() {
 	flag.Parse()
 	b.architectures = strings.Split(*only, ",")
 	if err := b.run(); err != nil {
+		stop()
 		fmt.Fprintln(os.Stderr, "package:", err)
 		os.Exit(1)
 	}
@@ -41,6 +47,7 @@ func main() {
 
 // build is one run of the command.
 type build struct {
+	ctx                  context.Context // ends the programs that it runs
 	out, version, commit string
 	architectures        []string
 	epoch                string // seconds, for every time

@@ -13,10 +13,10 @@ import (
 	"text/template"
 )
 
-// command runs a program in the repository, for one architecture, and returns
-// what it writes.
+// command runs a program in the repository, for one architecture ("": this
+// machine's), and returns what it writes.
 func (b *build) command(arch, name string, args ...string) ([]byte, error) {
-	cmd := exec.Command(name, args...) //nolint:gosec // this file's own commands
+	cmd := exec.CommandContext(b.ctx, name, args...) //nolint:gosec // this file's own commands
 	cmd.Dir = b.root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "SOURCE_DATE_EPOCH="+b.epoch)
 	var complaint bytes.Buffer
@@ -109,18 +109,18 @@ func compress(text []byte) []byte {
 }
 
 // tool runs one of tools.mod.
-func (b *build) tool(name string, args ...string) ([]byte, error) {
+func (b *build) tool(name string, args ...string) error {
 	path, err := b.toolPath(name)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		_, err = b.command("", path, args...)
 	}
-	return b.command("amd64", path, args...)
+	return err
 }
 
 // toolPath builds a tool for this machine, without paths, for its checksum
 // stands in what it makes; go's cache has it from the second time on.
 func (b *build) toolPath(name string) (string, error) {
-	cmd := exec.Command("go", "tool", "-modfile=systemd/package/tools.mod", "-n", name) //nolint:gosec // one of two names
+	cmd := exec.CommandContext(b.ctx, "go", "tool", "-modfile=systemd/package/tools.mod", "-n", name) //nolint:gosec // one of two names
 	cmd.Dir = b.root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-trimpath "+os.Getenv("GOFLAGS"))
 	out, err := cmd.Output()
@@ -134,7 +134,7 @@ func (b *build) toolPath(name string) (string, error) {
 // copy for the package is beside the program.
 func (b *build) bill(arch, stage string) (name string, err error) {
 	at := filepath.Join(stage, "sbom.cdx.json")
-	if _, err := b.tool("cyclonedx-gomod", "bin", "-json", "-std", "-noserial", "-notimestamp",
+	if err := b.tool("cyclonedx-gomod", "bin", "-json", "-std", "-noserial", "-notimestamp",
 		"-version", "v"+b.version, "-output", at, filepath.Join(stage, "agentkeeper")); err != nil {
 		return "", err
 	}
@@ -166,7 +166,7 @@ func (b *build) pack(arch, stage string, files []made) (names []string, err erro
 	}
 	for _, format := range []string{"deb", "rpm"} {
 		name := fmt.Sprintf("agentkeeper_%s_%s.%s", b.version, arch, format)
-		if _, err := b.tool("nfpm", "package", "--config", at, "--packager", format, "--target", filepath.Join(b.out, name)); err != nil {
+		if err := b.tool("nfpm", "package", "--config", at, "--packager", format, "--target", filepath.Join(b.out, name)); err != nil {
 			return nil, err
 		}
 		names = append(names, name)
