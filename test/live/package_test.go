@@ -232,6 +232,7 @@ func (u *unitSite) testUpgrade() {
 		u.t.Errorf("version: %s", out)
 	}
 	u.untouched(before, fmt.Sprintf("an upgrade of %v", took.Round(time.Millisecond)))
+	u.testRPMScripts()
 
 	pid = u.pid()
 	writeFile(u.t, u.path(), u.yaml()+"listne: 127.0.0.1:1\n")
@@ -244,6 +245,22 @@ func (u *unitSite) testUpgrade() {
 	}
 	u.deploy()
 	u.untouched(before, "a package that would not start")
+}
+
+// testRPMScripts runs the scripts as rpm does at an upgrade: the new package's,
+// then the old one's.
+func (u *unitSite) testRPMScripts() {
+	before := u.platform.huawei()
+	pid := u.pid()
+	for _, script := range []string{"preinstall.sh 2", "postinstall.sh 2", "preremove.sh 1", "postremove.sh 1"} {
+		name, stage, _ := strings.Cut(script, " ")
+		u.m.copy(filepath.Join("..", "..", "systemd", "package", name), "/root/"+name, 0o755)
+		u.m.run("/root/"+name, stage)
+	}
+	if u.pid() == pid {
+		u.t.Error("the old process runs after an rpm's upgrade")
+	}
+	u.untouched(before, "an rpm's scripts at an upgrade")
 }
 
 // testRemoval removes: stopped, signed out, state kept. A second installation
