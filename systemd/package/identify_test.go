@@ -27,7 +27,7 @@ func TestIdentify(t *testing.T) {
 		if err := found.identify(); err != nil {
 			t.Fatal(err)
 		}
-		if !regexp.MustCompile("^" + pattern + "$").MatchString(found.version) || len(found.commit) != 40 || found.epoch == "" {
+		if !regexp.MustCompile("^"+pattern+"$").MatchString(found.version) || len(found.commit) != 40 || found.epoch == "" {
 			t.Errorf("version %q, commit %q, time %q; want version %s", found.version, found.commit, found.epoch, pattern)
 		}
 	}
