@@ -15,7 +15,7 @@ set -eu
 masked="console-getty.service getty@.service serial-getty@.service systemd-logind.service
 systemd-timesyncd.service systemd-networkd.service systemd-networkd.socket systemd-resolved.service
 systemd-udevd.service systemd-pstore.service systemd-sysctl.service systemd-binfmt.service networking.service
-ssh.service cron.service modprobe@.service dev-hugepages.mount e2scrub_reap.service e2scrub_all.timer
+ssh.service cron.service prometheus.service prometheus-node-exporter.service modprobe@.service dev-hugepages.mount e2scrub_reap.service e2scrub_all.timer
 apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer man-db.timer logrotate.timer"
 
 fail() {
@@ -72,7 +72,9 @@ inside() {
 	cd /mnt/root
 	if [ "$root" = / ]; then
 		prepare .
-		rm -rf tmp/* var/tmp/* var/log/journal/*
+		for directory in tmp var/tmp var/log/journal; do # where others write meanwhile
+			mount -t tmpfs -o mode=1777 tmpfs "$directory"
+		done
 	fi
 	mount -t proc -o nosuid,noexec,nodev proc proc
 	mount -t sysfs -o ro,nosuid,noexec,nodev sysfs sys
