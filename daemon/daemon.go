@@ -14,7 +14,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	sd "github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 
 	"agentkeeper/daemon/api"
@@ -27,6 +26,7 @@ import (
 	"agentkeeper/daemon/store"
 	"agentkeeper/daemon/webhook"
 	"agentkeeper/metrics"
+	"agentkeeper/systemd"
 	"agentkeeper/vendors/option"
 )
 
@@ -50,19 +50,24 @@ type Daemon struct {
 	fleet   *fleet.Fleet
 	hooks   *webhook.Hooks
 	metrics *metrics.Metrics
-	public  net.Listener
+	manager *systemd.Manager
+	public  []net.Listener // at least one
 	control net.Listener
 	proxy   net.Listener // nil: off
 	inbound inbound
 	local   *local
 	servers sync.WaitGroup
 	http    []*http.Server
+	serving context.Context // of the requests
+	hangUp  context.CancelFunc
+	busy    busy
 
 	activity  *page.Activity
 	first     *config.Config // what the process began with
 	reloading sync.Mutex
 	cfg       atomic.Pointer[config.Config]
 	started   atomic.Bool
+	refused   atomic.Bool // the last reload
 }
 
 // Open loads the configuration, locks the store, binds the addresses and
@@ -98,6 +103,7 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 		debug.SetGCPercent(50) // thousands of idle sessions: memory matters more than the collector's time
 	}
 	d.metrics = metrics.New(source{d}, metrics.Options{PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit, DropReasons: append(events.Reasons(), callback.Reasons()...)})
+	d.manager = systemd.NewManager(d.log)
 	d.store, err = store.Open(ctx, store.Options{
 		Dir: cfg.Store.Dir, EventsMaxAge: cfg.Events.MaxAge, EventsMaxBytes: cfg.Events.MaxBytes, Log: d.log,
 		Consumers: d.consumers(cfg), EventsExpired: func(n int) { d.metrics.EventsDropped(events.DroppedRetention, n) },
@@ -105,8 +111,8 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 	if err != nil {
 		return fmt.Errorf("open the store %s: %w", cfg.Store.Dir, err)
 	}
-	if d.public, err = net.Listen("tcp", cfg.Listen); err != nil {
-		return fmt.Errorf("listen on %s: %w (set `listen` to a free address)", cfg.Listen, err)
+	if d.public, err = listenPublic(cfg.Listen, d.log); err != nil {
+		return err
 	}
 	if d.control, err = api.ListenControl(cfg.Control); err != nil {
 		return err
@@ -133,7 +139,7 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 }
 
 // Addr returns the address that the public half is served on.
-func (d *Daemon) Addr() string { return d.public.Addr().String() }
+func (d *Daemon) Addr() string { return d.public[0].Addr().String() }
 
 // Fleet returns the agents.
 func (d *Daemon) Fleet() *fleet.Fleet { return d.fleet }
@@ -158,6 +164,8 @@ func (d *Daemon) Run(ctx context.Context, end <-chan End) (left []fleet.Agent, e
 	d.serve(failed)
 	d.started.Store(true)
 	d.announce(cfg)
+	unwatch := d.watch()
+	defer unwatch()
 	how := SignOut
 	select {
 	case how = <-end:
@@ -165,7 +173,6 @@ func (d *Daemon) Run(ctx context.Context, end <-chan End) (left []fleet.Agent, e
 	case err = <-failed:
 		how = HandOver
 	}
-	_, _ = sd.SdNotify(false, sd.SdNotifyStopping)
 	left = d.stop(how)
 	return left, err
 }
@@ -177,7 +184,7 @@ func (d *Daemon) announce(cfg *config.Config) {
 	if limit := openFilesLimit(); limit > 0 && uint64(len(cfg.Agents))+ReservedFiles > limit {
 		d.log.Error("more agents than open files are allowed: raise LimitNOFILE", "agents", len(cfg.Agents), "limit", limit)
 	}
-	_, _ = sd.SdNotify(false, sd.SdNotifyReady)
+	d.manager.Ready(d.status())
 }
 
 // ReservedFiles is how many open files the process needs beside one connection
@@ -200,6 +207,7 @@ func (d *Daemon) stop(how End) (left []fleet.Agent) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), cfg.StopTimeout)
 	defer cancel()
+	told := d.tellStop(ctx, how)
 	if how == HandOver {
 		d.log.Info("handing over: the sessions stay signed in")
 		d.fleet.HandOver(ctx, "hand-over")
@@ -211,6 +219,7 @@ func (d *Daemon) stop(how End) (left []fleet.Agent) {
 		d.log.Error("still signed in at the end", "platform", a.ID.Platform, "agent", a.ID.String(),
 			"reason", string(a.View.Reason), "code", a.View.Code, "detail", a.View.Detail)
 	}
+	told()
 	d.closeAll()
 	d.log.Info("ended", "after", time.Since(began).Round(time.Millisecond).String(), "left", len(left))
 	return left
@@ -223,14 +232,7 @@ func (d *Daemon) closeAll() {
 	if d.hooks != nil {
 		d.hooks.Close()
 	}
-	for _, server := range d.http {
-		_ = server.Close() // ends the requests in flight with it
-	}
-	for _, l := range []net.Listener{d.public, d.control, d.proxy, d.inbound.listener} {
-		if l != nil {
-			_ = l.Close()
-		}
-	}
+	d.endServers()
 	if d.store != nil {
 		if err := d.store.Close(); err != nil {
 			d.log.Warn("closing the store", "error", err)
@@ -255,6 +257,8 @@ func (d *Daemon) vendorOf(platform string) string {
 func (d *Daemon) Reload(_ context.Context, by string) (fleet.Plan, error) {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
+	done := d.manager.Reload()
+	defer func() { done(d.status()) }()
 	began := time.Now()
 	cfg, advice, err := load(d.o.ConfigPath)
 	for _, w := range advice {
@@ -315,6 +319,7 @@ func needRestart(old, cfg *config.Config) (warnings []string) {
 
 func (d *Daemon) reloaded(ok bool) {
 	d.metrics.Reload(ok)
+	d.refused.Store(!ok)
 }
 
 // Healthy implements api.Health.
@@ -343,9 +348,12 @@ func (d *Daemon) serve(failed chan<- error) {
 		Webhooks: d.hooks, Delivered: d.followed}
 	controller := api.Controller{Reader: reader, Commander: d.fleet, Credentials: d.fleet, Reloader: d, Resumer: d.hooks}
 	webConfig := d.cfg.Load().WebConfigFile
-	d.start("the public address", reader.Handler(), failed, func(s *http.Server) error {
-		return serveWeb(d.public, s, webConfig, d.log)
-	})
+	d.serving, d.hangUp = context.WithCancel(context.Background())
+	for _, l := range d.public {
+		d.start("the public address", reader.Handler(), failed, func(s *http.Server) error {
+			return serveWeb(l, s, webConfig, d.log)
+		})
+	}
 	d.start("the control socket", controller.Handler(), failed, func(s *http.Server) error {
 		s.ConnContext = api.ConnContext
 		return s.Serve(d.control)
@@ -364,6 +372,7 @@ func (d *Daemon) serve(failed chan<- error) {
 // start runs one server until closeAll.
 func (d *Daemon) start(name string, h http.Handler, failed chan<- error, serve func(*http.Server) error) {
 	s := newServer(h)
+	d.count(s)
 	d.http = append(d.http, s)
 	d.servers.Go(func() {
 		if err := serve(s); !closed(err) {

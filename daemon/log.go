@@ -8,15 +8,22 @@ import (
 
 	"github.com/lmittmann/tint"
 	"golang.org/x/sys/unix"
+
+	"agentkeeper/systemd"
 )
 
 // NewLog returns a logger: "text" (coloured on a terminal, unless NO_COLOR is
-// set), "json", or "auto", which is text on a terminal and JSON elsewhere.
-// level may change while it is in use.
+// set), "json", or "auto", which is text on a terminal, entries with fields where
+// w is standard error and leads to systemd's journal, and JSON elsewhere. level
+// may change while it is in use.
 func NewLog(w io.Writer, format string, level slog.Leveler) *slog.Logger {
 	terminal := IsTerminal(w)
 	if format == "json" || format != "text" && !terminal {
-		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+		lines := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
+		if format == "auto" && w == os.Stderr && systemd.StderrIsJournal() {
+			return slog.New(systemd.NewJournal(lines))
+		}
+		return slog.New(lines)
 	}
 	return slog.New(tint.NewTextHandler(w, &tint.Options{
 		Level: level, TimeFormat: time.TimeOnly, NoColor: !terminal || os.Getenv("NO_COLOR") != "",

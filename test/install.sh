@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs what the tests need beside Go and a C compiler, where it is missing:
 # Prometheus with promtool, for rules and scrapes; Chromium, for the status page;
-# zsh and fish, for the completions; groff, for the manual pages. Says what it
-# does; does nothing a second time; starts no service. Without them the tests
-# that need them say so and are skipped.
+# systemd, D-Bus and ip, for the units; zsh and fish, for the completions; groff,
+# for the manual pages. Says what it does; does nothing a second time; starts no
+# service. Without them the tests that need them say so and are skipped.
 set -eu
 
 wanted=
@@ -14,6 +14,9 @@ for shell in zsh fish; do
 	command -v $shell >/dev/null || wanted="$wanted $shell"
 done
 command -v groff >/dev/null || wanted="$wanted groff-base"
+[ -x /lib/systemd/systemd ] || wanted="$wanted systemd"
+command -v dbus-daemon >/dev/null || wanted="$wanted dbus"
+command -v ip >/dev/null || wanted="$wanted iproute2"
 
 [ -n "$wanted" ] || exit 0
 if ! command -v apt-get >/dev/null; then

@@ -6,8 +6,9 @@ import (
 	"runtime/debug"
 )
 
-// version is stamped at build time with -ldflags "-X main.version=…".
-var version = ""
+// version and stampedCommit are stamped at build time with
+// -ldflags "-X main.version=… -X main.stampedCommit=…".
+var version, stampedCommit string
 
 type versionCmd struct {
 	Output string `short:"o" enum:"text,json" default:"text" help:"text or json (default: ${default})."`
@@ -25,6 +26,9 @@ func (c versionCmd) Run() error {
 
 func buildVersion() (v, commit string) {
 	v, commit = version, "unknown"
+	if stampedCommit != "" {
+		commit = stampedCommit[:min(12, len(stampedCommit))]
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v, commit
@@ -36,7 +40,7 @@ func buildVersion() (v, commit string) {
 		v = "development"
 	}
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
+		if s.Key == "vcs.revision" && stampedCommit == "" {
 			commit = s.Value[:min(12, len(s.Value))]
 		}
 	}

@@ -268,6 +268,15 @@ func (f *Fleet) Moving() bool {
 	return time.Since(f.beat) < 3*compareEvery
 }
 
+// Pulse makes that loop move and returns when it did so last; it is what feeds
+// the watchdog.
+func (f *Fleet) Pulse() time.Time {
+	f.wake()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.beat
+}
+
 // sortedIDs returns the fleet's agents in the order of their names. The caller
 // holds mu.
 func (f *Fleet) sortedIDs() []session.ID {

@@ -64,6 +64,43 @@ func (f *Fleet) Agent(id session.ID) (Agent, bool) {
 	return f.seen(a, a.platform.gate.Snapshot(), time.Now()), true
 }
 
+// Tally is the fleet in numbers.
+type Tally struct {
+	Agents, Wished int // all of them, and those that are to be online
+	Online, Waiting, Parked,
+	SignedIn int // those with a session, whatever their state
+}
+
+// Tally counts the agents. It costs less than Agents.
+func (f *Fleet) Tally() Tally {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	t := Tally{Agents: len(f.agents)}
+	for _, a := range f.agents {
+		t.add(a)
+	}
+	return t
+}
+
+func (t *Tally) add(a *agent) {
+	view := a.keeper.View()
+	if a.last.Wish == session.Stay {
+		t.Wished++
+	}
+	if !view.Started.IsZero() {
+		t.SignedIn++
+	}
+	switch view.State {
+	case session.Online:
+		t.Online++
+	case session.Waiting:
+		t.Waiting++
+	case session.Parked:
+		t.Parked++
+	case session.Offline, session.SigningIn, session.SigningOut:
+	}
+}
+
 // Platforms returns every platform.
 func (f *Fleet) Platforms() []Platform {
 	f.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -46,9 +47,17 @@ var announced = regexp.MustCompile(`simulator on (https?)://(\S+) with`)
 // unless certs names one. Ending with a violation fails the test.
 func simulate(t *testing.T, vendor string, logins []string, flags ...string) *platform {
 	t.Helper()
+	return simulateBy(t, command("vendorsim"), insecure(), vendor, logins, flags...)
+}
+
+// simulateBy starts vendorsim by a command that lacks its arguments, and speaks
+// to it over a transport.
+func simulateBy(t *testing.T, cmd *exec.Cmd, over *http.Transport, vendor string, logins []string, flags ...string) *platform {
+	t.Helper()
 	certs := filepath.Join(t.TempDir(), "certs")
-	args := append([]string{vendor, "--listen", "127.0.0.1:0", "--cert-dir", certs, "--agents", strings.Join(logins, ","), "--password", secret}, flags...)
-	pl := &platform{t: t, vendor: vendor, p: start(t, command("vendorsim", args...))}
+	cmd.Args = append(cmd.Args, vendor, "--listen", "127.0.0.1:0", "--cert-dir", certs, "--agents", strings.Join(logins, ","), "--password", secret)
+	cmd.Args = append(cmd.Args, flags...)
+	pl := &platform{t: t, vendor: vendor, p: start(t, cmd)}
 	within(t, patience, "the simulator's start", func() error { return pl.p.says("Interrupt for the counts.") })
 	found := announced.FindStringSubmatch(pl.p.out.String())
 	if found == nil {
@@ -58,7 +67,7 @@ func simulate(t *testing.T, vendor string, logins []string, flags ...string) *pl
 	if found[1] == "https" {
 		pl.ca = filepath.Join(certs, "ca.pem")
 	}
-	pl.client = &http.Client{Timeout: 20 * time.Second, Transport: insecure()}
+	pl.client = &http.Client{Timeout: 20 * time.Second, Transport: over}
 	t.Cleanup(pl.judge)
 	return pl
 }

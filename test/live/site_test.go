@@ -19,6 +19,8 @@ type site struct {
 	platform *platform
 
 	listen      string
+	control     string
+	store       string
 	url         string   // of the platform
 	stopTimeout string   //
 	signIn      string   // the platform's sign_in
@@ -40,7 +42,7 @@ type member struct {
 // newSite configures the logins, each with a password file of its own.
 func newSite(t *testing.T, pl *platform, logins []string) *site {
 	t.Helper()
-	s := &site{t: t, dir: t.TempDir(), platform: pl, listen: "127.0.0.1:0", url: pl.address(), stopTimeout: "30s", signIn: "rate: 200, concurrent: 20"}
+	s := &site{t: t, dir: t.TempDir(), platform: pl, listen: "127.0.0.1:0", control: "control.sock", store: "store", url: pl.address(), stopTimeout: "30s", signIn: "rate: 200, concurrent: 20"}
 	if pl.ca != "" {
 		s.tls = "ca_file: " + pl.ca
 	}
@@ -78,8 +80,8 @@ func (s *site) yaml() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("listen: %s", s.listen)
-	line("control: control.sock")
-	line("store: {dir: store}")
+	line("control: %s", s.control)
+	line("store: {dir: %s}", s.store)
 	line("stop_timeout: %s", s.stopTimeout)
 	for _, text := range s.top {
 		line("%s", text)

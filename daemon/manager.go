@@ -1,0 +1,78 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// statusEvery bounds how often the status in `systemctl status` changes.
+const statusEvery = 2 * time.Second
+
+// status is the fleet in one line.
+func (d *Daemon) status() string {
+	t := d.fleet.Tally()
+	text := fmt.Sprintf("%d of %d agents online, %d waiting, %d parked", t.Online, t.Wished, t.Waiting, t.Parked)
+	if d.refused.Load() {
+		text += "; the last reload failed, the old configuration is in use"
+	}
+	return text
+}
+
+// watch feeds systemd's watchdog with the scheduler's moves and keeps the
+// status; unwatch ends both and waits.
+func (d *Daemon) watch() (unwatch func()) {
+	if !d.manager.Listens() {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var loops sync.WaitGroup
+	loops.Go(func() { d.manager.Watch(ctx, d.fleet.Pulse) })
+	loops.Go(func() {
+		every(ctx, statusEvery, func() { d.manager.Status(d.status()) })
+	})
+	return func() { cancel(); loops.Wait() }
+}
+
+// While it stops the service says once a second that it does and asks for
+// stopMargin more: that is how long it may hang before systemd kills it.
+const (
+	stopSaidEvery = time.Second
+	stopMargin    = 15 * time.Second
+)
+
+// tellStop tells systemd that the stop begins, and keeps asking for time until
+// told is called or ctx ends.
+func (d *Daemon) tellStop(ctx context.Context, how End) (told func()) {
+	status := func() string {
+		if how == HandOver {
+			return "handing over"
+		}
+		return fmt.Sprintf("signing out, %d agents are signed in", d.fleet.Tally().SignedIn)
+	}
+	d.manager.Stopping(stopMargin, status())
+	if !d.manager.Listens() {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var loop sync.WaitGroup
+	loop.Go(func() {
+		every(ctx, stopSaidEvery, func() { d.manager.Extend(stopMargin, status()) })
+	})
+	return func() { cancel(); loop.Wait() }
+}
+
+// every calls f again and again until ctx ends.
+func every(ctx context.Context, d time.Duration, f func()) {
+	tick := time.NewTicker(d)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			f()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
