@@ -53,13 +53,13 @@ func keeper(dir, agentsPart string, n int) error {
 }
 
 // startService opens and runs a service; stop hands over and waits for its end.
-func startService(dir, agentsPart string) (d *daemon.Daemon, stop func() error, err error) {
+func startService(dir, agentsPart string) (*daemon.Daemon, func() error, error) {
 	path := filepath.Join(dir, "agentkeeper.yaml")
 	head := fmt.Sprintf("listen: 127.0.0.1:0\ncontrol: %s/control.sock\nstore: {dir: %s/store}\nallow_inline_secrets: true\n", dir, dir)
 	if err := os.WriteFile(path, []byte(head+agentsPart), 0o600); err != nil {
 		return nil, nil, err
 	}
-	d, err = daemon.Open(context.Background(), daemon.Options{ConfigPath: path, Version: "bench", Log: slog.New(slog.DiscardHandler)})
+	d, err := daemon.Open(context.Background(), daemon.Options{ConfigPath: path, Version: "bench", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -87,11 +87,10 @@ func plainECSS(dir, addr string, n int, span time.Duration) error {
 
 // operator logs one in and subscribes to its calls.
 func operator(ctx context.Context, client *http.Client, addr string, login int) (*websocket.Conn, error) {
-	c, res, err := websocket.Dial(ctx, "wss://"+addr+"/", &websocket.DialOptions{HTTPClient: client})
+	c, _, err := websocket.Dial(ctx, "wss://"+addr+"/", &websocket.DialOptions{HTTPClient: client})
 	if err != nil {
 		return nil, err
 	}
-	_ = res.Body // of an upgrade: the connection's
 	for id, request := range []any{
 		map[string]any{"action": "login", "payload": map[string]string{"login": fmt.Sprint(login), "password": password,
 			"number": fmt.Sprintf("40%d", login), "profile": "default", "role": "operator"}},
