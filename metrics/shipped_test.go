@@ -77,7 +77,7 @@ func exposed(t *testing.T) map[string]bool {
 }
 
 var (
-	named  = regexp.MustCompile(`(?:[a-z]+:)?\bagentkeeper_[a-z0-9_:]+`)
+	named  = regexp.MustCompile(`(?:[a-z]+:)?\bagentkeeper_[a-z][a-z0-9_:]*`) // a package's file has its version behind the name
 	suffix = regexp.MustCompile(`_(bucket|sum|count)$`)
 )
 
