@@ -128,29 +128,38 @@ func plain(dir, addr string, n int, span time.Duration) error {
 	client := &http.Client{Timeout: 25 * time.Second, Transport: &http.Transport{
 		TLSClientConfig: conf, MaxIdleConns: n, MaxIdleConnsPerHost: n, MaxConnsPerHost: n, IdleConnTimeout: 2 * time.Minute,
 	}}
+	defer client.CloseIdleConnections()
+	return peers(n, span, func(ctx context.Context, i int, signedIn func(), polls *atomic.Int64) error {
+		p := poller{client: client, base: "https://" + addr + "/agentgateway/resource", login: 1001 + i, phone: 100001 + i}
+		err := p.signIn(ctx)
+		signedIn()
+		for err == nil {
+			err = p.poll(ctx, polls)
+		}
+		return err
+	})
+}
+
+// peers runs n plain loops, at most 32 of them signing in at once, and measures
+// them.
+func peers(n int, span time.Duration, live func(ctx context.Context, i int, signedIn func(), count *atomic.Int64) error) error {
 	before, began := rss(), time.Now()
 	ctx, cancel := context.WithCancel(context.Background())
-	var polls atomic.Int64
+	var count atomic.Int64
 	var running sync.WaitGroup
 	gate := make(chan struct{}, 32)
 	for i := range n {
 		gate <- struct{}{}
 		running.Go(func() {
-			p := poller{client: client, base: "https://" + addr + "/agentgateway/resource", login: 1001 + i, phone: 100001 + i}
-			err := p.signIn(ctx)
-			<-gate
-			for err == nil {
-				err = p.poll(ctx, &polls)
-			}
-			if ctx.Err() == nil {
+			if err := live(ctx, i, func() { <-gate }, &count); ctx.Err() == nil {
 				fmt.Fprintln(os.Stderr, "plain loop:", err)
 			}
 		})
 	}
 	took := time.Since(began)
-	f := settle(n, before, span, func() int { return int(polls.Load()) })
+	f := settle(n, before, span, func() int { return int(count.Load()) })
 	f.Online = took
-	return finish(f, func() error { cancel(); client.CloseIdleConnections(); running.Wait(); return nil })
+	return finish(f, func() error { cancel(); running.Wait(); return nil })
 }
 
 type poller struct {

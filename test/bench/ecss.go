@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -61,28 +59,14 @@ func plainECSS(dir, addr string, n int, span time.Duration) error {
 		return err
 	}
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: conf}}
-	before, began := rss(), time.Now()
-	ctx, cancel := context.WithCancel(context.Background())
-	var pongs atomic.Int64
-	var running sync.WaitGroup
-	gate := make(chan struct{}, 32)
-	for i := range n {
-		gate <- struct{}{}
-		running.Go(func() {
-			c, err := operator(ctx, client, addr, 1001+i)
-			<-gate
-			if err == nil {
-				err = stay(ctx, c, &pongs)
-			}
-			if ctx.Err() == nil {
-				fmt.Fprintln(os.Stderr, "plain loop:", err)
-			}
-		})
-	}
-	took := time.Since(began)
-	f := settle(n, before, span, func() int { return int(pongs.Load()) })
-	f.Online = took
-	return finish(f, func() error { cancel(); running.Wait(); return nil })
+	return peers(n, span, func(ctx context.Context, i int, signedIn func(), pongs *atomic.Int64) error {
+		c, err := operator(ctx, client, addr, 1001+i)
+		signedIn()
+		if err != nil {
+			return err
+		}
+		return stay(ctx, c, pongs)
+	})
 }
 
 // operator logs one in and subscribes to its calls.
