@@ -70,10 +70,16 @@ func interruptible(ctx context.Context, conn net.Conn) (release func()) {
 	}
 }
 
-// failed wraps err, or the end of ctx where that is what caused err.
+// failed wraps err, or the end of ctx where that is what caused err. A read that
+// timed out at the deadline of ctx may be back before ctx has noticed.
 func (c *Client) failed(ctx context.Context, err error, sent bool) *Error {
-	if ctx.Err() != nil && classify(err) == Timeout {
-		err = ctx.Err()
+	if classify(err) == Timeout {
+		if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+			<-ctx.Done()
+		}
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
 	}
 	e := newError(c.transport.address, err)
 	e.Sent = sent

@@ -1,0 +1,179 @@
+package conform
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"agentkeeper/session"
+	"agentkeeper/test/sim"
+	"agentkeeper/test/sim/ecss"
+	"agentkeeper/test/sim/edna"
+	"agentkeeper/test/sim/huawei"
+	"agentkeeper/test/sim/huaweiconfig"
+	"agentkeeper/test/sim/runtel"
+	"agentkeeper/vendors"
+	"agentkeeper/vendors/option"
+	"agentkeeper/vendors/wire"
+)
+
+const (
+	password  = "Sesame-4711-open"
+	opTimeout = 30 * time.Second
+)
+
+// simulated is a platform as the contract's tests need it.
+type simulated struct {
+	handler http.Handler
+	ops     *sim.Ops
+	faults  *sim.Faults
+	close   func()
+}
+
+// vendor is one line of the table: a simulator with the accounts 291 and 292.
+type vendor struct {
+	name    string
+	scheme  string
+	options map[string]string
+	start   func(line sim.Line) simulated
+}
+
+func nothing() {}
+
+var all = []vendor{
+	{"huawei", "http", nil, func(line sim.Line) simulated {
+		s := huawei.New(huawei.Config{Agents: huawei.Range(291, 2, password, 40291), Line: line})
+		return simulated{s, &s.Ops, &s.Faults, nothing}
+	}},
+	{"ecss", "ws", nil, func(line sim.Line) simulated {
+		s := ecss.New(ecss.Config{Agents: ecss.Agents(291, 2, password), Line: line})
+		return simulated{s, s.Ops(), s.Faults(), s.Close}
+	}},
+	{"huawei-config", "http", map[string]string{"probe": "/config/agents"}, func(line sim.Line) simulated {
+		s := huaweiconfig.New(huaweiconfig.Config{Accounts: huaweiconfig.Range(291, 2, password), Line: line})
+		return simulated{s, &s.Ops, &s.Faults, nothing}
+	}},
+	{"runtel", "http", nil, func(line sim.Line) simulated {
+		s := runtel.New(runtel.Config{Agents: []runtel.Agent{{Login: "291", Password: password}, {Login: "292", Password: password}}, Line: line})
+		return simulated{s, &s.Ops, &s.Faults, nothing}
+	}},
+	{"edna", "http", map[string]string{"probe": "/api/v1/threads/1"}, func(line sim.Line) simulated {
+		s := edna.New(edna.Config{Accounts: edna.Range(291, 2, password), Line: line})
+		return simulated{s, &s.Ops, &s.Faults, nothing}
+	}},
+}
+
+// rig is one vendor's adapter before its simulator, inside a bubble.
+type rig struct {
+	*testing.T
+	simulated
+	vendor   vendors.Vendor
+	line     *sim.PipeListener
+	platform session.Platform
+	window   time.Duration
+	options  any
+	heard    []string // the texts of every fault seen
+}
+
+// contract runs one clause of the contract against every vendor.
+func contract(t *testing.T, clause func(r *rig)) {
+	t.Helper()
+	if len(all) != len(vendors.Table) {
+		t.Errorf("%d vendors are tested, there are %d", len(all), len(vendors.Table))
+	}
+	for _, v := range all {
+		t.Run(v.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := v.open(t)
+				clause(r)
+				r.silent()
+				if found := r.ops.Violations(); len(found) > 0 {
+					t.Errorf("violations: %v", found)
+				}
+			})
+		})
+	}
+}
+
+func (v vendor) open(t *testing.T) *rig {
+	t.Helper()
+	line := sim.Pipe()
+	r := &rig{T: t, simulated: v.start(line), vendor: vendors.Table[v.name], line: line}
+	set := option.Set{}
+	for name, text := range v.options {
+		set[name] = option.Value{Text: text}
+	}
+	r.window = r.vendor.Window(set)
+	var problems []option.Problem
+	if r.options, _, problems = r.vendor.Decode(set, r.window); len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	server := sim.Serve(line, r.handler, nil)
+	r.platform = r.vendor.Open(wire.Place{Name: "hq", URL: &url.URL{Scheme: v.scheme, Host: "127.0.0.1:8043"},
+		DialContext: line.DialContext, OperationTimeout: opTimeout, Window: r.window})
+	t.Cleanup(func() {
+		_ = server.Close()
+		r.close()
+	})
+	return r
+}
+
+func (r *rig) account(login string) session.Account {
+	return session.Account{ID: session.ID{Platform: "hq", Login: login}, Number: "40" + login,
+		Password: session.NewSecret(password), Options: r.options}
+}
+
+// try sends one sign-in as the driver does: under a deadline of its own.
+func (r *rig) try(a session.Account) (session.Session, *session.Fault) {
+	ctx, cancel := context.WithTimeout(r.Context(), opTimeout)
+	defer cancel()
+	s, err := r.platform.SignIn(ctx, a, false)
+	if err == nil {
+		r.Cleanup(func() { _ = s.Close() })
+	}
+	return s, r.hear(err)
+}
+
+func (r *rig) enter(login string) session.Session {
+	r.Helper()
+	s, fault := r.try(r.account(login))
+	if fault != nil {
+		r.Fatalf("sign-in: %v", fault)
+	}
+	return s
+}
+
+// hear keeps what an error tells people.
+func (r *rig) hear(err error) *session.Fault {
+	f := session.AsFault(err)
+	if f != nil {
+		r.heard = append(r.heard, f.Error(), f.Text, f.Action, f.Code)
+	}
+	return f
+}
+
+// silent fails the test if any error told a secret.
+func (r *rig) silent() {
+	r.Helper()
+	for _, text := range r.heard {
+		if strings.Contains(text, password) {
+			r.Errorf("an error tells the password: %s", text)
+		}
+	}
+}
+
+// alive wants one more sign of life within the window.
+func (r *rig) alive(s session.Session) {
+	r.Helper()
+	ctx, cancel := context.WithTimeout(r.Context(), r.window)
+	defer cancel()
+	if _, err := s.Next(ctx); err != nil {
+		r.Errorf("no sign of life: %v", err)
+	}
+}
+
+func (r *rig) count(login string) sim.Count { return r.ops.Count(login) }
