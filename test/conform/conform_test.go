@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"agentkeeper/session"
@@ -155,6 +156,7 @@ func TestAdopt(t *testing.T) {
 		if err := s.Close(); err != nil {
 			r.Errorf("close: %v", err)
 		}
+		synctest.Wait() // the platform has noticed
 		before := r.count("291")
 		again, err := r.platform.Adopt(r.account("291"), session.NewKey([]byte(key.Reveal())))
 		fault := r.hear(err)
@@ -168,8 +170,9 @@ func TestAdopt(t *testing.T) {
 			r.Fatal(err)
 		}
 		r.Cleanup(func() { _ = again.Close() })
-		if r.count("291") != before {
-			r.Error("adopting asked the platform")
+		synctest.Wait()
+		if now := r.count("291"); now != before {
+			r.Errorf("adopting asked the platform: %+v, before %+v", now, before)
 		}
 		r.alive(again)
 		if now := r.count("291"); now.SignIns != 1 || now.SignOuts != 0 {
