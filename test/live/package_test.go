@@ -39,8 +39,16 @@ var shipped = map[string]string{
 	"/usr/share/fish/vendor_completions.d/agentkeeper.fish":      "-rw-r--r--",
 	"/usr/share/man/man1/agentkeeper.1.gz":                       "-rw-r--r--",
 	"/usr/share/man/man1/agentkeeper-run.1.gz":                   "-rw-r--r--",
+	"/usr/share/agentkeeper/alerts.yaml":                         "-rw-r--r--",
+	"/usr/share/agentkeeper/recording.yaml":                      "-rw-r--r--",
+	"/usr/share/agentkeeper/alertmanager.yaml":                   "-rw-r--r--",
+	"/usr/share/agentkeeper/dashboard.json":                      "-rw-r--r--",
 	"/usr/share/doc/agentkeeper/README.md":                       "-rw-r--r--",
+	"/usr/share/doc/agentkeeper/runbook.md":                      "-rw-r--r--",
 	"/usr/share/doc/agentkeeper/sbom.cdx.json":                   "-rw-r--r--",
+	"/usr/lib/systemd/system/agentkeeper.service.d":              "drwxr-xr-x",
+	"/usr/share/agentkeeper":                                     "drwxr-xr-x",
+	"/usr/share/doc/agentkeeper":                                 "drwxr-xr-x",
 	"/etc/agentkeeper":                                           "drwxr-x---",
 	"/etc/agentkeeper/agentkeeper.yaml":                          "-rw-r-----",
 }
@@ -184,6 +192,7 @@ func TestPackage(t *testing.T) {
 		names := logins(1000, 50)
 		u := newUnitSite(m, m.simulate("huawei", names, "--hold", "1s"), names)
 		m.run("agentkeeper", "check")
+		u.giveByEnvironment()
 		u.start()
 		u.awaitOnline()
 		u.testUpgrade()
@@ -218,6 +227,21 @@ func (m *machine) testFirstInstallation() {
 	}
 }
 
+// giveByEnvironment hands two passwords over by the unit: an upgrade can check
+// the configuration in the service's environment only.
+func (u *unitSite) giveByEnvironment() {
+	u.members[0].keys, u.members[1].keys = ", password_env: KEEPER_PASSWORD", ", password_credential: agentkeeper.one"
+	u.deploy()
+	u.m.write("/root/one", secret, 0o600)
+	u.dropIn("80-secrets", `[Service]
+Environment="ODD=it's $HOME \x60false\x60 \"q\" \nsecond line" KEEPER_PASSWORD=`+secret+`
+LoadCredential=agentkeeper.one:/root/one
+`)
+	if _, err := u.m.try("agentkeeper", "check"); err == nil {
+		u.t.Error("the configuration is good without the service's environment")
+	}
+}
+
 // testUpgrade takes the new version in: no agent signs in. Then a package that
 // would not start with the configuration leaves the old process alone.
 func (u *unitSite) testUpgrade() {
@@ -244,7 +268,67 @@ func (u *unitSite) testUpgrade() {
 		u.t.Error("the process was replaced by one that does not start")
 	}
 	u.deploy()
-	u.untouched(before, "a package that would not start")
+	u.testDowngrade(pid)
+	u.untouched(before, "a package that would not start, the next that does, and a downgrade")
+	u.testWithoutRestart()
+}
+
+// testDowngrade mends what kept the new version from starting, and goes back to
+// the one before. A group that an administrator chose stays.
+func (u *unitSite) testDowngrade(pid string) {
+	const path = "/etc/agentkeeper/agentkeeper.yaml"
+	u.m.run("chgrp", "adm", path)
+	for _, version := range []string{"1.0.1", "1.0.0"} {
+		u.m.run("dpkg", "-i", "--force-confold", "/root/"+version+".deb")
+		if now := u.pid(); now == pid {
+			u.t.Errorf("the old process runs after the change to %s", version)
+		} else {
+			pid = now
+		}
+		if _, body, err := u.k.get("/metrics"); err != nil || !strings.Contains(body, `version="`+version+`"`) {
+			u.t.Errorf("%s does not run after its installation: %v", version, err)
+		}
+	}
+	if got := strings.TrimSpace(u.m.run("stat", "-c", "%G", path)); got != "adm" {
+		u.t.Errorf("the configuration's group became %s", got)
+	}
+}
+
+// testWithoutRestart upgrades while the service must not or cannot be started:
+// it was stopped by a person, or has failed, or policy-rc.d forbids it, or the
+// restart fails. Each time the package is whole afterwards.
+func (u *unitSite) testWithoutRestart() {
+	const policy = "/usr/sbin/policy-rc.d"
+	pid := u.pid()
+	u.m.write(policy, "#!/bin/sh\nexit 101\n", 0o755)
+	u.upgradeLeaves("active")
+	if u.pid() != pid {
+		u.t.Error("restarted against policy-rc.d")
+	}
+	u.m.run("rm", policy)
+	u.dropIn("90-fails", "[Service]\nExecStartPre=/bin/false\nRestart=no\n")
+	if out := u.upgradeLeaves("failed"); !strings.Contains(out, "could not be started") {
+		u.t.Errorf("a restart that fails: %s", out)
+	}
+	u.upgradeLeaves("failed") // and is not tried again
+	u.dropIn("90-fails", "")
+	u.m.run("systemctl", "reset-failed", unit)
+	u.upgradeLeaves("inactive")
+	u.start()
+	u.awaitOnline()
+}
+
+// upgradeLeaves installs the package over itself and wants a state of the unit.
+func (u *unitSite) upgradeLeaves(state string) string {
+	u.t.Helper()
+	out := u.m.run("dpkg", "-i", "--force-confold", "/root/1.0.0.deb")
+	if got := u.m.property(unit, "ActiveState"); got != state {
+		u.t.Errorf("after an upgrade the unit is %s, want %s: %s", got, state, out)
+	}
+	if got := u.m.run("dpkg-query", "-W", "-f", "${db:Status-Status}", "agentkeeper"); got != "installed" {
+		u.t.Errorf("the package is %s: %s", got, out)
+	}
+	return out
 }
 
 // testRPMScripts runs the scripts as rpm does at an upgrade: the new package's,
@@ -289,5 +373,54 @@ func (u *unitSite) testRemoval() {
 	}
 	if failed := u.m.run("systemctl", "--failed", "--no-legend", "--plain"); strings.Contains(failed, "agentkeeper") {
 		u.t.Errorf("failed units: %s", failed)
+	}
+}
+
+// TestPackageByRPM has rpm itself install, upgrade and remove the package, on a
+// copy of this machine, whose rpm it is.
+func TestPackageByRPM(t *testing.T) {
+	t.Parallel()
+	dir := packagesDir(t)
+	if why := noMachine([]string{"/"}); why != nil {
+		t.Skipf("no systemd can be booted here: %v", why)
+	}
+	m := boot(t, "/")
+	for _, version := range []string{"1.0.0", "1.0.1"} {
+		m.copy(filepath.Join(dir, "agentkeeper_"+version+"_amd64.rpm"), "/root/"+version+".rpm", 0o644)
+	}
+	m.run("rpm", "--initdb")
+	rpm := func(args ...string) string {
+		t.Helper()
+		return m.run(append([]string{"rpm", "--nodeps", "--nosignature"}, args...)...) // what it needs is the other package manager's
+	}
+	if out := rpm("-i", "/root/1.0.0.rpm"); !strings.Contains(out, "enabled and not started") {
+		t.Errorf("the installation says %s", out)
+	}
+	names := logins(1000, 20)
+	u := newUnitSite(m, m.simulate("huawei", names, "--hold", "1s"), names)
+	u.start()
+	u.awaitOnline()
+	before, pid := u.platform.huawei(), u.pid()
+	for _, step := range [][]string{{"-U", "/root/1.0.1.rpm"}, {"-U", "--oldpackage", "/root/1.0.0.rpm"}} {
+		rpm(step...)
+		if now := u.pid(); now == pid {
+			t.Errorf("the old process runs after %v", step)
+		} else {
+			pid = now
+		}
+		u.untouched(before, fmt.Sprint("rpm ", step))
+	}
+	if enabled := m.property(unit, "UnitFileState"); enabled != "enabled" {
+		t.Errorf("after the upgrades the unit is %s", enabled)
+	}
+	rpm("-e", "agentkeeper")
+	if n := signedIn(u.platform.huawei()); n != 0 {
+		t.Errorf("%d agents are signed in after the removal", n)
+	}
+	for path, there := range map[string]bool{"/usr/bin/agentkeeper": false, "/usr/share/agentkeeper": false, "/var/lib/agentkeeper": true,
+		"/usr/lib/systemd/system/agentkeeper.service.d": false, "/etc/systemd/system/multi-user.target.wants/agentkeeper.service": false} {
+		if _, err := os.Lstat(m.path(path)); (err == nil) != there {
+			t.Errorf("after the removal: %s is there: %v, want %v", path, err == nil, there)
+		}
 	}
 }
