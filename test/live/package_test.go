@@ -350,6 +350,9 @@ func (u *unitSite) testRPMScripts() {
 // testRemoval removes: stopped, signed out, state kept. A second installation
 // goes on with it. A purge leaves nothing but the user.
 func (u *unitSite) testRemoval() {
+	u.dropIn("80-secrets", "") // an installation checks without a service's environment
+	u.members[0].keys, u.members[1].keys = "", ""
+	u.deploy()
 	u.m.run("dpkg", "-r", "agentkeeper")
 	if n := signedIn(u.platform.huawei()); n != 0 {
 		u.t.Errorf("%d agents are signed in after the removal", n)
