@@ -44,15 +44,18 @@ invoke() {
 	fi || echo "agentkeeper could not be started; see: systemctl status $unit" >&2
 }
 
-# In the environment of the service, where there is one: its credentials and
-# variables are there. No command line may show these, so no xargs or env.
+# In the environment of the service, where there is one, and of its file: its
+# credentials and variables are there. No command line may show these, so no
+# xargs or env.
 check() (
+	file=
 	pid=$(systemctl show --value -p MainPID "$unit")
 	if [ "${pid:-0}" -gt 0 ] && [ -r "/proc/$pid/environ" ]; then
+		file=$(tr '\0' '\n' <"/proc/$pid/cmdline" | sed -n '/^\(-c\|--config\)$/{n;p;}')
 		eval "$(tr '\n\0' '\1\n' <"/proc/$pid/environ" |
 			LC_ALL=C sed -n "s/'/'\\\\''/g; s/^\([A-Za-z_][A-Za-z0-9_]*\)=\(.*\)\$/export \1='\2'/p" | tr '\1' '\n')"
 	fi
-	exec /usr/bin/agentkeeper check
+	exec /usr/bin/agentkeeper check ${file:+-c "$file"}
 )
 
 if [ -n "$first" ]; then
