@@ -3,8 +3,11 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"os/signal"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // statusEvery bounds how often the status in `systemctl status` changes.
@@ -45,11 +48,16 @@ const (
 
 // tellStart keeps asking systemd for time, beyond the unit's TimeoutStartSec,
 // until told is called: what a crash left of many events takes a while to read,
-// and a start that is cut would begin with the same again.
+// and a start that is cut would begin with the same again. A stop meanwhile has
+// the unit's TimeoutStopSec.
 func (d *Daemon) tellStart() (told func()) {
+	if !d.manager.Listens() {
+		return func() {}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), startMost)
+	ctx, deaf := signal.NotifyContext(ctx, unix.SIGTERM, unix.SIGINT, unix.SIGUSR2)
 	done := d.ask(ctx, func() string { return "opening the store" })
-	return func() { cancel(); done() }
+	return func() { deaf(); cancel(); done() }
 }
 
 // tellStop tells systemd that the stop begins, and keeps asking for time until
