@@ -104,10 +104,12 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 	}
 	d.metrics = metrics.New(source{d}, metrics.Options{PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit, DropReasons: append(events.Reasons(), callback.Reasons()...)})
 	d.manager = systemd.NewManager(d.log)
+	told := d.tellStart()
 	d.store, err = store.Open(ctx, store.Options{
 		Dir: cfg.Store.Dir, EventsMaxAge: cfg.Events.MaxAge, EventsMaxBytes: cfg.Events.MaxBytes, Log: d.log,
 		Consumers: d.consumers(cfg), EventsExpired: func(n int) { d.metrics.EventsDropped(events.DroppedRetention, n) },
 	})
+	told()
 	if err != nil {
 		return fmt.Errorf("open the store %s: %w", cfg.Store.Dir, err)
 	}

@@ -3,8 +3,11 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"os/signal"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // statusEvery bounds how often the status in `systemctl status` changes.
@@ -35,12 +38,27 @@ func (d *Daemon) watch() (unwatch func()) {
 	return func() { cancel(); loops.Wait() }
 }
 
-// While it stops the service says once a second that it does and asks for
-// stopMargin more: that is how long it may hang before systemd kills it.
+// While it starts or stops the service says once a second that it does and asks
+// for askMargin more: that is how long it may hang before systemd kills it.
 const (
-	stopSaidEvery = time.Second
-	stopMargin    = 15 * time.Second
+	askEvery  = time.Second
+	askMargin = 15 * time.Second
+	startMost = time.Hour // a store that takes longer to open hangs
 )
+
+// tellStart keeps asking systemd for time, beyond the unit's TimeoutStartSec,
+// until told is called: what a crash left of many events takes a while to read,
+// and a start that is cut would begin with the same again. A stop meanwhile has
+// the unit's TimeoutStopSec.
+func (d *Daemon) tellStart() (told func()) {
+	if !d.manager.Listens() {
+		return func() {}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startMost)
+	ctx, deaf := signal.NotifyContext(ctx, unix.SIGTERM, unix.SIGINT, unix.SIGUSR2)
+	done := d.ask(ctx, func() string { return "opening the store" })
+	return func() { deaf(); cancel(); done() }
+}
 
 // tellStop tells systemd that the stop begins, and keeps asking for time until
 // told is called or ctx ends.
@@ -51,14 +69,19 @@ func (d *Daemon) tellStop(ctx context.Context, how End) (told func()) {
 		}
 		return fmt.Sprintf("signing out, %d agents are signed in", d.fleet.Tally().SignedIn)
 	}
-	d.manager.Stopping(stopMargin, status())
+	d.manager.Stopping(askMargin, status())
+	return d.ask(ctx, status)
+}
+
+// ask asks for time again and again until done is called or ctx ends.
+func (d *Daemon) ask(ctx context.Context, status func() string) (done func()) {
 	if !d.manager.Listens() {
 		return func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var loop sync.WaitGroup
 	loop.Go(func() {
-		every(ctx, stopSaidEvery, func() { d.manager.Extend(stopMargin, status()) })
+		every(ctx, askEvery, func() { d.manager.Extend(askMargin, status()) })
 	})
 	return func() { cancel(); loop.Wait() }
 }

@@ -236,6 +236,17 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
+// Every metric of ours is on the dashboard, but for those of single agents, which
+// few switch on.
+func TestDashboardShowsEverything(t *testing.T) {
+	board := read(t, "dashboard.json")
+	for name := range exposed(t) {
+		if strings.HasPrefix(name, namespace) && !strings.HasPrefix(name, namespace+"agent_") && !strings.Contains(board, name) {
+			t.Errorf("no panel shows %s", name)
+		}
+	}
+}
+
 // promtool runs it; without it the test is skipped.
 func promtool(t *testing.T, args ...string) {
 	t.Helper()

@@ -61,8 +61,9 @@ func (m *Manager) Stopping(atLeast time.Duration, status string) {
 	m.send(sd.SdNotifyStopping, extend(atLeast), "STATUS="+status)
 }
 
-// Extend asks for at least so much more time from now on to stop in, beyond the
-// unit's TimeoutStopSec; a process that no longer asks is killed then.
+// Extend asks for at least so much more time from now on to start or to stop in,
+// beyond the unit's TimeoutStartSec or TimeoutStopSec; a process that no longer
+// asks is killed then.
 func (m *Manager) Extend(atLeast time.Duration, status string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

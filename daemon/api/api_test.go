@@ -492,6 +492,8 @@ func TestPeers(t *testing.T) {
 		{Peer{UID: 0, known: true}, true},
 		{Peer{UID: uint32(os.Geteuid()), known: true}, true},
 		{Peer{UID: 4_000_000_000, GID: uint32(os.Getegid()), known: true}, true},
+		{Peer{UID: 4_000_000_000, GID: 4_000_000_000, groups: []uint32{4_000_000_001, uint32(os.Getegid())}, known: true}, true},
+		{Peer{UID: 4_000_000_000, GID: 4_000_000_000, groups: []uint32{4_000_000_001}, known: true}, false},
 		{Peer{UID: 4_000_000_000, GID: 4_000_000_000, known: true}, false},
 	} {
 		if got := admitted(tt.peer); got != tt.want {

@@ -9,6 +9,7 @@ import (
 	"os/user"
 	"slices"
 	"strconv"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -19,6 +20,7 @@ import (
 type Peer struct {
 	UID, GID uint32
 	PID      int32
+	groups   []uint32 // further ones
 	known    bool
 }
 
@@ -54,13 +56,36 @@ func ConnContext(ctx context.Context, conn net.Conn) context.Context {
 		return ctx
 	}
 	var cred *unix.Ucred
+	var groups []uint32
 	var failed error
 	if err := raw.Control(func(fd uintptr) {
+		groups = groupsOf(fd)
 		cred, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
 	}); err != nil || failed != nil {
 		return ctx
 	}
-	return context.WithValue(ctx, peerKey{}, Peer{UID: cred.Uid, GID: cred.Gid, PID: cred.Pid, known: true})
+	return context.WithValue(ctx, peerKey{}, Peer{UID: cred.Uid, GID: cred.Gid, PID: cred.Pid, groups: groups, known: true})
+}
+
+// groupsOf asks the kernel for the further groups that who connected had then,
+// whatever gave them: /etc/group, a directory service, a unit's
+// SupplementaryGroups=. None where it does not tell.
+func groupsOf(fd uintptr) []uint32 {
+	const gid = 4 // bytes
+	groups := make([]uint32, 64)
+	for {
+		size := uint32(len(groups) * gid)
+		_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_PEERGROUPS,
+			uintptr(unsafe.Pointer(&groups[0])), uintptr(unsafe.Pointer(&size)), 0) //nolint:gosec // no call of the standard library's has a list for its answer
+		switch {
+		case errno == 0:
+			return groups[:size/gid]
+		case errno == unix.ERANGE && size > uint32(len(groups)*gid):
+			groups = make([]uint32, size/gid)
+		default:
+			return nil
+		}
+	}
 }
 
 // Admit lets root, the service's own user and its group through, whatever the
@@ -77,18 +102,7 @@ func Admit(h http.Handler) http.Handler {
 
 func admitted(p Peer) bool {
 	own := uint32(os.Getegid())
-	switch {
-	case !p.known:
-		return false
-	case p.UID == 0, p.UID == uint32(os.Geteuid()), p.GID == own:
-		return true
-	}
-	u, err := user.LookupId(strconv.FormatUint(uint64(p.UID), 10))
-	if err != nil {
-		return false
-	}
-	groups, err := u.GroupIds()
-	return err == nil && slices.Contains(groups, strconv.FormatUint(uint64(own), 10))
+	return p.known && (p.UID == 0 || p.UID == uint32(os.Geteuid()) || p.GID == own || slices.Contains(p.groups, own))
 }
 
 // ListenControl opens the control socket for owner and group.

@@ -33,8 +33,12 @@ func (b *build) identify() error {
 	return nil
 }
 
+// behind is how git describe tells of commits since the tag.
+var behind = regexp.MustCompile(`-([0-9]+)-(g[0-9a-f]+)$`)
+
 // gitVersion is the newest tag's, with the number of commits since it; without a
-// tag it is 0.0.0 and that number, so that a later commit's is an upgrade.
+// tag it is 0.0.0 and that number, so that a later commit's is an upgrade. So is
+// the release after its candidates: v1.2.3-rc1 is 1.2.3~rc1.
 func (b *build) gitVersion() string {
 	described := b.git("describe", "--tags", "--match", "v[0-9]*")
 	if described == "" {
@@ -44,11 +48,12 @@ func (b *build) gitVersion() string {
 		}
 		return "0.0.0+" + count + ".g" + short
 	}
-	version, more, _ := strings.Cut(strings.TrimPrefix(described, "v"), "-")
-	if more != "" {
-		version += "+" + strings.ReplaceAll(more, "-", ".")
+	version := strings.TrimPrefix(described, "v")
+	since := ""
+	if found := behind.FindStringSubmatch(version); found != nil {
+		version, since = strings.TrimSuffix(version, found[0]), "+"+found[1]+"."+found[2]
 	}
-	return version
+	return strings.ReplaceAll(version, "-", "~") + since
 }
 
 // git returns what git says, or "" where it cannot.

@@ -41,6 +41,10 @@ func TestIdentify(t *testing.T) {
 	want(`1\.2\.3`)
 	git("commit", "-q", "--allow-empty", "-m", "second")
 	want(`1\.2\.3\+1\.g[0-9a-f]+`)
+	git("tag", "v1.3.0-rc1")
+	want(`1\.3\.0~rc1`)
+	git("commit", "-q", "--allow-empty", "-m", "third")
+	want(`1\.3\.0~rc1\+1\.g[0-9a-f]+`)
 }
 
 func TestVersions(t *testing.T) {

@@ -1,26 +1,25 @@
 #!/bin/sh
-# Runs after the files are in place. deb: configure; rpm: 1 at an installation, 2
-# at an upgrade.
+# Runs after the files are in place. deb: configure [OLD VERSION]; rpm: 1 at an
+# installation, 2 at an upgrade. A service that does not start is told, and is no
+# failure of the installation.
 set -e
 unit=agentkeeper.service
+marker=/run/agentkeeper.install
 
+first=
 case "${1-}" in
-configure)
-	first=
-	if [ -e /run/agentkeeper.install ]; then
-		rm /run/agentkeeper.install
-		first=yes
-	fi
-	;;
+configure) [ ! -e $marker ] && [ -n "${2-}" ] || first=yes ;;
 1) first=yes ;;
-2) first= ;;
+[2-9]) ;;
 *) exit 0 ;;
 esac
 
-# The service's user, and what it may read.
+# The service's user, and what it may read. A group that somebody chose stays;
+# rpm gives root's at each upgrade.
 systemd-sysusers agentkeeper.conf
-chgrp agentkeeper /etc/agentkeeper
-[ ! -e /etc/agentkeeper/agentkeeper.yaml ] || chgrp agentkeeper /etc/agentkeeper/agentkeeper.yaml
+for path in /etc/agentkeeper /etc/agentkeeper/agentkeeper.yaml; do
+	[ "$(stat -c %G "$path" 2>/dev/null)" != root ] || chgrp agentkeeper "$path"
+done
 
 # Systemd before 254 would warn of the lines that it does not know.
 newer=/usr/lib/systemd/system/$unit.d/50-newer.conf
@@ -32,34 +31,50 @@ else
 fi
 
 [ -z "$first" ] || systemctl enable --quiet "$unit" || true
+rm -f $marker # not before: a configuration that failed above is tried again
 [ -d /run/systemd/system ] || exit 0
-systemctl daemon-reload
+systemctl daemon-reload || true
 
-# In the environment of the service, where there is one: its credentials and
-# variables are there.
-check() {
-	pid=$(systemctl show --value -p MainPID "$unit")
-	if [ "$pid" -gt 0 ] && [ -r "/proc/$pid/environ" ]; then
-		xargs -0 -a "/proc/$pid/environ" sh -c 'exec env "$@" /usr/bin/agentkeeper check' sh
+# Debian lets an administrator forbid starts, by /usr/sbin/policy-rc.d.
+invoke() {
+	if command -v deb-systemd-invoke >/dev/null; then
+		deb-systemd-invoke "$@"
 	else
-		/usr/bin/agentkeeper check
-	fi
+		systemctl "$@"
+	fi || echo "agentkeeper could not be started; see: systemctl status $unit" >&2
 }
+
+# In the environment of the service, where there is one, and of its file: its
+# credentials and variables are there. No command line may show these, so no
+# xargs or env.
+check() (
+	file=
+	pid=$(systemctl show --value -p MainPID "$unit")
+	if [ "${pid:-0}" -gt 0 ] && [ -r "/proc/$pid/environ" ]; then
+		file=$(tr '\0' '\n' <"/proc/$pid/cmdline" | sed -n '/^\(-c\|--config\)$/{n;p;}')
+		eval "$(tr '\n\0' '\1\n' <"/proc/$pid/environ" |
+			LC_ALL=C sed -n "s/'/'\\\\''/g; s/^\([A-Za-z_][A-Za-z0-9_]*\)=\(.*\)\$/export \1='\2'/p" | tr '\1' '\n')"
+	fi
+	exec /usr/bin/agentkeeper check ${file:+-c "$file"}
+)
 
 if [ -n "$first" ]; then
 	if check >/dev/null 2>&1; then
-		systemctl start "$unit"
+		invoke start "$unit"
 	else
 		echo "agentkeeper is enabled and not started: write /etc/agentkeeper/agentkeeper.yaml, then"
 		echo "  agentkeeper check && systemctl start agentkeeper"
 	fi
-elif systemctl is-active --quiet "$unit"; then
-	# A restart hands the sessions over: no agent signs in anew.
+	exit 0
+fi
+case "$(systemctl show --value -p ActiveState "$unit")" in
+active | activating | reloading) # a restart hands the sessions over: no agent signs in anew
 	if problems=$(check 2>&1); then
-		systemctl try-restart "$unit"
+		invoke try-restart "$unit"
 	else
 		echo "agentkeeper goes on with the old version, for the new one would not start:" >&2
 		echo "$problems" >&2
 		echo "mend that, then: systemctl restart agentkeeper" >&2
 	fi
-fi
+	;;
+esac

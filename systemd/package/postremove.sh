@@ -9,6 +9,10 @@ purge)
 	rmdir --ignore-fail-on-non-empty /etc/agentkeeper 2>/dev/null || true
 	;;
 remove | 0) ;;
+abort-install)
+	rm -f /run/agentkeeper.install
+	exit 0
+	;;
 *) exit 0 ;;
 esac
-[ ! -d /run/systemd/system ] || systemctl daemon-reload
+[ ! -d /run/systemd/system ] || systemctl daemon-reload || true

@@ -23,7 +23,7 @@ func (b *build) command(arch, name string, args ...string) ([]byte, error) {
 	cmd.Stderr = &complaint
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, complaint.Bytes())
+		return nil, fmt.Errorf("%s %s: %w\n%s%s", name, strings.Join(args, " "), err, out, complaint.Bytes()) // nfpm complains on standard output
 	}
 	return out, nil
 }

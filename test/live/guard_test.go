@@ -73,8 +73,14 @@ func asService(t *testing.T, env ...string) *service {
 
 // visit runs a program to its end as somebody.
 func visit(uid, gid uint32, program string, args ...string) (code int, out string) {
+	return visitWith(nil, uid, gid, program, args...)
+}
+
+// visitWith is visit with further groups.
+func visitWith(groups []uint32, uid, gid uint32, program string, args ...string) (code int, out string) {
 	var text bytes.Buffer
 	cmd := as(exec.Command(program, args...), uid, gid)
+	cmd.SysProcAttr.Credential.Groups = groups
 	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", &text, &text
 	_ = cmd.Run() // the code says it
 	return cmd.ProcessState.ExitCode(), text.String()
@@ -126,19 +132,25 @@ func TestControlIsGuarded(t *testing.T) {
 	k := asService(t)
 	status := []string{"status", "--control", k.socket()}
 	program := filepath.Join(programs, "agentkeeper")
+	var many []uint32
+	for i := range uint32(100) {
+		many = append(many, foreignGroup+1+i)
+	}
 	visitors := []struct {
 		name     string
 		uid, gid uint32
+		groups   []uint32
 		admitted bool
 	}{
-		{"root", 0, 0, true},
-		{"the service's user", serviceUser, foreignGroup, true},
-		{"a member of its group", foreignUser, serviceUser, true},
-		{"a stranger", foreignUser, foreignGroup, false},
+		{"root", 0, 0, nil, true},
+		{"the service's user", serviceUser, foreignGroup, nil, true},
+		{"a member of its group", foreignUser, serviceUser, nil, true},
+		{"a member by a further group", foreignUser, foreignGroup, append([]uint32{serviceUser}, many...), true},
+		{"a stranger", foreignUser, foreignGroup, many, false},
 	}
 	look := func(when string) {
 		for _, v := range visitors {
-			code, out := visit(v.uid, v.gid, program, status...)
+			code, out := visitWith(v.groups, v.uid, v.gid, program, status...)
 			if (code == 0) != v.admitted || strings.Contains(out, "hq/291") != v.admitted {
 				t.Errorf("%s, %s: exit code %d, want admitted: %v\n%s", when, v.name, code, v.admitted, out)
 			}

@@ -3,14 +3,12 @@ package live
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
 // packagesVariable names the directory that test/systemd.sh builds packages of
@@ -39,8 +37,16 @@ var shipped = map[string]string{
 	"/usr/share/fish/vendor_completions.d/agentkeeper.fish":      "-rw-r--r--",
 	"/usr/share/man/man1/agentkeeper.1.gz":                       "-rw-r--r--",
 	"/usr/share/man/man1/agentkeeper-run.1.gz":                   "-rw-r--r--",
+	"/usr/share/agentkeeper/alerts.yaml":                         "-rw-r--r--",
+	"/usr/share/agentkeeper/recording.yaml":                      "-rw-r--r--",
+	"/usr/share/agentkeeper/alertmanager.yaml":                   "-rw-r--r--",
+	"/usr/share/agentkeeper/dashboard.json":                      "-rw-r--r--",
 	"/usr/share/doc/agentkeeper/README.md":                       "-rw-r--r--",
+	"/usr/share/doc/agentkeeper/runbook.md":                      "-rw-r--r--",
 	"/usr/share/doc/agentkeeper/sbom.cdx.json":                   "-rw-r--r--",
+	"/usr/lib/systemd/system/agentkeeper.service.d":              "drwxr-xr-x",
+	"/usr/share/agentkeeper":                                     "drwxr-xr-x",
+	"/usr/share/doc/agentkeeper":                                 "drwxr-xr-x",
 	"/etc/agentkeeper":                                           "drwxr-x---",
 	"/etc/agentkeeper/agentkeeper.yaml":                          "-rw-r-----",
 }
@@ -169,125 +175,5 @@ func TestPackageRepeats(t *testing.T) {
 		if !bytes.Equal(first, second) {
 			t.Errorf("%s differs when it is built elsewhere: %d and %d bytes", name, len(first), len(second))
 		}
-	}
-}
-
-// TestPackage installs, upgrades, removes and purges the package.
-func TestPackage(t *testing.T) {
-	t.Parallel()
-	dir := packagesDir(t)
-	onMachines(t, func(t *testing.T, m *machine) {
-		for _, version := range []string{"1.0.0", "1.0.1"} {
-			m.copy(filepath.Join(dir, "agentkeeper_"+version+"_amd64.deb"), "/root/"+version+".deb", 0o644)
-		}
-		m.testFirstInstallation()
-		names := logins(1000, 50)
-		u := newUnitSite(m, m.simulate("huawei", names, "--hold", "1s"), names)
-		m.run("agentkeeper", "check")
-		u.start()
-		u.awaitOnline()
-		u.testUpgrade()
-		u.testRemoval()
-	})
-}
-
-// testFirstInstallation: all is there, and nothing has started.
-func (m *machine) testFirstInstallation() {
-	m.t.Helper()
-	out := m.run("dpkg", "-i", "/root/1.0.0.deb")
-	if !strings.Contains(out, "enabled and not started") {
-		m.t.Errorf("the installation says %s", out)
-	}
-	if state, enabled := m.property(unit, "ActiveState"), m.property(unit, "UnitFileState"); state != "inactive" || enabled != "enabled" {
-		m.t.Errorf("after the installation the unit is %s and %s", state, enabled)
-	}
-	for path, want := range map[string]string{"/etc/agentkeeper": "750 root agentkeeper", "/etc/agentkeeper/agentkeeper.yaml": "640 root agentkeeper"} {
-		if got := strings.TrimSpace(m.run("stat", "-c", "%a %U %G", path)); got != want {
-			m.t.Errorf("%s: %s, want %s", path, got, want)
-		}
-	}
-	if out := m.run("systemd-analyze", "verify", "--man=no", unit, socketUnit); out != "" {
-		m.t.Errorf("systemd-analyze verify: %s", out)
-	}
-	_, newer := m.try("test", "-e", "/usr/lib/systemd/system/agentkeeper.service.d/50-newer.conf")
-	if (newer == nil) != (m.version >= "254") {
-		m.t.Errorf("systemd %s, drop-in for newer ones: %v", m.version, newer)
-	}
-	if out, err := m.try("agentkeeper", "check"); err == nil || !strings.Contains(out, "agentkeeper.yaml:") {
-		m.t.Errorf("the reference configuration is good as it is: %s", out)
-	}
-}
-
-// testUpgrade takes the new version in: no agent signs in. Then a package that
-// would not start with the configuration leaves the old process alone.
-func (u *unitSite) testUpgrade() {
-	before := u.platform.huawei()
-	pid, began := u.pid(), time.Now()
-	u.m.run("dpkg", "-i", "--force-confold", "/root/1.0.1.deb")
-	took := time.Since(began)
-	if u.pid() == pid {
-		u.t.Error("the old process runs after the upgrade")
-	}
-	if out := u.m.run("agentkeeper", "version"); !strings.Contains(out, "1.0.1") {
-		u.t.Errorf("version: %s", out)
-	}
-	u.untouched(before, fmt.Sprintf("an upgrade of %v", took.Round(time.Millisecond)))
-	u.testRPMScripts()
-
-	pid = u.pid()
-	writeFile(u.t, u.path(), u.yaml()+"listne: 127.0.0.1:1\n")
-	out := u.m.run("dpkg", "-i", "--force-confold", "/root/1.0.0.deb")
-	if !strings.Contains(out, "goes on with the old version") || !strings.Contains(out, "listne") {
-		u.t.Errorf("a version that would not start is installed with %s", out)
-	}
-	if u.pid() != pid {
-		u.t.Error("the process was replaced by one that does not start")
-	}
-	u.deploy()
-	u.untouched(before, "a package that would not start")
-}
-
-// testRPMScripts runs the scripts as rpm does at an upgrade: the new package's,
-// then the old one's.
-func (u *unitSite) testRPMScripts() {
-	before := u.platform.huawei()
-	pid := u.pid()
-	for _, script := range []string{"preinstall.sh 2", "postinstall.sh 2", "preremove.sh 1", "postremove.sh 1"} {
-		name, stage, _ := strings.Cut(script, " ")
-		u.m.copy(filepath.Join("..", "..", "systemd", "package", name), "/root/"+name, 0o755)
-		u.m.run("/root/"+name, stage)
-	}
-	if u.pid() == pid {
-		u.t.Error("the old process runs after an rpm's upgrade")
-	}
-	u.untouched(before, "an rpm's scripts at an upgrade")
-}
-
-// testRemoval removes: stopped, signed out, state kept. A second installation
-// goes on with it. A purge leaves nothing but the user.
-func (u *unitSite) testRemoval() {
-	u.m.run("dpkg", "-r", "agentkeeper")
-	if n := signedIn(u.platform.huawei()); n != 0 {
-		u.t.Errorf("%d agents are signed in after the removal", n)
-	}
-	for path, there := range map[string]bool{"/usr/bin/agentkeeper": false, "/var/lib/agentkeeper": true, "/etc/agentkeeper/agentkeeper.yaml": true,
-		"/etc/systemd/system/multi-user.target.wants/agentkeeper.service": false, "/usr/lib/systemd/system/agentkeeper.service.d": false} {
-		if _, err := os.Lstat(u.m.path(path)); (err == nil) != there {
-			u.t.Errorf("after the removal: %s is there: %v, want %v", path, err == nil, there)
-		}
-	}
-	u.m.run("dpkg", "-i", "--force-confold", "/root/1.0.1.deb")
-	u.awaitOnline() // a good configuration: started at once
-	u.m.run("dpkg", "-P", "agentkeeper")
-	if n := signedIn(u.platform.huawei()); n != 0 {
-		u.t.Errorf("%d agents are signed in after the purge", n)
-	}
-	for _, path := range []string{"/var/lib/agentkeeper", "/var/lib/private/agentkeeper", "/etc/agentkeeper/agentkeeper.yaml"} {
-		if _, err := os.Lstat(u.m.path(path)); err == nil {
-			u.t.Errorf("after the purge: %s is still there", path)
-		}
-	}
-	if failed := u.m.run("systemctl", "--failed", "--no-legend", "--plain"); strings.Contains(failed, "agentkeeper") {
-		u.t.Errorf("failed units: %s", failed)
 	}
 }

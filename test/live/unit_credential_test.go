@@ -16,7 +16,7 @@ func TestUnitCredentials(t *testing.T) {
 	onMachines(t, func(t *testing.T, m *machine) {
 		m.installUnit()
 		m.run("rm", "/usr/lib/systemd/system/agentkeeper.service.d/10-user.conf")
-		names := logins(291, 3)
+		names := logins(291, 4)
 		u := newUnitSite(m, m.simulate("huawei", names, "--hold", "1s"), names)
 		m.run("rm", "-r", "/etc/agentkeeper/secrets")
 		u.groups, u.members = u.withCredentials(names), nil
@@ -27,8 +27,9 @@ func TestUnitCredentials(t *testing.T) {
 			u.credential(login, secret)
 		}
 		u.credential(names[2], "not yet the platform's")
+		u.encrypt(names[encrypted])
 		u.start()
-		within(t, patience, "two agents", func() error { return signedInError(u.platform, 2) })
+		within(t, patience, "the agents whose password is right", func() error { return signedInError(u.platform, 3) })
 		within(t, patience, "the parking", func() error { return u.k.is(names[2], "parked", "refused") })
 		if dynamic := m.property(unit, "DynamicUser"); dynamic != "yes" {
 			t.Errorf("DynamicUser=%s", dynamic)
@@ -37,16 +38,22 @@ func TestUnitCredentials(t *testing.T) {
 	})
 }
 
+// encrypted is the agent whose credential systemd-creds has encrypted.
+const encrypted = 3
+
 // withCredentials gives every login a systemd credential, and the unit the
-// lines that load them: one from a path, the others from the credential store
-// where systemd is new enough to import them by a pattern.
+// lines that load them: one from a path, one that is encrypted, the others from
+// the credential store where systemd is new enough to import them by a pattern.
 func (u *unitSite) withCredentials(names []string) (groups []string) {
 	agents := make([]string, len(names))
 	lines := ""
 	version, _ := strconv.Atoi(u.m.version)
 	for i, login := range names {
 		agents[i] = fmt.Sprintf("{login: %q, number: %q, password_credential: agentkeeper.%s}", login, "40"+login, login)
-		if i == 0 || version < 254 {
+		switch {
+		case i == encrypted:
+			lines += fmt.Sprintf("LoadCredentialEncrypted=agentkeeper.%s:%s.cred\n", login, credentialPath(login))
+		case i == 0 || version < 254:
 			lines += fmt.Sprintf("LoadCredential=agentkeeper.%s:%s\n", login, credentialPath(login))
 		}
 	}
@@ -63,6 +70,14 @@ func (u *unitSite) credential(login, text string) {
 	u.m.write(credentialPath(login), text+"\n", 0o600)
 }
 
+// encrypt replaces a credential by its encrypted form.
+func (u *unitSite) encrypt(login string) {
+	u.t.Helper()
+	path := credentialPath(login)
+	u.m.run("systemd-creds", "encrypt", "--with-key=host", "--name=agentkeeper."+login, path, path+".cred")
+	u.m.run("rm", path)
+}
+
 // testRotation mends the refused password: a reload does not see it, since
 // systemd gives credentials at a start, and a restart does.
 func (u *unitSite) testRotation(names []string) {
@@ -74,7 +89,7 @@ func (u *unitSite) testRotation(names []string) {
 		u.t.Errorf("after a reload: %v", err)
 	}
 	u.m.run("systemctl", "restart", unit)
-	within(u.t, patience, "the mended agent", func() error { return signedInError(u.platform, 3) })
+	within(u.t, patience, "the mended agent", func() error { return signedInError(u.platform, 4) })
 	got := touched(before, u.platform.huawei())
 	if len(got) != 1 || got[names[2]].SignIns != 1 {
 		u.t.Errorf("operations of the rotation: %v, want one sign-in of %s", got, names[2])

@@ -224,7 +224,8 @@ func (u *unitSite) testSandbox() {
 	u.testCallers()
 }
 
-// testCallers asks as root, as a member of the group and as somebody else.
+// testCallers asks as root, as a member of the group, as somebody else, and as
+// another unit's made-up user that has the group by its unit alone.
 func (u *unitSite) testCallers() {
 	u.m.write("/etc/sysusers.d/people.conf", "u colleague - - /\nu stranger - - /\nm colleague agentkeeper\n", 0o644)
 	u.m.run("systemd-sysusers")
@@ -233,6 +234,9 @@ func (u *unitSite) testCallers() {
 		if !strings.Contains(out, want) {
 			u.t.Errorf("agentkeeper status --check as %s: %q, want %q", user, out, want)
 		}
+	}
+	if out, _ := u.m.try("systemd-run", "--quiet", "--wait", "--pipe", "-p", "DynamicUser=yes", "-p", "SupplementaryGroups=agentkeeper", "agentkeeper", "status", "--check"); !strings.Contains(out, "OK - ") {
+		u.t.Errorf("agentkeeper status --check as another unit with SupplementaryGroups=agentkeeper: %q", out)
 	}
 }
 
