@@ -230,9 +230,9 @@ func (e explanation) command() string {
 	case v.State == session.Parked:
 		return say("resume", "tries once more")
 	case a.Override != nil && a.Wish == session.Leave:
-		return say("resume", "ends the "+string(a.Override.Verb)+" before")
+		return say("resume", "ends the "+string(a.Override.Verb))
 	case v.State == session.Offline && a.Wish == session.Leave && a.By == "schedule":
-		return say("sign-in", "brings it online before")
+		return say("sign-in", "brings it online before then")
 	case v.State == session.Waiting && e.p.Gate.Held == "" && !v.Queued && !v.NextAttempt.IsZero() && v.Started.IsZero() && v.Reason != session.ReasonDoubt:
 		return say("sign-in", "tries at once")
 	}
@@ -255,10 +255,10 @@ func (e explanation) trouble() string {
 	case g.Quarantined:
 		return fmt.Sprintf("Platform %s takes no log-ins: %s. Sessions that live are kept.", name, g.Held)
 	case g.Out && !g.NextCanary.IsZero():
-		return fmt.Sprintf("Platform %s cannot be reached, %s. One sign-in, the canary, goes first %s; the others follow its success.",
-			name, e.since(g.OutSince), e.at(g.NextCanary))
+		return fmt.Sprintf("Platform %s cannot be reached, %s. One sign-in, the canary, goes first, %s; the others follow when it succeeds.",
+			name, e.since(g.OutSince), e.due(g.NextCanary))
 	case g.Out:
-		return fmt.Sprintf("Platform %s cannot be reached, %s. One sign-in, the canary, goes first; the others follow its success.",
+		return fmt.Sprintf("Platform %s cannot be reached, %s. One sign-in, the canary, goes first; the others follow when it succeeds.",
 			name, e.since(g.OutSince))
 	case g.Held != "":
 		return fmt.Sprintf("Platform %s holds sign-ins back: %s.", name, g.Held)
@@ -325,6 +325,14 @@ func (e explanation) at(t time.Time) string {
 		return "at once"
 	}
 	return fmt.Sprintf("at %s (in %s)", e.clock(t), span(t.Sub(e.now)))
+}
+
+// due is at for what does not go by itself at that instant.
+func (e explanation) due(t time.Time) string {
+	if !t.After(e.now) {
+		return "as soon as an agent is ready for it"
+	}
+	return e.at(t)
 }
 
 // span prints a duration with at most two units.

@@ -97,7 +97,7 @@ func TestExplain(t *testing.T) {
 			"The platform's word is refused: 10.0.0.5: connection refused.",
 			"Next, the session, which is kept, is asked for again at 12:00:01 MSK (in 1.5 s); that goes on without end.",
 			"What you can do: look whether the gateway runs.",
-			"Platform hq cannot be reached, since 11:57:50 MSK (2 min 10 s ago). One sign-in, the canary, goes first at 12:00:04 MSK (in 4.0 s); the others follow its success.",
+			"Platform hq cannot be reached, since 11:57:50 MSK (2 min 10 s ago). One sign-in, the canary, goes first, at 12:00:04 MSK (in 4.0 s); the others follow when it succeeds.",
 			"Its last contact was 2 min 10 s ago, longer than the 2 min 0 s that the platform forgives: it may have signed the agent out.",
 		}},
 		{"between two tries", func(a *fleet.Agent, _ *fleet.Platform) {
@@ -124,7 +124,7 @@ func TestExplain(t *testing.T) {
 		}, []string{
 			"hq/a b is signed out, since 11:58:30 MSK (1 min 30 s ago).",
 			`olga (uid 1000) said pause at Sun 1 Mar 2026 12:00:00 MSK (24 h 0 min ago): "training". That holds until somebody says resume, whatever the schedule says.`,
-			"What you can do: `agentkeeper resume 'hq/a b' --reason …` ends the pause before.",
+			"What you can do: `agentkeeper resume 'hq/a b' --reason …` ends the pause.",
 		}},
 		{"queued in a quarantine", func(a *fleet.Agent, p *fleet.Platform) {
 			a.View.State, a.View.Reason, a.View.Code, a.View.Detail, a.View.Queued = session.Waiting, session.ReasonQuarantine, "quarantine", "quarantined until 12:10:00: 3 log-ins refused", true
