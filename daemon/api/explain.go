@@ -138,11 +138,15 @@ func (e explanation) why() string {
 	if v.Reason == session.ReasonNone || v.Detail == e.p.Gate.Held { // the platform's trouble is told below
 		return ""
 	}
+	word := "The platform's word is"
+	if v.Reason == session.ReasonOutage || v.Reason == session.ReasonDoubt { // it said nothing, or nothing that helps
+		word = "What went wrong last is"
+	}
 	switch {
 	case v.Code != "" && v.Detail != "":
-		return fmt.Sprintf("The platform's word is %s: %s.", v.Code, v.Detail)
+		return fmt.Sprintf("%s %s: %s.", word, v.Code, v.Detail)
 	case v.Code+v.Detail != "":
-		return fmt.Sprintf("The platform's word is %s.", v.Code+v.Detail)
+		return fmt.Sprintf("%s %s.", word, v.Code+v.Detail)
 	}
 	return ""
 }
@@ -198,7 +202,7 @@ func (e explanation) nextTry() string {
 	case v.Reason == session.ReasonOutage && !v.Started.IsZero():
 		return fmt.Sprintf("Next, the session, which is kept, is asked for again %s; that goes on without end.", e.at(v.NextAttempt))
 	case v.Reason == session.ReasonDoubt:
-		return fmt.Sprintf("Next, the platform is asked %s, when it must be done with that request; then it goes on.", e.at(v.NextAttempt))
+		return fmt.Sprintf("Next, the platform is asked what became of that request, %s, when it must be done with it; the answer decides.", e.at(v.NextAttempt))
 	}
 	return fmt.Sprintf("Next, it tries again %s; that goes on, with growing pauses, for as long as it is to be online.", e.at(v.NextAttempt))
 }

@@ -94,7 +94,7 @@ func TestExplain(t *testing.T) {
 		}, []string{
 			"hq/291 is not online and waits, since 11:58:30 MSK (1 min 30 s ago): the platform does not answer, or with nothing that helps.",
 			"The configuration wants it online around the clock: it has no schedule.",
-			"The platform's word is refused: 10.0.0.5: connection refused.",
+			"What went wrong last is refused: 10.0.0.5: connection refused.",
 			"Next, the session, which is kept, is asked for again at 12:00:01 MSK (in 1.5 s); that goes on without end.",
 			"What you can do: look whether the gateway runs.",
 			"Platform hq cannot be reached, since 11:57:50 MSK (2 min 10 s ago). One sign-in, the canary, goes first, at 12:00:04 MSK (in 4.0 s); the others follow when it succeeds.",

@@ -81,6 +81,7 @@ func TestCommandLine(t *testing.T) {
 		{"sign-out --group bot --reason x", 1, "", `no such group: bot; did you mean bots\?`},
 		{"sign-out hq/291 --reason x --for soon", 2, "", "soon"},
 		{"sign-out hq/291 --reason x --for 0s", 2, "", "over at once"},
+		{"events --after 99999", 0, "session.signed_in", "gap: the service's store was lost"},
 		{"events --since=-5m", 2, "", "has nothing in it"},
 		{"events --agent hq/29l", 0, "", `no such agent: hq/29l; did you mean [\s\S]*its events follow`},
 		{"resume hq/291 --reason x --for 1h", 2, "", "--for"},
