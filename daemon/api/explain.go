@@ -184,6 +184,8 @@ func (e explanation) nextSignOut() string {
 	switch at := e.a.View.NextAttempt; {
 	case !at.IsZero() && e.a.View.Reason == session.ReasonBusy:
 		return fmt.Sprintf("Next, the sign-out is tried again %s, and so on until the call has ended.", e.at(at))
+	case e.a.View.Reason == session.ReasonBusy:
+		return "Next, the sign-out is tried again by itself, and so on until the call has ended."
 	case !at.IsZero():
 		return fmt.Sprintf("Next, the sign-out goes on %s.", e.at(at))
 	}

@@ -118,6 +118,14 @@ func TestExplain(t *testing.T) {
 			"Nothing is tried before its secret or configuration changes, or a person says so: that could lock the account or start a tug-of-war.",
 			"What you can do: correct the agent's password; `agentkeeper resume hq/291 --reason …` tries once more.",
 		}},
+		{"in a call at the end of its shift", func(a *fleet.Agent, _ *fleet.Platform) {
+			a.View.State, a.View.Reason, a.Wish = session.SigningOut, session.ReasonBusy, session.Leave
+			a.By, a.NextWish = "schedule", noon.Add(6*time.Hour)
+		}, []string{
+			"hq/291 is signing out, since 11:58:30 MSK (1 min 30 s ago): the platform refuses the sign-out during a call.",
+			"The schedule wants it offline until 18:00:00 MSK (6 h 0 min more), then online.",
+			"Next, the sign-out is tried again by itself, and so on until the call has ended.",
+		}},
 		{"paused by a person", func(a *fleet.Agent, _ *fleet.Platform) {
 			a.ID.Login, a.View.State, a.Wish = "a b", session.Offline, session.Leave
 			a.Override = &fleet.Override{Verb: fleet.Pause, By: "olga (uid 1000)", Reason: "training", At: noon.Add(-24 * time.Hour)}
