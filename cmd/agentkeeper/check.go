@@ -164,10 +164,10 @@ func (v verdict) json(w io.Writer) error {
 
 // text is for people who have read the warnings.
 func (v verdict) text(w io.Writer) error {
-	fmt.Fprintf(w, "%s: good; %d platforms, %d agents\n", v.File, len(v.Platforms), v.Agents)
+	fmt.Fprintf(w, "%s: good; %s, %s\n", v.File, plural(len(v.Platforms), "platform"), plural(v.Agents, "agent"))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, p := range v.Platforms {
-		fmt.Fprintf(t, "  %s\t%d agents\tsign in within %s (%v per second, as long as each is answered in %s)\n", p.Name, p.Agents,
+		fmt.Fprintf(t, "  %s\t%s\tsign in within %s (%v per second, as long as each is answered in %s)\n", p.Name, plural(p.Agents, "agent"),
 			short(time.Duration(p.SignIn*float64(time.Second))), p.rate, short(time.Duration(p.Answer*float64(time.Second))))
 	}
 	if err := t.Flush(); err != nil {

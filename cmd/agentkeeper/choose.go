@@ -32,10 +32,8 @@ func (s selection) check() error {
 // choose returns the chosen ones of all agents, in their order. A name or a
 // pattern that is nobody's is an error with the nearest names.
 func (s selection) choose(all []api.Agent) ([]api.Agent, error) {
-	for what, name := range map[string]string{"group": s.Group, "platform": s.Platform} {
-		if known := namesOf(all, what); name != "" && !slices.Contains(known, name) {
-			return nil, fmt.Errorf("no such %s: %s%s (there are: %s)", what, name, api.DidYouMean(name, known), orNone(known))
-		}
+	if err := knownNames(all, s.Group, s.Platform); err != nil {
+		return nil, err
 	}
 	used := make([]bool, len(s.Agents))
 	var chosen []api.Agent
@@ -57,6 +55,16 @@ func (s selection) choose(all []api.Agent) ([]api.Agent, error) {
 		return nil, errors.New("no agent is all of that")
 	}
 	return chosen, nil
+}
+
+// knownNames fails for a group or a platform that no agent has; "" is none.
+func knownNames(all []api.Agent, group, platform string) error {
+	for what, name := range map[string]string{"group": group, "platform": platform} {
+		if known := namesOf(all, what); name != "" && !slices.Contains(known, name) {
+			return fmt.Errorf("no such %s: %s%s (there are: %s)", what, name, api.DidYouMean(name, known), orNone(known))
+		}
+	}
+	return nil
 }
 
 // unmatched tells of every name that is nobody's.

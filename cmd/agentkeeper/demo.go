@@ -96,11 +96,11 @@ func (c demoCmd) show(ctx context.Context, d *daemon.Daemon, s *stage, began tim
 	url := "http://" + d.Addr()
 	fmt.Printf(`agentkeeper demo: %d agents on built-in simulators of each of %d platforms
 
-  overview   %s/
-  agents     %s/api/v1/agents
-  events     %s/api/v1/events
-  metrics    %s/metrics
-  control    %s
+  status page   %s/
+  agents        %s/api/v1/agents
+  events        %s/api/v1/events
+  metrics       %s/metrics
+  commands      export AGENTKEEPER_CONTROL=%s
 
 `, c.Agents, len(s.platforms), url, url, url, url, s.control)
 	p := &playbill{out: os.Stdout, d: d, want: len(s.platforms) * c.Agents}

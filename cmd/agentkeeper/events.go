@@ -21,12 +21,12 @@ import (
 
 type eventsCmd struct {
 	controlFlag
-	Follow bool          `short:"f" help:"Go on with new events as they come, over restarts of the service too."`
-	Agent  string        `placeholder:"AGENT" help:"Only this agent's."`
-	Type   []string      `placeholder:"TYPE" help:"Only of these types, for example session.lost or 'huawei.*'."`
-	After  *uint64       `placeholder:"POSITION" help:"Only behind this position; 0 is before the oldest kept."`
-	Since  time.Duration `placeholder:"DURATION" help:"Only those of the last, for example, 10m."`
-	Output string        `short:"o" enum:"table,json" default:"table" help:"table, or json: one CloudEvent a line, with its position (default: ${default})."`
+	Follow bool           `short:"f" help:"Go on with new events as they come, over restarts of the service too."`
+	Agent  string         `placeholder:"AGENT" help:"Only this agent's."`
+	Type   []string       `placeholder:"TYPE" help:"Only of these types, for example session.lost or 'huawei.*'."`
+	After  *uint64        `placeholder:"POSITION" help:"Only behind this position; 0 is before the oldest kept."`
+	Since  *time.Duration `placeholder:"DURATION" help:"Only those of the last, for example, 10m."`
+	Output string         `short:"o" enum:"table,json" default:"table" help:"table, or json: one CloudEvent a line, with its position (default: ${default})."`
 }
 
 // Help is shown by events --help.
@@ -46,8 +46,11 @@ available, 77 not permitted.`
 
 // Run prints events until their end, or until it is interrupted.
 func (c eventsCmd) Run() error {
-	if c.After != nil && c.Since > 0 {
+	switch {
+	case c.After != nil && c.Since != nil:
 		return usage("--after and --since together: leave one of them out")
+	case c.Since != nil && *c.Since <= 0:
+		return usage("--since %v has nothing in it: write for example 10m", *c.Since)
 	}
 	if _, err := session.ParseID(c.Agent); c.Agent != "" && err != nil {
 		return &exit{exitUsage, err}
@@ -85,7 +88,7 @@ func (c eventsCmd) known(ctx context.Context, cl *client) error {
 	if c.Follow {
 		return unknownAgent(c.Agent, all)
 	}
-	fmt.Fprintf(os.Stderr, "agentkeeper: %v; its older events, if any, follow\n", unknownAgent(c.Agent, all))
+	fmt.Fprintf(os.Stderr, "agentkeeper: %v\nagentkeeper: if an agent of that name was there before, its events follow\n", unknownAgent(c.Agent, all))
 	return nil
 }
 
@@ -105,7 +108,7 @@ func (f *follower) begin() {
 	switch {
 	case f.cmd.After != nil:
 		f.last = strconv.FormatUint(*f.cmd.After, 10)
-	case f.cmd.Since > 0 || !f.cmd.Follow:
+	case f.cmd.Since != nil || !f.cmd.Follow:
 		f.last = "0"
 	}
 }
@@ -223,7 +226,7 @@ func (f *follower) print(e serverEvent) error {
 	if err := json.Unmarshal([]byte(e.data), &c); err != nil {
 		return fmt.Errorf("the event at %s: %w", e.id, err)
 	}
-	if f.cmd.Since > 0 && c.Time.Before(f.now.Add(-f.cmd.Since)) {
+	if f.cmd.Since != nil && c.Time.Before(f.now.Add(-*f.cmd.Since)) {
 		return nil
 	}
 	if f.cmd.Output == "json" {

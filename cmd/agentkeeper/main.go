@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/alecthomas/kong"
 
@@ -32,8 +33,8 @@ type cli struct {
 	Reload     reloadCmd     `cmd:"" help:"Load the configuration again, and wait until it is carried out."`
 	Status     statusCmd     `cmd:"" help:"Show the agents of the running service."`
 	Explain    explainCmd    `cmd:"" help:"Tell about one agent: what it does, why, what comes next, what you can do."`
-	SignIn     signInCmd     `cmd:"" help:"Wish agents online until the schedule's next change."`
-	SignOut    signOutCmd    `cmd:"" help:"Wish agents offline until the schedule's next change."`
+	SignIn     signInCmd     `cmd:"" help:"Sign agents in, until the schedule's next change."`
+	SignOut    signOutCmd    `cmd:"" help:"Sign agents out, until the schedule's next change."`
 	Pause      pauseCmd      `cmd:"" help:"Sign agents out until resume, whatever the schedule says."`
 	Resume     resumeCmd     `cmd:"" help:"End a pause, a person's wish and a parking."`
 	Events     eventsCmd     `cmd:"" help:"Print the agents' events, those kept or as they come."`
@@ -57,6 +58,7 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "agentkeeper:", err)
 		return exitFailed
 	}
+	args = asMeant(args)
 	if len(args) == 0 {
 		_, _ = parser.Parse([]string{"--help"})
 		return exitUsage
@@ -70,6 +72,17 @@ func run(args []string) int {
 		return exitUsage
 	}
 	return report(ctx.Run())
+}
+
+// asMeant reads what other programs have taught people to type.
+func asMeant(args []string) []string {
+	switch {
+	case len(args) > 0 && args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case len(args) == 1 && args[0] == "--version":
+		return []string{"version"}
+	}
+	return args
 }
 
 // commandOf returns the command that a mistake was made with, and a blank.

@@ -29,7 +29,7 @@ type orderCmd struct {
 }
 
 type holdFlag struct {
-	For time.Duration `placeholder:"DURATION" help:"How long it holds (left out: until the schedule's next change; without a schedule, and for a pause, until the next word)."`
+	For *time.Duration `placeholder:"DURATION" help:"How long it holds (left out: until the schedule's next change; without a schedule, and for a pause, until the next word)."`
 }
 
 type (
@@ -57,9 +57,10 @@ the store cannot be written now, 77 not permitted.`
 
 // Help is shown by sign-in --help.
 func (signInCmd) Help() string {
-	return `Wishes agents online, until the schedule's next change or for DURATION. A parked
-agent is tried once more; one that waits tries at once. The platform's rate,
-outage and quarantine hold for people too.
+	return `Signs agents in; they are to stay online until the schedule's next change
+(without a schedule: until the next word), or for DURATION. A parked agent is
+tried once more; one that waits tries at once. The platform's rate, outage and
+quarantine hold for people too.
 
     agentkeeper sign-in hq/291 --reason "extra shift" --for 2h
     agentkeeper sign-in --group bots --reason "end of the drill" --yes --wait` + orderHelp
@@ -70,9 +71,10 @@ func (c signInCmd) Run() error { return c.carry(fleet.SignIn, c.For) }
 
 // Help is shown by sign-out --help.
 func (signOutCmd) Help() string {
-	return `Wishes agents offline, until the schedule's next change or for DURATION. An agent
-in a call is not cut (unless sign_out: force): the sign-out is tried again until
-the call has ended.
+	return `Signs agents out; they are to stay offline until the schedule's next change
+(without a schedule: until the next word), or for DURATION. An agent in a call is
+not cut (unless sign_out: force): the sign-out is tried again until the call has
+ended.
 
     agentkeeper sign-out hq/291 --reason "callers hear an echo" --wait
     agentkeeper sign-out 'hq/29*' --reason "move to the new gateway" --for 30m --yes` + orderHelp
@@ -103,7 +105,7 @@ decides again, and a parked agent is tried once more.
 }
 
 // Run ends what was wished.
-func (c resumeCmd) Run() error { return c.carry(fleet.Resume, 0) }
+func (c resumeCmd) Run() error { return c.carry(fleet.Resume, nil) }
 
 // waitFlag is --wait, which may have a duration.
 type waitFlag struct {
@@ -132,18 +134,18 @@ func (w *waitFlag) Decode(ctx *kong.DecodeContext) error {
 	return nil
 }
 
-func (c orderCmd) checkOrder(hold time.Duration) error {
+func (c orderCmd) checkOrder(hold *time.Duration) error {
 	switch {
 	case strings.TrimSpace(c.Reason) == "":
 		return usage("--reason is empty: say why, it stands in the audit log")
-	case hold < 0:
-		return usage("--for %v: a duration in the past", hold)
+	case hold != nil && *hold <= 0:
+		return usage("--for %v would be over at once: write for example 2h", *hold)
 	}
 	return c.check()
 }
 
 // carry tells every chosen agent, and waits where that was asked for.
-func (c orderCmd) carry(verb fleet.Verb, hold time.Duration) error {
+func (c orderCmd) carry(verb fleet.Verb, hold *time.Duration) error {
 	if err := c.checkOrder(hold); err != nil {
 		return err
 	}
@@ -179,8 +181,8 @@ type order struct {
 	For    string `json:"for,omitempty"`
 }
 
-func duration(d time.Duration) string {
-	if d == 0 {
+func duration(d *time.Duration) string {
+	if d == nil {
 		return ""
 	}
 	return d.String()

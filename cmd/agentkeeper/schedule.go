@@ -305,7 +305,7 @@ func (f forecast) title(now time.Time) string {
 	case f.Agents == 1:
 		name += " (1 agent)"
 	default:
-		name += fmt.Sprintf(" (%d agents)", f.Agents)
+		name += " (" + plural(f.Agents, "agent") + ")"
 	}
 	if f.zone == nil {
 		return name + ": always online"

@@ -151,7 +151,7 @@ func TestVerdict(t *testing.T) {
 	if err := v.text(&text); err != nil {
 		t.Fatal(err)
 	}
-	want := `c.yaml: good; 1 platforms, 3 agents
+	want := `c.yaml: good; 1 platform, 3 agents
   hq  3 agents  sign in within 100ms (20 per second, as long as each is answered in 500ms)
   824 agents fit under this process's hard limit of 1024 open files; the service's is its unit's LimitNOFILE
 `

@@ -35,14 +35,18 @@ not fit is left out, and where there is room the vendor's code is told in words.
     agentkeeper status -o json | jq -r '.agents[] | select(.wish != .state) | .id'
     agentkeeper status --check              # for Icinga, Nagios, Zabbix
 
-Exit codes: 0 good, 2 usage, 69 no service, 77 not permitted; of --check: 0 all
-as wished, 1 some not yet, 2 some stopped (parked or in quarantine), 3 unknown.`
+Exit codes: 0 good, 1 no such platform or group, 2 usage, 69 no service, 77 not
+permitted; of --check: 0 all as wished, 1 some not yet, 2 some stopped (parked
+or in quarantine), 3 unknown (no service, no such platform or group).`
 }
 
 // Run asks the running service.
 func (c statusCmd) Run() error {
-	if c.Watch && (c.Check || c.Interval < 100*time.Millisecond) {
+	switch {
+	case c.Watch && (c.Check || c.Interval < 100*time.Millisecond):
 		return usage("--watch goes without --check, and with an --interval of 100ms or more")
+	case c.Check && (c.State != "" || c.Output == "json"):
+		return usage("--check prints one line about all states: leave --state and -o json out")
 	}
 	cl := c.client()
 	if !c.Watch {
@@ -95,9 +99,33 @@ func (c statusCmd) trouble(ctx context.Context, cl *client) (lines []string, err
 	return lines, nil
 }
 
+// agents asks for the agents, and returns the answer too. None of a platform or
+// group that nobody has is an error: a monitoring with a mistyped or bygone name
+// must not hear that all is well.
+func (c statusCmd) agents(ctx context.Context, cl *client) (body []byte, agents []api.Agent, err error) {
+	body, err = cl.call(ctx, http.MethodGet, c.path(), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	var list struct {
+		Agents []api.Agent `json:"agents"`
+	}
+	if err := decode(body, &list); err != nil {
+		return nil, nil, err
+	}
+	if len(list.Agents) > 0 || c.Platform == "" && c.Group == "" {
+		return body, list.Agents, nil
+	}
+	all, err := cl.agents(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return body, nil, knownNames(all, c.Group, c.Platform)
+}
+
 // show prints the agents once.
 func (c statusCmd) show(ctx context.Context, cl *client) error {
-	body, err := cl.call(ctx, http.MethodGet, c.path(), nil)
+	body, agents, err := c.agents(ctx, cl)
 	switch {
 	case err != nil && c.Check:
 		fmt.Println("UNKNOWN -", err)
@@ -108,21 +136,15 @@ func (c statusCmd) show(ctx context.Context, cl *client) error {
 		_, err := os.Stdout.Write(body)
 		return err
 	}
-	var list struct {
-		Agents []api.Agent `json:"agents"`
-	}
-	if err := decode(body, &list); err != nil {
-		return err
-	}
 	if c.Check {
-		return checkAgents(os.Stdout, list.Agents)
+		return checkAgents(os.Stdout, agents)
 	}
 	t := terminalOf(os.Stdout)
 	var b strings.Builder
 	if c.Watch && t.on {
 		b.WriteString("\x1b[H\x1b[2J")
 	}
-	writeTable(&b, t, list.Agents, time.Now())
+	writeTable(&b, t, agents, time.Now())
 	trouble, err := c.trouble(ctx, cl)
 	if err != nil {
 		return err

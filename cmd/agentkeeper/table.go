@@ -43,7 +43,10 @@ func nextTryOf(a api.Agent, now time.Time) string {
 	if a.NextAttempt == nil {
 		return "-"
 	}
-	return "in " + short(a.NextAttempt.Time().Sub(now))
+	if left := a.NextAttempt.Time().Sub(now).Round(100 * time.Millisecond); left > 0 {
+		return "in " + short(left)
+	}
+	return "now"
 }
 
 // grid is a table before it is printed.

@@ -305,6 +305,7 @@ func TestKeptEvents(t *testing.T) {
 		{"", "", 200, ": agentkeeper\n\nid: 1\ndata: huawei.A\n\nid: 2\ndata: session.lost\n\nid: 3\ndata: huawei.B\n\n"},
 		{"&type=huawei.*&agent=hq/1", "1", 200, ": agentkeeper\n\nid: 3\ndata: huawei.B\n\n"},
 		{"&agent=hq/2", "", 200, ": agentkeeper\n\n"},
+		{"&type=huawei.A", "9", 200, ": agentkeeper\n\nevent: gap\ndata: {\"store_lost\":true}\n\nid: 1\ndata: huawei.A\n\n"},
 		{"", "x", 400, ""},
 		{"&agent=2", "", 400, ""},
 		{"&colour=red", "", 400, ""},

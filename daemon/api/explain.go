@@ -138,11 +138,15 @@ func (e explanation) why() string {
 	if v.Reason == session.ReasonNone || v.Detail == e.p.Gate.Held { // the platform's trouble is told below
 		return ""
 	}
+	word := "The platform's word is"
+	if v.Reason == session.ReasonOutage || v.Reason == session.ReasonDoubt { // it said nothing, or nothing that helps
+		word = "What went wrong last is"
+	}
 	switch {
 	case v.Code != "" && v.Detail != "":
-		return fmt.Sprintf("The platform's word is %s: %s.", v.Code, v.Detail)
+		return fmt.Sprintf("%s %s: %s.", word, v.Code, v.Detail)
 	case v.Code+v.Detail != "":
-		return fmt.Sprintf("The platform's word is %s.", v.Code+v.Detail)
+		return fmt.Sprintf("%s %s.", word, v.Code+v.Detail)
 	}
 	return ""
 }
@@ -180,6 +184,8 @@ func (e explanation) nextSignOut() string {
 	switch at := e.a.View.NextAttempt; {
 	case !at.IsZero() && e.a.View.Reason == session.ReasonBusy:
 		return fmt.Sprintf("Next, the sign-out is tried again %s, and so on until the call has ended.", e.at(at))
+	case e.a.View.Reason == session.ReasonBusy:
+		return "Next, the sign-out is tried again by itself, and so on until the call has ended."
 	case !at.IsZero():
 		return fmt.Sprintf("Next, the sign-out goes on %s.", e.at(at))
 	}
@@ -198,7 +204,7 @@ func (e explanation) nextTry() string {
 	case v.Reason == session.ReasonOutage && !v.Started.IsZero():
 		return fmt.Sprintf("Next, the session, which is kept, is asked for again %s; that goes on without end.", e.at(v.NextAttempt))
 	case v.Reason == session.ReasonDoubt:
-		return fmt.Sprintf("Next, the platform is asked %s, when it must be done with that request; then it goes on.", e.at(v.NextAttempt))
+		return fmt.Sprintf("Next, the platform is asked what became of that request, %s, when it must be done with it; the answer decides.", e.at(v.NextAttempt))
 	}
 	return fmt.Sprintf("Next, it tries again %s; that goes on, with growing pauses, for as long as it is to be online.", e.at(v.NextAttempt))
 }
@@ -230,9 +236,9 @@ func (e explanation) command() string {
 	case v.State == session.Parked:
 		return say("resume", "tries once more")
 	case a.Override != nil && a.Wish == session.Leave:
-		return say("resume", "ends the "+string(a.Override.Verb)+" before")
+		return say("resume", "ends the "+string(a.Override.Verb))
 	case v.State == session.Offline && a.Wish == session.Leave && a.By == "schedule":
-		return say("sign-in", "brings it online before")
+		return say("sign-in", "brings it online before then")
 	case v.State == session.Waiting && e.p.Gate.Held == "" && !v.Queued && !v.NextAttempt.IsZero() && v.Started.IsZero() && v.Reason != session.ReasonDoubt:
 		return say("sign-in", "tries at once")
 	}
@@ -255,10 +261,10 @@ func (e explanation) trouble() string {
 	case g.Quarantined:
 		return fmt.Sprintf("Platform %s takes no log-ins: %s. Sessions that live are kept.", name, g.Held)
 	case g.Out && !g.NextCanary.IsZero():
-		return fmt.Sprintf("Platform %s cannot be reached, %s. One sign-in, the canary, goes first %s; the others follow its success.",
-			name, e.since(g.OutSince), e.at(g.NextCanary))
+		return fmt.Sprintf("Platform %s cannot be reached, %s. One sign-in, the canary, goes first, %s; the others follow when it succeeds.",
+			name, e.since(g.OutSince), e.due(g.NextCanary))
 	case g.Out:
-		return fmt.Sprintf("Platform %s cannot be reached, %s. One sign-in, the canary, goes first; the others follow its success.",
+		return fmt.Sprintf("Platform %s cannot be reached, %s. One sign-in, the canary, goes first; the others follow when it succeeds.",
 			name, e.since(g.OutSince))
 	case g.Held != "":
 		return fmt.Sprintf("Platform %s holds sign-ins back: %s.", name, g.Held)
@@ -325,6 +331,14 @@ func (e explanation) at(t time.Time) string {
 		return "at once"
 	}
 	return fmt.Sprintf("at %s (in %s)", e.clock(t), span(t.Sub(e.now)))
+}
+
+// due is at for what does not go by itself at that instant.
+func (e explanation) due(t time.Time) string {
+	if !t.After(e.now) {
+		return "as soon as an agent is ready for it"
+	}
+	return e.at(t)
 }
 
 // span prints a duration with at most two units.

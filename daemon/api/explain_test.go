@@ -94,10 +94,10 @@ func TestExplain(t *testing.T) {
 		}, []string{
 			"hq/291 is not online and waits, since 11:58:30 MSK (1 min 30 s ago): the platform does not answer, or with nothing that helps.",
 			"The configuration wants it online around the clock: it has no schedule.",
-			"The platform's word is refused: 10.0.0.5: connection refused.",
+			"What went wrong last is refused: 10.0.0.5: connection refused.",
 			"Next, the session, which is kept, is asked for again at 12:00:01 MSK (in 1.5 s); that goes on without end.",
 			"What you can do: look whether the gateway runs.",
-			"Platform hq cannot be reached, since 11:57:50 MSK (2 min 10 s ago). One sign-in, the canary, goes first at 12:00:04 MSK (in 4.0 s); the others follow its success.",
+			"Platform hq cannot be reached, since 11:57:50 MSK (2 min 10 s ago). One sign-in, the canary, goes first, at 12:00:04 MSK (in 4.0 s); the others follow when it succeeds.",
 			"Its last contact was 2 min 10 s ago, longer than the 2 min 0 s that the platform forgives: it may have signed the agent out.",
 		}},
 		{"between two tries", func(a *fleet.Agent, _ *fleet.Platform) {
@@ -118,13 +118,21 @@ func TestExplain(t *testing.T) {
 			"Nothing is tried before its secret or configuration changes, or a person says so: that could lock the account or start a tug-of-war.",
 			"What you can do: correct the agent's password; `agentkeeper resume hq/291 --reason …` tries once more.",
 		}},
+		{"in a call at the end of its shift", func(a *fleet.Agent, _ *fleet.Platform) {
+			a.View.State, a.View.Reason, a.Wish = session.SigningOut, session.ReasonBusy, session.Leave
+			a.By, a.NextWish = "schedule", noon.Add(6*time.Hour)
+		}, []string{
+			"hq/291 is signing out, since 11:58:30 MSK (1 min 30 s ago): the platform refuses the sign-out during a call.",
+			"The schedule wants it offline until 18:00:00 MSK (6 h 0 min more), then online.",
+			"Next, the sign-out is tried again by itself, and so on until the call has ended.",
+		}},
 		{"paused by a person", func(a *fleet.Agent, _ *fleet.Platform) {
 			a.ID.Login, a.View.State, a.Wish = "a b", session.Offline, session.Leave
 			a.Override = &fleet.Override{Verb: fleet.Pause, By: "olga (uid 1000)", Reason: "training", At: noon.Add(-24 * time.Hour)}
 		}, []string{
 			"hq/a b is signed out, since 11:58:30 MSK (1 min 30 s ago).",
 			`olga (uid 1000) said pause at Sun 1 Mar 2026 12:00:00 MSK (24 h 0 min ago): "training". That holds until somebody says resume, whatever the schedule says.`,
-			"What you can do: `agentkeeper resume 'hq/a b' --reason …` ends the pause before.",
+			"What you can do: `agentkeeper resume 'hq/a b' --reason …` ends the pause.",
 		}},
 		{"queued in a quarantine", func(a *fleet.Agent, p *fleet.Platform) {
 			a.View.State, a.View.Reason, a.View.Code, a.View.Detail, a.View.Queued = session.Waiting, session.ReasonQuarantine, "quarantine", "quarantined until 12:10:00: 3 log-ins refused", true

@@ -107,11 +107,13 @@ func (e *eventWriter) write(text string) error {
 // gap tells the consumer, by an event of the name "gap", that a part of the
 // stream is gone before it could be delivered. Its id is the position to resume
 // behind; a consumer that listens to nameless events only is not disturbed.
-func (e *eventWriter) gap(g store.Gap) error {
+func (e *eventWriter) gap(g store.Gap) error { return e.write(gapText(g)) }
+
+func gapText(g store.Gap) string {
 	if g.Lost() {
-		return e.write("event: gap\ndata: {\"store_lost\":true}\n\n")
+		return "event: gap\ndata: {\"store_lost\":true}\n\n"
 	}
-	return e.write(fmt.Sprintf("event: gap\nid: %d\ndata: {\"from\":%d,\"to\":%d,\"first_kept\":%d}\n\n", g.To, g.From, g.To, g.To+1))
+	return fmt.Sprintf("event: gap\nid: %d\ndata: {\"from\":%d,\"to\":%d,\"first_kept\":%d}\n\n", g.To, g.From, g.To, g.To+1)
 }
 
 func (e *eventWriter) beat(ctx context.Context, cancel context.CancelFunc) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"agentkeeper/daemon/fleet"
@@ -25,7 +26,7 @@ type Events interface {
 	LastSeq(ctx context.Context) (uint64, error)
 	Follow(ctx context.Context, after uint64, f store.Filter, fn func(seq uint64, data []byte) error, gap func(store.Gap) error) error
 	// Read gives what is kept and ends.
-	Read(ctx context.Context, after uint64, f store.Filter, fn func(seq uint64, data []byte) error) error
+	Read(ctx context.Context, after uint64, f store.Filter, fn func(seq uint64, data []byte) error, gap func(store.Gap) error) error
 }
 
 // Health answers for the process.
@@ -93,7 +94,7 @@ func (r *Reader) list(w http.ResponseWriter, req *http.Request) {
 		}
 	}
 	if s := q.Get("state"); s != "" && !validState(s) {
-		fail(w, http.StatusBadRequest, fmt.Sprintf("unknown state %q: use one of %v", s, session.States()))
+		fail(w, http.StatusBadRequest, fmt.Sprintf("unknown state %q: use one of %s", s, listed(session.States())))
 		return
 	}
 	now, list := time.Now(), []Agent{}
@@ -103,6 +104,14 @@ func (r *Reader) list(w http.ResponseWriter, req *http.Request) {
 		}
 	}
 	reply(w, http.StatusOK, map[string]any{"agents": list})
+}
+
+func listed(states []session.State) string {
+	words := make([]string, len(states))
+	for i, s := range states {
+		words[i] = string(s)
+	}
+	return strings.Join(words, ", ")
 }
 
 func matches(want, got string) bool { return want == "" || want == got }

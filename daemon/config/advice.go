@@ -120,7 +120,7 @@ type seat struct {
 
 // seat tells of two agents at one telephone, unless their shifts take turns.
 func (l *loader) seat(g *group, d draft, a Agent) {
-	if g.place == nil || !g.place.vendor.NeedsNumber {
+	if g.place == nil || !g.place.vendor.NeedsNumber || a.ID.Login == "" { // that is a mistake of its own
 		return
 	}
 	number := session.ID{Platform: g.Platform, Login: d.number.text}

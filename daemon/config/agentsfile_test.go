@@ -115,7 +115,7 @@ groups: [{name: g, platform: a, passwords_dir: d, agents_file: a.csv}]
 `})
 	_, _, err := load(t)
 	equal(t, problemLines(t, err), []string{
-		`agentkeeper.yaml:2:25: unknown vendor "huawie"; did you mean "huawei"?; write one of ecss, huawei`})
+		`agentkeeper.yaml:2:25: unknown vendor "huawie"; write one of ecss, huawei; did you mean "huawei"?`})
 }
 
 // The same login on two platforms is two agents.

@@ -104,7 +104,7 @@ func (l *loader) placeOf(m *mapping, g *group) {
 		m.missing("platform", "write the name of a platform")
 	case g.place == nil:
 		names := slices.Sorted(maps.Keys(l.places))
-		l.wrong(m.at("platform"), "no platform is named %q%s; write one of those under platforms", g.Platform, didYouMean(g.Platform, names))
+		l.wrong(m.at("platform"), "no platform is named %q; write one of those under platforms%s", g.Platform, didYouMean(g.Platform, names))
 	}
 	if g.place == nil {
 		g.options = l.rawOptions(m.names("options"), &place{})

@@ -208,5 +208,5 @@ func (l *loader) isVendor(name string) bool { _, ok := l.vendors[name]; return o
 
 func (l *loader) explainVendor(name string) string {
 	names := l.vendorNames()
-	return fmt.Sprintf("unknown vendor %q%s; write one of %s", name, didYouMean(name, names), strings.Join(names, ", "))
+	return fmt.Sprintf("unknown vendor %q; write one of %s%s", name, strings.Join(names, ", "), didYouMean(name, names))
 }

@@ -86,7 +86,7 @@ func TestMistakes(t *testing.T) {
 		{"credential group", oneOf + "  - {login: '1', number: '2', credential_file: /x, credential_group: no-such-group}\n", `7:70: credential_group "no-such-group" is no group of this host; write its name or number`},
 
 		// Platforms.
-		{"unknown vendor", "platforms: {hq: {vendor: huwaei, url: 'https://h'}}\n", `1:26: unknown vendor "huwaei"; did you mean "huawei"?; write one of ecss, huawei`},
+		{"unknown vendor", "platforms: {hq: {vendor: huwaei, url: 'https://h'}}\n", `1:26: unknown vendor "huwaei"; write one of ecss, huawei; did you mean "huawei"?`},
 		{"no vendor", "platforms: {hq: {url: 'https://h'}}\n", "1:17: platforms.hq.vendor is missing; write one of ecss, huawei"},
 		{"no url", "platforms: {hq: {vendor: huawei}}\n", "1:17: platforms.hq.url is missing; write scheme, host and port"},
 		{"platform's name", "platforms: {a/b: {" + vendor + "}}\n", `1:13: a platform cannot be named "a/b"; use letters, digits, -, _ and . only`},
@@ -124,7 +124,7 @@ func TestMistakes(t *testing.T) {
 		{"agent's relation", oneOf + "  - {login: 1, number: 1, options: {hold: 3m}}\n", "7:43: hold is not below the window; lower it"},
 
 		// Groups.
-		{"unknown platform", hq + "groups: [{name: g, platform: hk}]\n", `2:30: no platform is named "hk"; did you mean "hq"?; write one of those under platforms`},
+		{"unknown platform", hq + "groups: [{name: g, platform: hk}]\n", `2:30: no platform is named "hk"; write one of those under platforms; did you mean "hq"?`},
 		{"no platform", hq + "groups: [{name: g}]\n", "2:10: group.platform is missing; write the name of a platform"},
 		{"no name", hq + "groups: [{platform: hq}]\n", "2:10: group.name is missing; give the group a name"},
 		{"group's name", hq + "groups: [{name: 'a b', platform: hq}]\n", `2:17: a group cannot be named "a b"; use letters, digits, -, _ and . only`},

@@ -87,6 +87,14 @@ func TestGapAtTheBeginning(t *testing.T) {
 		if diff := cmp.Diff(tt.want, got); diff != "" || next < first || next > first+1 {
 			t.Errorf("behind %d, %+v: event %d of %d; gaps (-want +got):\n%s", tt.after, tt.filter, next, first, diff)
 		}
+		got, next = nil, 0
+		check(t, s.Read(t.Context(), tt.after, tt.filter, func(seq uint64, _ []byte) error {
+			next = seq
+			return nil
+		}, func(g Gap) error { got = append(got, g); return nil }))
+		if diff := cmp.Diff(tt.want, got); diff != "" || next != 100 {
+			t.Errorf("read behind %d, %+v: up to %d; gaps (-want +got):\n%s", tt.after, tt.filter, next, diff)
+		}
 	}
 	if !(Gap{}).Lost() || (Gap{1, 1}).Lost() {
 		t.Error("the loss of a store is not told from that of events")

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -14,15 +12,15 @@ import (
 const readBatch = 500
 
 // Read calls fn with every chosen event that is kept now behind position after,
-// oldest first, and returns: it is [Store.Follow] without waiting for more. It
-// fails with [ErrUnavailable], ctx's error or fn's.
-func (s *Store) Read(ctx context.Context, after uint64, f Filter, fn func(seq uint64, data []byte) error) error {
+// oldest first, and returns: it is [Store.Follow] without waiting for more, gaps
+// included. It fails with [ErrUnavailable], ctx's error or a callback's.
+func (s *Store) Read(ctx context.Context, after uint64, f Filter, fn func(seq uint64, data []byte) error, gap func(Gap) error) error {
 	e, err := s.current()
 	if err != nil {
 		return err
 	}
-	err = e.readEvents(ctx, after, f, fn)
-	var told *readError
+	err = e.readEvents(ctx, newCursor(after, f, fn, gap))
+	var told *stoppedError
 	switch {
 	case errors.As(err, &told):
 		return told.err
@@ -32,28 +30,23 @@ func (s *Store) Read(ctx context.Context, after uint64, f Filter, fn func(seq ui
 	return err
 }
 
-// readError carries the error of Read's callback.
-type readError struct{ err error }
-
-func (e *readError) Error() string { return e.err.Error() }
-
-func (e *engine) readEvents(ctx context.Context, after uint64, f Filter, fn func(uint64, []byte) error) error {
+func (e *engine) readEvents(ctx context.Context, at *cursor) error {
 	stream, err := e.js.Stream(ctx, eventsName)
 	if err != nil {
 		return err
 	}
-	last := stream.CachedInfo().State.LastSeq
-	if after > last {
-		after = 0
+	state := stream.CachedInfo().State
+	if err := at.begin(state.FirstSeq, state.LastSeq); err != nil {
+		return err
 	}
 	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{f.subject()},
-		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1,
+		FilterSubjects: []string{at.filter.subject()},
+		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy, OptStartSeq: at.after + 1,
 	})
 	if err != nil {
 		return err
 	}
-	for after < last {
+	for at.after < state.LastSeq {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -61,53 +54,52 @@ func (e *engine) readEvents(ctx context.Context, after uint64, f Filter, fn func
 		if err != nil {
 			return err
 		}
-		n := 0
-		for m := range batch.Messages() {
-			meta, err := m.Metadata()
-			if err != nil {
-				return err
-			}
-			if n, after = n+1, meta.Sequence.Stream; after > last {
-				break
-			}
-			if !f.matches(m.Subject()) {
-				continue
-			}
-			if err := fn(after, m.Data()); err != nil {
-				return &readError{err}
-			}
-		}
-		if err := batch.Error(); err != nil {
+		n, err := at.takeUpTo(ctx, stream, batch, state.LastSeq)
+		if err != nil || n == 0 {
 			return err
-		}
-		if n == 0 {
-			return nil
 		}
 	}
 	return nil
 }
 
+// takeUpTo hands a batch over, as far as last, and returns how many there were.
+func (c *cursor) takeUpTo(ctx context.Context, stream jetstream.Stream, batch jetstream.MessageBatch, last uint64) (n int, err error) {
+	for m := range batch.Messages() {
+		meta, err := m.Metadata()
+		if err != nil {
+			return n, err
+		}
+		if n++; meta.Sequence.Stream > last {
+			c.after = last
+			break
+		}
+		if n == 1 || c.filter.everything() { // a batch was kept as a whole
+			if err := c.overtaken(ctx, stream, meta.Sequence.Stream); err != nil {
+				return n, err
+			}
+		}
+		if err := c.take(meta.Sequence.Stream, m.Subject(), m.Data()); err != nil {
+			return n, err
+		}
+	}
+	return n, batch.Error()
+}
+
 // Read is as for [Store].
-func (m *Memory) Read(ctx context.Context, after uint64, f Filter, fn func(seq uint64, data []byte) error) error {
+func (m *Memory) Read(ctx context.Context, after uint64, f Filter, fn func(seq uint64, data []byte) error, gap func(Gap) error) error {
 	if err := m.Err(); err != nil {
 		return err
 	}
-	m.disk.mu.Lock()
-	events, last := slices.Clone(m.disk.events), m.disk.last
-	m.disk.mu.Unlock()
-	if after > last {
-		after = 0
-	}
-	for _, ev := range events {
-		if ev.seq <= after || !strings.HasPrefix(ev.subject, strings.TrimSuffix(f.subject(), ">")) || !f.matches(ev.subject) {
-			continue
-		}
+	events, first, _ := m.disk.kept()
+	err := newCursor(after, f, func(seq uint64, data []byte) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := fn(ev.seq, ev.data); err != nil {
-			return err
-		}
+		return fn(seq, data)
+	}, gap).all(events, first)
+	var told *stoppedError
+	if errors.As(err, &told) {
+		return told.err
 	}
-	return nil
+	return err
 }

@@ -71,7 +71,8 @@ func (k *Keeper) look(a session.Action) {
 		v.Code, v.Detail, v.Action = memo.Code, memo.Text, memo.Action
 	}
 	v.NextAttempt = time.Time{}
-	if a.Do == session.DoWait && (state == session.Waiting || state == session.SigningOut) {
+	inCall := a.Do == session.DoNext && reason == session.ReasonBusy // polls go on between the sign-outs
+	if inCall || a.Do == session.DoWait && (state == session.Waiting || state == session.SigningOut) {
 		v.NextAttempt = time.Now().Add(a.For)
 	}
 	v.LastContact, v.SignIns, v.Wish = m.Contact(), k.rec.SignIns, k.wish.Wish

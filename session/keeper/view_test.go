@@ -191,7 +191,7 @@ func TestViewWhileItQueuesAndSigns(t *testing.T) {
 		b.keeper.Set(leave)
 		pass(30 * time.Second)
 		v = b.keeper.View()
-		if v.State != session.SigningOut || v.Reason != session.ReasonBusy || v.Code != "100-017" || v.Wish != session.Leave {
+		if v.State != session.SigningOut || v.Reason != session.ReasonBusy || v.Code != "100-017" || v.Wish != session.Leave || v.NextAttempt.IsZero() {
 			b.Errorf("busy: %+v", v)
 		}
 		b.stop(quit)

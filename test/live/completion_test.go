@@ -76,7 +76,7 @@ func TestOtherShells(t *testing.T) {
 	env := append(os.Environ(), "PATH="+programs+":"+os.Getenv("PATH"), "HOME="+t.TempDir())
 	for shell, tt := range map[string][]string{
 		"zsh":  {"-f", "-c", `autoload -U compinit; compinit -u -D; source <(agentkeeper completion zsh); print $_comps[agentkeeper]`, "_agentkeeper"},
-		"fish": {"--no-config", "-c", `agentkeeper completion fish | source; complete -C "agentkeeper sign-o"`, "sign-out\tWish agents offline until the schedule's next change."},
+		"fish": {"--no-config", "-c", `agentkeeper completion fish | source; complete -C "agentkeeper sign-o"`, "sign-out\tSign agents out, until the schedule's next change."},
 	} {
 		t.Run(shell, func(t *testing.T) {
 			cmd := exec.Command(tool(t, shell), tt[:len(tt)-1]...)
