@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+
+	"agentkeeper/daemon/store"
 )
 
 // events streams events; with ?follow=false it ends behind the newest.
@@ -50,6 +52,9 @@ func (r *Reader) kept(w http.ResponseWriter, req *http.Request) {
 	}
 	if err := r.Events.Read(req.Context(), after, f, func(seq uint64, data []byte) error {
 		_, err := fmt.Fprintf(w, "id: %d\ndata: %s\n\n", seq, data)
+		return err
+	}, func(g store.Gap) error {
+		_, err := io.WriteString(w, gapText(g))
 		return err
 	}); err != nil && req.Context().Err() == nil {
 		panic(http.ErrAbortHandler) // or the reader would take it for the end

@@ -25,7 +25,7 @@ type Events interface {
 	LastSeq(ctx context.Context) (uint64, error)
 	Follow(ctx context.Context, after uint64, f store.Filter, fn func(seq uint64, data []byte) error, gap func(store.Gap) error) error
 	// Read gives what is kept and ends.
-	Read(ctx context.Context, after uint64, f store.Filter, fn func(seq uint64, data []byte) error) error
+	Read(ctx context.Context, after uint64, f store.Filter, fn func(seq uint64, data []byte) error, gap func(store.Gap) error) error
 }
 
 // Health answers for the process.

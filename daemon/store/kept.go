@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -14,15 +12,16 @@ import (
 const readBatch = 500
 
 // Read calls fn with every chosen event that is kept now behind position after,
-// oldest first, and returns: it is [Store.Follow] without waiting for more. It
-// fails with [ErrUnavailable], ctx's error or fn's.
-func (s *Store) Read(ctx context.Context, after uint64, f Filter, fn func(seq uint64, data []byte) error) error {
+// oldest first, and gap where some are gone, and returns: it is [Store.Follow]
+// without waiting for more. It fails with [ErrUnavailable], ctx's error or that
+// of a callback.
+func (s *Store) Read(ctx context.Context, after uint64, f Filter, fn func(seq uint64, data []byte) error, gap func(Gap) error) error {
 	e, err := s.current()
 	if err != nil {
 		return err
 	}
-	err = e.readEvents(ctx, after, f, fn)
-	var told *readError
+	err = e.readEvents(ctx, newCursor(after, f, fn, gap))
+	var told *stoppedError
 	switch {
 	case errors.As(err, &told):
 		return told.err
@@ -32,82 +31,73 @@ func (s *Store) Read(ctx context.Context, after uint64, f Filter, fn func(seq ui
 	return err
 }
 
-// readError carries the error of Read's callback.
-type readError struct{ err error }
-
-func (e *readError) Error() string { return e.err.Error() }
-
-func (e *engine) readEvents(ctx context.Context, after uint64, f Filter, fn func(uint64, []byte) error) error {
+func (e *engine) readEvents(ctx context.Context, at *cursor) error {
 	stream, err := e.js.Stream(ctx, eventsName)
 	if err != nil {
 		return err
 	}
-	last := stream.CachedInfo().State.LastSeq
-	if after > last {
-		after = 0
+	state := stream.CachedInfo().State
+	if err := at.begin(state.FirstSeq, state.LastSeq); err != nil {
+		return err
 	}
 	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{f.subject()},
-		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1,
+		FilterSubjects: []string{at.filter.subject()},
+		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy, OptStartSeq: at.after + 1,
 	})
 	if err != nil {
 		return err
 	}
-	for after < last {
+	for more := true; more; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		batch, err := consumer.FetchNoWait(readBatch)
-		if err != nil {
+		if more, err = at.readBatch(ctx, stream, consumer, state.LastSeq); err != nil {
 			return err
-		}
-		n := 0
-		for m := range batch.Messages() {
-			meta, err := m.Metadata()
-			if err != nil {
-				return err
-			}
-			if n, after = n+1, meta.Sequence.Stream; after > last {
-				break
-			}
-			if !f.matches(m.Subject()) {
-				continue
-			}
-			if err := fn(after, m.Data()); err != nil {
-				return &readError{err}
-			}
-		}
-		if err := batch.Error(); err != nil {
-			return err
-		}
-		if n == 0 {
-			return nil
 		}
 	}
 	return nil
 }
 
+// readBatch hands events over up to position last, and reports whether there may
+// be more.
+func (c *cursor) readBatch(ctx context.Context, stream jetstream.Stream, from jetstream.Consumer, last uint64) (more bool, err error) {
+	if c.after >= last {
+		return false, nil
+	}
+	batch, err := from.FetchNoWait(readBatch)
+	if err != nil {
+		return false, err
+	}
+	for m := range batch.Messages() {
+		meta, err := m.Metadata()
+		if err != nil {
+			return false, err
+		}
+		seq := meta.Sequence.Stream
+		if seq > last {
+			return false, nil
+		}
+		if err := c.overtaken(ctx, stream, seq); err != nil {
+			return false, err
+		}
+		if err := c.take(seq, m.Subject(), m.Data()); err != nil {
+			return false, err
+		}
+		more = true
+	}
+	return more, batch.Error()
+}
+
 // Read is as for [Store].
-func (m *Memory) Read(ctx context.Context, after uint64, f Filter, fn func(seq uint64, data []byte) error) error {
-	if err := m.Err(); err != nil {
+func (m *Memory) Read(ctx context.Context, after uint64, f Filter, fn func(seq uint64, data []byte) error, gap func(Gap) error) error {
+	if err := errors.Join(m.Err(), ctx.Err()); err != nil {
 		return err
 	}
-	m.disk.mu.Lock()
-	events, last := slices.Clone(m.disk.events), m.disk.last
-	m.disk.mu.Unlock()
-	if after > last {
-		after = 0
+	events, first, _ := m.disk.kept()
+	err := newCursor(after, f, fn, gap).all(events, first)
+	var told *stoppedError
+	if errors.As(err, &told) {
+		return told.err
 	}
-	for _, ev := range events {
-		if ev.seq <= after || !strings.HasPrefix(ev.subject, strings.TrimSuffix(f.subject(), ">")) || !f.matches(ev.subject) {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := fn(ev.seq, ev.data); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
