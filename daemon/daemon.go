@@ -309,7 +309,10 @@ func needRestart(old, cfg *config.Config) (warnings []string) {
 		"proxy.listen": old.Proxy != cfg.Proxy, "callback": old.Callback != cfg.Callback,
 		"listen": old.Listen != cfg.Listen, "control": old.Control != cfg.Control, "store.dir": old.Store != cfg.Store,
 		"web_config_file": old.WebConfigFile != cfg.WebConfigFile, "log.format": old.Log.Format != cfg.Log.Format,
-		"events": old.Events != cfg.Events, "per_agent_metrics": old.PerAgentMetrics != cfg.PerAgentMetrics,
+		"events.listen":    old.Events.Listen != cfg.Events.Listen,
+		"events.cert_file": old.Events.CertFile != cfg.Events.CertFile || old.Events.KeyFile != cfg.Events.KeyFile,
+		"events.max_age":   old.Events.MaxAge != cfg.Events.MaxAge, "events.max_bytes": old.Events.MaxBytes != cfg.Events.MaxBytes,
+		"per_agent_metrics": old.PerAgentMetrics != cfg.PerAgentMetrics,
 	} {
 		if differs {
 			warnings = append(warnings, name+" changed, which needs a restart")
