@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -353,7 +354,7 @@ func TestWebhookGone(t *testing.T) {
 	k = s.runOnline()
 	s.top = []string{"events:\n  webhooks:" + crm + "\n  - {url: 'http://" + r.address + "/new/one', secret_file: secrets/hook, types: [huawei.Test]}"}
 	s.write()
-	if status, answer, err := k.control(http.MethodPost, "/api/v1/reload", ""); status != http.StatusOK {
+	if status, answer, err := k.control(http.MethodPost, "/api/v1/reload", ""); status != http.StatusOK || !strings.Contains(answer, `-new-one: new"]`) {
 		t.Fatalf("reload: %d %s %v", status, answer, err)
 	}
 	s.emit(names, 5, 8)
