@@ -3,10 +3,13 @@ package daemon
 import (
 	"crypto/subtle"
 	"crypto/tls"
+	"maps"
+	"reflect"
 	"slices"
 
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/store"
+	"agentkeeper/vendors/option"
 )
 
 // consumers says who may read the stream of events; nil where nothing listens
@@ -55,4 +58,45 @@ func (d *Daemon) dismiss(cfg *config.Config) {
 	d.store.Disconnect(func(user string) bool {
 		return slices.ContainsFunc(cfg.Consumers, func(c config.Consumer) bool { return c.Name == user })
 	})
+}
+
+// consumerNotes says which webhooks and users of the stream are new in cfg,
+// changed or gone.
+func consumerNotes(old, cfg *config.Config) []string {
+	return append(notes("webhook", hooksOf(old), hooksOf(cfg)), notes("user", usersOf(old), usersOf(cfg))...)
+}
+
+func hooksOf(cfg *config.Config) map[string]config.Webhook {
+	all := map[string]config.Webhook{}
+	for _, w := range cfg.Webhooks {
+		w.Pos, w.Source.Pos = option.Pos{}, option.Pos{}
+		all[w.Name] = w
+	}
+	return all
+}
+
+func usersOf(cfg *config.Config) map[string]config.Consumer {
+	all := map[string]config.Consumer{}
+	for _, c := range cfg.Consumers {
+		c.Pos, c.Source.Pos = option.Pos{}, option.Pos{}
+		all[c.Name] = c
+	}
+	return all
+}
+
+func notes[T any](what string, old, now map[string]T) (list []string) {
+	for _, name := range slices.Sorted(maps.Keys(old)) {
+		switch next, stays := now[name]; {
+		case !stays:
+			list = append(list, what+" "+name+": gone")
+		case !reflect.DeepEqual(old[name], next):
+			list = append(list, what+" "+name+": changed")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		if _, was := old[name]; !was {
+			list = append(list, what+" "+name+": new")
+		}
+	}
+	return list
 }

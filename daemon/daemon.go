@@ -278,11 +278,11 @@ func (d *Daemon) Reload(_ context.Context, by string) (fleet.Plan, error) {
 	if d.o.Level != nil {
 		d.o.Level.Set(cfg.Log.Level)
 	}
-	d.cfg.Store(cfg)
+	notes := consumerNotes(d.cfg.Swap(cfg), cfg)
 	d.dismiss(cfg)
 	d.consume(cfg)
 	plan := d.fleet.Apply(cfg, by)
-	plan.Warnings = warnings
+	plan.Warnings, plan.Notes = warnings, notes
 	d.reloaded(true)
 	d.log.Info("reloaded", "by", by, "started", len(plan.Start), "stopped", len(plan.Stop), "changed", len(plan.Change),
 		"left", len(plan.Leave), "took", time.Since(began).Round(time.Millisecond).String())
@@ -299,7 +299,7 @@ func (d *Daemon) Plan(_ context.Context, path string) (fleet.Plan, error) {
 		return fleet.Plan{}, err
 	}
 	plan := d.fleet.Plan(cfg)
-	plan.Warnings = needRestart(d.first, cfg)
+	plan.Warnings, plan.Notes = needRestart(d.first, cfg), consumerNotes(d.cfg.Load(), cfg)
 	return plan, nil
 }
 
@@ -309,7 +309,10 @@ func needRestart(old, cfg *config.Config) (warnings []string) {
 		"proxy.listen": old.Proxy != cfg.Proxy, "callback": old.Callback != cfg.Callback,
 		"listen": old.Listen != cfg.Listen, "control": old.Control != cfg.Control, "store.dir": old.Store != cfg.Store,
 		"web_config_file": old.WebConfigFile != cfg.WebConfigFile, "log.format": old.Log.Format != cfg.Log.Format,
-		"events": old.Events != cfg.Events, "per_agent_metrics": old.PerAgentMetrics != cfg.PerAgentMetrics,
+		"events.listen":    old.Events.Listen != cfg.Events.Listen,
+		"events.cert_file": old.Events.CertFile != cfg.Events.CertFile || old.Events.KeyFile != cfg.Events.KeyFile,
+		"events.max_age":   old.Events.MaxAge != cfg.Events.MaxAge, "events.max_bytes": old.Events.MaxBytes != cfg.Events.MaxBytes,
+		"per_agent_metrics": old.PerAgentMetrics != cfg.PerAgentMetrics,
 	} {
 		if differs {
 			warnings = append(warnings, name+" changed, which needs a restart")

@@ -28,8 +28,8 @@ type completionCmd struct {
 
 // Help is shown by completion --help.
 func (completionCmd) Help() string {
-	return `Completes commands, flags, their values, and the names of agents, groups and
-platforms of the running service.
+	return `Completes commands, flags, their values, and the names of agents, groups,
+platforms and webhooks of the running service.
 
     source <(agentkeeper completion bash)
     agentkeeper completion bash | sudo tee /usr/share/bash-completion/completions/agentkeeper
@@ -198,10 +198,11 @@ func (c *completer) flags(word string) (list []string) {
 }
 
 func (c *completer) arguments(word string) []string {
-	for _, p := range c.command.Positional {
-		return c.values(p, word, "")
+	all := c.command.Positional
+	if len(all) == 0 {
+		return nil
 	}
-	return nil
+	return c.values(all[min(len(c.given), len(all)-1)], word, "") // the last one may be many
 }
 
 // values returns what fits a flag or an argument; head stands before each.
@@ -212,12 +213,16 @@ func (c *completer) values(v *kong.Value, word, head string) (list []string) {
 	case v.Name == "agent":
 		names := slices.DeleteFunc(c.names("agent"), func(name string) bool { return c.given[name] })
 		return fitting(names, word, head)
+	case v.Name == resumeWord:
+		return fitting([]string{resumeWord}, word, head)
+	case v.Name == "webhook":
+		return fitting(c.webhooks(), word, head)
 	case v.Name == "group", v.Name == "platform":
 		return fitting(c.names(v.Name), word, head)
 	case v.Name == "state":
 		return fitting([]string{"offline", "online", "parked", "signing_in", "signing_out", "waiting"}, word, head)
 	case v.Name == "type":
-		return fitting([]string{"session.*", "session.adopted", "session.lost", "session.parked", "session.signed_in", "session.signed_out"}, word, head)
+		return fitting([]string{"session.*", "session.adopted", "session.gap", "session.lost", "session.parked", "session.signed_in", "session.signed_out"}, word, head)
 	case v.Name == "config", v.Name == "control", v.Name == "dir":
 		return []string{":files"}
 	}
@@ -239,14 +244,28 @@ func fitting(all []string, word, head string) (list []string) {
 // completeTimeout is how long somebody who pressed Tab waits.
 const completeTimeout = 2 * time.Second
 
-// names asks the running service; without one there are none.
-func (c *completer) names(what string) []string {
+// service is the running one, for somebody who pressed Tab.
+func (c *completer) service() *client {
 	if c.socket == "" {
 		c.socket = defaultControl
 	}
-	all, err := newClient(c.socket, completeTimeout).agents(context.Background())
+	return newClient(c.socket, completeTimeout)
+}
+
+// names asks the running service; without one there are none.
+func (c *completer) names(what string) []string {
+	all, err := c.service().agents(context.Background())
 	if err != nil {
 		return nil
 	}
 	return namesOf(all, what)
+}
+
+// webhooks are the names of the running service's.
+func (c *completer) webhooks() (names []string) {
+	all, _ := c.service().webhooks(context.Background()) // without a service there are none
+	for _, w := range all {
+		names = append(names, w.Name)
+	}
+	return names
 }

@@ -274,7 +274,7 @@ func eventColour(typ string) string {
 		return good
 	case "session.lost":
 		return warning
-	case "session.parked":
+	case "session.parked", events.GapType:
 		return bad
 	}
 	return ""

@@ -54,6 +54,7 @@ func (c reloadCmd) Run() error {
 	if c.Output == "json" {
 		_, _ = os.Stdout.Write(body)
 	} else {
+		tellNotes(plan)
 		fmt.Println(sum(plan, "started", "stopped", "changed", "left as they were"))
 	}
 	if c.Wait <= 0 {
@@ -99,6 +100,13 @@ func tellWarnings(p api.Plan) {
 	}
 }
 
+// tellNotes prints what changes beside agents.
+func tellNotes(p api.Plan) {
+	for _, n := range p.Notes {
+		fmt.Println(n)
+	}
+}
+
 // sum counts a plan.
 func sum(p api.Plan, start, stop, change, leave string) string {
 	return fmt.Sprintf("%d %s, %d %s, %d %s, %d %s", len(p.Start), start, len(p.Stop), stop, len(p.Change), change, len(p.Leave), leave)
@@ -114,7 +122,8 @@ type planCmd struct {
 func (planCmd) Help() string {
 	return `Says what a reload with FILE would do to the agents of the running service, and
 does nothing. An agent that is changed signs out and in, or goes on with its
-session where the vendor lets it.
+session where the vendor lets it. Webhooks and users of the stream that are new,
+changed or gone are named, too.
 
     agentkeeper plan                       # the service's file as it is now
     agentkeeper plan -c new.yaml -o json
@@ -153,6 +162,7 @@ func (c planCmd) Run() error {
 			fmt.Printf("%-6s  %s\n", part.verb, id)
 		}
 	}
+	tellNotes(plan)
 	fmt.Println(sum(plan, "to start", "to stop", "to change", "to be left as they are"))
 	return nil
 }

@@ -26,13 +26,18 @@ groups:
   - {name: always, platform: hq, passwords_dir: d, agents: [{login: "3", number: "3"}]}
 `
 
-// loaded is a configuration from a directory of its own, where the clock shows
-// UTC.
+// TestMain sets the zone before the clock is read: goroutines of a dependency
+// read time.Local, which a test must not write therefore.
+func TestMain(m *testing.M) {
+	if err := os.Setenv("TZ", "UTC"); err != nil {
+		panic(err)
+	}
+	m.Run()
+}
+
+// loaded is a configuration from a directory of its own.
 func loaded(t *testing.T) *config.Config {
 	t.Helper()
-	here := time.Local
-	time.Local = time.UTC
-	t.Cleanup(func() { time.Local = here })
 	dir := t.TempDir()
 	for name, text := range map[string]string{"c.yaml": shifts, "d/1": "x", "d/2": "x", "d/3": "x", "berlin.txt": "2026-03-28 # moving house\n"} {
 		path := filepath.Join(dir, name)

@@ -10,16 +10,22 @@ import (
 	"agentkeeper/daemon/api"
 )
 
-// column is one column of the table of agents.
-type column struct {
+// head is how a column of a table is called.
+type head struct {
 	title string
-	text  func(a api.Agent, now time.Time) string
 	// keep says how long the column stays when there is little room: the lowest
 	// go first; negative ones are for terminals with room to spare.
 	keep int
 }
 
-var columns = [...]column{
+// column is one column of a table of agents, or of something else.
+type column[T any] struct {
+	title string
+	text  func(row T, now time.Time) string
+	keep  int // as in head
+}
+
+var columns = []column[api.Agent]{
 	{"AGENT", func(a api.Agent, _ time.Time) string { return a.ID }, 9},
 	{"GROUP", func(a api.Agent, _ time.Time) string { return dash(a.Group) }, -1},
 	{"WISH", func(a api.Agent, _ time.Time) string { return a.Wish }, 6},
@@ -51,28 +57,28 @@ func nextTryOf(a api.Agent, now time.Time) string {
 
 // grid is a table before it is printed.
 type grid struct {
-	columns []column
+	columns []head
 	cells   [][]string // by column, the title first
 	widths  []int
 }
 
 const gutter = 2 // between two columns
 
-func newGrid(agents []api.Agent, now time.Time, spare bool) *grid {
+func newGrid[T any](columns []column[T], rows []T, now time.Time, spare bool) *grid {
 	g := &grid{}
 	for _, c := range columns {
 		if c.keep < 0 && !spare {
 			continue
 		}
-		cells, width := make([]string, 0, len(agents)+1), 0
+		cells, width := make([]string, 0, len(rows)+1), 0
 		cells = append(cells, c.title)
-		for _, a := range agents {
-			cells = append(cells, c.text(a, now))
+		for _, row := range rows {
+			cells = append(cells, c.text(row, now))
 		}
 		for _, cell := range cells {
 			width = max(width, len([]rune(cell)))
 		}
-		g.columns, g.cells, g.widths = append(g.columns, c), append(g.cells, cells), append(g.widths, width)
+		g.columns, g.cells, g.widths = append(g.columns, head{c.title, c.keep}), append(g.cells, cells), append(g.widths, width)
 	}
 	return g
 }
@@ -127,15 +133,20 @@ func (g *grid) write(b *strings.Builder, t terminal) {
 	}
 }
 
-// writeTable writes a line per agent and the sum. Where the width is unlimited,
-// every column that scripts may look for is there.
+// writeTable writes a line per agent and the sum.
 func writeTable(b *strings.Builder, t terminal, agents []api.Agent, now time.Time) {
-	g := newGrid(agents, now, t.width > 0)
+	writeGrid(b, t, columns, agents, now)
+	b.WriteString("\n" + summary(t, agents) + "\n")
+}
+
+// writeGrid writes a line per row. Where the width is unlimited, every column
+// that scripts may look for is there.
+func writeGrid[T any](b *strings.Builder, t terminal, columns []column[T], rows []T, now time.Time) {
+	g := newGrid(columns, rows, now, t.width > 0)
 	if t.width > 0 {
 		g.fit(t.width)
 	}
 	g.write(b, t)
-	b.WriteString("\n" + summary(t, agents) + "\n")
 }
 
 // summary counts agents by state and reason, and those that are not as they

@@ -41,12 +41,12 @@ func (t terminal) paint(colour, text string) string {
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
 }
 
-// stateColour is how a state looks.
+// stateColour is how a state of an agent or a webhook looks.
 func stateColour(state string) string {
 	switch state {
-	case "online":
+	case "online", "delivering":
 		return good
-	case "parked":
+	case "parked", "stopped":
 		return bad
 	case "offline":
 		return faint

@@ -416,21 +416,23 @@ func TestGapIsTold(t *testing.T) {
 		"0":       {"id: 20001", "data: {}"},
 		"9999999": {"event: gap", `data: {"store_lost":true}`, "", "id: 20001", "data: {}"},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/api/v1/events", nil)
-		req.Header.Set("Last-Event-ID", last)
-		res, err := server.Client().Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		for scanner := bufio.NewScanner(res.Body); len(got) < len(want)+2 && scanner.Scan(); {
-			got = append(got, scanner.Text())
-		}
-		cancel()
-		_ = res.Body.Close()
-		if diff := cmp.Diff(want, got[min(2, len(got)):]); diff != "" { // behind the first comment
-			t.Errorf("after %s: %s", last, diff)
+		for _, query := range []string{"", "?follow=false"} {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			req, _ := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/api/v1/events"+query, nil)
+			req.Header.Set("Last-Event-ID", last)
+			res, err := server.Client().Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for scanner := bufio.NewScanner(res.Body); len(got) < len(want)+2 && scanner.Scan(); {
+				got = append(got, scanner.Text())
+			}
+			cancel()
+			_ = res.Body.Close()
+			if diff := cmp.Diff(want, got[min(2, len(got)):]); diff != "" { // behind the first comment
+				t.Errorf("%s after %s: %s", query, last, diff)
+			}
 		}
 	}
 }

@@ -164,10 +164,13 @@ type Plan struct {
 	Leave  []string `json:"leave"`
 	// Warnings name what of the configuration needs a restart.
 	Warnings []string `json:"warnings,omitempty"`
+	// Notes tell of webhooks, and of users of the stream, that are new, changed or
+	// gone.
+	Notes []string `json:"notes,omitempty"`
 }
 
 func planOf(p fleet.Plan) Plan {
-	return Plan{names(p.Start), names(p.Stop), names(p.Change), names(p.Leave), p.Warnings}
+	return Plan{names(p.Start), names(p.Stop), names(p.Change), names(p.Leave), p.Warnings, p.Notes}
 }
 
 func names(ids []session.ID) []string {

@@ -79,7 +79,7 @@ func filterOf(req *http.Request) (f store.Filter, err error) {
 				f.Types = append(f.Types, strings.Split(v, ",")...)
 			}
 		default:
-			return f, fmt.Errorf("unknown parameter %q: use agent and type", name)
+			return f, fmt.Errorf("unknown parameter %q: use agent, type and follow", name)
 		}
 	}
 	return f, nil
@@ -104,11 +104,11 @@ func (e *eventWriter) write(text string) error {
 	return e.rc.Flush()
 }
 
-// gap tells the consumer, by an event of the name "gap", that a part of the
-// stream is gone before it could be delivered. Its id is the position to resume
-// behind; a consumer that listens to nameless events only is not disturbed.
 func (e *eventWriter) gap(g store.Gap) error { return e.write(gapText(g)) }
 
+// gapText tells a consumer, by an event of the name "gap", that a part of the
+// stream is gone before it could be delivered. Its id is the position to resume
+// behind; a consumer that listens to nameless events only is not disturbed.
 func gapText(g store.Gap) string {
 	if g.Lost() {
 		return "event: gap\ndata: {\"store_lost\":true}\n\n"

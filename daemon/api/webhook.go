@@ -97,9 +97,20 @@ func (c *Controller) resumeWebhook(w http.ResponseWriter, req *http.Request) {
 	name := req.PathValue("name")
 	switch err := c.Resumer.Resume(req.Context(), name, PeerOf(req.Context()).String(), o.Reason); {
 	case errors.Is(err, webhook.ErrUnknown):
-		fail(w, http.StatusNotFound, err.Error())
+		fail(w, http.StatusNotFound, err.Error()+c.nearWebhook(req.Context(), name))
 	case err != nil: // the caller has gone
 	default:
 		reply(w, http.StatusAccepted, map[string]string{"webhook": name})
 	}
+}
+
+// nearWebhook says which webhook may be meant.
+func (c *Controller) nearWebhook(ctx context.Context, name string) string {
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	defer cancel()
+	var known []string
+	for _, s := range c.Webhooks.Status(ctx) {
+		known = append(known, s.Name)
+	}
+	return DidYouMean(name, known)
 }

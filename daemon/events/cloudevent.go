@@ -64,7 +64,7 @@ func (it *item) mark() *letter {
 
 // item makes the keeper's events ready to go.
 func (s *Stream) item(id session.ID, events []keeper.Event) *item {
-	it := &item{id: id, letters: make([]*letter, len(events))}
+	it := &item{id: id, letters: make([]*letter, len(events)), again: len(events) > 0 && events[0].Again}
 	for i, e := range events {
 		it.letters[i] = &letter{of: it, message: s.cloudEvent(id, e).message(id), sequence: e.Sequence, received: e.Received}
 	}

@@ -9,8 +9,10 @@
 // counted, and marked in the stream by an event session.gap in its place, before
 // the agent's later events. What the store was asked to take, and has not
 // answered about, is offered again under the same ids until it answers: it is
-// late, but neither lost nor out of order. Our own events (session.signed_in …)
-// never make an agent wait, and wait themselves until the store works.
+// late, but neither lost nor out of order. Of events that were pushed the platform
+// is told, and may send them again, under new ids: the mark says so by its reason.
+// Our own events (session.signed_in …) never make an agent wait, and wait
+// themselves until the store works.
 //
 // # Order
 //
@@ -51,6 +53,7 @@ type Counter interface {
 // Why events are dropped.
 const (
 	DroppedStore     = "store"     // the store could not take them in time
+	DroppedRefused   = "refused"   // likewise, and the platform that pushes them was told: it may send them again
 	DroppedTooLarge  = "too_large" // larger than the store takes
 	DroppedQueue     = "queue"     // too many events of our own while the store was away
 	DroppedRetention = "retention" // older, or more, than the store is to keep; consumers may have seen them
@@ -58,7 +61,7 @@ const (
 
 // Reasons returns every reason for which events are dropped.
 func Reasons() []string {
-	return []string{DroppedStore, DroppedTooLarge, DroppedQueue, DroppedRetention}
+	return []string{DroppedStore, DroppedRefused, DroppedTooLarge, DroppedQueue, DroppedRetention}
 }
 
 const (
@@ -239,7 +242,7 @@ func (s *Stream) refused(ctx context.Context, l *letter, err error) {
 		s.log.Error("the mark of a gap in the events was refused", "agent", l.of.id.String(), "error", err)
 		return
 	}
-	reason := DroppedStore
+	reason := l.of.reason()
 	if errors.Is(err, store.ErrTooLarge) {
 		reason = DroppedTooLarge
 	}
@@ -252,13 +255,11 @@ func (s *Stream) refused(ctx context.Context, l *letter, err error) {
 
 // abandon gives up at the end of the process.
 func (s *Stream) abandon(batch []*letter, err error) {
-	lost := 0
 	for _, l := range batch {
 		if l.of.gap == nil {
-			lost++
+			s.left++
+			s.counter.EventsDropped(l.of.reason(), 1)
 		}
 		l.of.settle(err)
 	}
-	s.left += lost
-	s.counter.EventsDropped(DroppedStore, lost)
 }

@@ -301,6 +301,37 @@ func TestStoreInTrouble(t *testing.T) {
 	})
 }
 
+// What a platform pushes and the store does not take is refused: the mark does not
+// call it lost, for the platform may send it again.
+func TestPushedEventsAreRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{}
+		p := &publisher{fail: g.fail}
+		s, c := newStream(p)
+		s.Note(session.ID{Platform: "hq", Login: "a"}, event(1, `{}`)) // on its way while the store fails
+		synctest.Wait()
+		pushed := event(1, `{}`)
+		pushed.Again = true
+		if err := s.Take(t.Context(), agent, []keeper.Event{pushed}); err == nil {
+			t.Error("a store that fails took an event")
+		}
+		_ = s.Take(t.Context(), agent, []keeper.Event{event(2, `{}`)})
+		g.set(true)
+		pushed.Sequence = 3
+		if err := s.Take(t.Context(), agent, []keeper.Event{pushed}); err != nil {
+			t.Error(err)
+		}
+		s.Close()
+		want := []string{"291 gap refused 1: 1-1", "291 gap store 1: 2-2", "291 AgentState_Ready 3", "a AgentState_Ready 1"}
+		if diff := cmp.Diff(want, sortedByAgent(lines(t, p))); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff(map[string]int{DroppedRefused: 1, DroppedStore: 1}, c.dropped); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 // sortedByAgent keeps the order of each agent.
 func sortedByAgent(lines []string) []string {
 	out := slices.Clone(lines)

@@ -15,6 +15,7 @@ type item struct {
 	letters []*letter
 	gap     *Gap // instead of letters
 
+	again  bool       // the platform is told of a failure, and may send the events again
 	answer chan error // nil: nobody waits; the events are our own, or a gap
 	open   int        // letters whose fate is not known; of the publishing goroutine
 	err    error      // the first that was refused; likewise
@@ -76,15 +77,27 @@ func (s *Stream) giveUp(it *item) bool {
 	s.mu.Lock()
 	first, queued := false, it.place != nil
 	if queued {
-		first = s.lose(it, DroppedStore)
+		first = s.lose(it, it.reason())
 	}
 	s.mu.Unlock()
-	s.warn(first, it.id, DroppedStore)
+	s.warn(first, it.id, it.reason())
 	return queued
 }
 
+// reason is why events are dropped that the store does not take.
+func (it *item) reason() string {
+	if it.again {
+		return DroppedRefused
+	}
+	return DroppedStore
+}
+
 func (s *Stream) warn(first bool, id session.ID, reason string) {
-	if first {
+	switch {
+	case !first:
+	case reason == DroppedRefused:
+		s.log.Error("events that are pushed are refused, and may be sent again: the store does not take them in time", "agent", id.String())
+	default:
 		s.log.Error("events are lost: the store does not take them in time", "agent", id.String(), "reason", reason)
 	}
 }

@@ -19,6 +19,8 @@ type Plan struct {
 	Leave  []session.ID // not touched, or touched only by what the session does not feel
 	// Warnings are for whoever applies the configuration; who loaded it adds them.
 	Warnings []string
+	// Notes tell what of the configuration changes beside agents; likewise.
+	Notes []string
 
 	kinds map[session.ID]changeKind
 }

@@ -215,13 +215,46 @@ func (h *Hooks) Resume(ctx context.Context, name, by, reason string) error {
 	return ctx.Err()
 }
 
-// Close gives the requests in flight two seconds, stores the positions and ends
-// the hooks. The store must still be open.
+// Close lets hooks that keep up deliver what is in the stream, for a second at
+// most: the last events of a stop would wait for the next start. It gives the
+// requests in flight two seconds, stores the positions and ends the hooks. The
+// store must still be open.
 func (h *Hooks) Close() {
+	h.catchUp()
 	h.cancel()
 	h.applying.Lock()
 	defer h.applying.Unlock()
 	h.tasks.Wait()
+}
+
+const (
+	lastMoment = time.Second // that hooks have to catch up at the end
+	lookAgain  = 10 * time.Millisecond
+)
+
+func (h *Hooks) catchUp() {
+	ctx, cancel := context.WithTimeout(h.ctx, lastMoment)
+	defer cancel()
+	last, err := h.o.Store.LastSeq(ctx)
+	if err != nil {
+		return // they deliver it after the next start
+	}
+	tick := time.NewTicker(lookAgain)
+	defer tick.Stop()
+	for _, k := range h.all() {
+		for k.approaches(ctx, last) {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
+// approaches reports whether the hook delivers, and is not at position last yet.
+func (h *hook) approaches(ctx context.Context, last uint64) (does bool) {
+	h.ask(ctx, func() { does = h.state(time.Now()) == Delivering && h.cursor() < last })
+	return does && ctx.Err() == nil
 }
 
 // secretEvery is how often the secrets are read again.

@@ -194,6 +194,7 @@ func (r *rig) close() {
 // as the next process finds it.
 func (r *rig) crash() {
 	r.store = r.store.Restart() // what the old process still writes is fenced off
+	r.hooks.cancel()            // nothing is caught up with
 	r.close()
 }
 

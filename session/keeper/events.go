@@ -17,7 +17,7 @@ func (k *Keeper) lost(ctx context.Context, loss session.Loss) {
 // deliver hands a batch's events on, before the next request leaves, and tells
 // the session what became of them.
 func (k *Keeper) deliver(ctx context.Context, batch session.Batch) {
-	err := k.handOn(ctx, batch.Events)
+	err := k.handOn(ctx, batch.Events, batch.Settled != nil)
 	if batch.Settled != nil {
 		batch.Settled(err)
 	}
@@ -25,7 +25,7 @@ func (k *Keeper) deliver(ctx context.Context, batch session.Batch) {
 
 // handOn returns when the vendor's events are with the sink, which has counted
 // what it could not take.
-func (k *Keeper) handOn(ctx context.Context, events []session.Event) error {
+func (k *Keeper) handOn(ctx context.Context, events []session.Event, again bool) error {
 	if len(events) == 0 {
 		return nil
 	}
@@ -33,7 +33,7 @@ func (k *Keeper) handOn(ctx context.Context, events []session.Event) error {
 	now := time.Now()
 	out := make([]Event, len(events))
 	for i, e := range events {
-		out[i] = Event{Event: e, Sequence: k.number(now), Received: now}
+		out[i] = Event{Event: e, Sequence: k.number(now), Received: now, Again: again}
 	}
 	k.mu.Lock()
 	k.view.Events += uint64(len(events))

@@ -33,6 +33,7 @@ type Event struct {
 	Own      bool   // one of ours (session.signed_in …), not the vendor's
 	Sequence uint64 // rising per agent
 	Received time.Time
+	Again    bool // its sender learns when it is not taken, and may send it again
 }
 
 // Observer counts. Its methods are called on the agents' goroutines and must

@@ -19,6 +19,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"agentkeeper/test/sim"
 )
 
 // webPassword is the one of canaryWebConfig's user.
@@ -87,6 +91,9 @@ type zoo struct {
 	sims    map[string]*platform
 	yaml    strings.Builder // the platforms
 	groups  strings.Builder
+	top     string // events and callbacks
+	stream  string // where NATS clients connect
+	inbound string // where platforms push
 }
 
 // zooOptions are the vendors' options, each with its parrot's.
@@ -113,7 +120,99 @@ func newZoo(t *testing.T) *zoo {
 		}
 		z.place("parrot-"+vendor, vendor, address, options[1], map[string]string{"201": said})
 	}
+	z.pushes()
+	z.consumers()
 	return z
+}
+
+// pushes adds a platform that pushes, and a parrot that is asked to.
+func (z *zoo) pushes() {
+	z.inbound = freeAddress(z.t)
+	certs := z.t.TempDir()
+	ca, err := sim.NewCA()
+	if err != nil {
+		z.t.Fatal(err)
+	}
+	if err := ca.Write(certs); err != nil {
+		z.t.Fatal(err)
+	}
+	z.top = fmt.Sprintf("callback: {listen: %q, cert_file: %q, key_file: %q}\n", z.inbound, filepath.Join(certs, "good.pem"), filepath.Join(certs, "good-key.pem"))
+	password := z.secrets.make("push's password")
+	z.sims["push"] = simulate(z.t, "huawei", []string{"101-103"}, "--password", password, "--push-insecure", "--push-pause", "200ms")
+	z.push("push", z.sims["push"].address(), map[string]string{"101": password, "102": password, "103": z.secrets.make("push's wrong password")})
+	z.push("parrot-push", parrot(z.t), map[string]string{"201": z.secrets.make("what push's parrot is told")})
+}
+
+// push adds one platform that pushes, with a service token of its own.
+func (z *zoo) push(name, address string, passwords map[string]string) {
+	what := name + "'s service token"
+	z.secrets.make(what)
+	writeFile(z.t, filepath.Join(z.dir, "secrets", "token-"+name), z.secrets[what]+"\n")
+	z.place(name, "huawei", address, fmt.Sprintf("events: push, callback_url: 'https://%s/callback/%s', service_token_file: secrets/token-%[2]s", z.inbound, name), passwords)
+}
+
+// consumers adds users of the stream, and webhooks: to one who takes everything,
+// to parrots and to nobody.
+func (z *zoo) consumers() {
+	z.stream = freeAddress(z.t)
+	writeFile(z.t, filepath.Join(z.dir, "secrets", "crm"), z.secrets.make("the password of a user of the stream")+"\n")
+	writeFile(z.t, filepath.Join(z.dir, "secrets", "bi"), z.secrets.make("the token of a user of the stream")+"\n")
+	z.top += fmt.Sprintf("events:\n  listen: %q\n  users: [{name: crm, password_file: secrets/crm}, {name: bi, token_file: secrets/bi}]\n  webhooks:\n", z.stream)
+	for name, address := range map[string]string{"said": parrot(z.t), "nowhere": "http://127.0.0.1:1"} {
+		writeFile(z.t, filepath.Join(z.dir, "secrets", "hook-"+name), z.secrets.make("the secret of webhook "+name)+"\n")
+		z.secrets.make("what the address of webhook " + name + " has")
+		z.top += fmt.Sprintf("  - {name: %s, url: '%s/hook?key=%s', secret_file: secrets/hook-%[1]s}\n", name, address, z.secrets["what the address of webhook "+name+" has"])
+	}
+}
+
+// connect shows the stream's door good secrets and one with a letter too many.
+func (z *zoo) connect() {
+	z.t.Helper()
+	for _, file := range []string{"crm", "bi"} {
+		text, err := os.ReadFile(filepath.Join(z.dir, "secrets", file))
+		if err != nil {
+			z.t.Fatal(err)
+		}
+		secret := strings.TrimSuffix(string(text), "\n")
+		for _, end := range []string{"", "x"} {
+			show := nats.UserInfo(file, secret+end)
+			if file == "bi" {
+				show = nats.Token(secret + end)
+			}
+			nc, err := nats.Connect("nats://"+z.stream, show)
+			if (err == nil) != (end == "") {
+				z.t.Errorf("%s with %q at the end: %v", file, end, err)
+			}
+			if nc != nil {
+				nc.Close()
+			}
+		}
+	}
+}
+
+// knock shows the receiver of callbacks a wrong token, a wrong Guid, and text
+// that is none of its.
+func (z *zoo) knock() {
+	client := &http.Client{Timeout: 10 * time.Second, Transport: insecure()}
+	token := z.secrets["push's service token"]
+	for _, body := range []string{"{}", "no JSON: " + token, `{"agentId":"101","token":"` + token + `"}`} {
+		for _, header := range []string{"service_token", "Guid", "Authorization"} {
+			req, err := http.NewRequest(http.MethodPost, "https://"+z.inbound+"/callback/push", strings.NewReader(body))
+			if err != nil {
+				z.t.Fatal(err)
+			}
+			req.Header[header] = []string{token + "x"}
+			res, err := client.Do(req)
+			if err != nil {
+				z.t.Fatal(err)
+			}
+			said, _ := io.ReadAll(res.Body)
+			_ = res.Body.Close()
+			if strings.Contains(string(said)+fmt.Sprint(res.Header), token) || res.StatusCode == http.StatusOK && header != "Authorization" {
+				z.t.Errorf("the receiver of callbacks answers %d %s", res.StatusCode, said)
+			}
+		}
+	}
 }
 
 // place adds a platform with its agents' passwords.
@@ -133,7 +232,7 @@ func (z *zoo) path() string { return filepath.Join(z.dir, "agentkeeper.yaml") }
 func (z *zoo) write(more string) {
 	writeFile(z.t, filepath.Join(z.dir, "web.yaml"), canaryWebConfig)
 	writeFile(z.t, z.path(), "listen: 127.0.0.1:0\nweb_config_file: web.yaml\ncontrol: control.sock\nstore: {dir: store}\nlog: {level: debug}\n"+
-		"proxy: {listen: 'unix:"+filepath.Join(z.dir, "proxy.sock")+"'}\nplatforms:\n"+z.yaml.String()+"groups:\n"+z.groups.String()+more)
+		"proxy: {listen: 'unix:"+filepath.Join(z.dir, "proxy.sock")+"'}\n"+z.top+"platforms:\n"+z.yaml.String()+"groups:\n"+z.groups.String()+more)
 }
 
 // run starts the service, with a password in its environment.
@@ -171,7 +270,7 @@ func (z *zoo) settled(k *service) error {
 		}
 		n++
 	}
-	if n < 20 {
+	if n < 24 {
 		return fmt.Errorf("%d agents", n)
 	}
 	return nil
@@ -200,7 +299,10 @@ func (z *zoo) keys(k *service) {
 func (z *zoo) annoy() {
 	for vendor, pl := range z.sims {
 		told := z.secrets[vendor+"'s password"]
-		code := map[string]string{"huawei": "100-007", "huawei-config": "100-007", "ecss": "401", "runtel": "599", "edna": "599"}[vendor]
+		if vendor == "push" {
+			told = z.secrets["push's service token"]
+		}
+		code := map[string]string{"huawei": "100-007", "push": "100-007", "huawei-config": "100-007", "ecss": "401", "runtel": "599", "edna": "599"}[vendor]
 		pl.order("faults", fmt.Sprintf(`{"op":"sign_in","mode":"code","code":%q,"text":"internal: password <\"&%s+/ü of 101","count":2}`, code, told))
 		for _, mode := range []string{"html", "garbage", "status", "reset"} {
 			pl.order("faults", fmt.Sprintf(`{"op":"sign_in","mode":%q,"count":1}`, mode))
@@ -230,6 +332,8 @@ func TestCanaries(t *testing.T) {
 	k := z.run()
 	within(t, patience, "every vendor's agents", func() error { return z.settled(k) })
 	z.keys(k)
+	z.connect()
+	z.knock()
 	z.annoy()
 	for vendor := range zooOptions {
 		if status, body, err := k.control("POST", "/api/v1/agents/"+vendor+"/101/pause?wait=3s", `{"reason":"test"}`); err != nil || status >= 500 && status != 504 {
@@ -264,7 +368,7 @@ func (z *zoo) gather(k *service) map[string]string {
 	if err != nil {
 		z.t.Fatal(err)
 	}
-	paths := []string{"/", "/metrics", "/-/ready", "/-/healthy", "/api/v1/agents", "/api/v1/platforms", "/api/v1/none"}
+	paths := []string{"/", "/metrics", "/-/ready", "/-/healthy", "/api/v1/agents", "/api/v1/platforms", "/api/v1/webhooks", "/api/v1/none"}
 	for _, a := range list {
 		paths = append(paths, "/api/v1/agents/"+a.ID, "/api/v1/agents/"+a.ID+"/credential")
 	}
@@ -290,7 +394,7 @@ func (z *zoo) gather(k *service) map[string]string {
 		shown["proxy "+path] = fmt.Sprint(res.Status, res.Header, string(body), err)
 	}
 	shown["events"] = z.events(k)
-	for _, args := range [][]string{{"status"}, {"status", "-o", "json"}, {"status", "--check"}, {"credential", "edna/103"}} {
+	for _, args := range [][]string{{"status"}, {"status", "-o", "json"}, {"status", "--check"}, {"credential", "edna/103"}, {"webhooks"}, {"webhooks", "resume", "said", "--reason", "test"}, {"explain", "push/101"}, {"events"}, {"plan"}} {
 		p := finished(z.t, "agentkeeper", append(args, "--control", k.socket())...)
 		shown[strings.Join(args, " ")] = p.out.String() + p.err.String()
 	}

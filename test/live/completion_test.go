@@ -37,8 +37,15 @@ func TestBashCompletion(t *testing.T) {
 	bash := tool(t, "bash")
 	names := []string{"bot1@demo", "bot2@demo", "a:b"}
 	s := newSite(t, simulate(t, "runtel", names), names)
+	writeFile(t, filepath.Join(s.dir, "secrets", "hook"), signingKey)
+	hook := ", url: 'http://127.0.0.1:1/', secret_file: secrets/hook}"
+	s.top = []string{"events:\n  webhooks:\n  - {name: crm" + hook + "\n  - {name: bi" + hook}
+	s.write()
 	k := s.run()
 	for line, want := range map[string]string{
+		"agentkeeper webhooks ":                    "resume",
+		"agentkeeper webhooks resume ":             "bi crm",
+		"agentkeeper webhooks resume crm --reason": "--reason",
 		"agentkeeper st":                           "status",
 		"agentkeeper sign":                         "sign-in sign-out",
 		"agentkeeper explain hq/b":                 "hq/bot1@demo hq/bot2@demo",

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -353,7 +354,7 @@ func TestWebhookGone(t *testing.T) {
 	k = s.runOnline()
 	s.top = []string{"events:\n  webhooks:" + crm + "\n  - {url: 'http://" + r.address + "/new/one', secret_file: secrets/hook, types: [huawei.Test]}"}
 	s.write()
-	if status, answer, err := k.control(http.MethodPost, "/api/v1/reload", ""); status != http.StatusOK {
+	if status, answer, err := k.control(http.MethodPost, "/api/v1/reload", ""); status != http.StatusOK || !strings.Contains(answer, `-new-one: new"]`) {
 		t.Fatalf("reload: %d %s %v", status, answer, err)
 	}
 	s.emit(names, 5, 8)
@@ -365,8 +366,19 @@ func TestWebhookGone(t *testing.T) {
 	if err := k.shows(`agentkeeper_webhook_stopped{webhook="crm"}`, 1); err != nil {
 		t.Error(err)
 	}
-	if status, answer, err := k.control(http.MethodPost, "/api/v1/webhooks/crm/resume", `{"reason":"mended"}`); status != http.StatusAccepted {
-		t.Fatalf("resume: %d %s %v", status, answer, err)
+	s.runs(k, []step{
+		{"webhooks", 0, `^WEBHOOK +STATE .*\ncrm +stopped +\d+ .* answered 410 \(gone\) \S+ ago.*\n\S+-new-one +delivering +0 +- `, ""},
+		{"webhooks -o json", 0, `^{"webhooks":\[{"name":"crm",.*"state":"stopped"`, ""},
+		{"webhooks resume", 2, "", "which webhook"},
+		{"webhooks resume crm", 2, "", "--reason is missing"},
+		{"webhooks resume crm --reason ~", 2, "", "--reason is missing"},
+		{"webhooks stop crm --reason x", 2, "", `unknown word "stop"`},
+		{"webhooks --reason x", 2, "", "webhooks resume NAME"},
+		{"webhooks resume cmr --reason x", 1, "", `no such webhook: cmr; did you mean crm\?`},
+		{"webhooks resume crm --reason mended", 0, `^WEBHOOK .*\ncrm +(delivering|retrying) .*\n$`, ""},
+	})
+	if err := k.says("audit", 1); err != nil {
+		t.Error(err)
 	}
 	within(t, patience, "what waited", func() error { return r.complete("/crm", names, 8) })
 	r.inOrder("/crm", names, 8)
