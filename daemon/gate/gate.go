@@ -57,13 +57,15 @@ type Gate struct {
 	proven   int // the last of them that a successful sign-in came after
 	store    error
 
-	saved     uint64 // the guard's version that is durable
-	saving    bool
-	saveErr   error
-	saveAgain time.Time
-	news      []Change
-	counted   bool // a refusal was counted that Refused is to be told of
-	telling   bool
+	saved      uint64 // the guard's version that is durable
+	saving     bool
+	saveErr    error
+	saveAgain  time.Time
+	news       []Change
+	failed     int // requests of live sessions, since the last complaint
+	complained time.Time
+	counted    bool // a refusal was counted that Refused is to be told of
+	telling    bool
 }
 
 // New returns a gate that goes on where Saved ended.

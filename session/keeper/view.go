@@ -84,6 +84,9 @@ func (k *Keeper) look(a session.Action) {
 		warnings = append(warnings[:len(warnings):len(warnings)], session.Warning{Code: "renewal_refused",
 			Text: "the session lives, but its renewal was refused: " + memo.Code + " " + memo.Text, Action: memo.Action})
 	}
+	if w, failing := k.failing(state); failing {
+		warnings = append(warnings[:len(warnings):len(warnings)], w)
+	}
 	v.Warnings, v.PasswordExpires = warnings, expires
 	k.turn(state, reason)
 }
@@ -105,6 +108,18 @@ func (k *Keeper) inform() ([]session.Warning, time.Time) {
 	info := k.session.Info()
 	k.warned = info.Warnings
 	return info.Warnings, info.PasswordExpires
+}
+
+// failing tells why the last request of a live session brought nothing.
+func (k *Keeper) failing(s session.State) (session.Warning, bool) {
+	if s != session.Online || k.fault == nil || k.machine.Stalled() {
+		return session.Warning{}, false
+	}
+	text := "the session is kept, but its last request failed: " + k.fault.Code
+	if k.fault.Text != "" {
+		text += " " + k.fault.Text
+	}
+	return session.Warning{Code: "request_failed", Text: text, Action: k.fault.Action}, true
 }
 
 // waitedFor keeps the reason over the time in the queue; there is none for

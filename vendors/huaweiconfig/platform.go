@@ -117,7 +117,8 @@ func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session
 
 // Probe implements session.Platform by asking for the login's address with a
 // method that logs nobody in. Whatever a server says to that (no such method, no
-// such page) proves that it answers, but for those that say it does not work.
+// such page, with 500 and 501 among the ways to say so) proves that it answers,
+// but for those that say it does not work.
 func (p *platform) Probe(ctx context.Context, _ session.Account) error {
 	client := p.transport.Client()
 	defer client.Close()
@@ -128,7 +129,7 @@ func (p *platform) Probe(ctx context.Context, _ session.Account) error {
 	if err != nil {
 		return ccgateway.TransportFault(err, false)
 	}
-	if answer.Status >= 400 && answer.Status < 500 && answer.Status != http.StatusTooManyRequests {
+	if answer.Status >= 400 && answer.Status <= http.StatusNotImplemented && answer.Status != http.StatusTooManyRequests {
 		return nil
 	}
 	if fault := ccgateway.Answers(answer); fault != nil {

@@ -143,6 +143,8 @@ func TestProbe(t *testing.T) {
 	}{
 		"no such method": {status(405), session.OK},
 		"no such page":   {status(404), session.OK},
+		"no method, 500": {status(500), session.OK},
+		"no method, 501": {status(501), session.OK},
 		"envelope":       {code("107-000"), session.OK},
 		"page":           {says("<html>"), session.Outage},
 		"redirect":       {status(302), session.Outage},
