@@ -287,3 +287,22 @@ func TestLogsHoldNoSecret(t *testing.T) {
 		}
 	})
 }
+
+// A live session whose request fails shows why, until one succeeds.
+func TestAFailedPollIsAWarning(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		fault := &session.Fault{Kind: session.Outage, Code: "too large", Text: "the answer is too large", Action: "look"}
+		b.vendor.script("poll", answer{err: fault}, answer{takes: time.Minute})
+		b.start(stay)
+		pass(150 * time.Millisecond)
+		want := []session.Warning{{Code: "request_failed", Text: "the session is kept, but its last request failed: too large the answer is too large", Action: "look"}}
+		if v := b.keeper.View(); v.State != session.Online || cmp.Diff(want, v.Warnings) != "" {
+			b.Errorf("%s: %s", v.State, cmp.Diff(want, v.Warnings))
+		}
+		pass(2 * time.Minute)
+		if v := b.keeper.View(); v.State != session.Online || v.Warnings != nil {
+			b.Errorf("%s, %v", v.State, v.Warnings)
+		}
+		b.stop(quit)
+	})
+}

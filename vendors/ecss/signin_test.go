@@ -106,7 +106,11 @@ func TestALoginWithoutAnAnswerIsInDoubt(t *testing.T) {
 		"clean close":   {func(p *peer) { p.hear(); _ = p.conn.Close(1001, "going") }, session.Doubt, "no-answer", 0},
 		"close, a text": {func(p *peer) { p.hear(); _ = p.conn.Close(1008, "domain not exists") }, session.Refused, "401 no-domain", 0},
 		"other id":      {func(p *peer) { p.hear(); p.say(`{"requestId":9,"status":200}`); p.hear() }, session.Doubt, "no-answer", 30 * time.Second},
-		"no id":         {func(p *peer) { p.hear(); p.say(`{"action":"login","status":200}`); p.hear() }, session.Doubt, "no-answer", 30 * time.Second},
+		"crossed":       {func(p *peer) { p.hear(); p.say(`{"action":"login","requestId":9,"status":200}`); p.hear() }, session.Doubt, "unreadable", 30 * time.Second},
+		"no id":         {func(p *peer) { p.hear(); p.say(`{"action":"login","status":200}`); p.hear() }, session.Doubt, "unreadable", 30 * time.Second},
+		"HTML":          {func(p *peer) { p.hear(); p.say(`<html>`); p.hear() }, session.Doubt, "unreadable", 30 * time.Second},
+		"cut":           {func(p *peer) { p.hear(); p.say(`{"action":"login","requestId":1,"sta`); p.hear() }, session.Doubt, "unreadable", 30 * time.Second},
+		"too large":     {func(p *peer) { p.hear(); p.say(`{"token":%q}`, strings.Repeat("a", 1<<20)); p.hear() }, session.Doubt, "unreadable", 0},
 		"no status":     {func(p *peer) { p.hear(); p.say(`{"action":"login","requestId":1}`); p.hear() }, session.Doubt, "unreadable", 0},
 		"flood":         {flood, session.Doubt, "unreadable", 0},
 		"garbage, reply": {func(p *peer) {
