@@ -153,7 +153,7 @@ func explainHold(v *keeper.View, held gate.Status) {
 	case held.Quarantined:
 		v.Reason, v.Code = session.ReasonQuarantine, "quarantine"
 		v.Action = "correct the refused agents' passwords; log-ins go on by themselves after the quiet time"
-	case held.Out || v.Reason == session.ReasonNone:
+	case held.Out:
 		v.Reason = session.ReasonOutage
 	}
 }

@@ -306,3 +306,32 @@ func TestAFailedPollIsAWarning(t *testing.T) {
 		b.stop(quit)
 	})
 }
+
+// Warnings are logged when they appear, and again only after they were gone;
+// a refused renewal is one, and else nobody would hear of it.
+func TestWarningsAreLoggedOnce(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		warned := func(codes ...string) {
+			b.vendor.mu.Lock()
+			defer b.vendor.mu.Unlock()
+			b.vendor.info.Warnings = nil
+			for _, code := range codes {
+				b.vendor.info.Warnings = append(b.vendor.info.Warnings, session.Warning{Code: code, Text: "why", Action: "what"})
+			}
+		}
+		b.start(stay)
+		for _, codes := range [][]string{{"a"}, {"a", "b"}, {"a"}, nil, {"b"}} {
+			warned(codes...)
+			pass(5 * time.Minute)
+		}
+		b.stop(quit)
+		want := []map[string]any{
+			{"agent": "hq/291", "code": "a", "detail": "why", "action": "what"},
+			{"agent": "hq/291", "code": "b", "detail": "why", "action": "what"},
+			{"agent": "hq/291", "code": "b", "detail": "why", "action": "what"},
+		}
+		if diff := cmp.Diff(want, only(b.log.lines(b.T, "warning"), "agent", "code", "detail", "action")); diff != "" {
+			b.Error(diff)
+		}
+	})
+}
