@@ -111,9 +111,9 @@ func (k *Keeper) inform() ([]session.Warning, time.Time) {
 	return info.Warnings, info.PasswordExpires
 }
 
-// requestFailed is the code of a warning that comes and goes with each request:
+// RequestFailed is the code of a warning that comes and goes with each request:
 // the gate logs such failures, for all its agents together.
-const requestFailed = "request_failed"
+const RequestFailed = "request_failed"
 
 // failing tells why the last request of a live session brought nothing.
 func (k *Keeper) failing(s session.State) (session.Warning, bool) {
@@ -124,7 +124,7 @@ func (k *Keeper) failing(s session.State) (session.Warning, bool) {
 	if k.fault.Text != "" {
 		text += " " + k.fault.Text
 	}
-	return session.Warning{Code: requestFailed, Text: text, Action: k.fault.Action}, true
+	return session.Warning{Code: RequestFailed, Text: text, Action: k.fault.Action}, true
 }
 
 // waitedFor keeps the reason over the time in the queue; there is none for
@@ -197,7 +197,7 @@ func (k *Keeper) warn(ctx context.Context) {
 	before := k.noticed
 	k.noticed = ""
 	for _, w := range k.view.Warnings {
-		if w.Code == requestFailed {
+		if w.Code == RequestFailed {
 			continue
 		}
 		mark := " " + w.Code + " "
