@@ -2,6 +2,7 @@ package keeper_test
 
 import (
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -333,5 +334,23 @@ func TestWarningsAreLoggedOnce(t *testing.T) {
 		if diff := cmp.Diff(want, only(b.log.lines(b.T, "warning"), "agent", "code", "detail", "action")); diff != "" {
 			b.Error(diff)
 		}
+	})
+}
+
+// Whoever forces already is not advised to do so once it was no use.
+func TestAdviceAfterForceWasOfNoUse(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		taken := answer{err: &session.Fault{Kind: session.Taken, Code: "100-002", Action: "set taken: force"}}
+		b.vendor.script("sign in", taken, taken, taken, taken)
+		b.vendor.script("force", taken, taken, taken, taken)
+		b.start(stay)
+		u := keeper.Update{Account: account("old"), Policy: policy(), SecretHash: "old", SettingsHash: "settings"}
+		u.Policy.Terms.Force, u.Policy.Terms.ForceLimit, u.Policy.Terms.ForceWithin = true, 1, time.Hour
+		b.keeper.Update(u, true)
+		pass(10 * time.Minute)
+		if v := b.keeper.View(); v.State != session.Parked || v.Reason != session.ReasonReplaced || v.Code != "100-002" || !strings.Contains(v.Action, "other client") {
+			b.Errorf("%s %s %s: %q", v.State, v.Reason, v.Code, v.Action)
+		}
+		b.stop(quit)
 	})
 }

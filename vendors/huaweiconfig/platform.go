@@ -59,6 +59,15 @@ func agentID(login string) (id uint32, ok bool) {
 	return uint32(n), err == nil && n > 0 && strconv.FormatUint(n, 10) == login
 }
 
+// WrongLogin tells what is wrong with a login that is no agentId, "" for one that
+// is.
+func WrongLogin(login string) string {
+	if _, ok := agentID(login); ok {
+		return ""
+	}
+	return "is no agentId; write its number, that of a VDN account with 100000 added (newer gateways: 1000000)"
+}
+
 // signIn sends the request and takes over what its answer brings.
 func (s *login) signIn(ctx context.Context, id uint32) *session.Fault {
 	answer, err := s.client.Do(ctx, wire.Request{

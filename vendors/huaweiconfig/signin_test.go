@@ -168,3 +168,11 @@ func TestProbe(t *testing.T) {
 		})
 	}
 }
+
+func TestWrongLogin(t *testing.T) {
+	for login, wrong := range map[string]bool{"101": false, "1000101": false, "abc": true, "0": true, "0101": true, "1.5": true, "-1": true, "": true, "9999999999": true} {
+		if why := WrongLogin(login); (why != "") != wrong {
+			t.Errorf("%q: %q", login, why)
+		}
+	}
+}
