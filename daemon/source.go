@@ -98,6 +98,9 @@ func (p *place) count(a fleet.Agent, now time.Time) {
 	if stuck(a, p.timeout, now) {
 		p.Stuck++
 	}
+	if slices.ContainsFunc(a.View.Warnings, func(w session.Warning) bool { return w.Code != keeper.RequestFailed }) {
+		p.Warned++
+	}
 	if at := a.View.PasswordExpires; !at.IsZero() && (p.PasswordExpiry.IsZero() || at.Before(p.PasswordExpiry)) {
 		p.PasswordExpiry = at
 	}
@@ -106,7 +109,7 @@ func (p *place) count(a fleet.Agent, now time.Time) {
 // missing says why an agent that should be online is not.
 func (p *place) missing(a fleet.Agent) string {
 	switch {
-	case a.View.Queued && !p.held:
+	case a.View.Queued && (!p.held || a.View.Reason == session.ReasonNone):
 		return metrics.MissingQueued
 	case a.View.Reason == session.ReasonNone:
 		return metrics.MissingStarting

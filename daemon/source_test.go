@@ -29,6 +29,7 @@ func TestMissing(t *testing.T) {
 		{"lost, its turn comes", session.Stay, keeper.View{State: session.Waiting, Reason: session.ReasonLost, Queued: true}, "", map[string]int{"queued": 1}},
 		{"held by an outage", session.Stay, keeper.View{State: session.Waiting, Reason: session.ReasonOutage, Queued: true}, "out", map[string]int{"outage": 1}},
 		{"held by a quarantine", session.Stay, keeper.View{State: session.Waiting, Reason: session.ReasonQuarantine, Queued: true}, "quarantined", map[string]int{"quarantine": 1}},
+		{"held, another goes first", session.Stay, keeper.View{State: session.Waiting, Queued: true}, "trial", map[string]int{"queued": 1}},
 		{"first attempt", session.Stay, keeper.View{State: session.SigningIn}, "", map[string]int{"starting": 1}},
 		{"parked", session.Stay, keeper.View{State: session.Parked, Reason: session.ReasonRefused}, "", map[string]int{"refused": 1}},
 	}
@@ -38,6 +39,21 @@ func TestMissing(t *testing.T) {
 		if diff := cmp.Diff(tt.want, p.Missing); diff != "" {
 			t.Errorf("%s: %s", tt.name, diff)
 		}
+	}
+}
+
+// Warnings that come and go with a request need nobody.
+func TestWarned(t *testing.T) {
+	p := newPlace(fleet.Platform{Name: "hq"}, &config.Config{})
+	for _, codes := range [][]string{nil, {"probe_off", "voice_unavailable"}, {keeper.RequestFailed}} {
+		view := keeper.View{State: session.Online}
+		for _, code := range codes {
+			view.Warnings = append(view.Warnings, session.Warning{Code: code})
+		}
+		p.count(fleet.Agent{Wish: session.Stay, View: view}, time.Now())
+	}
+	if p.Warned != 1 {
+		t.Errorf("%d agents warned, want the one whose warnings stay", p.Warned)
 	}
 }
 

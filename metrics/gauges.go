@@ -17,6 +17,7 @@ type gauges struct {
 	perAgent bool
 
 	agents, wished, missing, parked, stuck  *prometheus.Desc
+	warned                                  *prometheus.Desc
 	inFlight, queue, up, window             *prometheus.Desc
 	quarantined, refusalsLeft, expiry       *prometheus.Desc
 	online, lastContact                     *prometheus.Desc
@@ -34,6 +35,7 @@ func newGauges(source Source, perAgent bool) *gauges {
 		wished:       desc("agents_wished_online", "Agents that schedule and people want online.", "platform"),
 		missing:      desc("agents_missing", "Agents that should be online and are not, by reason.", "platform", "reason"),
 		stuck:        desc("agents_stuck", "Agents past the deadline of what they are doing.", "platform"),
+		warned:       desc("agents_warned", "Agents whose session lives and yet needs a person; see their warnings.", "platform"),
 		up:           desc("platform_up", "0 while the platform cannot be reached.", "platform"),
 		window:       desc("contact_window_seconds", "Longest silence that the platform forgives.", "platform"),
 		storeUp:      desc("store_up", "0 while the store cannot be written: no sign-ins, and events are lost."),
@@ -62,7 +64,7 @@ func newGauges(source Source, perAgent bool) *gauges {
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		g.agents, g.wished, g.missing, g.parked, g.stuck, g.inFlight, g.queue, g.up, g.window,
+		g.agents, g.wished, g.missing, g.parked, g.stuck, g.warned, g.inFlight, g.queue, g.up, g.window,
 		g.quarantined, g.refusalsLeft, g.expiry, g.online, g.lastContact, g.storeUp, g.clock,
 		g.hookLag, g.hookAge, g.hookStopped, g.hookDead,
 	} {
@@ -103,6 +105,7 @@ func (g *gauges) platform(ch chan<- prometheus.Metric, p PlatformStatus) {
 	}
 	send(ch, g.wished, float64(p.WishedOnline), p.Name)
 	send(ch, g.stuck, float64(p.Stuck), p.Name)
+	send(ch, g.warned, float64(p.Warned), p.Name)
 	send(ch, g.up, truth(p.Up), p.Name)
 	send(ch, g.window, p.Window.Seconds(), p.Name)
 	send(ch, g.inFlight, float64(p.InFlight), p.Name)

@@ -68,7 +68,7 @@ func every() []string {
 		[]string{
 			`agentkeeper_config_last_reload_successful`,
 			`agentkeeper_config_last_reload_success_timestamp_seconds`,
-			`agentkeeper_agents_wished_online{platform="hq"}`, `agentkeeper_agents_stuck{platform="hq"}`,
+			`agentkeeper_agents_wished_online{platform="hq"}`, `agentkeeper_agents_stuck{platform="hq"}`, `agentkeeper_agents_warned{platform="hq"}`,
 			`agentkeeper_platform_up{platform="hq"}`, `agentkeeper_contact_window_seconds{platform="hq"}`, `agentkeeper_store_up`,
 			`agentkeeper_sign_in_duration_seconds_sum`, `agentkeeper_sign_in_duration_seconds_count`,
 			`agentkeeper_operations_in_flight{platform="hq"}`, `agentkeeper_sign_in_queue_length{platform="hq"}`,
@@ -141,7 +141,7 @@ func TestSnapshotAsGauges(t *testing.T) {
 			Name: "hq", States: map[session.State]int{session.Online: 7, session.Parked: 2}, WishedOnline: 9,
 			Parked: map[session.Reason]int{session.ReasonRefused: 2}, InFlight: 3, Queue: 4,
 			Quarantined: true, RefusalsLeft: 1, PasswordExpiry: expiry,
-			Missing: map[string]int{MissingQueued: 5, "refused": 2}, Stuck: 1, Up: true, Window: 2 * time.Minute,
+			Missing: map[string]int{MissingQueued: 5, "refused": 2}, Stuck: 1, Warned: 3, Up: true, Window: 2 * time.Minute,
 		}},
 		StoreUp: true,
 		Agents: []AgentStatus{
@@ -156,7 +156,7 @@ func TestSnapshotAsGauges(t *testing.T) {
 		`agentkeeper_sign_in_queue_length{platform="hq"} 4`, `agentkeeper_quarantined{platform="hq"} 1`,
 		`agentkeeper_refusals_left{platform="hq"} 1`, `agentkeeper_agents_missing{platform="hq",reason="queued"} 5`,
 		`agentkeeper_agents_missing{platform="hq",reason="refused"} 2`, `agentkeeper_agents_missing{platform="hq",reason="lost"} 0`,
-		`agentkeeper_agents_stuck{platform="hq"} 1`, `agentkeeper_platform_up{platform="hq"} 1`,
+		`agentkeeper_agents_stuck{platform="hq"} 1`, `agentkeeper_agents_warned{platform="hq"} 3`, `agentkeeper_platform_up{platform="hq"} 1`,
 		`agentkeeper_contact_window_seconds{platform="hq"} 120`, `agentkeeper_store_up 1`,
 	}
 	tests := map[bool][]string{

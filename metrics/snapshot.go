@@ -25,6 +25,7 @@ type PlatformStatus struct {
 	WishedOnline   int
 	Missing        map[string]int // agents that should be online and are not, by why; see MissingReasons
 	Stuck          int            // agents past the deadline of what they do
+	Warned         int            // agents whose session lives and yet needs a person
 	Up             bool           // it can be reached
 	Window         time.Duration
 	InFlight       int // operations

@@ -25,6 +25,9 @@ type Vendor struct {
 	Options []option.Spec
 	// NeedsNumber tells whether an agent without `number` is a mistake.
 	NeedsNumber bool
+	// WrongLogin tells what is wrong with a login that the vendor can never know,
+	// and what to write; "" for a possible one. nil where every text is possible.
+	WrongLogin func(login string) string
 	// Schemes lists the URL schemes that the adapter speaks.
 	Schemes []string
 	// Window returns the vendor's default window for the platform's options.
@@ -64,7 +67,7 @@ var Table = map[string]Vendor{
 		Fingerprint: ecss.Fingerprint, Adopts: false, Open: ecss.Open, Explain: ecss.Explain,
 	},
 	"huawei-config": {
-		Title: "Huawei CC-Gateway configuration login (C5)", Options: huaweiconfig.Options,
+		Title: "Huawei CC-Gateway configuration login (C5)", Options: huaweiconfig.Options, WrongLogin: huaweiconfig.WrongLogin,
 		Schemes: []string{"https", "http"}, Window: huaweiconfig.Window, Decode: huaweiconfig.Decode,
 		Advise: huaweiconfig.Advise, Fingerprint: huaweiconfig.Fingerprint, Adopts: true, Renews: true, Open: huaweiconfig.Open, Explain: huaweiconfig.Explain,
 	},

@@ -45,7 +45,7 @@ func reasonWords(r session.Reason) string {
 	case session.ReasonTaken:
 		return "somebody else holds its session or its number"
 	case session.ReasonDoubt:
-		return "the answer to a request never came, so nobody knows yet whether it was carried out"
+		return "the answer to a request never came or told nothing, so nobody knows yet whether it was carried out"
 	case session.ReasonRefused:
 		return "the platform refused its password or its settings"
 	case session.ReasonQuarantine:

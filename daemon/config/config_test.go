@@ -43,6 +43,12 @@ func testVendors() map[string]vendors.Vendor {
 	}
 	free := seated
 	free.NeedsNumber, free.Schemes = false, []string{"wss", "ws"}
+	free.WrongLogin = func(login string) string {
+		if login == "impossible" {
+			return "is no operator's; write one"
+		}
+		return ""
+	}
 	free.Window = func(set option.Set) time.Duration { return 3 * option.Read(set, specs).Duration("hold") }
 	return map[string]vendors.Vendor{"huawei": seated, "ecss": free}
 }

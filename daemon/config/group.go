@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"agentkeeper/session"
+	"agentkeeper/vendors"
 	"agentkeeper/vendors/option"
 )
 
@@ -183,6 +184,7 @@ func (l *loader) enlist(g *group, d draft) {
 	}
 	if l.login(d) && g.place != nil {
 		l.unique(a.ID, d.login.pos)
+		l.possible(g.place.vendor, d.login)
 	}
 	l.number(g, d, a)
 	if source, ok := l.source(g, d); ok && !l.withoutSecrets {
@@ -213,6 +215,16 @@ func (l *loader) unique(id session.ID, pos option.Pos) {
 		return
 	}
 	l.logins[id] = pos
+}
+
+// possible checks what the vendor alone knows of a login.
+func (l *loader) possible(v vendors.Vendor, login cell) {
+	if v.WrongLogin == nil {
+		return
+	}
+	if why := v.WrongLogin(login.text); why != "" {
+		l.wrong(login.pos, "login %q %s", login.text, why)
+	}
 }
 
 func (l *loader) number(g *group, d draft, a Agent) {

@@ -142,6 +142,7 @@ func TestMistakes(t *testing.T) {
 		{"login with a line break", oneOf + "  - {login: \"1\\n2\", number: '2', password_file: one}\n", `7:13: login "1\n2" contains a control character; remove it`},
 		{"login twice", oneOf + "  - {login: '1', number: '2'}\n  - {login: '1', number: '3'}\n", `8:13: login "1" appears twice on platform "hq", first at agentkeeper.yaml:7:13; remove one`},
 		{"no number", oneOf + "  - {login: '1'}\n", `7:5: agent "1" has no number; write the telephone number to seat it at`},
+		{"login that the vendor cannot know", "platforms: {c: {vendor: ecss, url: 'wss://h'}}\ngroups: [{name: g, platform: c, agents: [{login: impossible, password_file: one}]}]\n", `2:50: login "impossible" is no operator's; write one`},
 		{"agent's unknown key", oneOf + "  - {login: '1', nummer: '2'}\n", `7:5: agent "1" has no number; write the telephone number to seat it at` + "\n" + `7:18: unknown key "nummer"; did you mean "number"?`},
 
 		// Secrets.

@@ -24,7 +24,7 @@ func TestExplainHold(t *testing.T) {
 		{taken, gate.Status{Out: true, Held: "out"}, session.ReasonOutage, "", ""},
 		{refused, gate.Status{Out: true, Held: "out"}, session.ReasonOutage, "refused", "check url"},
 		{taken, gate.Status{Held: "one goes first"}, session.ReasonTaken, "100-002", "end the other session"},
-		{keeper.View{Queued: true}, gate.Status{Held: "one goes first"}, session.ReasonOutage, "", ""},
+		{keeper.View{Queued: true}, gate.Status{Held: "one goes first"}, session.ReasonNone, "", ""},
 	} {
 		got := tt.view
 		explainHold(&got, tt.held)

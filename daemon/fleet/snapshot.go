@@ -155,7 +155,5 @@ func explainHold(v *keeper.View, held gate.Status) {
 		v.Action = "correct the refused agents' passwords; log-ins go on by themselves after the quiet time"
 	case held.Out && v.Reason != session.ReasonOutage: // what stopped it before is not what holds it now
 		v.Reason, v.Code, v.Action = session.ReasonOutage, "", ""
-	case v.Reason == session.ReasonNone:
-		v.Reason = session.ReasonOutage
 	}
 }

@@ -378,3 +378,32 @@ func BenchmarkNext(b *testing.B) {
 		_, _ = s.Next(ctx)
 	}
 }
+
+// A platform that answers some polls of a live session and not others is never
+// out, and would be told of by nobody.
+func TestFailedPollsAreToldOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		var told []Change
+		g := New(Options{Notify: func(c Change) { told = append(told, c) }})
+		polls := 0
+		f.poll = func(string) error {
+			if polls++; polls%2 == 0 {
+				return nil
+			}
+			return &session.Fault{Kind: session.Outage, Code: "unreadable", Action: "look"}
+		}
+		s := signIn(t, g.Platform(f), "a", session.OK)
+		for range 240 {
+			_, _ = s.Next(t.Context()) // half of them fail
+			time.Sleep(500 * time.Millisecond)
+		}
+		want := []Change{
+			{Kind: Unwell, Text: "a request of hq/a, whose session is kept, failed: outage: unreadable; look"},
+			{Kind: Unwell, Text: "a request of hq/a, whose session is kept, failed: outage: unreadable; look (60 requests failed since the last such message)"},
+		}
+		if diff := cmp.Diff(want, told); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

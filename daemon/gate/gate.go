@@ -64,6 +64,9 @@ type Gate struct {
 	news      []Change
 	counted   bool // a refusal was counted that Refused is to be told of
 	telling   bool
+
+	failed     int       // requests of live sessions, since the last complaint
+	complained time.Time // when that was
 }
 
 // New returns a gate that goes on where Saved ended.
@@ -82,6 +85,9 @@ func New(o Options) *Gate {
 	if err := g.guard.restore(o.Saved, now); err != nil {
 		g.mass++
 		g.tell(Change{Kind: Forgot, Text: "the lock-out budget starts anew, one sign-in goes first: " + err.Error()})
+	}
+	if now.Before(g.guard.until) {
+		g.tellQuarantine() // this process's log has not told of it
 	}
 	g.unanswered(o.Unanswered, now)
 	return g

@@ -236,3 +236,22 @@ func FuzzRestore(f *testing.F) {
 		}
 	})
 }
+
+// The log of the process that goes on with a quarantine says so.
+func TestARestoredQuarantineIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var saved []byte
+		g := New(Options{Save: func(_ context.Context, state []byte) error { saved = state; return nil }})
+		for range 3 {
+			g.NoteRefusal(t.Context())
+		}
+		var told []ChangeKind
+		again := func() { New(Options{Saved: saved, Notify: func(c Change) { told = append(told, c.Kind) }}) }
+		again()
+		time.Sleep(time.Hour)
+		again()
+		if diff := cmp.Diff([]ChangeKind{Quarantined}, told); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

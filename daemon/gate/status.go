@@ -14,12 +14,13 @@ const (
 	Released                      // a canary's log-in succeeded: the quarantine is over
 	Out                           // the platform cannot be reached
 	Back                          // it can again
+	Unwell                        // requests of live sessions fail while the platform is not out; told once a minute at most
 	Forgot                        // the saved state could not be read: refusals and quarantine before the restart are unknown
 )
 
 // String returns the kind's name for logs.
 func (k ChangeKind) String() string {
-	return [...]string{"quarantined", "released", "out", "back", "forgot"}[k]
+	return [...]string{"quarantined", "released", "out", "back", "unwell", "forgot"}[k]
 }
 
 // Change is one transition of a platform, to be logged once.

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"syscall"
@@ -46,6 +47,7 @@ func (g *Gate) glance(id session.ID, start time.Time, err error, now time.Time) 
 		g.refuse(f, now)
 	case session.Outage, session.Doubt:
 		g.miss(id, f, start, false, now)
+		g.complain(id, f, now)
 	case session.Lost, session.Taken, session.Busy, session.Woken:
 	}
 }
@@ -97,12 +99,42 @@ func (g *Gate) miss(id session.ID, f *session.Fault, start time.Time, canary boo
 	}
 	began := g.breaker.miss(id, vanished(f), start, now)
 	if began {
-		g.tell(Change{Kind: Out, Text: "platform out: " + f.Error()})
+		g.tell(Change{Kind: Out, Text: "platform out: " + inWords(f)})
 	}
 	if began || canary {
 		g.pace.fail(now, f.After)
 	}
 	g.suspectBan(f, canary, now)
+}
+
+// complainEvery is the least time between two complaints of one platform.
+const complainEvery = time.Minute
+
+// complain tells of requests of live sessions that failed: the sessions are
+// kept, so nothing else would. What a platform that is out does not answer was
+// told when it went out.
+func (g *Gate) complain(id session.ID, f *session.Fault, now time.Time) {
+	if f.Cause == session.CauseStore || g.breaker.out {
+		return
+	}
+	g.failed++
+	if !g.complained.IsZero() && now.Sub(g.complained) < complainEvery {
+		return
+	}
+	text := "a request of " + id.String() + ", whose session is kept, failed: " + inWords(f)
+	if g.failed > 1 {
+		text += fmt.Sprintf(" (%d requests failed since the last such message)", g.failed)
+	}
+	g.tell(Change{Kind: Unwell, Text: text})
+	g.complained, g.failed = now, 0
+}
+
+// inWords is a fault with what a person can do.
+func inWords(f *session.Fault) string {
+	if f.Action == "" {
+		return f.Error()
+	}
+	return f.Error() + "; " + f.Action
 }
 
 // suspectBan begins a quarantine when what was missed looks like a ban.

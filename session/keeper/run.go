@@ -113,6 +113,8 @@ func (k *Keeper) remember(o session.Outcome) {
 	k.rec = next
 }
 
+const spentForce = "find and stop the other client that signs this agent in, then resume the agent: it was displaced by force as often as it may be"
+
 // explained adds to a reason what the vendor said, now or before a restart.
 func (k *Keeper) explained(memo session.Memo) session.Memo {
 	if memo.Reason == session.ReasonNone && memo.Parked == session.ReasonNone {
@@ -121,6 +123,9 @@ func (k *Keeper) explained(memo session.Memo) session.Memo {
 	memo.Code, memo.Text, memo.Action = k.rec.Memo.Code, k.rec.Memo.Text, k.rec.Memo.Action
 	if k.fault != nil {
 		memo.Code, memo.Text, memo.Action = k.fault.Code, k.fault.Text, k.fault.Action
+	}
+	if memo.Parked == session.ReasonReplaced && k.now.Policy.Terms.Force {
+		memo.Action = spentForce // the vendor's word advises the force that was used up
 	}
 	return memo
 }

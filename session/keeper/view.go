@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"agentkeeper/session"
@@ -85,6 +86,9 @@ func (k *Keeper) look(a session.Action) {
 		warnings = append(warnings[:len(warnings):len(warnings)], session.Warning{Code: "renewal_refused",
 			Text: "the session lives, but its renewal was refused: " + memo.Code + " " + memo.Text, Action: memo.Action})
 	}
+	if w, failing := k.failing(state); failing {
+		warnings = append(warnings[:len(warnings):len(warnings)], w)
+	}
 	v.Warnings, v.PasswordExpires = warnings, expires
 	k.turn(state, reason)
 }
@@ -106,6 +110,22 @@ func (k *Keeper) inform() ([]session.Warning, time.Time) {
 	info := k.session.Info()
 	k.warned = info.Warnings
 	return info.Warnings, info.PasswordExpires
+}
+
+// RequestFailed is the code of a warning that comes and goes with each request:
+// the gate logs such failures, for all its agents together.
+const RequestFailed = "request_failed"
+
+// failing tells why the last request of a live session brought nothing.
+func (k *Keeper) failing(s session.State) (session.Warning, bool) {
+	if s != session.Online || k.fault == nil || k.machine.Stalled() {
+		return session.Warning{}, false
+	}
+	text := "the session is kept, but its last request failed: " + k.fault.Code
+	if k.fault.Text != "" {
+		text += " " + k.fault.Text
+	}
+	return session.Warning{Code: RequestFailed, Text: text, Action: k.fault.Action}, true
 }
 
 // waitedFor keeps the reason over the time in the queue; there is none for
@@ -167,8 +187,26 @@ func (k *Keeper) tell(ctx context.Context, o session.Outcome, a session.Action) 
 	case o.Kind != session.OK && o.Kind != session.Woken:
 		k.repeats++
 	}
+	k.warn(ctx)
 	if v.State == session.Parked && o.Kind != session.Woken {
 		k.own(ctx, "parked", map[string]string{"reason": string(v.Reason), "code": v.Code})
+	}
+}
+
+// warn logs each warning once, when it appears.
+func (k *Keeper) warn(ctx context.Context) {
+	before := k.noticed
+	k.noticed = ""
+	for _, w := range k.view.Warnings {
+		if w.Code == RequestFailed {
+			continue
+		}
+		mark := " " + w.Code + " "
+		k.noticed += mark
+		if !strings.Contains(before, mark) {
+			k.log.LogAttrs(ctx, slog.LevelWarn, "warning", slog.String("platform", k.id.Platform), slog.String("agent", k.id.String()),
+				slog.String("code", w.Code), slog.String("detail", w.Text), slog.String("action", w.Action))
+		}
 	}
 }
 

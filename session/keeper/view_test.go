@@ -2,6 +2,7 @@ package keeper_test
 
 import (
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -285,5 +286,71 @@ func TestLogsHoldNoSecret(t *testing.T) {
 				b.Errorf("%q is in the log: %s", secret, text)
 			}
 		}
+	})
+}
+
+// A live session whose request fails shows why, until one succeeds.
+func TestAFailedPollIsAWarning(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		fault := &session.Fault{Kind: session.Outage, Code: "too large", Text: "the answer is too large", Action: "look"}
+		b.vendor.script("poll", answer{err: fault}, answer{takes: time.Minute})
+		b.start(stay)
+		pass(150 * time.Millisecond)
+		want := []session.Warning{{Code: "request_failed", Text: "the session is kept, but its last request failed: too large the answer is too large", Action: "look"}}
+		if v := b.keeper.View(); v.State != session.Online || cmp.Diff(want, v.Warnings) != "" {
+			b.Errorf("%s: %s", v.State, cmp.Diff(want, v.Warnings))
+		}
+		pass(2 * time.Minute)
+		if v := b.keeper.View(); v.State != session.Online || v.Warnings != nil {
+			b.Errorf("%s, %v", v.State, v.Warnings)
+		}
+		b.stop(quit)
+	})
+}
+
+// Warnings are logged when they appear, and again only after they were gone;
+// a refused renewal is one, and else nobody would hear of it.
+func TestWarningsAreLoggedOnce(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		warned := func(codes ...string) {
+			b.vendor.mu.Lock()
+			defer b.vendor.mu.Unlock()
+			b.vendor.info.Warnings = nil
+			for _, code := range codes {
+				b.vendor.info.Warnings = append(b.vendor.info.Warnings, session.Warning{Code: code, Text: "why", Action: "what"})
+			}
+		}
+		b.start(stay)
+		for _, codes := range [][]string{{"a"}, {"a", "b"}, {"a"}, nil, {"b"}} {
+			warned(codes...)
+			pass(5 * time.Minute)
+		}
+		b.stop(quit)
+		want := []map[string]any{
+			{"agent": "hq/291", "code": "a", "detail": "why", "action": "what"},
+			{"agent": "hq/291", "code": "b", "detail": "why", "action": "what"},
+			{"agent": "hq/291", "code": "b", "detail": "why", "action": "what"},
+		}
+		if diff := cmp.Diff(want, only(b.log.lines(b.T, "warning"), "agent", "code", "detail", "action")); diff != "" {
+			b.Error(diff)
+		}
+	})
+}
+
+// Whoever forces already is not advised to do so once it was no use.
+func TestAdviceAfterForceWasOfNoUse(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		taken := answer{err: &session.Fault{Kind: session.Taken, Code: "100-002", Action: "set taken: force"}}
+		b.vendor.script("sign in", taken, taken, taken, taken)
+		b.vendor.script("force", taken, taken, taken, taken)
+		b.start(stay)
+		u := keeper.Update{Account: account("old"), Policy: policy(), SecretHash: "old", SettingsHash: "settings"}
+		u.Policy.Terms.Force, u.Policy.Terms.ForceLimit, u.Policy.Terms.ForceWithin = true, 1, time.Hour
+		b.keeper.Update(u, true)
+		pass(10 * time.Minute)
+		if v := b.keeper.View(); v.State != session.Parked || v.Reason != session.ReasonReplaced || v.Code != "100-002" || !strings.Contains(v.Action, "other client") {
+			b.Errorf("%s %s %s: %q", v.State, v.Reason, v.Code, v.Action)
+		}
+		b.stop(quit)
 	})
 }

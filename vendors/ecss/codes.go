@@ -77,6 +77,7 @@ func (f failure) fault(takenRetry time.Duration) *session.Fault {
 const (
 	codeClosed      = "socket-closed"
 	codeEvicted     = "evicted"
+	codeBroken      = "broken-frame"
 	codeDead        = "dead-socket"
 	codeExpired     = "session-gone"
 	codeNoResume    = "no-resume"
@@ -89,6 +90,7 @@ type note struct{ text, action string }
 
 var notes = map[string]note{
 	codeClosed:      {"the platform closed the websocket, and with it the session", ""},
+	codeBroken:      {"the platform sent what no websocket may, or a message above 1 MiB, so the connection was given up, and with it the session", "look at what the proxy sends to this operator, and at what stands between it and this host"},
 	codeEvicted:     {"the platform ended the session in favour of another one", "find the other client that signs this agent in, or allow the agent several sessions (only_one_session)"},
 	codeDead:        {"the platform did not answer any ping in time", ""},
 	codeExpired:     {"the platform does not know the session any more", "if it happens about every autoLogoutTimeout, raise the agent's auto_logout_timeout on the platform"},
@@ -96,7 +98,7 @@ var notes = map[string]note{
 	codeNoAnswer:    {"the request was sent and its answer never came", "none, unless it lasts: then check the proxy and the core behind it"},
 	codeUnreadable:  {"the platform's answer cannot be understood", "check that url names the ecss-cc-ui-api proxy (port 8091 as installed)"},
 	codeNoSubscribe: {"the platform does not send this agent's calls", "check the operator's rights, or set subscribe: false"},
-	"401":           {"the platform rejected the login for a reason that it does not document", "look at the text and at the platform's log"},
+	"401":           {"the platform refused for a reason that it does not document", "look at the text and at the platform's log"},
 	"500 5":         {"the operator is not allowed to do that", "check the operator's rights on the platform"},
 	"http 426":      {"the address speaks websocket only", "set login_over: websocket"},
 }

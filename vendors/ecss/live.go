@@ -232,6 +232,9 @@ func (l *live) batch() session.Batch {
 func (l *live) lose(err error) {
 	var closed *socket.CloseError
 	kind, cause, code := session.Lost, session.CauseClosed, codeClosed
+	if socket.Malformed(err) {
+		code = codeBroken
+	}
 	byOther := !l.evicted.IsZero() && time.Since(l.evicted) < farewell
 	if errors.As(err, &closed) {
 		byOther = byOther || evicted(closed.Reason)

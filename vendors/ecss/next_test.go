@@ -156,7 +156,7 @@ func TestLargeMessages(t *testing.T) {
 			t.Errorf("got %d events", len(events))
 		}
 		_, err := s.Next(t.Context())
-		is(t, err, session.Lost, session.CauseClosed, "socket-closed")
+		is(t, err, session.Lost, session.CauseClosed, "broken-frame")
 	})
 }
 

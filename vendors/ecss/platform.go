@@ -3,7 +3,6 @@ package ecss
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
@@ -112,6 +111,9 @@ func (p *platform) dialFault(err error) *session.Fault {
 func networkFault(host string, err error) *session.Fault {
 	code := reason(err)
 	text, action, _ := wire.Explain(code)
+	if why, remedy, ok := wire.CertificateTrouble(err); ok {
+		text, action = why, remedy
+	}
 	return &session.Fault{Kind: session.Outage, Code: code, Text: host + ": " + text, Action: action, Err: err}
 }
 
@@ -146,6 +148,7 @@ func reason(err error) string {
 	var dns *net.DNSError
 	var handshake *socket.HandshakeError
 	var timeout net.Error
+	_, _, certificate := wire.CertificateTrouble(err)
 	switch {
 	case errors.As(err, &dns):
 		return wire.Unresolved.String()
@@ -155,7 +158,7 @@ func reason(err error) string {
 		return wire.Refused.String()
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
 		return wire.Unreachable.String()
-	case badCertificate(err):
+	case certificate:
 		return wire.Certificate.String()
 	case errors.As(err, &handshake):
 		return wire.Handshake.String()
@@ -163,14 +166,4 @@ func reason(err error) string {
 		return wire.Malformed.String()
 	}
 	return wire.Closed.String()
-}
-
-func badCertificate(err error) bool {
-	var verify *tls.CertificateVerificationError
-	var unknown x509.UnknownAuthorityError
-	var host x509.HostnameError
-	var invalid x509.CertificateInvalidError
-	var pinned *wire.PinError
-	return errors.As(err, &verify) || errors.As(err, &unknown) || errors.As(err, &host) ||
-		errors.As(err, &invalid) || errors.As(err, &pinned)
 }

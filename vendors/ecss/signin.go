@@ -87,12 +87,14 @@ func (l *live) ask(ctx context.Context, action string, payload any) (envelope, *
 	if err := l.conn.Write(request{action, id, payload}.encode(), deadline); err != nil {
 		return envelope{}, networkFault(l.place.URL.Host, err)
 	}
+	crossed := false // the action was answered, but under no requestId of ours
 	for {
 		m, err := l.conn.Read(ctx, deadline)
 		if err != nil {
-			return envelope{}, unanswered(err, l.options.takenRetry)
+			return envelope{}, l.unanswered(err, crossed)
 		}
 		e, ok := l.open(m)
+		crossed = crossed || ok && e.action == action
 		switch {
 		case ok && e.hasID && e.id == id:
 			return e, nil
@@ -105,15 +107,31 @@ func (l *live) ask(ctx context.Context, action string, payload any) (envelope, *
 }
 
 // unanswered is an operation whose request left: in doubt, unless the platform
-// closed the socket with one of its texts for a reason.
-func unanswered(err error, takenRetry time.Duration) *session.Fault {
+// closed the socket with one of its texts for a reason. What came in the place
+// of the answer is told.
+func (l *live) unanswered(err error, crossed bool) *session.Fault {
 	var closed *socket.CloseError
 	if errors.As(err, &closed) {
 		if f, ok := known([]string{closed.Reason}); ok {
-			return f.fault(takenRetry)
+			return f.fault(l.options.takenRetry)
 		}
 	}
-	return noted(session.Doubt, session.CauseNone, codeNoAnswer, err)
+	code, came := codeUnreadable, ""
+	switch {
+	case socket.Malformed(err):
+		came = err.Error()
+	case crossed:
+		came = "it has another requestId, or none"
+	case l.garbage > 0:
+		came = "a frame that is no text with a JSON object came in its place"
+	default:
+		code = codeNoAnswer
+	}
+	fault := noted(session.Doubt, session.CauseNone, code, err)
+	if came != "" {
+		fault.Text += ": " + came
+	}
+	return fault
 }
 
 // signInByPost logs in by POST, then opens the websocket with the token. Once

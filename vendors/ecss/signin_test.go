@@ -2,6 +2,7 @@ package ecss_test
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -106,7 +107,11 @@ func TestALoginWithoutAnAnswerIsInDoubt(t *testing.T) {
 		"clean close":   {func(p *peer) { p.hear(); _ = p.conn.Close(1001, "going") }, session.Doubt, "no-answer", 0},
 		"close, a text": {func(p *peer) { p.hear(); _ = p.conn.Close(1008, "domain not exists") }, session.Refused, "401 no-domain", 0},
 		"other id":      {func(p *peer) { p.hear(); p.say(`{"requestId":9,"status":200}`); p.hear() }, session.Doubt, "no-answer", 30 * time.Second},
-		"no id":         {func(p *peer) { p.hear(); p.say(`{"action":"login","status":200}`); p.hear() }, session.Doubt, "no-answer", 30 * time.Second},
+		"crossed":       {func(p *peer) { p.hear(); p.say(`{"action":"login","requestId":9,"status":200}`); p.hear() }, session.Doubt, "unreadable", 30 * time.Second},
+		"no id":         {func(p *peer) { p.hear(); p.say(`{"action":"login","status":200}`); p.hear() }, session.Doubt, "unreadable", 30 * time.Second},
+		"HTML":          {func(p *peer) { p.hear(); p.say(`<html>`); p.hear() }, session.Doubt, "unreadable", 30 * time.Second},
+		"cut":           {func(p *peer) { p.hear(); p.say(`{"action":"login","requestId":1,"sta`); p.hear() }, session.Doubt, "unreadable", 30 * time.Second},
+		"too large":     {func(p *peer) { p.hear(); p.say(`{"token":%q}`, strings.Repeat("a", 1<<20)); p.hear() }, session.Doubt, "unreadable", 0},
 		"no status":     {func(p *peer) { p.hear(); p.say(`{"action":"login","requestId":1}`); p.hear() }, session.Doubt, "unreadable", 0},
 		"flood":         {flood, session.Doubt, "unreadable", 0},
 		"garbage, reply": {func(p *peer) {
@@ -274,5 +279,28 @@ func TestExplain(t *testing.T) {
 	}
 	if _, action, _ := ecss.Explain("401 timeout"); !strings.Contains(action, "domain") {
 		t.Errorf("a time-out may be a domain that does not exist, but the advice is %q", action)
+	}
+}
+
+// A certificate that is not accepted is told with its reason, as over HTTP.
+func TestACertificateIsToldWithItsReason(t *testing.T) {
+	for text, err := range map[string]error{
+		"another name (elsewhere.example)": x509.HostnameError{Certificate: &x509.Certificate{DNSNames: []string{"elsewhere.example"}}, Host: "10.0.0.5"},
+		"expired or not yet valid":         x509.CertificateInvalidError{Reason: x509.Expired},
+		"authority that is not trusted":    x509.UnknownAuthorityError{},
+		"not the pinned one":               &wire.PinError{Got: "00"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := scripted(t, (*peer).idle)
+			p.platform = ecss.Open(wire.Place{
+				URL: &url.URL{Scheme: "wss", Host: "10.0.0.5:8091"}, OperationTimeout: time.Second,
+				DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, err },
+			})
+			_, err := p.trySignIn(t)
+			is(t, err, session.Outage, session.CauseNone, "certificate")
+			if f := faultOf(t, err); !strings.Contains(f.Text, text) || f.Action == "" {
+				t.Errorf("%q; %q, want %q", f.Text, f.Action, text)
+			}
+		})
 	}
 }

@@ -113,8 +113,9 @@ func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session
 
 // Probe implements session.Platform by asking for the log-in's address without
 // logging in: no account is named, so nothing counts as a failed attempt. Every
-// answer but a failure of the server's, or one that asks to slow down, proves
-// that the platform answers.
+// answer proves that the platform answers but one that asks to slow down, or
+// that of a server that says itself that it does not work: 500 and 501 are what
+// some say to a method that they do not know.
 func (p *platform) Probe(ctx context.Context, _ session.Account) error {
 	answer, err := p.send(ctx, wire.Request{
 		Method: http.MethodGet, Path: loginPath, Header: http.Header{"Accept": {jsonType}}, Timeout: p.patience(),
@@ -122,7 +123,7 @@ func (p *platform) Probe(ctx context.Context, _ session.Account) error {
 	if err != nil && answer.Status == 0 {
 		return transportFault(err, false)
 	}
-	if answer.Status >= 500 || answer.Status == http.StatusTooManyRequests {
+	if answer.Status > http.StatusNotImplemented || answer.Status == http.StatusTooManyRequests {
 		return refusal(probe, wire.Answer{Status: answer.Status, Header: answer.Header}, wire.Plain)
 	}
 	return nil

@@ -59,6 +59,15 @@ func agentID(login string) (id uint32, ok bool) {
 	return uint32(n), err == nil && n > 0 && strconv.FormatUint(n, 10) == login
 }
 
+// WrongLogin tells what is wrong with a login that is no agentId, "" for one that
+// is.
+func WrongLogin(login string) string {
+	if _, ok := agentID(login); ok {
+		return ""
+	}
+	return "is no agentId; write its number, that of a VDN account with 100000 added (newer gateways: 1000000)"
+}
+
 // signIn sends the request and takes over what its answer brings.
 func (s *login) signIn(ctx context.Context, id uint32) *session.Fault {
 	answer, err := s.client.Do(ctx, wire.Request{
@@ -117,7 +126,8 @@ func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session
 
 // Probe implements session.Platform by asking for the login's address with a
 // method that logs nobody in. Whatever a server says to that (no such method, no
-// such page) proves that it answers, but for those that say it does not work.
+// such page, with 500 and 501 among the ways to say so) proves that it answers,
+// but for those that say it does not work.
 func (p *platform) Probe(ctx context.Context, _ session.Account) error {
 	client := p.transport.Client()
 	defer client.Close()
@@ -128,7 +138,7 @@ func (p *platform) Probe(ctx context.Context, _ session.Account) error {
 	if err != nil {
 		return ccgateway.TransportFault(err, false)
 	}
-	if answer.Status >= 400 && answer.Status < 500 && answer.Status != http.StatusTooManyRequests {
+	if answer.Status >= 400 && answer.Status <= http.StatusNotImplemented && answer.Status != http.StatusTooManyRequests {
 		return nil
 	}
 	if fault := ccgateway.Answers(answer); fault != nil {

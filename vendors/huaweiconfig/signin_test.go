@@ -143,6 +143,8 @@ func TestProbe(t *testing.T) {
 	}{
 		"no such method": {status(405), session.OK},
 		"no such page":   {status(404), session.OK},
+		"no method, 500": {status(500), session.OK},
+		"no method, 501": {status(501), session.OK},
 		"envelope":       {code("107-000"), session.OK},
 		"page":           {says("<html>"), session.Outage},
 		"redirect":       {status(302), session.Outage},
@@ -164,5 +166,13 @@ func TestProbe(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestWrongLogin(t *testing.T) {
+	for login, wrong := range map[string]bool{"101": false, "1000101": false, "abc": true, "0": true, "0101": true, "1.5": true, "-1": true, "": true, "9999999999": true} {
+		if why := WrongLogin(login); (why != "") != wrong {
+			t.Errorf("%q: %q", login, why)
+		}
 	}
 }

@@ -126,8 +126,9 @@ const probeTimeout = 30 * time.Second
 
 // Probe implements session.Platform by OPTIONS on the API's address, which needs
 // no account and so cannot feed the Defender (the platform allows the method,
-// vendor page: auth). Everything but a failure of the server, or a ban, proves
-// that it answers.
+// vendor page: auth). Everything proves that it answers but a ban, or a server
+// that says itself that it does not work: 500 and 501 are what some say to a
+// method that they do not know.
 func (p *platform) Probe(ctx context.Context, _ session.Account) error {
 	client := p.transport.Client()
 	defer client.Close()
@@ -135,7 +136,7 @@ func (p *platform) Probe(ctx context.Context, _ session.Account) error {
 	if err != nil {
 		return transportFault(err, false)
 	}
-	if answer.Status >= 500 || answer.Status == http.StatusForbidden || answer.Status == http.StatusTooManyRequests {
+	if answer.Status > http.StatusNotImplemented || answer.Status == http.StatusForbidden || answer.Status == http.StatusTooManyRequests {
 		_, fault := read(probe, call{}, wire.Answer{Status: answer.Status, Header: answer.Header}, wire.Plain)
 		return fault
 	}

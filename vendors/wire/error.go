@@ -122,7 +122,7 @@ func newError(host string, err error) *Error {
 	e := &Error{Reason: classify(err), Host: host, Err: err}
 	e.Text, e.Action = reasonTexts[e.Reason], reasonActions[e.Reason]
 	if e.Reason == Certificate {
-		if text, action, ok := certificateTrouble(err); ok {
+		if text, action, ok := CertificateTrouble(err); ok {
 			e.Text, e.Action = text, action
 		}
 	}
@@ -182,7 +182,7 @@ func isClosed(err error) bool {
 }
 
 func isCertificate(err error) bool {
-	_, _, ok := certificateTrouble(err)
+	_, _, ok := CertificateTrouble(err)
 	return ok
 }
 

@@ -119,9 +119,9 @@ func (p pin) verify(state tls.ConnectionState) error {
 	return &PinError{Got: hex.EncodeToString(whole[:])}
 }
 
-// certificateTrouble explains err if it is about the server's certificate: what
-// is wrong in words, and what a person can set.
-func certificateTrouble(err error) (text, action string, ok bool) {
+// CertificateTrouble explains err if it is about the server's certificate: what
+// is wrong in words, and what a person can set. ok is false for other errors.
+func CertificateTrouble(err error) (text, action string, ok bool) {
 	var (
 		unknown x509.UnknownAuthorityError
 		host    x509.HostnameError
