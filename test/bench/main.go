@@ -156,12 +156,13 @@ func beside(title, counted, server, ours, theirs, peer string) error {
 
 // measure runs one client against a server of its own.
 func measure(serverRole, client string, n int, d time.Duration) (f figures, err error) {
+	defer func(whole time.Duration) { *span = whole }(*span)
+	*span = d // for the children
 	dir, err := os.MkdirTemp("", "agentkeeper-bench-")
 	if err != nil {
 		return f, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	*span = d
 	server, err := child(serverRole, dir, "", n)
 	if err != nil {
 		return f, err
