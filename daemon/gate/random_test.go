@@ -69,7 +69,7 @@ func chaos(t *testing.T, r *rand.Rand) {
 	}
 	f.poll = func(string) error { return w.pick(nil, nil, nil, errGone, errLost, errRefused) }
 	g := New(Options{
-		Settings: s, Rand: r, Unanswered: r.IntN(4), Notify: func(Change) {},
+		Settings: s, Rand: rand.New(rand.NewPCG(r.Uint64(), 2)), Unanswered: r.IntN(4), Notify: func(Change) {},
 		Save: func(context.Context, []byte) error { time.Sleep(w.upTo(time.Second)); return w.pick(nil, errDisk) },
 	})
 	p := g.Platform(f)
