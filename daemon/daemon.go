@@ -14,13 +14,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"agentkeeper/daemon/api"
 	"agentkeeper/daemon/callback"
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/events"
 	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/openfiles"
 	"agentkeeper/daemon/page"
 	"agentkeeper/daemon/proxy"
 	"agentkeeper/daemon/store"
@@ -51,7 +50,8 @@ type Daemon struct {
 	hooks   *webhook.Hooks
 	metrics *metrics.Metrics
 	manager *systemd.Manager
-	public  []net.Listener // at least one
+	files   *openfiles.Budget // says how many connections each listener may have
+	public  []net.Listener    // at least one
 	control net.Listener
 	proxy   net.Listener // nil: off
 	inbound inbound
@@ -104,6 +104,8 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 	}
 	d.metrics = metrics.New(source{d}, metrics.Options{PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit, DropReasons: append(events.Reasons(), callback.Reasons()...)})
 	d.manager = systemd.NewManager(d.log)
+	d.files = openfiles.New(openfiles.RaiseLimit(), listeners(cfg)...)
+	d.divideFiles(cfg)
 	told := d.tellStart()
 	d.store, err = store.Open(ctx, store.Options{
 		Dir: cfg.Store.Dir, EventsMaxAge: cfg.Events.MaxAge, EventsMaxBytes: cfg.Events.MaxBytes, Log: d.log,
@@ -182,25 +184,8 @@ func (d *Daemon) Run(ctx context.Context, end <-chan End) (left []fleet.Agent, e
 // announce tells the log and systemd that the service is up.
 func (d *Daemon) announce(cfg *config.Config) {
 	d.log.Info("started", "version", d.o.Version, "listen", d.Addr(), "control", cfg.Control,
-		"platforms", len(cfg.Platforms), "agents", len(cfg.Agents), "open_files_limit", openFilesLimit())
-	if limit := openFilesLimit(); limit > 0 && uint64(len(cfg.Agents))+ReservedFiles > limit {
-		d.log.Error("more agents than open files are allowed: raise LimitNOFILE", "agents", len(cfg.Agents), "limit", limit)
-	}
+		"platforms", len(cfg.Platforms), "agents", len(cfg.Agents), "open_files_limit", d.files.Plan().Limit)
 	d.manager.Ready(d.status())
-}
-
-// ReservedFiles is how many open files the process needs beside one connection
-// per agent.
-const ReservedFiles = 200
-
-// openFilesLimit returns how many files the process may open; 0: unknown. The
-// runtime has raised the soft limit to the hard one.
-func openFilesLimit() uint64 {
-	var r unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &r) != nil {
-		return 0
-	}
-	return r.Cur
 }
 
 // stop ends the agents, then the servers, then the store.
@@ -279,6 +264,7 @@ func (d *Daemon) Reload(_ context.Context, by string) (fleet.Plan, error) {
 		d.o.Level.Set(cfg.Log.Level)
 	}
 	notes := consumerNotes(d.cfg.Swap(cfg), cfg)
+	d.divideFiles(cfg) // before new agents start
 	d.dismiss(cfg)
 	d.consume(cfg)
 	plan := d.fleet.Apply(cfg, by)

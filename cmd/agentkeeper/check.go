@@ -12,8 +12,8 @@ import (
 
 	"github.com/prometheus/exporter-toolkit/web"
 
-	"agentkeeper/daemon"
 	"agentkeeper/daemon/config"
+	"agentkeeper/daemon/openfiles"
 	"agentkeeper/vendors/option"
 )
 
@@ -149,7 +149,7 @@ func openFilesOf() openFiles {
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r) != nil {
 		return openFiles{}
 	}
-	return openFiles{Limit: r.Max, Fit: r.Max - min(r.Max, daemon.ReservedFiles)}
+	return openFiles{Limit: r.Max, Fit: openfiles.Fit(r.Max)}
 }
 
 func (v verdict) json(w io.Writer) error {
