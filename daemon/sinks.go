@@ -7,6 +7,7 @@ import (
 
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/events"
+	"agentkeeper/daemon/store"
 	"agentkeeper/daemon/webhook"
 	"agentkeeper/metrics"
 )
@@ -26,16 +27,37 @@ func (d *Daemon) consume(cfg *config.Config) {
 	d.hooks.Apply(cfg)
 }
 
-// followed counts an event that a follower has taken. How long it took says
-// something only where it was there to take it.
-func (d *Daemon) followed(data []byte, since time.Time) {
-	d.metrics.EventsDelivered(followers, 1)
+// audience counts those who follow the events over HTTP, and what they got.
+type audience struct{ *metrics.Metrics }
+
+// Delivered implements api.Audience. How long an event took says something only
+// where the follower was there to take it.
+func (a audience) Delivered(list []*store.Event, since time.Time) {
+	a.EventsDelivered(followers, len(list))
+	now := time.Now()
+	for _, ev := range list {
+		if ev.Stored.Before(since) {
+			continue
+		}
+		if at := receivedAt(ev); !at.Before(since) {
+			a.EventDelivery(followers, max(now.Sub(at), 0))
+		}
+	}
+}
+
+// receivedAt is when the platform's answer with the event came. Only an event
+// that a follower was too slow for is read from the disk, and has to be decoded.
+func receivedAt(ev *store.Event) time.Time {
+	if !ev.Received.IsZero() {
+		return ev.Received
+	}
 	var e struct {
 		Recorded time.Time `json:"recordedtime"`
 	}
-	if json.Unmarshal(data, &e) == nil && !e.Recorded.Before(since) {
-		d.metrics.EventDelivery(followers, max(time.Since(e.Recorded), 0))
+	if json.Unmarshal(ev.Data, &e) != nil {
+		return time.Time{}
 	}
+	return e.Recorded
 }
 
 // hookStatus is the webhooks as the metrics want them.

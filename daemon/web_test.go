@@ -30,6 +30,10 @@ func (nobody) Agent(session.ID) (fleet.Agent, bool)                { return flee
 func (nobody) Platforms() []fleet.Platform                         { return nil }
 func (nobody) Healthy() error                                      { return nil }
 func (nobody) Ready() error                                        { return nil }
+func (nobody) FollowerCame(string)                                 {}
+func (nobody) FollowerLeft(string)                                 {}
+func (nobody) FollowerRefused(string)                              {}
+func (nobody) Delivered([]*store.Event, time.Time)                 {}
 func (nobody) Credential(session.ID) (h keeper.Handed, known bool) { return h, false }
 func (nobody) Refuse(session.ID, uint64) error                     { return keeper.ErrNoSession }
 func (nobody) Target(string) (t proxy.Target, ok bool)             { return t, false }
@@ -39,7 +43,7 @@ func (nobody) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 // faces are the handlers that are served, each as its listener does.
 func faces(events *store.Memory) map[string]http.Handler {
-	reader := api.Reader{Agents: nobody{}, Events: events, Health: nobody{}, Metrics: nobody{}, Page: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler)}
+	reader := api.Reader{Agents: nobody{}, Events: events, Audience: nobody{}, Health: nobody{}, Metrics: nobody{}, Page: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler)}
 	controller := api.Controller{Reader: reader}
 	return map[string]http.Handler{"listen": reader.Handler(), "control": controller.Handler(), "proxy": proxy.New(proxy.Options{Sessions: nobody{}})}
 }

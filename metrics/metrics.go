@@ -25,6 +25,8 @@ type Options struct {
 	Version, Commit string
 	// DropReasons are the reasons that events can be dropped for.
 	DropReasons []string
+	// Doors are where consumers can read the events over HTTP.
+	Doors []string
 }
 
 // Metrics is the program's registry. All methods may be called from any
@@ -42,6 +44,7 @@ type Metrics struct {
 	received, delivered, dropped               *prometheus.CounterVec
 	delivery                                   *prometheus.HistogramVec
 	signInTook, firstContact                   prometheus.Histogram
+	followers                                  *followers
 }
 
 type sink struct {
@@ -64,6 +67,7 @@ func New(source Source, o Options) *Metrics {
 	m.makeCounters()
 	m.makeHistograms()
 	m.makeReload()
+	m.followers = newFollowers(o.Doors)
 	m.drops = make(map[string]prometheus.Counter, len(o.DropReasons))
 	for _, reason := range o.DropReasons {
 		m.drops[reason] = m.dropped.WithLabelValues(reason)
@@ -73,7 +77,7 @@ func New(source Source, o Options) *Metrics {
 		buildInfo(o), newGauges(source, o.PerAgent), gaps{m},
 		m.reloaded, m.reloadedAt,
 		m.signIns, m.signOuts, m.contacts, m.lost, m.adopted, m.received, m.delivered, m.dropped,
-		m.delivery, m.signInTook, m.firstContact,
+		m.delivery, m.signInTook, m.firstContact, m.followers.now, m.followers.refused,
 	)
 	return m
 }

@@ -77,6 +77,7 @@ func every() []string {
 			`agentkeeper_quarantined{platform="hq"}`, `agentkeeper_refusals_left{platform="hq"}`,
 			`agentkeeper_events_received_total{platform="hq"}`, `agentkeeper_events_delivered_total{sink="stream"}`,
 			`agentkeeper_events_dropped_total{reason="age"}`,
+			`agentkeeper_event_followers{door="listen"}`, `agentkeeper_event_followers_refused_total{door="listen"}`,
 			`agentkeeper_event_delivery_seconds_sum{sink="stream"}`, `agentkeeper_event_delivery_seconds_count{sink="stream"}`,
 		},
 		expand(`agentkeeper_webhook_%s{webhook="crm"}`, "lag_events", "lag_seconds", "stopped"),
@@ -97,6 +98,7 @@ func every() []string {
 
 func fresh(s source, o Options) *Metrics {
 	o.DropReasons = []string{"age"}
+	o.Doors = []string{"listen"}
 	m := New(s, o)
 	m.SetPlatforms([]Platform{{Name: "hq", Window: 2 * time.Minute}})
 	m.SetSinks([]string{"stream"})
@@ -215,6 +217,8 @@ func TestReports(t *testing.T) {
 		"dropped":        {func(m *Metrics) { m.EventsDropped("age", 3) }, []string{`agentkeeper_events_dropped_total{reason="age"} 3`}},
 		"dropped, new":   {func(m *Metrics) { m.EventsDropped("size", 1) }, []string{`agentkeeper_events_dropped_total{reason="size"} 1`}},
 		"delivery":       {func(m *Metrics) { m.EventDelivery("stream", time.Second) }, hist("agentkeeper_event_delivery_seconds", `{sink="stream"}`, "1")},
+		"follower":       {func(m *Metrics) { m.FollowerCame("listen"); m.FollowerCame("listen"); m.FollowerLeft("listen") }, []string{`agentkeeper_event_followers{door="listen"} 1`}},
+		"refused":        {func(m *Metrics) { m.FollowerRefused("listen") }, []string{`agentkeeper_event_followers_refused_total{door="listen"} 1`}},
 		"failed reload":  {func(m *Metrics) { m.Reload(false) }, nil},
 		"unknown":        {func(m *Metrics) { report(m, "gone", session.OK) }, []string{`agentkeeper_events_dropped_total{reason="gone"} 1`}},
 		"no operation":   {func(m *Metrics) { m.SignIn("hq", session.Woken, 0); m.SignOut("hq", session.Woken) }, nil},

@@ -49,7 +49,7 @@ type Controller struct {
 // Handler returns the routes. Requests must carry a Peer (see Admit).
 func (c *Controller) Handler() http.Handler {
 	mux := http.NewServeMux()
-	c.routes(mux)
+	c.routes(mux, doorControl)
 	mux.HandleFunc("POST /api/v1/agents/{platform}/{login}/{verb}", c.command)
 	mux.HandleFunc("GET /api/v1/agents/{platform}/{login}/credential", c.credential)
 	mux.HandleFunc("POST /api/v1/agents/{platform}/{login}/credential/refused", c.refused)

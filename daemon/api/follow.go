@@ -14,7 +14,11 @@ import (
 	"agentkeeper/session"
 )
 
-const heartbeat = 15 * time.Second
+const (
+	heartbeat   = 15 * time.Second
+	keptBuffer  = 128 << 10 // bytes that a writer keeps from one write to the next
+	shownLength = 64        // bytes of what a stranger sent that an error repeats
+)
 
 // follow streams events as server-sent events.
 func (r *Reader) follow(w http.ResponseWriter, req *http.Request) {
@@ -42,10 +46,10 @@ func (r *Reader) follow(w http.ResponseWriter, req *http.Request) {
 	ctx, cancel := context.WithCancel(req.Context())
 	var beats sync.WaitGroup
 	beats.Go(func() { out.beat(ctx, cancel) })
-	_ = r.Events.Follow(ctx, after, f, func(seq uint64, data []byte) error {
-		err := out.write(fmt.Sprintf("id: %d\ndata: %s\n\n", seq, data))
+	_ = r.Events.Follow(ctx, after, f, func(events []*store.Event) error {
+		err := out.events(events)
 		if err == nil {
-			r.Delivered(data, since)
+			r.Audience.Delivered(events, since)
 		}
 		return err
 	}, out.gap) // ends with the consumer, whose error is its own
@@ -62,43 +66,80 @@ func (r *Reader) position(req *http.Request) (uint64, error) {
 	}
 	after, err := strconv.ParseUint(last, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("the Last-Event-ID %q is no position: send the id of the last event, or 0 for the oldest kept", last)
+		return 0, fmt.Errorf("the Last-Event-ID %q is no position: send the id of the last event, or 0 for the oldest kept", last[:min(len(last), shownLength)])
 	}
 	return after, nil
 }
 
+// filterOf reads which events the consumer wants; one that wants too much is
+// told so before anything is done for it.
 func filterOf(req *http.Request) (f store.Filter, err error) {
 	for name, values := range req.URL.Query() {
 		switch name {
 		case "agent":
-			if f.Agent, err = session.ParseID(values[0]); err != nil {
+			if f.Agent, err = agentOfQuery(values[0]); err != nil {
 				return f, err
 			}
 		case "type":
 			for _, v := range values {
-				f.Types = append(f.Types, strings.Split(v, ",")...)
+				f.Types = append(f.Types, strings.SplitN(v, ",", store.MaxPatterns+2)...)
+				if err := f.Check(); err != nil {
+					return f, err
+				}
 			}
 		default:
-			return f, fmt.Errorf("unknown parameter %q: use agent, type and follow", name)
+			return f, fmt.Errorf("unknown parameter %q: use agent, type and follow", name[:min(len(name), shownLength)])
 		}
 	}
 	return f, nil
 }
 
-// eventWriter writes to one consumer, from the events and the heartbeat.
-type eventWriter struct {
-	turn chan struct{} // one whole event at a time; taken over the write, which has a deadline
-	w    http.ResponseWriter
-	rc   *http.ResponseController
+func agentOfQuery(name string) (session.ID, error) {
+	if len(name) > store.MaxAgentSize {
+		return session.ID{}, store.Filter{Agent: session.ID{Login: name}}.Check()
+	}
+	return session.ParseID(name)
 }
 
-func (e *eventWriter) write(text string) error {
+// eventWriter writes to one consumer, from the events and the heartbeat.
+type eventWriter struct {
+	turn   chan struct{} // one whole write at a time; taken over the write, which has a deadline
+	w      http.ResponseWriter
+	rc     *http.ResponseController
+	buffer []byte // the callback's own
+}
+
+// events writes all of them at once: a write costs more than what is in it.
+func (e *eventWriter) events(events []*store.Event) error {
+	e.buffer = e.buffer[:0]
+	for _, ev := range events {
+		e.buffer = appendEvent(e.buffer, ev)
+	}
+	err := e.writeBytes(e.buffer)
+	if cap(e.buffer) > keptBuffer {
+		e.buffer = nil
+	}
+	return err
+}
+
+// appendEvent appends one event as it is sent.
+func appendEvent(to []byte, ev *store.Event) []byte {
+	to = append(to, "id: "...)
+	to = strconv.AppendUint(to, ev.Seq, 10)
+	to = append(to, "\ndata: "...)
+	to = append(to, ev.Data...)
+	return append(to, "\n\n"...)
+}
+
+func (e *eventWriter) write(text string) error { return e.writeBytes([]byte(text)) }
+
+func (e *eventWriter) writeBytes(text []byte) error {
 	e.turn <- struct{}{}
 	defer func() { <-e.turn }()
 	if err := e.rc.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
-	if _, err := e.w.Write([]byte(text)); err != nil {
+	if _, err := e.w.Write(text); err != nil {
 		return err
 	}
 	return e.rc.Flush()

@@ -18,7 +18,7 @@ func (r *Reader) events(w http.ResponseWriter, req *http.Request) {
 	}
 	follow, err := strconv.ParseBool(q.Get("follow"))
 	if err != nil {
-		fail(w, http.StatusBadRequest, fmt.Sprintf("follow %q: use true or false", q.Get("follow")))
+		fail(w, http.StatusBadRequest, fmt.Sprintf("follow %q: use true or false", q.Get("follow")[:min(len(q.Get("follow")), shownLength)]))
 		return
 	}
 	q.Del("follow")
@@ -50,8 +50,13 @@ func (r *Reader) kept(w http.ResponseWriter, req *http.Request) {
 	if _, err := io.WriteString(w, ": agentkeeper\n\n"); err != nil {
 		return
 	}
-	if err := r.Events.Read(req.Context(), after, f, func(seq uint64, data []byte) error {
-		_, err := fmt.Fprintf(w, "id: %d\ndata: %s\n\n", seq, data)
+	var buffer []byte
+	if err := r.Events.Read(req.Context(), after, f, func(events []*store.Event) error {
+		buffer = buffer[:0]
+		for _, ev := range events {
+			buffer = appendEvent(buffer, ev)
+		}
+		_, err := w.Write(buffer)
 		return err
 	}, func(g store.Gap) error {
 		_, err := io.WriteString(w, gapText(g))

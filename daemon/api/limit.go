@@ -2,14 +2,18 @@ package api
 
 import (
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 )
 
 const (
 	bodyLimit    = 1 << 20          // more than any request of this API needs, in bytes
 	writeTimeout = 30 * time.Second // a client that takes nothing for so long is cut off
-	followers    = 256              // of the event stream at once: half of a listener's connections
+	followers    = 256              // of the event stream at once and at one door: half of a listener's connections
+	quietFor     = time.Minute      // between two lines about refused followers
 )
 
 // limited bounds what a request may take, and tells browsers what answers are
@@ -48,18 +52,54 @@ func (w *writer) Write(p []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// atMost answers 503 to more than n requests at once.
-func atMost(n int, h http.HandlerFunc) http.HandlerFunc {
-	slots := make(chan struct{}, n)
+// places are those for readers of the events at one door. Each door has its own:
+// nobody at the public address keeps people at the control socket out.
+type places struct {
+	taken    chan struct{} // one element for each
+	door     string
+	audience Audience
+	log      *slog.Logger
+
+	mu     sync.Mutex
+	quiet  time.Time // no line in the log before
+	unsaid int       // refusals since the last line
+}
+
+func newPlaces(n int, door string, a Audience, log *slog.Logger) *places {
+	return &places{taken: make(chan struct{}, n), door: door, audience: a, log: log}
+}
+
+// serve answers 503 to whoever finds all places taken; the others notice
+// nothing.
+func (p *places) serve(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		select {
-		case slots <- struct{}{}:
-			defer func() { <-slots }()
+		case p.taken <- struct{}{}:
+			p.audience.FollowerCame(p.door)
+			defer func() {
+				<-p.taken
+				p.audience.FollowerLeft(p.door)
+			}()
 			h(w, req)
 		default:
-			unavailable(w, "too many consumers follow the events: try again later")
+			p.audience.FollowerRefused(p.door)
+			p.note(req.RemoteAddr, time.Now())
+			unavailable(w, fmt.Sprintf("%d consumers read the events here, which is all that are served at once: try again later", cap(p.taken)))
 		}
 	}
+}
+
+// note writes the first refusal into the log, and from then on a line a minute
+// at most that sums up.
+func (p *places) note(from string, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.unsaid++; now.Before(p.quiet) {
+		return
+	}
+	p.log.Warn("api: a consumer of the events was refused: all places are taken; end those that are not needed, see agentkeeper_event_followers",
+		"door", p.door, "places", cap(p.taken), "from", from, "refused_since_last_line", p.unsaid)
+	p.quiet, p.unsaid = now.Add(quietFor), 0
 }
 
 // failBody answers a request whose body cannot be read or is not as it should

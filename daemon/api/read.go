@@ -24,10 +24,28 @@ type Agents interface {
 // Events is what consumers follow.
 type Events interface {
 	LastSeq(ctx context.Context) (uint64, error)
-	Follow(ctx context.Context, after uint64, f store.Filter, fn func(seq uint64, data []byte) error, gap func(store.Gap) error) error
+	Follow(ctx context.Context, after uint64, f store.Filter, fn func(events []*store.Event) error, gap func(store.Gap) error) error
 	// Read gives what is kept and ends.
-	Read(ctx context.Context, after uint64, f store.Filter, fn func(seq uint64, data []byte) error, gap func(store.Gap) error) error
+	Read(ctx context.Context, after uint64, f store.Filter, fn func(events []*store.Event) error, gap func(store.Gap) error) error
 }
+
+// Audience hears of those who read the events. Door is one of Doors. Its methods
+// must not block.
+type Audience interface {
+	FollowerCame(door string)
+	FollowerLeft(door string)
+	FollowerRefused(door string) // all places of the door were taken
+	// Delivered is told of events that a follower has taken, which came at since.
+	Delivered(events []*store.Event, since time.Time)
+}
+
+// Doors are where the API is served.
+func Doors() []string { return []string{doorListen, doorControl} }
+
+const (
+	doorListen  = "listen"
+	doorControl = "control"
+)
 
 // Health answers for the process.
 type Health interface {
@@ -39,26 +57,24 @@ type Health interface {
 
 // Reader is the read-only half. All fields are required.
 type Reader struct {
-	Agents Agents
-	Events Events
-	// Delivered is told, after each event that a follower has taken, and since
-	// when it follows.
-	Delivered func(data []byte, since time.Time)
-	Webhooks  Webhooks
-	Health    Health
-	Metrics   http.Handler
-	Page      http.Handler // the status page, and what it is fed with
-	Log       *slog.Logger
+	Agents   Agents
+	Events   Events
+	Audience Audience
+	Webhooks Webhooks
+	Health   Health
+	Metrics  http.Handler
+	Page     http.Handler // the status page, and what it is fed with
+	Log      *slog.Logger
 }
 
 // Handler returns the routes.
 func (r *Reader) Handler() http.Handler {
 	mux := http.NewServeMux()
-	r.routes(mux)
+	r.routes(mux, doorListen)
 	return limited(mux)
 }
 
-func (r *Reader) routes(mux *http.ServeMux) {
+func (r *Reader) routes(mux *http.ServeMux, door string) {
 	for _, pattern := range []string{"/{$}", "/agents/{platform}/{login}", "/page/{file}", "/api/v1/changes", "/api/v1/activity"} {
 		mux.Handle("GET "+pattern, r.Page)
 	}
@@ -68,7 +84,7 @@ func (r *Reader) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/agents", r.list)
 	mux.HandleFunc("GET /api/v1/agents/{platform}/{login}", r.one)
 	mux.HandleFunc("GET /api/v1/platforms", r.platforms)
-	mux.HandleFunc("GET /api/v1/events", atMost(followers, r.events))
+	mux.HandleFunc("GET /api/v1/events", newPlaces(followers, door, r.Audience, r.Log).serve(r.events))
 	mux.HandleFunc("GET /api/v1/webhooks", r.webhooks)
 }
 

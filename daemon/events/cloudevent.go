@@ -101,5 +101,5 @@ func (c CloudEvent) message(id session.ID) store.Message {
 		c.Data, _ = json.Marshal(string(c.Data))
 		data, _ = json.Marshal(c)
 	}
-	return store.Message{ID: id, Type: c.Type, MsgID: c.ID, Data: data}
+	return store.Message{ID: id, Type: c.Type, MsgID: c.ID, Data: data, Received: c.Recorded}
 }

@@ -27,9 +27,10 @@ const (
 
 // group is what one caller wants durable: messages of one stream, in order.
 type group struct {
-	msgs  []*nats.Msg
-	shard int        // whose token fences the messages; noShard for none
-	done  chan error // takes the outcome; buffered
+	msgs   []*nats.Msg
+	events []*Event   // what the messages are to those who follow the events; none for other streams
+	shard  int        // whose token fences the messages; noShard for none
+	done   chan error // takes the outcome; buffered
 }
 
 const noShard = -1
@@ -59,6 +60,7 @@ type committer struct {
 	log     *slog.Logger
 	health  func() error // why the server cannot write; nil when it can
 	fence   *fence       // nil where nothing is fenced
+	tail    *tail        // takes what was written; nil where nobody follows it
 	in      chan *group
 	stop    chan struct{} // closed by close: finish what is under way
 	gone    chan struct{} // closed when the goroutine has ended
@@ -174,12 +176,25 @@ func (c *committer) next() error {
 	if err != nil {
 		return err
 	}
-	for _, g := range part {
-		g.done <- outcome(acks[:len(g.msgs)])
-		acks = acks[len(g.msgs):]
-	}
+	c.answerGroups(part, acks)
 	c.pending = slices.Delete(c.pending, 0, len(part))
 	return nil
+}
+
+// answerGroups tells the callers what became of their groups. Who follows the
+// events finds them before the callers hear of it, and is woken afterwards.
+func (c *committer) answerGroups(groups []*group, acks []ack) {
+	for _, g := range groups {
+		own := acks[:len(g.msgs)]
+		if c.tail != nil {
+			c.tail.add(g.events, own)
+		}
+		g.done <- outcome(own)
+		acks = acks[len(own):]
+	}
+	if c.tail != nil {
+		c.tail.announce()
+	}
 }
 
 // fit counts the messages at the head of the queue that fit one batch: no more

@@ -2,32 +2,25 @@ package store
 
 import (
 	"context"
-	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
-
-// caughtUp is how long a follower waits for an event until it counts as having
-// seen all there are.
-const caughtUp = time.Second
 
 // cursor is how far one follower has come, and whom it tells.
 type cursor struct {
-	filter Filter
-	fn     func(seq uint64, data []byte) error
+	filter *matcher
+	fn     func(events []*Event) error
 	gap    func(Gap) error
 	after  uint64
-	oldest bool // begin with the oldest kept, whichever that is
-	// behind: chosen events may be waiting behind after. A follower of one agent
-	// that waits for the next of its events misses nothing when others are dropped.
-	behind bool
+	upTo   uint64 // hand nothing over behind this position; 0: no end
+	oldest bool   // begin with the oldest kept, whichever that is
+	// stuckAt is the last position that could not be read and was told of.
+	stuckAt uint64
 }
 
-func newCursor(after uint64, f Filter, fn func(uint64, []byte) error, gap func(Gap) error) *cursor {
+func newCursor(after uint64, f Filter, fn func([]*Event) error, gap func(Gap) error) *cursor {
 	if gap == nil {
 		gap = func(Gap) error { return nil }
 	}
-	return &cursor{filter: f, fn: fn, gap: gap, after: after, oldest: after == 0, behind: true}
+	return &cursor{filter: f.compile(), fn: fn, gap: gap, after: after, oldest: after == 0}
 }
 
 // stoppedError carries the error of a follower's callback.
@@ -49,7 +42,7 @@ func (c *cursor) begin(first, last uint64) error {
 	if !lost && !c.oldest {
 		return c.dropped(first)
 	}
-	c.oldest, c.behind, c.after = false, true, max(first, 1)-1
+	c.oldest, c.after = false, max(first, 1)-1
 	if lost {
 		return stopped(c.gap(Gap{}))
 	}
@@ -63,109 +56,95 @@ func (c *cursor) dropped(first uint64) error {
 	}
 	gone := Gap{From: c.after + 1, To: first - 1}
 	c.after = gone.To
-	if !c.behind && !c.filter.everything() {
-		return nil
-	}
 	return stopped(c.gap(gone))
 }
 
-// take hands one event over.
-func (c *cursor) take(seq uint64, subject string, data []byte) error {
-	if c.filter.matches(subject) {
-		if err := c.fn(seq, data); err != nil {
-			return &stoppedError{err}
+// take hands over those of the events that are chosen. The events are all that
+// there are behind the cursor: where positions are missing, they are gone.
+func (c *cursor) take(events []*Event) error {
+	for len(events) > 0 {
+		if err := c.dropped(events[0].Seq); err != nil {
+			return err
 		}
+		n := 1
+		for n < len(events) && events[n].Seq == events[n-1].Seq+1 {
+			n++
+		}
+		if err := c.give(events[:n]); err != nil {
+			return err
+		}
+		events = events[n:]
 	}
-	c.after, c.behind = seq, true
 	return nil
 }
 
-// follow delivers until something fails. Each follower has a connection of its
-// own: the server cuts off one that takes too little, and that must not be the
-// one that the writes go by.
-func (e *engine) follow(ctx context.Context, at *cursor) error {
-	nc, err := e.dial()
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return err
-	}
-	stream, err := js.Stream(ctx, eventsName)
-	if err != nil {
-		return err
-	}
-	state := stream.CachedInfo().State
-	if err := at.begin(state.FirstSeq, state.LastSeq); err != nil {
-		return err
-	}
-	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{at.filter.subject()},
-		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy, OptStartSeq: at.after + 1,
-	})
-	if err != nil {
-		return err
-	}
-	messages, err := consumer.Messages()
-	if err != nil {
-		return err
-	}
-	defer messages.Stop()
-	for {
-		if err := e.deliver(ctx, stream, messages, at); err != nil {
-			return err
+// give hands over those of the events that are chosen. Positions that are
+// missing in between are those of other agents' events.
+func (c *cursor) give(events []*Event) error {
+	chosen := make([]*Event, 0, len(events))
+	for _, ev := range events {
+		if (c.upTo == 0 || ev.Seq <= c.upTo) && c.filter.matches(ev.subject) {
+			chosen = append(chosen, ev)
 		}
 	}
+	if len(chosen) > 0 {
+		if err := c.fn(chosen); err != nil {
+			return &stoppedError{err}
+		}
+	}
+	c.after = events[len(events)-1].Seq
+	return nil
 }
 
-func (e *engine) deliver(ctx context.Context, stream jetstream.Stream, from jetstream.MessagesContext, at *cursor) error {
-	m, err := at.next(ctx, from)
+// enter asks the server which positions it has and brings the cursor there.
+func (e *engine) enter(ctx context.Context, at *cursor) error {
+	first, last, err := e.span(ctx)
 	if err != nil {
 		return err
 	}
-	meta, err := m.Metadata()
+	return at.begin(first, last)
+}
+
+// next hands over the next events behind the cursor, from memory where it has
+// them, else from the disk.
+func (e *engine) next(ctx context.Context, at *cursor) error {
+	if err := e.tail.turn(ctx); err != nil {
+		return err
+	}
+	if events, ok := e.tail.behind(at.after); ok {
+		return at.take(events)
+	}
+	return e.catchUp(ctx, at)
+}
+
+// catchUp reads from the disk and hands over a few events behind the cursor.
+func (e *engine) catchUp(ctx context.Context, at *cursor) error {
+	upTo := e.tail.last() // what is behind that may be written while the server looks
+	events, err := e.old.read(ctx, at.filter.subject(), at.after+1)
 	if err != nil {
 		return err
 	}
-	if err := at.overtaken(ctx, stream, meta.Sequence.Stream); err != nil {
-		return err
+	if at.filter.agent == "" && len(events) > 0 {
+		return at.take(events)
 	}
-	return at.take(meta.Sequence.Stream, m.Subject(), m.Data())
-}
-
-// next waits for the next event. After a second without one there was none to
-// be had.
-func (c *cursor) next(ctx context.Context, from jetstream.MessagesContext) (jetstream.Msg, error) {
-	if !c.behind || c.filter.everything() {
-		return from.Next(jetstream.NextContext(ctx))
-	}
-	lagging, cancel := context.WithTimeout(ctx, caughtUp)
-	m, err := from.Next(jetstream.NextContext(lagging))
-	cancel()
-	if err == nil || lagging.Err() == nil || ctx.Err() != nil {
-		return m, err
-	}
-	c.behind = false
-	return from.Next(jetstream.NextContext(ctx))
-}
-
-// overtaken looks for a gap before the event at seq. A follower of everything
-// sees it at once. One of a single agent skips others' events all the time, and
-// what the retention has dropped was its own only while it lagged.
-func (c *cursor) overtaken(ctx context.Context, stream jetstream.Stream, seq uint64) error {
-	switch {
-	case seq == c.after+1:
-		return nil
-	case c.filter.everything():
-		return c.dropped(seq)
-	case !c.behind:
-		return nil
-	}
-	info, err := stream.Info(ctx)
+	// The positions say nothing here: other agents' events lie between, or none is
+	// left. What the retention has dropped behind the cursor, the follower missed.
+	first, _, err := e.span(ctx)
 	if err != nil {
 		return err
 	}
-	return c.dropped(min(info.State.FirstSeq, seq))
+	if len(events) > 0 {
+		if err := at.dropped(min(first, events[0].Seq)); err != nil {
+			return err
+		}
+		return at.give(events)
+	}
+	if err := at.dropped(first); err != nil {
+		return err
+	}
+	if at.filter.agent == "" && at.after < upTo {
+		return &unreadableError{at.after + 1}
+	}
+	at.after = max(at.after, upTo)
+	return nil
 }

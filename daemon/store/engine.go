@@ -44,6 +44,8 @@ type engine struct {
 	kv      jetstream.KeyValue
 	keeper  *committer
 	events  *committer
+	tail    *tail // what the events' committer wrote last
+	old     *old
 	trouble chan error // takes the first reason why the server cannot go on
 }
 
@@ -81,7 +83,7 @@ func (e *engine) open(ctx context.Context) error {
 	if err := e.openStreams(ctx); err != nil {
 		return err
 	}
-	return e.openCommitters()
+	return e.openCommitters(ctx)
 }
 
 func (e *engine) startServer() (err error) {
@@ -211,12 +213,21 @@ func (e *engine) openStream(ctx context.Context, want jetstream.StreamConfig) er
 	return err
 }
 
-func (e *engine) openCommitters() (err error) {
+func (e *engine) openCommitters(ctx context.Context) (err error) {
 	if e.keeper, err = newCommitter(e.nc, e.log, e.health, &fence{self: e.self}, e.trouble); err != nil {
 		return err
 	}
-	e.events, err = newCommitter(e.nc, e.log, e.health, nil, e.trouble)
-	return err
+	if e.events, err = newCommitter(e.nc, e.log, e.health, nil, e.trouble); err != nil {
+		return err
+	}
+	_, last, err := e.span(ctx)
+	if err != nil {
+		return fmt.Errorf("ask for the last event: %w", err)
+	}
+	e.tail = newTail(last)
+	e.events.tail = e.tail
+	e.old = newOld(func() (*nats.Conn, error) { return e.dial() })
+	return nil
 }
 
 // start takes the node's key and the shards in use, and lets the committers
@@ -307,6 +318,9 @@ func (e *engine) health() error {
 func (e *engine) close(started ...*committer) {
 	for _, c := range started {
 		c.close()
+	}
+	if e.old != nil {
+		e.old.close()
 	}
 	if e.nc != nil {
 		e.nc.Close()

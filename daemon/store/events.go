@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -17,7 +17,10 @@ type Message struct {
 	ID    session.ID // the agent that it is about
 	Type  string     // for example "huawei.AgentState_Ready"
 	MsgID string     // the same for every attempt to publish this event; repeats within 2 minutes are stored once
-	Data  []byte     // as consumers get it
+	Data  []byte     // as consumers get it; nobody may change it afterwards
+	// Received is when the keeper got it, for those who measure the way to a
+	// consumer; zero: unknown.
+	Received time.Time
 }
 
 const headerNode = "Agentkeeper-Node"
@@ -28,80 +31,72 @@ const headerNode = "Agentkeeper-Node"
 // able to store it.
 func (s *Store) Publish(ctx context.Context, events []Message) error {
 	msgs := make([]*nats.Msg, len(events))
+	out := make([]*Event, len(events))
 	for i, ev := range events {
 		msgs[i] = &nats.Msg{Subject: eventSubject(ev.ID, ev.Type), Header: nats.Header{}, Data: ev.Data}
 		msgs[i].Header.Set(headerNode, s.self.Node)
 		if ev.MsgID != "" {
 			msgs[i].Header.Set(headerMsgID, ev.MsgID)
 		}
+		out[i] = &Event{Data: ev.Data, Received: ev.Received, subject: msgs[i].Subject}
 		if err := checkSize(msgs[i].Subject+ev.MsgID, ev.Data); err != nil {
 			return fmt.Errorf("publish an event of %v: %w", ev.ID, err)
 		}
 	}
 	for len(msgs) > 0 {
 		n := min(len(msgs), maxBatch)
-		if err := s.publish(ctx, msgs[:n]); err != nil {
+		if err := s.publish(ctx, msgs[:n], out[:n]); err != nil {
 			return fmt.Errorf("publish %d events: %w", len(events), err)
 		}
-		msgs = msgs[n:]
+		msgs, out = msgs[n:], out[n:]
 	}
 	return nil
 }
 
-func (s *Store) publish(ctx context.Context, msgs []*nats.Msg) error {
+func (s *Store) publish(ctx context.Context, msgs []*nats.Msg, events []*Event) error {
 	e, err := s.current()
 	if err != nil {
 		return err
 	}
-	return e.events.submit(ctx, newGroup(noShard, msgs...))
+	g := newGroup(noShard, msgs...)
+	g.events = events
+	return e.events.submit(ctx, g)
 }
 
 // LastSeq returns the position of the newest event, 0 where there never was
-// one. It fails with [ErrUnavailable] or ctx's error.
-func (s *Store) LastSeq(ctx context.Context) (uint64, error) {
+// one. It does not block, and fails with [ErrUnavailable].
+func (s *Store) LastSeq(context.Context) (uint64, error) {
 	e, err := s.current()
 	if err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	stream, err := e.js.Stream(ctx, eventsName)
-	if err != nil {
-		return 0, unavailable(fmt.Errorf("ask for the last event: %w", err))
-	}
-	return stream.CachedInfo().State.LastSeq, nil
+	return e.tail.last(), nil
 }
 
-// Filter chooses events. The zero Filter chooses all.
-type Filter struct {
-	Agent session.ID // zero: of all agents
-	Types []string   // any of these, each a type or, with "*" at its end, the beginning of types; none: all types
+// Event is one event of the stream, as those who follow it get it. All of them
+// share it: nobody may change it.
+type Event struct {
+	Seq  uint64 // its position, from 1 on
+	Data []byte // as it was published
+	// Stored is when it became durable.
+	Stored time.Time
+	// Received is [Message].Received; zero where the event was read from the disk.
+	Received time.Time
+
+	subject string
 }
 
-// everything reports whether the server delivers all events: types are chosen
-// on our side.
-func (f Filter) everything() bool { return f.Agent == (session.ID{}) }
-
-// subject returns what the server can filter by.
-func (f Filter) subject() string {
-	if f.everything() {
-		return "ev.>"
-	}
-	return agentKey("ev", f.Agent) + ".>"
-}
-
-// matches compares types as tokens, for which beginnings stay beginnings.
-func (f Filter) matches(subject string) bool {
-	typ := subject[strings.LastIndexByte(subject, '.')+1:]
-	for _, want := range f.Types {
-		if start, ok := strings.CutSuffix(want, "*"); ok && (start == "" || strings.HasPrefix(typ, token(start))) {
-			return true
+// Each makes a callback for [Store.Follow] and [Store.Read] out of one that
+// takes one event at a time.
+func Each(fn func(seq uint64, data []byte) error) func([]*Event) error {
+	return func(events []*Event) error {
+		for _, ev := range events {
+			if err := fn(ev.Seq, ev.Data); err != nil {
+				return err
+			}
 		}
-		if typ == typeToken(want) {
-			return true
-		}
+		return nil
 	}
-	return len(f.Types) == 0
 }
 
 // Gap is a part of the stream that is gone before a follower could see it: the
@@ -119,25 +114,57 @@ func (g Gap) Lost() bool { return g.To == 0 }
 // returns that error. 0 is before the oldest event kept; for new events only,
 // begin at [Store.LastSeq]. A position beyond the last event is taken for one
 // of a store that was lost, and begins with the oldest. Follow outlasts trouble
-// of the store. fn sees positions rise and must not keep data.
+// of the store. fn gets the events that are there, a few at a time (64 KiB of
+// data, or one that is larger), their positions rising; it may take its time,
+// which delays nobody else. With many followers each waits for its turn, at most
+// about a tenth of a second for 256. A filter beyond the bounds fails at once.
 //
 // Where events behind after, or behind the last one that fn has seen, are gone,
 // gap is called in their place, before fn goes on behind them; nil is told
 // nothing. A follower that begins at 0 has missed nothing at its beginning.
-func (s *Store) Follow(ctx context.Context, after uint64, f Filter, fn func(seq uint64, data []byte) error, gap func(Gap) error) error {
+func (s *Store) Follow(ctx context.Context, after uint64, f Filter, fn func(events []*Event) error, gap func(Gap) error) error {
+	if err := f.Check(); err != nil {
+		return err
+	}
 	at := newCursor(after, f, fn, gap)
 	for {
 		changed := s.Changed()
 		e, _ := s.current()
 		if e != nil {
-			err := e.follow(ctx, at)
+			err := e.follow(ctx, at, changed)
 			var stopped *stoppedError
 			if errors.As(err, &stopped) {
 				return stopped.err
 			}
-			s.log.Debug("store: following the events again", "after", at.after, "error", err)
+			s.following(ctx, at, err)
 		}
 		if err := s.pause(ctx, e, changed); err != nil {
+			return err
+		}
+	}
+}
+
+// following says why a follower begins anew. An event that is kept and cannot
+// be read is damage of the disk, and holds the follower up until the retention
+// drops it.
+func (s *Store) following(ctx context.Context, at *cursor, err error) {
+	level := slog.LevelDebug
+	if unreadable := new(unreadableError); errors.As(err, &unreadable) && at.stuckAt != unreadable.seq {
+		level, at.stuckAt = slog.LevelError, unreadable.seq
+	}
+	s.log.Log(ctx, level, "store: following the events again", "after", at.after, "error", err)
+}
+
+// follow delivers until something fails.
+func (e *engine) follow(ctx context.Context, at *cursor, changed <-chan struct{}) error {
+	if err := e.enter(ctx, at); err != nil {
+		return err
+	}
+	for {
+		if err := e.tail.wait(ctx, changed, at.after); err != nil {
+			return err
+		}
+		if err := e.next(ctx, at); err != nil {
 			return err
 		}
 	}

@@ -22,7 +22,7 @@ func event(agentNo, n int) Message {
 
 // follower is what Store and Memory share for reading events.
 type follower interface {
-	Follow(context.Context, uint64, Filter, func(uint64, []byte) error, func(Gap) error) error
+	Follow(context.Context, uint64, Filter, func([]*Event) error, func(Gap) error) error
 }
 
 var errEnough = errors.New("enough")
@@ -32,13 +32,13 @@ func take(t testing.TB, s follower, after uint64, f Filter, n int) (data []strin
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	err := s.Follow(ctx, after, f, func(seq uint64, b []byte) error {
+	err := s.Follow(ctx, after, f, Each(func(seq uint64, b []byte) error {
 		data, seqs = append(data, string(b)), append(seqs, seq)
 		if len(data) == n {
 			return errEnough
 		}
 		return nil
-	}, nil)
+	}), nil)
 	if !errors.Is(err, errEnough) {
 		t.Fatalf("Follow ended with %v after %d of %d events", err, len(data), n)
 	}

@@ -48,13 +48,13 @@ func heard(t *testing.T, s follower, after uint64, f Filter, want int) (gaps []G
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	err := s.Follow(ctx, after, f, func(seq uint64, _ []byte) error {
+	err := s.Follow(ctx, after, f, Each(func(seq uint64, _ []byte) error {
 		next = seq
 		if len(gaps) == want {
 			return errEnough
 		}
 		return nil
-	}, func(g Gap) error { gaps = append(gaps, g); return nil })
+	}), func(g Gap) error { gaps = append(gaps, g); return nil })
 	if !errors.Is(err, errEnough) {
 		t.Fatalf("Follow behind %d ended with %v; gaps %v", after, err, gaps)
 	}
@@ -64,7 +64,7 @@ func heard(t *testing.T, s follower, after uint64, f Filter, want int) (gaps []G
 // gapsRead are the gaps that somebody is told who reads what is kept.
 func gapsRead(t *testing.T, s reader, after uint64, f Filter) (gaps []Gap) {
 	t.Helper()
-	check(t, s.Read(t.Context(), after, f, func(uint64, []byte) error { return nil }, func(g Gap) error { gaps = append(gaps, g); return nil }))
+	check(t, s.Read(t.Context(), after, f, Each(func(uint64, []byte) error { return nil }), func(g Gap) error { gaps = append(gaps, g); return nil }))
 	return gaps
 }
 
@@ -112,7 +112,7 @@ func TestGapWhileFollowing(t *testing.T) {
 		var last uint64
 		var gaps []Gap
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-		err := s.Follow(ctx, 0, f, func(seq uint64, _ []byte) error {
+		err := s.Follow(ctx, 0, f, Each(func(seq uint64, _ []byte) error {
 			switch {
 			case last == 0:
 				publishBig(t, s, 3000) // more than is on the way to the follower
@@ -123,7 +123,7 @@ func TestGapWhileFollowing(t *testing.T) {
 			}
 			last = seq
 			return nil
-		}, func(g Gap) error {
+		}), func(g Gap) error {
 			if g.From != last+1 || g.To <= last {
 				t.Errorf("%s: gap %+v behind %d", name, g, last)
 			}
@@ -145,17 +145,17 @@ func TestOthersEventsAreNoGap(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	n := 0
-	err := s.Follow(ctx, 0, Filter{Agent: quiet}, func(uint64, []byte) error {
+	err := s.Follow(ctx, 0, Filter{Agent: quiet}, Each(func(uint64, []byte) error {
 		if n++; n == 2 {
 			return errEnough
 		}
 		go func() {
-			<-time.After(2 * caughtUp) // the follower waits again
+			<-time.After(2 * time.Second) // the follower waits again
 			publishBig(t, s, 200)
 			_ = s.Publish(ctx, []Message{{ID: quiet, Type: "t", Data: []byte("2")}}) // its absence is seen
 		}()
 		return nil
-	}, func(g Gap) error { return fmt.Errorf("told of a gap: %+v", g) })
+	}), func(g Gap) error { return fmt.Errorf("told of a gap: %+v", g) })
 	if !errors.Is(err, errEnough) {
 		t.Error(err)
 	}
@@ -170,7 +170,7 @@ func TestMemoryTellsGaps(t *testing.T) {
 		}
 		check(t, m.Publish(t.Context(), batch))
 	}
-	first := m.disk.events[0].seq
+	first := m.disk.events[0].Seq
 	for after, want := range map[uint64][]Gap{0: nil, 5: {{6, first - 1}}, 1 << 40: {{}}} {
 		got, next := heard(t, m, after, Filter{}, len(want))
 		if diff := cmp.Diff(want, got); diff != "" || next != first {
@@ -222,7 +222,7 @@ func TestDeadFollowersDelayNobody(t *testing.T) {
 	for range 20 {
 		stuck.Add(1)
 		dead.Go(func() {
-			_ = s.Follow(ctx, 0, Filter{}, func(uint64, []byte) error { stuck.Done(); <-ctx.Done(); return errEnough }, nil) // ends with ctx
+			_ = s.Follow(ctx, 0, Filter{}, Each(func(uint64, []byte) error { stuck.Done(); <-ctx.Done(); return errEnough }), nil) // ends with ctx
 		})
 	}
 	stuck.Wait()

@@ -30,11 +30,20 @@ func (s *Store) Span(ctx context.Context) (first, last uint64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
+	if first, last, err = e.span(ctx); err != nil {
+		err = unavailable(fmt.Errorf("ask for the events that are kept: %w", err))
+	}
+	return first, last, err
+}
+
+// span asks the server for the positions of the oldest event that it keeps and
+// of the newest that there ever was.
+func (e *engine) span(ctx context.Context) (first, last uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	stream, err := e.js.Stream(ctx, eventsName)
 	if err != nil {
-		return 0, 0, unavailable(fmt.Errorf("ask for the events that are kept: %w", err))
+		return 0, 0, err
 	}
 	state := stream.CachedInfo().State
 	return state.FirstSeq, state.LastSeq, nil
@@ -79,7 +88,7 @@ func (m *Memory) Span(context.Context) (first, last uint64, err error) {
 	defer m.disk.mu.Unlock()
 	first = m.disk.last + 1
 	if len(m.disk.events) > 0 {
-		first = m.disk.events[0].seq
+		first = m.disk.events[0].Seq
 	}
 	return first, m.disk.last, m.Err()
 }
@@ -88,7 +97,7 @@ func (m *Memory) Span(context.Context) (first, last uint64, err error) {
 func (m *Memory) Drop(upTo uint64) {
 	m.disk.mu.Lock()
 	defer m.disk.mu.Unlock()
-	for len(m.disk.events) > 0 && m.disk.events[0].seq <= upTo {
+	for len(m.disk.events) > 0 && m.disk.events[0].Seq <= upTo {
 		m.disk.events = m.disk.events[1:]
 	}
 }

@@ -12,7 +12,7 @@ import (
 // reader is what Store and Memory share for reading what is kept.
 type reader interface {
 	Publish(context.Context, []Message) error
-	Read(context.Context, uint64, Filter, func(uint64, []byte) error, func(Gap) error) error
+	Read(context.Context, uint64, Filter, func([]*Event) error, func(Gap) error) error
 }
 
 func readers(t *testing.T) map[string]reader {
@@ -22,10 +22,10 @@ func readers(t *testing.T) map[string]reader {
 
 func readAll(t *testing.T, s reader, after uint64, f Filter) (data []string, seqs []uint64) {
 	t.Helper()
-	check(t, s.Read(t.Context(), after, f, func(seq uint64, b []byte) error {
+	check(t, s.Read(t.Context(), after, f, Each(func(seq uint64, b []byte) error {
 		data, seqs = append(data, string(b)), append(seqs, seq)
 		return nil
-	}, nil))
+	}), nil))
 	return data, seqs
 }
 
@@ -58,12 +58,12 @@ func TestReadEnds(t *testing.T) {
 				t.Errorf("%s: after %d, %+v: %v, want %v", name, tt.after, tt.filter, got, tt.want)
 			}
 		}
-		if err := s.Read(t.Context(), 0, Filter{}, func(uint64, []byte) error { return errEnough }, nil); !errors.Is(err, errEnough) {
+		if err := s.Read(t.Context(), 0, Filter{}, Each(func(uint64, []byte) error { return errEnough }), nil); !errors.Is(err, errEnough) {
 			t.Errorf("%s: the callback's error became %v", name, err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := s.Read(ctx, 0, Filter{}, func(uint64, []byte) error { return nil }, nil); !errors.Is(err, context.Canceled) {
+		if err := s.Read(ctx, 0, Filter{}, Each(func(uint64, []byte) error { return nil }), nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: after the end of its context: %v", name, err)
 		}
 	}
@@ -84,7 +84,7 @@ func TestReadOfMany(t *testing.T) {
 			check(t, s.Publish(t.Context(), part))
 		}
 		read, more := 0, 0
-		check(t, s.Read(t.Context(), 0, Filter{}, func(seq uint64, _ []byte) error {
+		check(t, s.Read(t.Context(), 0, Filter{}, Each(func(seq uint64, _ []byte) error {
 			if read++; seq != uint64(read) {
 				t.Fatalf("%s: event %d has position %d", name, read, seq)
 			}
@@ -93,7 +93,7 @@ func TestReadOfMany(t *testing.T) {
 				return s.Publish(t.Context(), []Message{event(9, more)})
 			}
 			return nil
-		}, nil))
+		}), nil))
 		if read != n {
 			t.Errorf("%s: %d events, want %d", name, read, n)
 		}

@@ -32,18 +32,12 @@ type disk struct {
 	mu     sync.Mutex
 	owner  *Memory // the only one that may write
 	keys   map[string][]byte
-	events []memoryEvent
+	events []*Event
 	last   uint64
 	ids    map[string]time.Time // of the events in the dedup window
 	recent []recentID           // the same, oldest first
 	grown  chan struct{}        // closed by the next event
 	saves  int
-}
-
-type memoryEvent struct {
-	seq     uint64
-	subject string
-	data    []byte
 }
 
 type recentID struct {
@@ -231,7 +225,9 @@ func (d *disk) append(events []Message, now time.Time) {
 	for _, ev := range events {
 		if !d.repeated(ev.MsgID, now) {
 			d.last++
-			d.events = append(d.events, memoryEvent{d.last, eventSubject(ev.ID, ev.Type), slices.Clone(ev.Data)})
+			d.events = append(d.events, &Event{
+				Seq: d.last, Data: slices.Clone(ev.Data), Stored: now, Received: ev.Received, subject: eventSubject(ev.ID, ev.Type),
+			})
 		}
 	}
 	if over := len(d.events) - memoryEvents; over > memoryEvents/10 {
@@ -263,7 +259,10 @@ func (m *Memory) LastSeq(context.Context) (uint64, error) {
 }
 
 // Follow is as for [Store].
-func (m *Memory) Follow(ctx context.Context, after uint64, f Filter, fn func(seq uint64, data []byte) error, gap func(Gap) error) error {
+func (m *Memory) Follow(ctx context.Context, after uint64, f Filter, fn func(events []*Event) error, gap func(Gap) error) error {
+	if err := f.Check(); err != nil {
+		return err
+	}
 	at := newCursor(after, f, fn, gap)
 	for {
 		changed := m.Changed()
@@ -286,16 +285,12 @@ func (m *Memory) Follow(ctx context.Context, after uint64, f Filter, fn func(seq
 }
 
 // all hands over what is chosen of the events kept, which begin at first.
-func (c *cursor) all(events []memoryEvent, first uint64) error {
+func (c *cursor) all(events []*Event, first uint64) error {
 	if err := c.begin(first, first+uint64(len(events))-1); err != nil {
 		return err
 	}
-	for _, ev := range events[c.after+1-first:] {
-		if !strings.HasPrefix(ev.subject, strings.TrimSuffix(c.filter.subject(), ">")) {
-			c.after = ev.seq
-			continue
-		}
-		if err := c.take(ev.seq, ev.subject, ev.data); err != nil {
+	for part := range slices.Chunk(events[c.after+1-first:], sliceEvents) {
+		if err := c.take(part); err != nil {
 			return err
 		}
 	}
@@ -304,7 +299,7 @@ func (c *cursor) all(events []memoryEvent, first uint64) error {
 
 // kept returns the events, the position of the first (of the next where there
 // is none) and what announces more.
-func (d *disk) kept() (events []memoryEvent, first uint64, grown <-chan struct{}) {
+func (d *disk) kept() (events []*Event, first uint64, grown <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.events, d.last + 1 - uint64(len(d.events)), d.grown

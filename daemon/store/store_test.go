@@ -291,7 +291,7 @@ func TestContextEndsTheWait(t *testing.T) {
 	if err := s.Save(ctx, agent(1), filled(t, 1)); err != nil && !errors.Is(err, context.Canceled) {
 		t.Errorf("Save: %v, want nil or context.Canceled", err)
 	}
-	if err := s.Follow(ctx, 0, Filter{}, func(uint64, []byte) error { return nil }, nil); !errors.Is(err, context.Canceled) {
+	if err := s.Follow(ctx, 0, Filter{}, Each(func(uint64, []byte) error { return nil }), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("Follow: %v, want context.Canceled", err)
 	}
 }

@@ -197,14 +197,14 @@ func TestFollowOutlastsTrouble(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	var got []string
-	err := s.Follow(ctx, 0, Filter{}, func(_ uint64, data []byte) error {
+	err := s.Follow(ctx, 0, Filter{}, Each(func(_ uint64, data []byte) error {
 		got = append(got, string(data))
 		if len(got) == 1 {
 			go publishWhenWell(ctx, s, restarted)
 			return nil
 		}
 		return errEnough
-	}, nil)
+	}), nil)
 	if !errors.Is(err, errEnough) || got[1] != "1/1" {
 		t.Errorf("Follow: %v, got %v", err, got)
 	}

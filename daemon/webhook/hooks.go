@@ -18,7 +18,7 @@ import (
 type Store interface {
 	LastSeq(ctx context.Context) (uint64, error)
 	Span(ctx context.Context) (first, last uint64, err error)
-	Follow(ctx context.Context, after uint64, f store.Filter, fn func(seq uint64, data []byte) error, gap func(store.Gap) error) error
+	Follow(ctx context.Context, after uint64, f store.Filter, fn func(events []*store.Event) error, gap func(store.Gap) error) error
 	SaveHook(ctx context.Context, name string, state []byte) error
 	LoadHooks(ctx context.Context) (map[string][]byte, error)
 }

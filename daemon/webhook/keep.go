@@ -122,7 +122,7 @@ func (h *hook) unfollow() {
 }
 
 // patience is how long the stream is kept waiting by a full window before it is
-// let go: a subscription that nobody reads costs memory.
+// let go: the events that it has handed over take memory meanwhile.
 const patience = 5 * time.Second
 
 var errFull = errors.New("the window is full")
@@ -131,7 +131,7 @@ var errFull = errors.New("the window is full")
 func (h *hook) read(ctx context.Context, after uint64) {
 	for ctx.Err() == nil {
 		var held event
-		err := h.store.Follow(ctx, after, store.Filter{}, func(seq uint64, data []byte) error {
+		err := h.store.Follow(ctx, after, store.Filter{}, store.Each(func(seq uint64, data []byte) error {
 			e, err := decode(seq, data)
 			if err != nil {
 				h.log.Error("webhook: left out what cannot be read", "error", err)
@@ -142,7 +142,7 @@ func (h *hook) read(ctx context.Context, after uint64) {
 			}
 			after = seq
 			return nil
-		}, nil) // a gap shows in the positions
+		}), nil) // a gap shows in the positions
 		if errors.Is(err, errFull) && h.offer(ctx, held, forever) {
 			after = held.seq
 		}

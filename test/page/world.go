@@ -69,7 +69,7 @@ func newWorld(ctx context.Context, agents int) (*world, error) {
 	}
 	w.fleet.Apply(configured(agents), "start")
 	status := page.New(page.Options{Fleet: w.fleet, Activity: w.activity, LastEvent: st.LastSeq, Version: "measured"})
-	reader := api.Reader{Agents: w.fleet, Events: st, Health: w, Metrics: http.NotFoundHandler(), Page: status, Log: slog.New(slog.DiscardHandler)}
+	reader := api.Reader{Agents: w.fleet, Events: st, Audience: nothing{}, Health: w, Metrics: http.NotFoundHandler(), Page: status, Log: slog.New(slog.DiscardHandler)}
 	w.handler = reader.Handler()
 	return w, nil
 }
@@ -243,3 +243,7 @@ func (nothing) EventsDropped(string, int)                   {}
 func (nothing) EventsDelivered(string, int)                 {}
 func (nothing) EventDelivery(string, time.Duration)         {}
 func (nothing) SetPlatforms(map[string]time.Duration)       {}
+func (nothing) FollowerCame(string)                         {}
+func (nothing) FollowerLeft(string)                         {}
+func (nothing) FollowerRefused(string)                      {}
+func (nothing) Delivered([]*store.Event, time.Time)         {}

@@ -1,0 +1,192 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+const (
+	directGet   = "$JS.API.DIRECT.GET." + eventsName
+	readBytes   = 64 << 10 // of one batch, but for its last event
+	readBatch   = 256      // events of one batch
+	agentBatch  = 64       // likewise, of a single agent's
+	readSlice   = 20 * time.Millisecond
+	readSilence = 10 * time.Second // the longest that the server may take for an answer
+
+	headerSubject  = "Nats-Subject"
+	headerSequence = "Nats-Sequence"
+	headerStored   = "Nats-Time-Stamp"
+	headerStatus   = "Status"
+)
+
+// old reads events from the disk. It asks the server for them directly: that
+// leaves no consumer behind, and takes no place of the consumers that others
+// may have.
+//
+// While the server answers, it holds writes up: batches are small, one is read
+// at a time, and between two of them the reading rests for as long as the last
+// one took, however many followers lag. It has a connection of its own, for the
+// server answers on the goroutine that reads the request.
+type old struct {
+	dial  func() (*nats.Conn, error)
+	turn  chan struct{} // taken by who reads
+	until time.Time     // the end of the rest; turn's
+
+	mu     sync.Mutex
+	nc     *nats.Conn // made with the first read
+	closed bool
+}
+
+func newOld(dial func() (*nats.Conn, error)) *old {
+	return &old{dial: dial, turn: make(chan struct{}, 1)}
+}
+
+// unreadableError means that the server has an event and does not give it.
+type unreadableError struct{ seq uint64 }
+
+func (e *unreadableError) Error() string {
+	return fmt.Sprintf("the server does not find the event at position %d, which it keeps", e.seq)
+}
+
+// read returns the first few events from a position on, oldest first: all that
+// there are, or with a subject those that match it. None means that there is
+// none.
+func (o *old) read(ctx context.Context, subject string, from uint64) ([]*Event, error) {
+	select {
+	case o.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-o.turn }()
+	if err := sleep(ctx, time.Until(o.until)); err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	defer func() {
+		now := time.Now()
+		o.until = now.Add(now.Sub(began))
+	}()
+	ctx, cancel := context.WithTimeout(ctx, readSilence)
+	defer cancel()
+	nc, err := o.connection()
+	if err != nil {
+		return nil, err
+	}
+	if subject == "" {
+		return batchOf(ctx, nc, from)
+	}
+	return someOf(ctx, nc, subject, from, began.Add(readSlice))
+}
+
+func (o *old) connection() (*nats.Conn, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return nil, ErrUnavailable
+	}
+	if o.nc != nil && !o.nc.IsClosed() {
+		return o.nc, nil
+	}
+	nc, err := o.dial()
+	if err != nil {
+		return nil, err
+	}
+	o.nc = nc
+	return nc, nil
+}
+
+func (o *old) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	if o.nc != nil {
+		o.nc.Close()
+	}
+}
+
+// getRequest is a request of the server's for events by their positions.
+type getRequest struct {
+	Seq      uint64 `json:"seq"`
+	Subject  string `json:"next_by_subj,omitempty"`
+	Batch    int    `json:"batch,omitempty"`
+	MaxBytes int    `json:"max_bytes,omitempty"`
+}
+
+func (r getRequest) encode() []byte {
+	data, _ := json.Marshal(r) // plain values always encode
+	return data
+}
+
+// batchOf reads all events from a position on with one request. The server ends
+// its answers with one of status 204, or gives none but one of status 404.
+func batchOf(ctx context.Context, nc *nats.Conn, from uint64) ([]*Event, error) {
+	answers := make(chan *nats.Msg, readBatch+1)
+	inbox := nats.NewInbox()
+	sub, err := nc.ChanSubscribe(inbox, answers)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = sub.Unsubscribe() }() // fails where the connection has ended
+	if err := nc.PublishRequest(directGet, inbox, getRequest{Seq: from, Batch: readBatch, MaxBytes: readBytes}.encode()); err != nil {
+		return nil, err
+	}
+	var events []*Event
+	for {
+		select {
+		case m := <-answers:
+			ev, err := readAnswer(m)
+			if ev == nil {
+				return events, err
+			}
+			events = append(events, ev)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// someOf reads one agent's events, one by one and for a moment only: the server
+// counts all that match before it answers a request for many, which takes it
+// seconds in a large stream and holds all writes up.
+func someOf(ctx context.Context, nc *nats.Conn, subject string, from uint64, until time.Time) (events []*Event, err error) {
+	for bytes := 0; len(events) < agentBatch && bytes < readBytes; {
+		m, err := nc.RequestWithContext(ctx, directGet, getRequest{Seq: from, Subject: subject}.encode())
+		if err != nil {
+			return nil, err
+		}
+		ev, err := readAnswer(m)
+		if err != nil || ev == nil {
+			return events, err
+		}
+		events = append(events, ev)
+		from, bytes = ev.Seq+1, bytes+len(ev.Data)
+		if !time.Now().Before(until) {
+			break
+		}
+	}
+	return events, nil
+}
+
+// readAnswer reads one answer; nil is the end.
+func readAnswer(m *nats.Msg) (*Event, error) {
+	switch status := m.Header.Get(headerStatus); status {
+	case "":
+	case "204", "404":
+		return nil, nil
+	default:
+		return nil, fmt.Errorf("the server answers a request for events with status %s %s", status, m.Header.Get("Description"))
+	}
+	seq, err := strconv.ParseUint(m.Header.Get(headerSequence), 10, 64)
+	if err != nil || seq == 0 {
+		return nil, errors.New("the server gives an event without its position")
+	}
+	stored, _ := time.Parse(time.RFC3339Nano, m.Header.Get(headerStored)) // zero says nothing
+	return &Event{Seq: seq, Data: m.Data, Stored: stored, subject: m.Header.Get(headerSubject)}, nil
+}
