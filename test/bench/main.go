@@ -2,11 +2,12 @@
 // beside the same loop written plainly (Huawei's long polls on net/http, ECSS's
 // websockets on coder/websocket), in the same run, against one simulator each in
 // a process of its own, all on TLS over loopback. Then it kills a service and
-// times the next one, and follows events from the platform to their consumers.
+// times the next one, follows events from the platform to their consumers, and
+// measures what many consumers cost those who only have to be polled.
 //
 //	go run ./test/bench                  1,000 agents for the first poll, 5,000 for the rest
 //	go run ./test/bench -agents 10000    more
-//	go run ./test/bench -only adoption   one part: first, polls, sockets, adoption, events
+//	go run ./test/bench -only adoption   one part: first, polls, sockets, adoption, events, followers
 //
 // Memory per agent is the resident set at the end less the one before the first
 // connection, divided by the agents. CPU is user and system time over the
@@ -26,7 +27,7 @@ import (
 
 var (
 	role   = flag.String("role", "", "which child this is")
-	only   = flag.String("only", "", "one part alone: first, polls, sockets, adoption or events")
+	only   = flag.String("only", "", "one part alone: first, polls, sockets, adoption, events or followers")
 	agents = flag.Int("agents", 5000, "agents for memory, CPU and adoption")
 	first  = flag.Int("first", 1000, "agents for the first poll")
 	span   = flag.Duration("span", 20*time.Second, "how long CPU is measured")
@@ -54,6 +55,8 @@ func run() error {
 		return serve(*dir, *agents, ecssPlatform)
 	case "server-events":
 		return serve(*dir, *agents, talkative)
+	case "server-busy":
+		return serve(*dir, *agents, busy)
 	case "keeper-events":
 		return publisher(*dir, huaweiAgents(*addr, *agents, *rate), *agents)
 	case "service":
@@ -102,6 +105,7 @@ func compare() error {
 		}},
 		{"adoption", func() error { return adoption(*agents) }},
 		{"events", func() error { return delivery(*span) }},
+		{"followers", func() error { return followersCost(*span) }},
 	}
 	ran := false
 	for _, p := range parts {
@@ -114,7 +118,7 @@ func compare() error {
 		}
 	}
 	if !ran {
-		return fmt.Errorf("unknown part %q: use first, polls, sockets, adoption or events", *only)
+		return fmt.Errorf("unknown part %q: use first, polls, sockets, adoption, events or followers", *only)
 	}
 	return nil
 }
