@@ -19,8 +19,9 @@ type common struct {
 	Agents      string       `default:"291-310" help:"The accounts: ranges, logins and login:password:number, divided by commas."`
 	Password    string       `default:"secret" help:"The password of accounts that name none."`
 	TLS         bool         `name:"tls" help:"Speak TLS."`
-	Cert        sim.CertKind `enum:"good,expired,wrong-name,self-signed" default:"good" help:"The certificate to show: ${enum}."`
-	CertDir     string       `default:"vendorsim-certs" placeholder:"DIR" help:"Where the certificate authority is kept between runs; clients trust its ca.pem."`
+	TLSKind     sim.TLSKind  `name:"tls-kind" enum:"modern,tls1.2,tls1.1,tls1.0,rsa-kex,client-cert" default:"modern" help:"With --tls, how to speak it: ${enum}; rsa-kex needs --cert rsa."`
+	Cert        sim.CertKind `enum:"good,expired,wrong-name,self-signed,rsa,chain,no-intermediate,negative-serial,sha1" default:"good" help:"The certificate to show: ${enum}."`
+	CertDir     string       `default:"vendorsim-certs" placeholder:"DIR" help:"Where the certificate authority is kept between runs. Clients trust its ca.pem (also ca.der, ca.p7b, ca-bom.pem) and show client.pem."`
 	HTTP2       bool         `name:"http2" help:"With --tls, offer HTTP/2 too."`
 	WriteConfig string       `placeholder:"FILE" help:"Write a configuration for agentkeeper with all accounts."`
 	Verbose     bool         `short:"v" help:"Print sign-ins, sign-outs and ends of sessions."`
@@ -104,9 +105,12 @@ func (f common) tls() (config *tls.Config, ca string, err error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("--cert-dir: %w", err)
 	}
-	config, err = authority.TLS(f.Cert)
+	if err := authority.WriteClient(f.CertDir); err != nil {
+		return nil, "", fmt.Errorf("--cert-dir: %w", err)
+	}
+	config, err = authority.TLSOf(f.Cert, f.TLSKind)
 	if err != nil {
-		return nil, "", err
+		return nil, "", usageError{err}
 	}
 	if f.HTTP2 {
 		config.NextProtos = []string{"h2", "http/1.1"}

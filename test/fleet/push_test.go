@@ -226,7 +226,7 @@ var pushings = []pushing{
 	{"handshake", huawei.Switches{}, "", 1},
 	{"heartbeat, older gateway", huawei.Switches{KeepAlive: huawei.KeepAliveHeartbeat, PushSingle: true}, ", keep_alive: heartbeat", 4},
 	{"early, without token", huawei.Switches{PushEarly: true, PushNoToken: true, PushPause: sim.Duration(5 * time.Second)}, "", 4},
-	{"without the Guid", huawei.Switches{PushNoGuid: true, Cookie: true, GuidHeader: true}, "", 4},
+	{"without the Guid", huawei.Switches{PushNoGuid: true, Cookie: true}, "", 4},
 	{"numbers and unknown fields", huawei.Switches{Types: huawei.Types{NumericWorkNo: true, NumericRetcode: true, ExtraFields: true, NoGenTime: true}}, "", 4},
 }
 

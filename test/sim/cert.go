@@ -1,9 +1,11 @@
 package sim
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -27,10 +29,23 @@ const (
 	CertExpired    CertKind = "expired"     // the same, over since yesterday
 	CertWrongName  CertKind = "wrong-name"  // signed by the CA, for another host
 	CertSelfSigned CertKind = "self-signed" // for the right names, signed by nobody
+
+	CertRSA            CertKind = "rsa"             // good, with an RSA key
+	CertChain          CertKind = "chain"           // good, signed by an intermediate authority that is sent along
+	CertNoIntermediate CertKind = "no-intermediate" // the same, the intermediate authority left out
+	CertNegativeSerial CertKind = "negative-serial" // good but for a serial number below zero
+	CertSHA1           CertKind = "sha1"            // good but for a signature with SHA-1
 )
 
 // CertKinds lists the kinds.
-func CertKinds() []CertKind { return []CertKind{CertGood, CertExpired, CertWrongName, CertSelfSigned} }
+func CertKinds() []CertKind {
+	return []CertKind{CertGood, CertExpired, CertWrongName, CertSelfSigned,
+		CertRSA, CertChain, CertNoIntermediate, CertNegativeSerial, CertSHA1}
+}
+
+// Good reports whether a client that trusts the authority should accept a
+// certificate of the kind.
+func (k CertKind) Good() bool { return k == CertGood || k == CertRSA || k == CertChain }
 
 const (
 	certLife = 10 * 365 * 24 * time.Hour
@@ -47,19 +62,26 @@ type Certificates struct {
 
 // NewCA makes a certificate authority that is valid for ten years from now, by
 // the clock of the caller's bubble.
-func NewCA() (*Certificates, error) {
+func NewCA() (*Certificates, error) { return newCA("simulator CA", nil) }
+
+// newCA makes an authority that is signed by another, or by itself.
+func newCA(name string, by *Certificates) (*Certificates, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("certificate authority's key: %w", err)
 	}
-	t := template("simulator CA")
+	t := template(name)
 	t.IsCA, t.BasicConstraintsValid = true, true
 	t.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature
-	der, err := x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)
-	if err != nil {
-		return nil, fmt.Errorf("certificate authority: %w", err)
+	parent, signer := t, key
+	if by != nil {
+		parent, signer = by.cert, by.key
 	}
-	cert, err := x509.ParseCertificate(der)
+	made, err := sign(t, key, parent, signer)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := x509.ParseCertificate(made.Certificate[0])
 	if err != nil {
 		return nil, fmt.Errorf("certificate authority: %w", err)
 	}
@@ -89,33 +111,74 @@ func (c *Certificates) Pool() *x509.CertPool {
 
 // Server makes a server certificate of the kind.
 func (c *Certificates) Server(kind CertKind) (tls.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := keyFor(kind)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("server key: %w", err)
 	}
 	t := template("localhost")
-	t.KeyUsage = x509.KeyUsageDigitalSignature
+	t.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment
 	t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	t.DNSNames = []string{"localhost"}
 	t.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
-	parent, signer := c.cert, c.key
 	switch kind {
-	case CertGood:
+	case CertGood, CertRSA:
 	case CertExpired:
 		t.NotBefore, t.NotAfter = time.Now().Add(-72*time.Hour), time.Now().Add(-24*time.Hour)
 	case CertWrongName:
 		t.Subject.CommonName = "elsewhere.invalid"
 		t.DNSNames, t.IPAddresses = []string{"elsewhere.invalid"}, nil
 	case CertSelfSigned:
-		parent, signer = t, key
+		return sign(t, key, t, key)
+	case CertChain, CertNoIntermediate:
+		return c.below(t, key, kind == CertChain)
+	case CertNegativeSerial, CertSHA1:
+		return c.odd(t, key, kind)
 	default:
 		return tls.Certificate{}, fmt.Errorf("certificate kind %q is unknown: use one of %v", kind, CertKinds())
 	}
+	return sign(t, key, c.cert, c.key)
+}
+
+// Client makes a client certificate for name, signed by the authority, for
+// platforms that ask for one.
+func (c *Certificates) Client(name string) (tls.Certificate, error) {
+	key, err := keyFor(CertGood)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("client key: %w", err)
+	}
+	t := template(name)
+	t.KeyUsage = x509.KeyUsageDigitalSignature
+	t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	return sign(t, key, c.cert, c.key)
+}
+
+func keyFor(kind CertKind) (crypto.Signer, error) {
+	if kind == CertRSA {
+		const bits = 2048
+		return rsa.GenerateKey(rand.Reader, bits)
+	}
+	return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+}
+
+func sign(t *x509.Certificate, key crypto.Signer, parent *x509.Certificate, signer crypto.Signer) (tls.Certificate, error) {
 	der, err := x509.CreateCertificate(rand.Reader, t, parent, key.Public(), signer)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("server certificate: %w", err)
+		return tls.Certificate{}, fmt.Errorf("certificate for %s: %w", t.Subject.CommonName, err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
+}
+
+// below signs by an intermediate authority, which is sent along or not.
+func (c *Certificates) below(t *x509.Certificate, key crypto.Signer, whole bool) (tls.Certificate, error) {
+	middle, err := newCA("simulator intermediate CA", c)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	cert, err := sign(t, key, middle.cert, middle.key)
+	if err == nil && whole {
+		cert.Certificate = append(cert.Certificate, middle.cert.Raw)
+	}
+	return cert, err
 }
 
 // TLS returns a server configuration with a certificate of the kind.
@@ -156,7 +219,8 @@ func createCA(dir string) (*Certificates, error) {
 }
 
 // Write puts ca.pem and, per kind, <kind>.pem and <kind>-key.pem into dir, for
-// servers other than this program's.
+// servers other than this program's, and client.pem and client-key.pem, for
+// clients.
 func (c *Certificates) Write(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -169,20 +233,48 @@ func (c *Certificates) Write(dir string) error {
 		if err != nil {
 			return err
 		}
-		text := encode("CERTIFICATE", cert.Certificate[0])
-		if err := writePair(dir, string(kind)+".pem", text, string(kind)+"-key.pem", cert.PrivateKey.(*ecdsa.PrivateKey)); err != nil {
+		if err := writeCert(dir, string(kind), cert); err != nil {
+			return err
+		}
+	}
+	return c.WriteClient(dir)
+}
+
+// WriteClient puts client.pem and client-key.pem into dir, and the authority in
+// the other forms in which sites hand it out: ca.der, ca-bom.pem (PEM behind a
+// byte order mark) and ca.p7b (PKCS #7).
+func (c *Certificates) WriteClient(dir string) error {
+	cert, err := c.Client("agentkeeper")
+	if err != nil {
+		return err
+	}
+	if err := writeCert(dir, "client", cert); err != nil {
+		return err
+	}
+	for name, text := range map[string][]byte{
+		"ca.der": c.cert.Raw, "ca-bom.pem": append([]byte("\xef\xbb\xbf"), c.PEM()...), "ca.p7b": c.PKCS7(),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func writePair(dir, certFile string, cert []byte, keyFile string, key *ecdsa.PrivateKey) error {
-	der, err := x509.MarshalECPrivateKey(key)
+func writeCert(dir, name string, cert tls.Certificate) error {
+	var text []byte
+	for _, der := range cert.Certificate {
+		text = append(text, encode("CERTIFICATE", der)...)
+	}
+	return writePair(dir, name+".pem", text, name+"-key.pem", cert.PrivateKey.(crypto.Signer))
+}
+
+func writePair(dir, certFile string, cert []byte, keyFile string, key crypto.Signer) error {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return fmt.Errorf("key for %s: %w", keyFile, err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, keyFile), encode("EC PRIVATE KEY", der), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, keyFile), encode("PRIVATE KEY", der), 0o600); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, certFile), cert, 0o644)

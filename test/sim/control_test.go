@@ -127,7 +127,7 @@ func TestControlOutageModes(t *testing.T) {
 			if status, answer := ask(h, "POST", "/_sim/outage", `{"mode":"`+mode+`","for":"1h"}`); status != 200 {
 				t.Errorf("%s: %d %s", mode, status, answer)
 			}
-			if f, ok := c.Faults.Take(OpSignIn, "291"); !ok || f.Mode != mode {
+			if f, ok := c.Faults.Take(t.Context(), OpSignIn, "291"); !ok || f.Mode != mode {
 				t.Errorf("%s: requests meet %q", mode, f.Mode)
 			}
 			ask(h, "DELETE", "/_sim/outage", "")

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"slices"
@@ -13,7 +14,7 @@ import (
 // out first.
 const (
 	ModeStatus      = "status"       // answers with HTTP Status (503) and an HTML body
-	ModeCode        = "code"         // answers well-formed, with the vendor's failure Code and Text
+	ModeCode        = "code"         // answers well-formed, with the vendor's failure Code and Text, under HTTP Status where given
 	ModeHang        = "hang"         // does not answer until the client gives up
 	ModeReset       = "reset"        // resets the connection, the request not carried out
 	ModeLost        = "lost"         // (p) resets the connection: the answer is lost
@@ -22,6 +23,8 @@ const (
 	ModeGarbage     = "garbage"      // answers 200 with bytes that are no JSON
 	ModeEmpty       = "empty"        // answers 200 with no body
 	ModeBig         = "big"          // answers 200 with a body of 10 MB
+	ModeBomb        = "bomb"         // answers 200 with 100 KB of gzip that unpack to 100 MB
+	ModeRedirect    = "redirect"     // answers with HTTP Status (302) and the header Location: Text (https://elsewhere.invalid/)
 	ModeSlow        = "slow"         // (p) answers after Delay (5s)
 	ModeNumberTypes = "number_types" // (p) answers with numbers where strings of digits stood
 	ModeRefuse      = "refuse"       // refuses connections for For and drops the open ones
@@ -30,7 +33,7 @@ const (
 // Modes lists the modes of a fault.
 func Modes() []string {
 	return []string{ModeStatus, ModeCode, ModeHang, ModeReset, ModeLost, ModeTruncate, ModeHTML,
-		ModeGarbage, ModeEmpty, ModeBig, ModeSlow, ModeNumberTypes, ModeRefuse}
+		ModeGarbage, ModeEmpty, ModeBig, ModeBomb, ModeRedirect, ModeSlow, ModeNumberTypes, ModeRefuse}
 }
 
 var faultOps = []string{OpSignIn, OpSignOut, OpPoll, OpMessage, OpConnect, OpAny}
@@ -41,14 +44,18 @@ type Fault struct {
 	Op     string   `json:"op"`     // sign_in, sign_out, poll, message, connect or any; "" = any
 	Agent  string   `json:"agent"`  // a glob such as 29*; "" = every agent
 	Mode   string   `json:"mode"`   // see the Mode constants
-	Status int      `json:"status"` // of mode status; 0 = 503
+	Status int      `json:"status"` // of modes status (0 = 503), code (0 = the vendor's own) and redirect (0 = 302)
 	Code   string   `json:"code"`   // the vendor's code, of mode code
-	Text   string   `json:"text"`   // the message beside Code
+	Text   string   `json:"text"`   // the message beside Code; of mode redirect: where to
 	Count  int      `json:"count"`  // how many times; 0 = without limit
 	For    Duration `json:"for"`    // how long from now on; 0 = until cleared
 	Delay  Duration `json:"delay"`  // before the request is looked at; of mode slow: before it is answered
+	// Kept limits the fault to connections that were open when it began: they
+	// lead to a node that is ill, while new ones reach another.
+	Kept bool `json:"kept"`
 
 	until time.Time
+	began int64 // by the logical clock of connections
 }
 
 // Check returns what is wrong with the fault and how to put it right.
@@ -68,13 +75,22 @@ func (f Fault) Check() error {
 	if f.Count < 0 {
 		return fmt.Errorf("count %d is negative: use 0 for no limit", f.Count)
 	}
+	if f.Mode == ModeRedirect && f.Status != 0 && (f.Status < 300 || f.Status > 399) {
+		return fmt.Errorf("status %d is no redirect: use 300 to 399", f.Status)
+	}
+	if f.Mode == ModeRefuse && f.Kept {
+		return fmt.Errorf("mode refuse concerns new connections: it cannot be \"kept\"")
+	}
 	if f.Mode == ModeCode && f.Code == "" {
 		return fmt.Errorf("mode code needs the vendor's code, for example \"code\":\"100-006\"")
 	}
 	return nil
 }
 
-func (f Fault) matches(op, agent string) bool {
+func (f Fault) matches(ctx context.Context, op, agent string) bool {
+	if f.Kept && openedAt(ctx) > f.began {
+		return false
+	}
 	if f.Op != "" && f.Op != OpAny && f.Op != op {
 		return false
 	}
@@ -104,7 +120,7 @@ func (s *Faults) Add(f Fault) (id int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.last++
-	f.ID = s.last
+	f.ID, f.began = s.last, tick()
 	if f.For > 0 {
 		f.until = time.Now().Add(time.Duration(f.For))
 	}
@@ -126,12 +142,13 @@ func (s *Faults) Clear() {
 	s.list = nil
 }
 
-// Take returns the oldest fault that fits the request and uses it up by one.
-func (s *Faults) Take(op, agent string) (Fault, bool) {
+// Take returns the oldest fault that fits the request and uses it up by one. ctx
+// is the request's, which knows its connection.
+func (s *Faults) Take(ctx context.Context, op, agent string) (Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expire()
-	i := slices.IndexFunc(s.list, func(f Fault) bool { return f.matches(op, agent) })
+	i := slices.IndexFunc(s.list, func(f Fault) bool { return f.matches(ctx, op, agent) })
 	if i < 0 {
 		return Fault{}, false
 	}

@@ -36,7 +36,7 @@ func TestFaultsTake(t *testing.T) {
 			{OpSignOut, "11", ModeEmpty, 1000 * time.Hour},
 		} {
 			time.Sleep(c.wait)
-			if f, ok := s.Take(c.op, c.agent); f.Mode != c.want || ok != (c.want != "") {
+			if f, ok := s.Take(t.Context(), c.op, c.agent); f.Mode != c.want || ok != (c.want != "") {
 				t.Errorf("Take(%s, %s) = %q, %v; want %q", c.op, c.agent, f.Mode, ok, c.want)
 			}
 		}
@@ -44,7 +44,7 @@ func TestFaultsTake(t *testing.T) {
 			t.Errorf("%d faults left, want 1", n)
 		}
 		s.Clear()
-		if _, ok := s.Take(OpPoll, "11"); ok {
+		if _, ok := s.Take(t.Context(), OpPoll, "11"); ok {
 			t.Error("a cleared fault still acts")
 		}
 	})
@@ -95,7 +95,7 @@ func FuzzFault(f *testing.F) {
 		}
 		var s Faults
 		s.Add(fault)
-		s.Take(OpPoll, "291")
+		s.Take(t.Context(), OpPoll, "291")
 		again, err := json.Marshal(fault)
 		if err != nil {
 			t.Fatal(err)
@@ -208,4 +208,14 @@ func FuzzNumbers(f *testing.F) {
 			t.Errorf("%q became %q", data, Numbers(data))
 		}
 	})
+}
+
+func TestFaultsThatCannotBe(t *testing.T) {
+	for _, f := range []Fault{
+		{Mode: ModeRedirect, Status: 200}, {Mode: ModeRefuse, Kept: true},
+	} {
+		if err := f.Check(); err == nil {
+			t.Errorf("%+v is accepted", f)
+		}
+	}
 }

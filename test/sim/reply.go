@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -16,6 +17,7 @@ import (
 const (
 	bigBody   = 10 << 20
 	slowDelay = 5 * time.Second
+	elsewhere = "https://elsewhere.invalid/"
 )
 
 // Reply is a whole HTTP answer before it is sent.
@@ -50,18 +52,6 @@ func (r Reply) Write(w http.ResponseWriter) {
 	_, _ = w.Write(r.Body)
 }
 
-func (r Reply) writeHeader(w http.ResponseWriter) {
-	for name, values := range r.Header {
-		w.Header()[name] = values
-	}
-	w.Header().Set("Content-Length", strconv.Itoa(len(r.Body)))
-	status := r.Status
-	if status == 0 {
-		status = http.StatusOK
-	}
-	w.WriteHeader(status)
-}
-
 // Exchange is one request to a platform that speaks HTTP.
 type Exchange struct {
 	// Process carries the request out and returns the platform's answer. It
@@ -69,6 +59,12 @@ type Exchange struct {
 	Process func(ctx context.Context) Reply
 	// Fail returns the platform's well-formed failure.
 	Fail func(code, text string) Reply
+	// Wire is how the answer travels; nil: in one piece, as UTF-8.
+	Wire *Wire
+	// Early, where set, makes status 200 and the headers that it returns leave
+	// before the request is carried out, as those of a held poll do behind many
+	// proxies. Answers that a fault puts in the platform's place come whole.
+	Early func() http.Header
 	// End, where set, is called once the request is no longer in flight:
 	// before any of the answer leaves.
 	End func()
@@ -77,6 +73,14 @@ type Exchange struct {
 // Serve carries the exchange out as f wants it; the zero Fault means as the
 // platform would.
 func (e Exchange) Serve(w http.ResponseWriter, r *http.Request, f Fault) {
+	wire := e.Wire
+	if wire == nil {
+		wire = &plainWire
+	}
+	begun := e.Early != nil && f.carriedOut()
+	if begun {
+		wire.early(w, e.Early())
+	}
 	answer := e.answer(r.Context(), f)
 	if e.End != nil {
 		e.End()
@@ -87,10 +91,20 @@ func (e Exchange) Serve(w http.ResponseWriter, r *http.Request, f Fault) {
 	case f.Mode == ModeHang, f.Mode == ModeReset, f.Mode == ModeLost, f.Mode == ModeRefuse:
 		Abort(w)
 	case f.Mode == ModeTruncate:
-		truncate(w, answer)
+		truncate(w, wire.dress(answer), begun)
 	default:
-		answer.Write(w)
+		wire.write(w, r, answer, begun)
 	}
+}
+
+// carriedOut reports whether the platform begins to carry the request out, so
+// that headers may leave early.
+func (f Fault) carriedOut() bool {
+	switch f.Mode {
+	case "", ModeHang, ModeLost, ModeTruncate, ModeSlow, ModeNumberTypes:
+		return true
+	}
+	return false
 }
 
 // answer is what the platform has to say under f.
@@ -102,7 +116,11 @@ func (e Exchange) answer(ctx context.Context, f Fault) Reply {
 	case ModeStatus:
 		return HTML(f.status())
 	case ModeCode:
-		return e.Fail(f.Code, f.Text)
+		r := e.Fail(f.Code, f.Text)
+		r.Status = cmp.Or(f.Status, r.Status)
+		return r
+	case ModeRedirect:
+		return Reply{Status: cmp.Or(f.Status, http.StatusFound), Header: http.Header{"Location": {cmp.Or(f.Text, elsewhere)}}}
 	case ModeHang:
 		<-ctx.Done()
 		return Reply{}
@@ -116,6 +134,10 @@ func (e Exchange) answer(ctx context.Context, f Fault) Reply {
 		return plain(nil)
 	case ModeBig:
 		return plain(bytes.Repeat([]byte(`{"message":"`), bigBody/12))
+	case ModeBomb:
+		r := plain(bomb())
+		r.Header.Set("Content-Encoding", "gzip")
+		return r
 	}
 	return e.process(ctx, f)
 }
@@ -160,8 +182,10 @@ func sleep(ctx context.Context, d time.Duration) {
 }
 
 // truncate announces the whole answer, sends half of it and cuts.
-func truncate(w http.ResponseWriter, answer Reply) {
-	answer.writeHeader(w)
+func truncate(w http.ResponseWriter, answer Reply, begun bool) {
+	if !begun {
+		answer.writeHeader(w)
+	}
 	_, _ = w.Write(answer.Body[:len(answer.Body)/2])
 	_ = http.NewResponseController(w).Flush()
 	panic(http.ErrAbortHandler)

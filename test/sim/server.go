@@ -23,6 +23,8 @@ type Server struct {
 	cancel context.CancelFunc
 	served chan error
 
+	conns connections
+
 	mu      sync.Mutex
 	closing bool
 	running int
@@ -44,6 +46,8 @@ func Serve(l net.Listener, h http.Handler, tlsConfig *tls.Config) *Server {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          log.New(io.Discard, "", 0),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext:       s.conns.opened,
+		ConnState:         s.conns.changed,
 	}
 	if tlsConfig != nil {
 		s.http.TLSConfig = tlsConfig.Clone()

@@ -11,11 +11,17 @@ import (
 // Complete fills the zero strings, numbers and durations of the struct that
 // switches points to with the defaults in its fields' tags, and checks strings
 // against their lists: `default:"10s"`, `enum:"a,b"`. Fields that are structs
-// are left alone. The tags are those that a command line reads.
+// are filled and checked alike. The tags are those that a command line reads.
 func Complete(switches any) error {
 	v := reflect.ValueOf(switches).Elem()
 	for i := range v.NumField() {
 		field, tag := v.Field(i), v.Type().Field(i)
+		if field.Kind() == reflect.Struct {
+			if err := Complete(field.Addr().Interface()); err != nil {
+				return err
+			}
+			continue
+		}
 		if fallback := tag.Tag.Get("default"); fallback != "" && field.IsZero() {
 			if err := setText(field, fallback); err != nil {
 				return fmt.Errorf("switch %s: default: %w", nameOf(tag), err)

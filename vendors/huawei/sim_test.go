@@ -111,7 +111,7 @@ func TestSimSessionLives(t *testing.T) {
 		"static Guid":        {AuthMode: 1},
 		"old Guid dead":      {OldGuid: simulator.OldGuidDead},
 		"Guid at every poll": {OldGuid: simulator.OldGuidDead, GuidInterval: sim.Duration(time.Millisecond)},
-		"cookie":             {Cookie: true, GuidHeader: true},
+		"cookie":             {Cookie: true},
 		"reaped by the end":  {ReapFrom: simulator.ReapFromEnd},
 		"long hold":          {Hold: sim.Duration(70 * time.Second)},
 		"no hold":            {WaitFlagOff: true},

@@ -50,14 +50,14 @@ func TestControlMirrorsTheMethods(t *testing.T) {
 		}},
 		{"/_sim/numbers/402/occupy", ``, func(t *testing.T, r *rig, _ *client) {
 			two := r.dial()
-			equal(t, "occupied", two.ask("login", credentials("2", "402"))["payload"], any(ecss.TextOccupied))
+			equal(t, "occupied", payloadOf(two.ask("login", credentials("2", "402")))["message"], any(ecss.TextOccupied))
 			r.request("POST", "/_sim/numbers/402/free", "")
 			equal(t, "free", two.ask("login", credentials("2", "402"))["status"], any(200.0))
 		}},
 		{"/_sim/restart", `{"clean":true}`, func(t *testing.T, _ *rig, c *client) { equal(t, "closed", c.isClosed(), true) }},
 		{"/_sim/core", `{"state":"system_error","for":"5s","end_sessions":true}`, func(t *testing.T, r *rig, _ *client) {
 			equal(t, "state", r.agent("1").State, ecss.StateStopped)
-			equal(t, "down", r.dial().ask("login", credentials("1", "401"))["payload"], any(ecss.TextSystemError))
+			equal(t, "down", payloadOf(r.dial().ask("login", credentials("1", "401")))["message"], any(ecss.TextSystemError))
 		}},
 		{"/_sim/switches", `{"before_login":"403","auto_logout":null,"drop_grace":"3s"}`, func(t *testing.T, r *rig, _ *client) {
 			w := r.Switches()
@@ -149,7 +149,7 @@ func TestSwitchesOnCommandLine(t *testing.T) {
 	}
 	w := flags.Switches
 	equal(t, "flags", []any{w.NotifyEnvelope, w.DropGrace, w.AutoLogout, w.NoDomain, w.Garbage, w.ErrorAt, w.CloseCode},
-		[]any{"n3", sim.Duration(90 * time.Second), ecss.Minutes(0), "timeout", true, "payload", 1000})
+		[]any{"n3", sim.Duration(90 * time.Second), ecss.Minutes(0), "timeout", true, "payload.message", 1000})
 }
 
 func TestSwitchesRoundTrip(t *testing.T) {

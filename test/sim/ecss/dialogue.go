@@ -57,7 +57,7 @@ func (k *socket) take(data []byte) {
 	case req.Action == w.LogoutAction:
 		op = sim.OpSignOut
 	}
-	f, _ := k.sim.faults.Take(op, name)
+	f, _ := k.sim.faults.Take(k.ctx, op, name)
 	if op == sim.OpSignIn || f.Delay > 0 || f.Mode == sim.ModeSlow || f.Mode == sim.ModeHang {
 		k.sim.spawn(func() { k.do(op, name, req, f) })
 		return
@@ -152,7 +152,7 @@ func (k *socket) instead(t task) {
 		k.push(frameOut{text: []byte(`{"action":]garbage`)})
 	case sim.ModeEmpty:
 		k.push(frameOut{text: []byte{}})
-	case sim.ModeBig:
+	case sim.ModeBig, sim.ModeBomb:
 		k.push(frameOut{text: []byte(`{"x":"` + strings.Repeat("x", bigFrame) + `"}`)})
 	default: // reset, refuse
 		k.push(frameOut{drop: true})

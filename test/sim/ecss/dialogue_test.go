@@ -32,7 +32,7 @@ func TestMalformedFramesAreNotForgiven(t *testing.T) {
 				c := r.login("1")
 				c.write(frame)
 				got := c.next()
-				equal(t, "status and code", []any{got["status"], got["code"]}, []any{500.0, 5.0})
+				equal(t, "status and code", []any{got["status"], payloadOf(got)["code"]}, []any{500.0, 5.0})
 				r.violations(1, "frame: ")
 				equal(t, "still open", c.isClosed(), false)
 			})
@@ -278,9 +278,9 @@ func TestFaults(t *testing.T) {
 		seated int // sessions afterwards
 		check  func(*testing.T, *client)
 	}{
-		{sim.Fault{Mode: sim.ModeStatus}, 0, isText(`{"action":"login","payload":"Service Unavailable","requestId":1,"status":503}`)},
-		{sim.Fault{Mode: sim.ModeCode, Code: "401", Text: "Strange"}, 0, isText(`{"action":"login","payload":"Strange","requestId":1,"status":401}`)},
-		{sim.Fault{Mode: sim.ModeCode, Code: "5", Text: "No"}, 0, isText(`{"action":"login","code":5,"payload":"No","requestId":1,"status":500}`)},
+		{sim.Fault{Mode: sim.ModeStatus}, 0, isText(`{"action":"login","payload":{"message":"Service Unavailable"},"requestId":1,"status":503}`)},
+		{sim.Fault{Mode: sim.ModeCode, Code: "401", Text: "Strange"}, 0, isText(`{"action":"login","payload":{"message":"Strange"},"requestId":1,"status":401}`)},
+		{sim.Fault{Mode: sim.ModeCode, Code: "5", Text: "No"}, 0, isText(`{"action":"login","payload":{"code":5,"message":"No"},"requestId":1,"status":500}`)},
 		{sim.Fault{Mode: sim.ModeReset}, 0, closed},
 		{sim.Fault{Mode: sim.ModeLost}, 1, closed},
 		{sim.Fault{Mode: sim.ModeEmpty}, 0, isText("")},

@@ -143,6 +143,10 @@ func (w *Switches) unknown() reply {
 
 // answer puts a reply into the frame that answers req.
 func (w *Switches) answer(req request, r reply) object {
+	r.text = w.phrase(r.text)
+	if r.text != "" && w.Refusal == "exception" {
+		return object{"event": "exception", "data": object{"status": "error", "message": r.text}}
+	}
 	frame := object{"status": r.status, "payload": r.payload}
 	if req.Action != "" {
 		frame["action"] = req.Action
@@ -156,8 +160,39 @@ func (w *Switches) answer(req request, r reply) object {
 	return frame
 }
 
+// phrase is a failure's text as the switch has it.
+func (w *Switches) phrase(text string) string {
+	switch {
+	case text == "":
+	case w.RefusalText == "longer":
+		return "Error: " + text + " (cc/arm/login)"
+	case w.RefusalText == "russian" && russian[text] != "":
+		return russian[text]
+	}
+	return text
+}
+
+// russian are translations that nobody has seen: a site may have others.
+var russian = map[string]string{
+	TextOccupied:     "Запрошенный номер занят",
+	TextNoNumber:     "Запрошенный номер не существует",
+	TextBadLogin:     "Неверный логин или пароль",
+	TextNotActivated: "Услуга не активирована для этого номера телефона",
+	TextSystemError:  "Системная ошибка. Менеджер абонентов недоступен",
+	TextGateway:      "Превышено время ожидания шлюза",
+	TextTimeout:      "превышено время ожидания",
+	TextNoDomain:     "домен не существует",
+	TextNotAllowed:   "Вам не разрешена эта команда",
+}
+
 // fail puts a failure's text and code where the switch says.
 func (w *Switches) fail(frame object, r reply) {
+	switch w.Refusal {
+	case "absent":
+		delete(frame, "requestId")
+	case "null":
+		frame["requestId"] = nil
+	}
 	carrier, key := frame, w.ErrorAt
 	if name, nested := strings.CutPrefix(w.ErrorAt, "payload."); nested {
 		carrier, key = object{}, name
@@ -191,8 +226,11 @@ func (w *Switches) echo(id json.RawMessage) any {
 	return id
 }
 
-// encode renders a frame with the wandering types that are switched on.
-func (w *Switches) encode(frame object) []byte {
+// encode renders a frame for a websocket, in the platform's charset.
+func (w *Switches) encode(frame object) []byte { return w.Wire.Text(w.text(frame)) }
+
+// text renders a frame with the wandering types that are switched on.
+func (w *Switches) text(frame object) []byte {
 	if w.ExtraKeys {
 		frame["node"], frame["trace"] = "ecss1", object{"hops": []any{1, nil, "x"}}
 		if payload, ok := frame["payload"].(object); ok {

@@ -161,7 +161,7 @@ func TestWrongPasswordsLock(t *testing.T) {
 			equal(t, "status", c.ask("login", wrong)["status"], any(401.0))
 		}
 		equal(t, "locked", r.agent("1").Locked, true)
-		equal(t, "right password while locked", c.ask("login", credentials("1", "401"))["payload"], any(ecss.TextBadLogin))
+		equal(t, "right password while locked", payloadOf(c.ask("login", credentials("1", "401")))["message"], any(ecss.TextBadLogin))
 		time.Sleep(time.Minute)
 		equal(t, "after the lock", c.ask("login", credentials("1", "401"))["status"], any(200.0))
 		equal(t, "record", r.agent("1").Record.Refused, map[string]int{ecss.TextBadLogin: 4})
@@ -177,7 +177,7 @@ func TestSlowAnswersTakeTheirTime(t *testing.T) {
 		start = time.Now()
 		lost := credentials("2", "402")
 		lost["domain"] = "elsewhere"
-		equal(t, "text", r.dial().ask("login", lost)["payload"], any("timeout"))
+		equal(t, "text", payloadOf(r.dial().ask("login", lost))["message"], any("timeout"))
 		equal(t, "timeout took", time.Since(start), 30*time.Second)
 	})
 }

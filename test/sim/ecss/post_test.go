@@ -133,7 +133,7 @@ func TestRefusedPost(t *testing.T) {
 		bubble(t, w, func(t *testing.T, r *rig) {
 			status, body := r.request("POST", "/login", wrong)
 			equal(t, "status", status, want)
-			equal(t, "body", body, `{"action":"login","payload":"Invalid login or password","status":401}`)
+			equal(t, "body", body, `{"action":"login","payload":{"message":"Invalid login or password"},"status":401}`)
 			r.violations(0, "")
 		})
 	}
@@ -152,7 +152,7 @@ func TestPostFaults(t *testing.T) {
 	bubble(t, overHTTP("header"), func(t *testing.T, r *rig) {
 		r.Faults().Add(sim.Fault{Op: sim.OpSignIn, Mode: sim.ModeCode, Code: "401", Text: ecss.TextGateway, Count: 1})
 		status, body := r.request("POST", "/login", payloadOne)
-		equal(t, "code", []any{status, body}, []any{401, `{"action":"login","payload":"Gateway timeout","status":401}`})
+		equal(t, "code", []any{status, body}, []any{401, `{"action":"login","payload":{"message":"Gateway timeout"},"status":401}`})
 		r.Faults().Add(sim.Fault{Op: sim.OpSignIn, Mode: sim.ModeLost, Count: 1})
 		if resp, err := r.http.Post("http://pbx/login", "application/json", strings.NewReader(payloadOne)); err == nil {
 			resp.Body.Close()

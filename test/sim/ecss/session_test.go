@@ -26,7 +26,7 @@ func TestDropGrace(t *testing.T) {
 			r.login("1").vanish()
 			time.Sleep(59 * time.Second)
 			equal(t, "state", r.agent("1").State, ecss.StateAvailable)
-			equal(t, "number", r.dial().ask("login", credentials("2", "401"))["payload"], any(ecss.TextOccupied))
+			equal(t, "number", payloadOf(r.dial().ask("login", credentials("2", "401")))["message"], any(ecss.TextOccupied))
 			time.Sleep(time.Second)
 			equal(t, "state", r.agent("1").State, ecss.StateStopped)
 			equal(t, "number free", r.dial().ask("login", credentials("2", "401"))["status"], any(200.0))
@@ -46,7 +46,7 @@ func TestDropGrace(t *testing.T) {
 		bubble(t, ecss.Switches{DropGrace: sim.Duration(time.Minute), GhostOccupies: true}, func(t *testing.T, r *rig) {
 			r.login("1").vanish()
 			c := r.dial()
-			equal(t, "at once", c.ask("login", credentials("1", "401"))["payload"], any(ecss.TextOccupied))
+			equal(t, "at once", payloadOf(c.ask("login", credentials("1", "401")))["message"], any(ecss.TextOccupied))
 			time.Sleep(time.Minute)
 			equal(t, "later", c.ask("login", credentials("1", "401"))["status"], any(200.0))
 		})
@@ -259,7 +259,7 @@ func TestCoreComesBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := c.ask("call/subscribe", me("1"))
-		equal(t, "request", []any{got["status"], got["payload"]}, []any{500.0, ecss.TextGateway})
+		equal(t, "request", []any{got["status"], payloadOf(got)["message"]}, []any{500.0, ecss.TextGateway})
 		equal(t, "session lives", r.agent("1").State, ecss.StateAvailable)
 		time.Sleep(30 * time.Second)
 		equal(t, "back", c.ask("call/subscribe", me("1"))["status"], any(200.0))

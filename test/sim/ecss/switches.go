@@ -14,7 +14,10 @@ import (
 // value is the plainest platform; an empty choice is the first of its list.
 // The tags describe each switch for JSON and for a command line.
 type Switches struct {
-	ErrorAt string `json:"error_at" name:"error-at" enum:"payload,payload.message,payload.error,message,error" default:"payload" help:"Where a failure's text stands in the answer: ${enum}."`
+	ErrorAt string `json:"error_at" name:"error-at" enum:"payload.message,payload,payload.error,message,error" default:"payload.message" help:"Where a failure's text stands in the answer: ${enum}."`
+
+	Refusal     string `json:"refusal" name:"refusal" enum:"answer,absent,null,exception" default:"answer" help:"The frame of a failure: the request's answer, one without or with a null requestId, or an exception that names no request: ${enum}."`
+	RefusalText string `json:"refusal_text" name:"refusal-text" enum:"exact,longer,russian" default:"exact" help:"The text of a failure: the pages', inside a longer one, or translated (invented): ${enum}."`
 
 	NotifyEnvelope string `json:"notify_envelope" name:"notify-envelope" enum:"n1,n2,n3" default:"n1" help:"A notification carries n1 = the subscription's action and requestId, n2 = its action alone, n3 = another action."`
 	NotifyPayload  string `json:"notify_payload" name:"notify-payload" enum:"object,array,full" default:"object" help:"A notification's payload is the changed call, an array of it, or all calls of the operator: ${enum}."`
@@ -65,6 +68,8 @@ type Switches struct {
 	LoginStatus     string `json:"login_status" name:"login-status" enum:"follow,200" default:"follow" help:"The HTTP status of that answer: the JSON's, or always 200."`
 	TokenIn         string `json:"token_in" name:"token-in" enum:"header,query,message,none" default:"header" help:"How the websocket is to show the token: ${enum}."`
 	AuthorizeAction string `json:"authorize_action" name:"authorize-action" default:"authorize" help:"The action of the first message with the token (invented)."`
+
+	Wire sim.Wire `json:"wire" embed:""`
 }
 
 // Minutes is autoLogoutTimeout; zero is JSON's null.
@@ -114,6 +119,9 @@ func (w *Switches) complete() error {
 	}
 	if w.CloseCode == 0 {
 		w.CloseCode = 1000
+	}
+	if err := sim.Complete(&w.Wire); err != nil {
+		return err
 	}
 	return w.check()
 }

@@ -2,7 +2,6 @@ package ecss
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -25,11 +24,11 @@ func isUpgrade(r *http.Request) bool {
 
 // upgrade opens a websocket, or fails to as a fault wants it.
 func (s *Sim) upgrade(w http.ResponseWriter, r *http.Request) {
-	f, _ := s.faults.Take(sim.OpConnect, "")
+	f, _ := s.faults.Take(r.Context(), sim.OpConnect, "")
 	switch f.Mode {
 	case "", sim.ModeSlow, sim.ModeNumberTypes, sim.ModeLost, sim.ModeTruncate:
 	default:
-		sim.Exchange{Fail: failPage}.Serve(w, r, f)
+		sim.Exchange{Wire: s.wire(), Fail: failPage}.Serve(w, r, f)
 		return
 	}
 	delay := time.Duration(f.Delay)
@@ -48,6 +47,12 @@ func (s *Sim) upgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	g.drop = f.Mode == sim.ModeLost || f.Mode == sim.ModeTruncate
 	s.serveSocket(w, r, g)
+}
+
+// wire is how answers over HTTP travel, websockets' handshakes apart.
+func (s *Sim) wire() *sim.Wire {
+	w := s.Switches()
+	return &w.Wire
 }
 
 func failPage(string, string) sim.Reply { return sim.HTML(http.StatusBadGateway) }
@@ -121,9 +126,10 @@ func (s *Sim) loginByPost(w http.ResponseWriter, r *http.Request) {
 		s.post(req, failed("Bad request: "+err.Error())).Write(w)
 		return
 	}
-	f, _ := s.faults.Take(sim.OpSignIn, s.loginName(req.Payload))
+	f, _ := s.faults.Take(r.Context(), sim.OpSignIn, s.loginName(req.Payload))
 	at, end := s.newAttempt(r.Context(), req.Payload, nil, hostOf(r))
 	sim.Exchange{
+		Wire:    s.wire(),
 		Process: func(context.Context) sim.Reply { return s.postReply(req, at) },
 		Fail:    func(code, text string) sim.Reply { return s.post(req, codeReply(code, text)) },
 		End:     end,
@@ -138,7 +144,8 @@ func (s *Sim) postReply(req request, at attempt) (answer sim.Reply) {
 func (s *Sim) post(req request, r reply) sim.Reply { return render(s.Switches(), req, r) }
 
 func render(w Switches, req request, r reply) sim.Reply {
-	answer := sim.JSON(json.RawMessage(w.encode(w.answer(req, r))))
+	answer := sim.JSON(nil)
+	answer.Body = w.text(w.answer(req, r))
 	if w.LoginStatus == "follow" {
 		answer.Status = r.status
 	}

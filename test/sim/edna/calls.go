@@ -39,13 +39,14 @@ func statusOf(code string) int {
 
 // unauthorized is the answer to a dead token, or to none.
 func (s *Sim) unauthorized(r *http.Request) sim.Reply {
+	status := s.cfg().BadToken
 	switch s.cfg().Unauthorized {
 	case BodyEmpty:
-		return empty(http.StatusUnauthorized)
+		return empty(status)
 	case BodyHTML:
-		return sim.HTML(http.StatusUnauthorized)
+		return sim.HTML(status)
 	}
-	return failure(http.StatusUnauthorized, "", r.URL.Path)
+	return failure(status, "", r.URL.Path)
 }
 
 func empty(status int) sim.Reply { return sim.Reply{Status: status, Header: http.Header{}} }

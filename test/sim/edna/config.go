@@ -54,11 +54,12 @@ type Switches struct {
 	JWTLife   sim.Duration `json:"jwt_life" name:"jwt-life" help:"The life that exp tells; left out: the true one."`
 	TokenSize int          `json:"token_size" name:"token-size" default:"64" help:"Characters of an opaque token."`
 
-	Unauthorized string `json:"unauthorized" name:"unauthorized" enum:"json,empty,html" default:"json" help:"The body of 401: ${enum}."`
+	Unauthorized string `json:"unauthorized" name:"unauthorized" enum:"json,empty,html" default:"json" help:"The body of that answer: ${enum}."`
+	BadToken     int    `json:"bad_token" name:"bad-token" default:"401" help:"The status for a token that is wrong or dead, for example 403."`
 	Forbidden    bool   `json:"forbidden" name:"forbidden" help:"The accounts' role allows no call: 403."`
 	Unknown401   bool   `json:"unknown_401" name:"unknown-401" help:"Addresses that do not exist are answered 401 and not 404."`
 
-	WrongPassword int          `json:"wrong_password" name:"wrong-password" default:"401" help:"The status of a wrong password, for example 400, 401, 403, 423."`
+	WrongPassword int          `json:"wrong_password" name:"wrong-password" default:"401" help:"The status of a wrong password, for example 400, 401, 403, 404, 423, 500; 200 is an answer without a token."`
 	LockAfter     int          `json:"lock_after" name:"lock-after" default:"5" help:"Wrong passwords until the account is locked (423)."`
 	LockTime      sim.Duration `json:"lock_time" name:"lock-time" default:"5m" help:"How long a lock lasts."`
 	LogInsPerHour int          `json:"log_ins_per_hour" name:"log-ins-per-hour" help:"Log-ins of one account within an hour, then 429; 0 = no limit."`
@@ -67,17 +68,24 @@ type Switches struct {
 	Finishing     sim.Duration `json:"finishing" name:"finishing" help:"How long an agent takes to become inactive, after the 200."`
 	OperationTime sim.Duration `json:"operation_time" name:"operation-time" help:"How long the platform works on a log-in."`
 	ExtraFields   bool         `json:"extra_fields" name:"extra-fields" help:"Answers have fields that no page names, and other types."`
+
+	Wire sim.Wire `json:"wire" embed:""`
 }
 
 func (w *Switches) complete() error {
 	if err := sim.Complete(w); err != nil {
 		return err
 	}
-	if http.StatusText(w.WrongPassword) == "" || w.WrongPassword < 400 {
-		return fmt.Errorf("switch wrong_password: %d is no status of a failure: use for example 401", w.WrongPassword)
+	if !isFailure(w.WrongPassword) && w.WrongPassword != http.StatusOK {
+		return fmt.Errorf("switch wrong_password: %d is no status of a failure: use for example 401, or 200", w.WrongPassword)
+	}
+	if !isFailure(w.BadToken) {
+		return fmt.Errorf("switch bad_token: %d is no status of a failure: use for example 401", w.BadToken)
 	}
 	return nil
 }
+
+func isFailure(status int) bool { return status >= 400 && http.StatusText(status) != "" }
 
 // Config is the platform's accounts and switches.
 type Config struct {

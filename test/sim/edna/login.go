@@ -25,8 +25,9 @@ func (s *Sim) serveLogIn(w http.ResponseWriter, r *http.Request) {
 		name = "?"
 	}
 	end := s.Ops.BeginContext(r.Context(), name, sim.OpSignIn)
-	f, _ := s.Faults.Take(sim.OpSignIn, name)
+	f, _ := s.Faults.Take(r.Context(), sim.OpSignIn, name)
 	sim.Exchange{
+		Wire:    &s.cfg().Wire,
 		Process: func(ctx context.Context) sim.Reply { return s.logIn(ctx, c, status) },
 		Fail:    func(code, text string) sim.Reply { return failure(statusOf(code), text, r.URL.Path) },
 		End:     end,
@@ -73,6 +74,8 @@ func (s *Sim) logIn(ctx context.Context, c credentialsBody, status int) sim.Repl
 		return s.welcome(a, s.issue(a, now))
 	case http.StatusLocked, http.StatusTooManyRequests:
 		return s.later(status)
+	case http.StatusOK:
+		return sim.JSON(map[string]any{"error": "Bad credentials"})
 	}
 	return failure(status, "Bad credentials", loginPath)
 }

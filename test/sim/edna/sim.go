@@ -102,8 +102,9 @@ func (s *Sim) serveCall(w http.ResponseWriter, r *http.Request, h handler) {
 		name = a.Login
 	}
 	end := s.Ops.BeginContext(r.Context(), name, sim.OpMessage)
-	f, _ := s.Faults.Take(sim.OpMessage, name)
+	f, _ := s.Faults.Take(r.Context(), sim.OpMessage, name)
 	sim.Exchange{
+		Wire:    &s.cfg().Wire,
 		Process: func(context.Context) sim.Reply { return s.call(a, token, r, h) },
 		Fail:    func(code, text string) sim.Reply { return failure(statusOf(code), text, r.URL.Path) },
 		End:     end,

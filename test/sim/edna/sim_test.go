@@ -366,7 +366,7 @@ func TestControl(t *testing.T) {
 		}{
 			{"PATCH", "/_sim/switches", `{"life":"2h"}`, 200},
 			{"PATCH", "/_sim/switches", `{"dialect":"fr"}`, 400},
-			{"PATCH", "/_sim/switches", `{"wrong_password":200}`, 400},
+			{"PATCH", "/_sim/switches", `{"wrong_password":302}`, 400},
 			{"POST", "/_sim/agents/1/password", `{"password":"new"}`, 200},
 			{"POST", "/_sim/agents/1/password", `{}`, 400},
 			{"POST", "/_sim/agents/1/lock", `{"for":"5m"}`, 200},
@@ -406,7 +406,7 @@ func TestCheck(t *testing.T) {
 		"no login":  {Accounts: []Account{{}}},
 		"twice":     {Accounts: []Account{{Login: "1"}, {Login: "1"}}},
 		"dialect":   {Switches: Switches{Dialect: "fr"}},
-		"status":    {Switches: Switches{WrongPassword: 200}},
+		"status":    {Switches: Switches{WrongPassword: 302}},
 		"no status": {Switches: Switches{WrongPassword: 999}},
 	} {
 		if c.Check() == nil {
@@ -415,5 +415,18 @@ func TestCheck(t *testing.T) {
 	}
 	if err := (Config{Accounts: Range(1, 3, "x")}).Check(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestFailuresUnderOtherStatuses(t *testing.T) {
+	for _, c := range []struct{ password, token int }{{200, 403}, {404, 401}, {500, 403}} {
+		with(t, Switches{WrongPassword: c.password, BadToken: c.token}, func(t *testing.T, _ *Sim, a *caller) {
+			if got := a.post("1", "guess"); got.Status != c.password || strings.Contains(got.text, `"token"`) {
+				t.Errorf("wrong password: %d %s", got.Status, got.text)
+			}
+			if got := a.probe("dead"); got != c.token {
+				t.Errorf("dead token: %d, want %d", got, c.token)
+			}
+		})
 	}
 }

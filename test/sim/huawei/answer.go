@@ -43,7 +43,9 @@ func (s *Sim) failureText(code, text string) sim.Reply {
 	if text == "" {
 		text = messages[code]
 	}
-	return sim.JSON(s.envelope(code, text))
+	r := sim.JSON(s.envelope(code, text))
+	r.Status = s.cfg().Web.FailureStatus
+	return r
 }
 
 // success is a good answer with a result.
@@ -122,9 +124,17 @@ func (s *Sim) boolean(b bool) any {
 	return strconv.FormatBool(b)
 }
 
-// setGuid adds the header by which Guids travel.
-func setGuid(r sim.Reply, g guid) sim.Reply {
+// setGuid adds the header by which a new Guid travels.
+func (s *Sim) setGuid(r sim.Reply, g guid) sim.Reply {
 	r.Header = r.Header.Clone()
-	r.Header["Set-GUID"] = []string{"JSESSIONID=" + g.value}
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
+	switch s.cfg().GuidIn {
+	case GuidBoth, GuidSetHeader:
+		r.Header["Set-GUID"] = []string{guidCookie + "=" + g.value}
+	case GuidHeader:
+		r.Header["Guid"] = []string{g.value}
+	}
 	return r
 }

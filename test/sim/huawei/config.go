@@ -36,6 +36,12 @@ const (
 	ReapFromStart = "start" // the two minutes run from a poll's start
 	ReapFromEnd   = "end"   // they run from its end; an open poll is activity
 
+	GuidBoth      = "both"     // headers Set-GUID and Guid
+	GuidSetHeader = "set-guid" // Set-GUID alone
+	GuidHeader    = "guid"     // Guid alone, on polls too
+	GuidCookie    = "cookie"   // no header: the cookie JSESSIONID
+	GuidNone      = "none"     // nothing: whoever names the agent is the agent
+
 	OldGuidTimeout = "timeout" // a replaced Guid lives until its GuidTimeout
 	OldGuidDead    = "dead"    // it is dead at once
 
@@ -65,7 +71,7 @@ type Switches struct {
 	GuidTimeout  sim.Duration `json:"guid_timeout" name:"guid-timeout" help:"The life of a Guid (GUIDTIMEOUT); left out: 2m, or twice a longer interval."`
 	OldGuid      string       `json:"old_guid" name:"old-guid" enum:"timeout,dead" default:"timeout" help:"A replaced Guid lives until its time-out, or is dead at once: ${enum}."`
 	WrongGuid    string       `json:"wrong_guid" name:"wrong-guid" enum:"100-006,000-003" default:"100-006" help:"What a wrong or expired Guid is answered: ${enum}."`
-	GuidHeader   bool         `json:"guid_header" name:"guid-header" help:"Sign-ins also send the header Guid."`
+	GuidIn       string       `json:"guid_in" name:"guid-in" enum:"both,set-guid,guid,cookie,none" default:"both" help:"How a sign-in's answer carries the Guid: ${enum}; cookie is JSESSIONID alone and a poll never replaces it, none is a gateway that tells agents apart by their path."`
 	UpdateHeader bool         `json:"update_header" name:"update-header" help:"updateGuid also sends the header Set-GUID."`
 	Cookie       bool         `json:"cookie" name:"cookie" help:"Sign-ins set a cookie, without which later requests meet another node."`
 
@@ -93,7 +99,16 @@ type Switches struct {
 	FlowControl   string       `json:"flow_control" name:"flow-control" help:"The retcode of a query beyond 5 in 2 s; left out: HTTP status 429."`
 	EventRate     float64      `json:"event_rate" name:"event-rate" help:"Numbered events per second for every signed-in agent; takes effect at the start."`
 
-	Types Types `json:"types" embed:""`
+	Types Types    `json:"types" embed:""`
+	Web   Web      `json:"web" embed:""`
+	Wire  sim.Wire `json:"wire" embed:""`
+}
+
+// Web is how the web server that carries the gateway behaves.
+type Web struct {
+	EarlyHeaders    bool `json:"early_headers" name:"early-headers" help:"Status 200 and headers of a poll leave when it begins; the body when it ends."`
+	FailureStatus   int  `json:"failure_status" name:"failure-status" default:"200" help:"The HTTP status of answers whose retcode is not 0, for example 401 or 500."`
+	NeedContentType bool `json:"need_content_type" name:"need-content-type" help:"Requests without a body need a Content-Type too, else HTTP status 415."`
 }
 
 // Types are the shapes of answers that gateways differ in.
@@ -135,6 +150,9 @@ func (w *Switches) complete() error {
 	}
 	if w.AuthMode > 2 {
 		return fmt.Errorf("switch auth_mode: %d is unknown: use 1 (static) or 2 (rotating)", w.AuthMode)
+	}
+	if w.Web.FailureStatus < 200 || w.Web.FailureStatus > 599 {
+		return fmt.Errorf("switch failure_status: %d is no HTTP status: use 200 to 599", w.Web.FailureStatus)
 	}
 	if w.GuidInterval >= w.GuidTimeout {
 		return fmt.Errorf("switch guid_interval: %s must be below guid_timeout %s",

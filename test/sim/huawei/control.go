@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"agentkeeper/test/sim"
@@ -18,7 +19,7 @@ func Endpoints() []string {
 		`GET    /_sim/switches                  the switches; PATCH {"hold":"20s"} changes those that are given`,
 		`POST   /_sim/agents/{login}/kick       an inspector signs the agent out`,
 		`POST   /_sim/agents/{login}/displace   {"for":"10m"} another client takes the agent by force`,
-		`POST   /_sim/agents/{login}/event      {"type":"AgentState_Busy","content":null}`,
+		`POST   /_sim/agents/{login}/event      {"type":"AgentState_Busy","content":null}, or "size":3000000 for a content of so many bytes`,
 		`POST   /_sim/agents/{login}/generate   {"rate":10,"count":1000} numbered events per second`,
 		`POST   /_sim/agents/{login}/call       a call begins; hangup ends it`,
 		`POST   /_sim/agents/{login}/hangup`,
@@ -36,6 +37,7 @@ type order struct {
 	For      sim.Duration    `json:"for"`
 	Type     string          `json:"type"`
 	Content  json.RawMessage `json:"content"`
+	Size     int             `json:"size"`
 	Rate     float64         `json:"rate"`
 	Count    int             `json:"count"`
 	Password string          `json:"password"`
@@ -60,6 +62,13 @@ func (s *Sim) actions() map[string]func(login string, o order) error {
 func (s *Sim) orderEvent(login string, o order) error {
 	if o.Type == "" {
 		return errors.New(`an event needs a type, for example {"type":"AgentState_Busy"}`)
+	}
+	const most = 64 << 20
+	switch {
+	case o.Size < 0 || o.Size > most:
+		return fmt.Errorf("size %d: use at most %d", o.Size, most)
+	case o.Size > 0:
+		return s.Emit(login, o.Type, map[string]string{"padding": strings.Repeat("x", o.Size)})
 	}
 	return s.Emit(login, o.Type, o.Content)
 }

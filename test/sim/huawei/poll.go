@@ -2,6 +2,7 @@ package huawei
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"agentkeeper/test/sim"
@@ -57,7 +58,7 @@ func (s *Sim) startPoll(q *request) (a *agent, n *session, refusal sim.Reply) {
 
 // turnAway refuses a poll; an ended session's polls may still get a farewell.
 func (s *Sim) turnAway(a *agent, q *request, code string) sim.Reply {
-	if a == nil || a.last == nil || len(a.last.farewell) == 0 || !a.last.of.knows(q.guid) {
+	if a == nil || a.last == nil || len(a.last.farewell) == 0 || !s.recalls(a.last.of, q) {
 		return s.failure(code)
 	}
 	return s.farewell(a)
@@ -105,11 +106,11 @@ func (s *Sim) tryPoll(a *agent, n *session, until time.Time, conn string) (answe
 	}
 	ev, soon, ok := a.take(now, conn)
 	if ok {
-		return s.rotate(s.withEvent(a.Login, ev), n, now), 0
+		return s.rotateLate(s.withEvent(a.Login, ev), n, now), 0
 	}
 	wait = until.Sub(now)
 	if wait <= 0 {
-		return s.rotate(s.noEvent(), n, now), 0
+		return s.rotateLate(s.noEvent(), n, now), 0
 	}
 	if soon > 0 {
 		wait = min(wait, soon)
@@ -149,10 +150,35 @@ func (a *agent) take(now time.Time, conn string) (ev event, wait time.Duration, 
 
 // rotate adds a new Guid to the answer when the session's is old enough.
 func (s *Sim) rotate(r sim.Reply, n *session, now time.Time) sim.Reply {
-	if s.cfg().AuthMode != 2 || now.Sub(n.newest().born) < time.Duration(s.cfg().GuidInterval) {
+	if !s.rotates() || now.Sub(n.newest().born) < time.Duration(s.cfg().GuidInterval) {
 		return r
 	}
-	return setGuid(r, n.renew(now, node))
+	return s.setGuid(r, n.renew(now, node))
+}
+
+// rotateLate is rotate for the end of a poll: where its headers left at the
+// beginning, so did the new Guid.
+func (s *Sim) rotateLate(r sim.Reply, n *session, now time.Time) sim.Reply {
+	if s.cfg().Web.EarlyHeaders {
+		return r
+	}
+	return s.rotate(r, n, now)
+}
+
+// early makes a poll's headers leave at its beginning, where the switch says so.
+func (s *Sim) early(op string, q *request) func() http.Header {
+	if op != sim.OpPoll || !s.cfg().Web.EarlyHeaders {
+		return nil
+	}
+	return func() http.Header {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		_, n, _ := s.authenticate(q)
+		if n == nil {
+			return nil
+		}
+		return s.rotate(sim.Reply{}, n, time.Now()).Header
+	}
 }
 
 // await waits for an event, the session's end or d; it returns false when the

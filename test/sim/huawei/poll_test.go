@@ -154,7 +154,7 @@ func TestWrongGuids(t *testing.T) {
 }
 
 func TestCookiesKeepToTheNode(t *testing.T) {
-	with(t, Switches{Cookie: true, GuidHeader: true}, func(t *testing.T, _ *Sim, a *caller) {
+	with(t, Switches{Cookie: true}, func(t *testing.T, _ *Sim, a *caller) {
 		a.in()
 		if !strings.HasPrefix(a.cookie, "huaweielbsession=") {
 			t.Fatalf("cookie %q", a.cookie)

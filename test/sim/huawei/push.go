@@ -157,7 +157,7 @@ func (s *Sim) deliver(ctx context.Context, a *agent, n *session, pending []event
 	s.mu.Lock()
 	to, token, guid := n.callback, n.token, n.newest().value
 	s.mu.Unlock()
-	err := s.post(ctx, to, token, guid, s.pushBody(a.Login, events))
+	err := s.post(ctx, to, token, guid, s.cfg().Wire.Text(s.pushBody(a.Login, events)))
 	if err != nil {
 		s.log("callback failed", a, "error", err.Error())
 		s.note(a, func(r *record) { r.pushFailed++ })
@@ -194,8 +194,8 @@ func (s *Sim) post(ctx context.Context, to, token, guid string, body []byte) err
 	if err != nil {
 		return err
 	}
-	q.Header.Set("Content-Type", "application/json; charset=UTF-8")
-	if !s.cfg().PushNoGuid {
+	q.Header.Set("Content-Type", s.cfg().Wire.ContentType())
+	if !s.cfg().PushNoGuid && s.cfg().GuidIn != GuidNone && s.cfg().GuidIn != GuidCookie {
 		q.Header["Guid"] = []string{guid}
 	}
 	if !s.cfg().PushNoToken {

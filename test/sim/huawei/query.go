@@ -40,7 +40,7 @@ func (s *Sim) updateGuid(_ context.Context, q *request) sim.Reply {
 		g := a.session.renew(time.Now(), node)
 		r := s.success(map[string]any{"guid": g.value})
 		if s.cfg().UpdateHeader {
-			r = setGuid(r, g)
+			r = s.setGuid(r, g)
 		}
 		return r
 	})

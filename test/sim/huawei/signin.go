@@ -342,7 +342,7 @@ func firstEvents(set settings, now time.Time) []event {
 
 // welcome is a good sign-in's answer.
 func (s *Sim) welcome(a *agent, n *session) sim.Reply {
-	r := setGuid(s.success(map[string]any{
+	r := s.setGuid(s.success(map[string]any{
 		"vdnid":         s.number("1", s.cfg().Types.NumericVDN),
 		"workno":        s.number(a.Login, s.cfg().Types.NumericWorkNo),
 		"mediatype":     or(a.MediaType, "TTF"),
@@ -351,8 +351,12 @@ func (s *Sim) welcome(a *agent, n *session) sim.Reply {
 		"serverName":    "AgentGateway",
 		"timeRemaining": a.TimeRemaining,
 	}), n.newest())
-	if s.cfg().GuidHeader {
+	switch s.cfg().GuidIn {
+	case GuidBoth:
 		r.Header.Set("Guid", n.newest().value)
+	case GuidCookie:
+		c := http.Cookie{Name: guidCookie, Value: n.newest().value, Path: "/agentgateway", HttpOnly: true}
+		r.Header.Add("Set-Cookie", c.String())
 	}
 	if n.cookie != "" {
 		c := http.Cookie{Name: cookie, Value: n.cookie, Path: "/", HttpOnly: true}

@@ -115,18 +115,6 @@ func TestWrongPathsAndMethods(t *testing.T) {
 	})
 }
 
-func TestContentTypeIsDemanded(t *testing.T) {
-	with(t, Switches{}, func(t *testing.T, _ *Sim, a *caller) {
-		r, err := a.client.Post(a.url+base+"/onlineagent/291/handshake", "text/plain", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _ = r.Body.Close(); r.StatusCode != 415 {
-			t.Errorf("HTTP %d, want 415", r.StatusCode)
-		}
-	})
-}
-
 func TestLockOut(t *testing.T) {
 	with(t, Switches{LockAfter: 3}, func(t *testing.T, s *Sim, a *caller) {
 		wrong := func() answer {

@@ -21,7 +21,9 @@ const base = "/agentgateway/resource"
 const (
 	maxBody = 64 << 10
 	cookie  = "huaweielbsession"
-	node    = 0
+	// guidCookie is what a servlet container calls its session.
+	guidCookie = "JSESSIONID"
+	node       = 0
 )
 
 var (
@@ -154,7 +156,7 @@ type request struct {
 
 func (s *Sim) serve(h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		q, refusal := read(w, r)
+		q, refusal := s.read(w, r)
 		if refusal != 0 {
 			sim.HTML(refusal).Write(w)
 			return
@@ -162,8 +164,9 @@ func (s *Sim) serve(h handler) http.HandlerFunc {
 		var signedIn *session
 		q.signIn = func(n *session) { signedIn = n }
 		end := s.begin(r.Context(), h.op, q)
-		f, _ := s.Faults.Take(faultOp(h.op), q.login)
+		f, _ := s.Faults.Take(r.Context(), faultOp(h.op), q.login)
 		sim.Exchange{
+			Wire: &s.cfg().Wire, Early: s.early(h.op, q),
 			Process: func(ctx context.Context) sim.Reply { return h.process(ctx, q) },
 			Fail:    s.failureText,
 			End:     func() { end(); s.answered(signedIn) },
@@ -204,19 +207,19 @@ func (s *Sim) answered(n *session) {
 
 // read takes the request apart; status is not 0 where the web server in front
 // of the gateway refuses it.
-func read(w http.ResponseWriter, r *http.Request) (q *request, status int) {
+func (s *Sim) read(w http.ResponseWriter, r *http.Request) (q *request, status int) {
 	login := r.PathValue("agentid")
 	if !agentID.MatchString(login) {
 		return nil, http.StatusNotFound
 	}
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+	if !s.takesType(r) {
 		return nil, http.StatusUnsupportedMediaType
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		return nil, http.StatusRequestEntityTooLarge
 	}
-	q = &request{login: login, guid: r.Header.Get("Guid"), token: r.Header.Get("service_token"), body: body, values: r.PathValue, arrived: time.Now(), conn: r.RemoteAddr}
+	q = &request{login: login, guid: s.guidOf(r), token: r.Header.Get("service_token"), body: body, values: r.PathValue, arrived: time.Now(), conn: r.RemoteAddr}
 	if c, err := r.Cookie(cookie); err == nil {
 		q.cookie = c.Value
 	}
@@ -224,6 +227,30 @@ func read(w http.ResponseWriter, r *http.Request) (q *request, status int) {
 		q.query = r.URL.Query()
 	}
 	return q, 0
+}
+
+// takesType reports whether the web server passes the request's Content-Type on.
+// Clients leave it out where there is no body; the pages ask for it everywhere.
+func (s *Sim) takesType(r *http.Request) bool {
+	kind := r.Header.Get("Content-Type")
+	if kind == "" && r.ContentLength == 0 {
+		return !s.cfg().Web.NeedContentType
+	}
+	kind, _, err := mime.ParseMediaType(kind)
+	return err == nil && kind == "application/json"
+}
+
+// guidOf returns the request's Guid, from where the switch guid_in says that
+// clients have it.
+func (s *Sim) guidOf(r *http.Request) string {
+	if s.cfg().GuidIn != GuidCookie {
+		return r.Header.Get("Guid")
+	}
+	c, err := r.Cookie(guidCookie)
+	if err != nil {
+		return ""
+	}
+	return c.Value
 }
 
 // letsIn reports whether the request's Guid opens its agent's session.
@@ -249,10 +276,10 @@ func (s *Sim) authenticate(q *request) (a *agent, n *session, code string) {
 	if a.session != nil && s.opens(a.session, q, now) {
 		return a, a.session, ""
 	}
-	if a.last != nil && a.last.of.knows(q.guid) {
+	if a.last != nil && s.recalls(a.last.of, q) {
 		return a, nil, a.last.code
 	}
-	if a.session == nil && q.guid != "" {
+	if a.session == nil && (q.guid != "" || s.cfg().GuidIn == GuidNone) {
 		return a, nil, NotSignedIn
 	}
 	return a, nil, s.cfg().WrongGuid
@@ -262,11 +289,26 @@ func (s *Sim) opens(n *session, q *request, now time.Time) bool {
 	if n.cookie != "" && n.cookie != q.cookie {
 		return false
 	}
+	if s.cfg().GuidIn == GuidNone {
+		return true
+	}
 	timeout := time.Duration(s.cfg().GuidTimeout)
-	if s.cfg().AuthMode == 1 {
+	if !s.rotates() {
 		timeout = 0
 	}
 	return n.guidIsValid(q.guid, now, timeout, s.cfg().OldGuid == OldGuidDead)
+}
+
+// rotates reports whether polls replace Guids. A cookie stays for the session,
+// and what is not sent cannot be replaced.
+func (s *Sim) rotates() bool {
+	return s.cfg().AuthMode == 2 && s.cfg().GuidIn != GuidCookie && s.cfg().GuidIn != GuidNone
+}
+
+// recalls reports whether the request comes from the holder of session n, as far
+// as the gateway can tell.
+func (s *Sim) recalls(n *session, q *request) bool {
+	return s.cfg().GuidIn == GuidNone || n.knows(q.guid)
 }
 
 // reap signs the agent out if it was silent for too long. With the lock held.

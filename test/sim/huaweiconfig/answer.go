@@ -23,7 +23,9 @@ func (s *Sim) failureText(code, text string) sim.Reply {
 	if text == "" {
 		text = messages[code]
 	}
-	return sim.JSON(s.envelope(code, text))
+	r := sim.JSON(s.envelope(code, text))
+	r.Status = s.cfg().FailureStatus
+	return r
 }
 
 func (s *Sim) failure(code string) sim.Reply { return s.failureText(code, "") }

@@ -72,9 +72,12 @@ type Switches struct {
 	LockTime  sim.Duration `json:"lock_time" name:"lock-time" default:"5m" help:"How long a lock lasts."`
 	LoginTime sim.Duration `json:"login_time" name:"login-time" help:"How long the platform works on a login."`
 
+	FailureStatus  int  `json:"failure_status" name:"failure-status" default:"200" help:"The HTTP status of answers whose retcode is not 0, for example 401 or 500."`
 	NumericRetcode bool `json:"numeric_retcode" name:"numeric-retcode" help:"A good answer's retcode is the number 0."`
 	Msg            bool `json:"msg" name:"msg" help:"msg stands for message."`
 	ExtraFields    bool `json:"extra_fields" name:"extra-fields" help:"Answers have fields that no page names."`
+
+	Wire sim.Wire `json:"wire" embed:""`
 }
 
 // Config is the platform's accounts and switches.
@@ -91,9 +94,20 @@ type Config struct {
 
 var agentID = regexp.MustCompile(`^[1-9]\d{0,8}$`)
 
+// complete fills in the defaults and refuses what cannot be.
+func (w *Switches) complete() error {
+	if err := sim.Complete(w); err != nil {
+		return err
+	}
+	if w.FailureStatus < 200 || w.FailureStatus > 599 {
+		return fmt.Errorf("switch failure_status: %d is no HTTP status: use 200 to 599", w.FailureStatus)
+	}
+	return nil
+}
+
 // Check returns what is wrong with the configuration and how to put it right.
 func (c Config) Check() error {
-	if err := sim.Complete(&c.Switches); err != nil {
+	if err := c.Switches.complete(); err != nil {
 		return err
 	}
 	seen := map[string]bool{}

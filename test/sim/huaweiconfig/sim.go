@@ -43,7 +43,7 @@ func New(c Config) *Sim {
 	if err := c.Check(); err != nil {
 		panic("huaweiconfig simulator: " + err.Error())
 	}
-	_ = sim.Complete(&c.Switches)
+	_ = c.Switches.complete()
 	s := &Sim{line: c.Line, logger: c.Log, started: time.Now(), accounts: make(map[string]*account, len(c.Accounts)), guids: map[string]*guid{}}
 	s.switches.Store(&c.Switches)
 	s.Ops.OnViolation = c.OnViolation
@@ -66,7 +66,7 @@ func (s *Sim) Switches() Switches { return *s.switches.Load() }
 // Switch replaces the switches, from the next request on. A wrong one is an
 // error and changes nothing.
 func (s *Sim) Switch(w Switches) error {
-	if err := sim.Complete(&w); err != nil {
+	if err := w.complete(); err != nil {
 		return err
 	}
 	s.switches.Store(&w)
@@ -89,8 +89,9 @@ func (s *Sim) serveLogin(w http.ResponseWriter, r *http.Request) {
 	q := parseLogin(body)
 	name := s.nameOf(q.login)
 	end := s.begin(r.Context(), name, sim.OpSignIn)
-	f, _ := s.Faults.Take(sim.OpSignIn, name)
+	f, _ := s.Faults.Take(r.Context(), sim.OpSignIn, name)
 	sim.Exchange{
+		Wire:    &s.cfg().Wire,
 		Process: func(ctx context.Context) sim.Reply { return s.login(ctx, q) },
 		Fail:    s.failureText, End: end,
 	}.Serve(w, r, f)
@@ -104,8 +105,9 @@ func (s *Sim) serveQuery(w http.ResponseWriter, r *http.Request) {
 	}
 	name, op := s.holder(guid)
 	end := s.begin(r.Context(), name, op)
-	f, _ := s.Faults.Take(sim.OpMessage, name)
+	f, _ := s.Faults.Take(r.Context(), sim.OpMessage, name)
 	sim.Exchange{
+		Wire:    &s.cfg().Wire,
 		Process: func(context.Context) sim.Reply { return s.query(guid, stick) },
 		Fail:    s.failureText, End: end,
 	}.Serve(w, r, f)

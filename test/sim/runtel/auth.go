@@ -60,7 +60,10 @@ func (s *Sim) auth(ctx context.Context, q *request) sim.Reply {
 	p := q.params()
 	code := s.admit(q.host, p)
 	s.work(ctx)
-	if code != good {
+	switch {
+	case code == s.cfg().BadLogin && s.cfg().NoToken:
+		return s.success(q, struct{}{})
+	case code != good:
 		return s.fail(q, code)
 	}
 	s.mu.Lock()

@@ -69,6 +69,7 @@ type Switches struct {
 	Failures   string `json:"failures" name:"failures" enum:"code,http,bare" default:"code" help:"How failures come: ${enum}."`
 	BadLogin   int    `json:"bad_login" name:"bad-login" default:"401" help:"The code for a wrong login or password."`
 	BadToken   int    `json:"bad_token" name:"bad-token" default:"401" help:"The code for a token that is wrong or dead."`
+	NoToken    bool   `json:"no_token" name:"no-token" help:"A wrong login or password is answered well, with an empty body and no token."`
 	Forbidden  bool   `json:"forbidden" name:"forbidden" help:"No account may get its user: code 403 with a good token."`
 	Rejected   bool   `json:"rejected" name:"rejected" help:"Getting the user is answered like a dead token, always."`
 	NoDomainID int    `json:"no_domain_id" name:"no-domain-id" default:"403" help:"The code for an operator's request without domain_id."`
@@ -84,6 +85,8 @@ type Switches struct {
 	Notifies bool `json:"notifies" name:"notifies" help:"Answers have notifies in several shapes."`
 	Extra    bool `json:"extra" name:"extra" help:"Answers have fields that no page names."`
 	Wander   bool `json:"wander" name:"wander" help:"Numbers come as strings, and the other way round."`
+
+	Wire sim.Wire `json:"wire" embed:""`
 }
 
 // Config is the platform's accounts and switches.

@@ -162,8 +162,9 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
 		s.turnAway(w, r, q)
 		return
 	}
-	f, _ := s.Faults.Take(q.op(), q.login)
+	f, _ := s.Faults.Take(r.Context(), q.op(), q.login)
 	sim.Exchange{
+		Wire:    &s.cfg().Wire,
 		Process: func(ctx context.Context) sim.Reply { return s.process(ctx, q) },
 		Fail:    func(code, text string) sim.Reply { return s.failText(q, code, text) },
 		End:     end,
@@ -202,8 +203,9 @@ func (s *Sim) preflight(w http.ResponseWriter, r *http.Request) {
 		s.turnAway(w, r, &request{})
 		return
 	}
-	f, _ := s.Faults.Take(sim.OpConnect, nobody)
+	f, _ := s.Faults.Take(r.Context(), sim.OpConnect, nobody)
 	sim.Exchange{
+		Wire: &s.cfg().Wire,
 		Process: func(context.Context) sim.Reply {
 			return s.dated(sim.Reply{Status: http.StatusNoContent, Header: http.Header{
 				"Access-Control-Allow-Origin": {"*"}, "Access-Control-Allow-Methods": {"GET, POST, OPTIONS"},

@@ -461,3 +461,14 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
+
+func TestWrongPasswordWithoutToken(t *testing.T) {
+	with(t, Switches{NoToken: true}, func(t *testing.T, s *Sim, a *caller) {
+		got := a.auth("a@x", "guess")
+		a.want(got, "200 200")
+		if len(got.Body) > 0 || s.Agents()["a@x"].Refusals != 1 {
+			t.Errorf("%s, %+v", got.raw, s.Agents()["a@x"])
+		}
+		a.in("a@x")
+	})
+}

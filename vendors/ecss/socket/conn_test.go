@@ -326,7 +326,7 @@ func TestTLS(t *testing.T) {
 					URL: &url.URL{Host: "localhost:8091", Path: "/"}, DialContext: line.DialContext, Limit: limit,
 					TLS: &tls.Config{ServerName: "localhost", RootCAs: ca.Pool(), Time: time.Now},
 				})
-				if kind != sim.CertGood {
+				if !kind.Good() {
 					var handshake *socket.HandshakeError
 					if !errors.As(err, &handshake) {
 						t.Errorf("got %v, want a HandshakeError", err)
