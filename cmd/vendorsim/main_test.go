@@ -209,7 +209,7 @@ func TestMistakesOfUse(t *testing.T) {
 		{[]string{"huawei", "--hold", "soon"}, exitUsage, "is no duration"},
 		{[]string{"huawei", "--kicked", "hard"}, exitUsage, "--kicked must be one of"},
 		{[]string{"huawei", "--agents", "310-291"}, exitUsage, "the first must not be above the last"},
-		{[]string{"huawei", "--agents", "bob"}, exitUsage, "1 to 59999"},
+		{[]string{"huawei", "--agents", "bob"}, exitUsage, "1 to 999999"},
 		{[]string{"huawei", "--guid-interval", "3m", "--guid-timeout", "2m"}, exitUsage, "must be below guid_timeout"},
 		{[]string{"ecss", "--close-code", "5"}, exitUsage, "close_code"},
 		{[]string{"huawei", "--listen", "256.0.0.1:1"}, exitFailed, "--listen"},

@@ -14,7 +14,7 @@ type agent struct {
 	Agent
 	failures    int       // wrong passwords in a row
 	lockedUntil time.Time // zero: not locked
-	inCall      bool
+	call        *call     // nil: none
 	calls       int
 	session     *session // nil: signed out
 	last        *ending  // how the session before ended
@@ -60,8 +60,17 @@ type session struct {
 	heldUntil time.Time // another client's session: alive until then without polls
 	open      int       // polls
 	queue     []event
-	wake      chan struct{} // a token when there may be an event; capacity 1
-	ended     chan struct{} // closed at the end
+	later     []effect // what happens by itself, soonest first
+	wish      wish     // a state that was asked for and must wait
+	rests     int      // how many there were
+	custom    int      // the site's own state
+	// The settings that state calls change.
+	autoAnswer bool
+	autoIdle   bool
+	older      bool // it asked for the older push: pushUrl
+	stirred    chan<- struct{}
+	wake       chan struct{} // a token when there may be an event; capacity 1
+	ended      chan struct{} // closed at the end
 }
 
 // ending is what the holder of an ended session's Guid is told.
@@ -93,9 +102,16 @@ func (s *session) loginTime() string { return strconv.FormatInt(s.started.UnixMi
 // emit queues events and wakes an open poll.
 func (s *session) emit(events ...event) {
 	s.queue = append(s.queue, events...)
-	select {
-	case s.wake <- struct{}{}:
-	default:
+	s.wakeUp()
+}
+
+// wakeUp makes open polls look again.
+func (s *session) wakeUp() {
+	for _, c := range []chan<- struct{}{s.wake, s.stirred} {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -213,9 +229,11 @@ func (a *agent) throttled(now time.Time) bool {
 func (a *agent) state() int {
 	switch {
 	case a.session == nil:
-		return 2
-	case a.inCall:
-		return 7
+		return stateOut
+	case a.call != nil:
+		return stateTalking
+	case a.session.wish.status == stateRest:
+		return statePreRest
 	}
 	return a.session.status
 }

@@ -11,7 +11,7 @@ import (
 
 // Agent is one account of the platform.
 type Agent struct {
-	Login    string // the agentid, 101 to 59999
+	Login    string // the agentid, 101 to 999999
 	Password string
 	Phone    string // "" = the account may use any number
 	// The rest is what the sign-in's answer tells (vendor page: sign-in).
@@ -100,6 +100,8 @@ type Switches struct {
 	EventRate     float64      `json:"event_rate" name:"event-rate" help:"Numbered events per second for every signed-in agent; takes effect at the start."`
 
 	Types Types    `json:"types" embed:""`
+	Work  Work     `json:"work" embed:""`
+	Older Older    `json:"older" embed:""`
 	Web   Web      `json:"web" embed:""`
 	Wire  sim.Wire `json:"wire" embed:""`
 }
@@ -173,7 +175,7 @@ func checkAgents(agents []Agent) error {
 	seen := map[string]bool{}
 	for _, a := range agents {
 		if !agentID.MatchString(a.Login) {
-			return fmt.Errorf("agent %q: the platform's ids are the numbers 1 to 59999", a.Login)
+			return fmt.Errorf("agent %q: the platform's ids are the numbers 1 to 999999", a.Login)
 		}
 		if seen[a.Login] {
 			return fmt.Errorf("agent %s stands there twice", a.Login)

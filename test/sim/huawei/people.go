@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"agentkeeper/test/sim"
@@ -101,39 +100,6 @@ func (s *Sim) Generate(login string, rate float64, count int) error {
 		return nil
 	})
 }
-
-// Call puts the agent in a call.
-func (s *Sim) Call(login string) error {
-	return s.signedIn(login, func(a *agent) {
-		a.inCall = true
-		a.calls++
-		now := time.Now()
-		call := json.RawMessage(fmt.Sprintf(`{"callid":%q,"otherPhone":"40001"}`, a.callID()))
-		a.session.emit(
-			event{kind: "AgentState_Busy", at: now, content: null},
-			event{kind: "AgentEvent_Ringing", at: now, content: call},
-			event{kind: "AgentEvent_Talking", at: now, content: call},
-		)
-	})
-}
-
-// Hangup ends the agent's call. The release carries the call id as a bare
-// string.
-func (s *Sim) Hangup(login string) error {
-	return s.signedIn(login, func(a *agent) {
-		if !a.inCall {
-			return
-		}
-		a.inCall = false
-		now := time.Now()
-		a.session.emit(
-			event{kind: "AgentEvent_Call_Release", at: now, content: json.RawMessage(strconv.Quote(a.callID()))},
-			event{kind: "AgentState_Ready", at: now, content: null},
-		)
-	})
-}
-
-func (a *agent) callID() string { return fmt.Sprintf("%s-%d", a.Login, a.calls) }
 
 // Lock locks the account for d, or for the switch LockTime where d is 0. Its
 // session lives on.

@@ -42,6 +42,9 @@ func (s *Sim) startPoll(q *request) (a *agent, n *session, refusal sim.Reply) {
 	if n == nil {
 		return a, nil, s.turnAway(a, q, code)
 	}
+	if s.cfg().Older.EventMode == EventsOfAll {
+		return a, nil, s.failure("000-001")
+	}
 	if n.push {
 		s.Ops.Violation(q.login, "polled though its events are pushed")
 		return a, nil, s.failure("000-001")
@@ -144,8 +147,12 @@ func (a *agent) take(now time.Time, conn string) (ev event, wait time.Duration, 
 	if ok {
 		a.record.events++
 		a.gen.handed(conn)
+		return ev, 0, true
 	}
-	return ev, wait, ok
+	if soon := a.session.until(now); wait == 0 || soon > 0 && soon < wait {
+		wait = soon
+	}
+	return ev, wait, false
 }
 
 // rotate adds a new Guid to the answer when the session's is old enough.

@@ -65,7 +65,7 @@ func (s *Sim) push(a *agent, n *session) {
 			return
 		}
 		if len(pending) == 0 {
-			if !s.rest(n, wait) {
+			if !s.linger(n, wait) {
 				return
 			}
 			continue
@@ -75,9 +75,9 @@ func (s *Sim) push(a *agent, n *session) {
 		case sent > 0:
 			pending = pending[sent:]
 		case s.cfg().PushNoRetry:
-			s.note(a, func(r *record) { r.pushLost += s.portion(pending) })
-			pending = pending[s.portion(pending):]
-		case !s.rest(n, time.Duration(s.cfg().PushPause)):
+			s.note(a, func(r *record) { r.pushLost += s.portion(n, pending) })
+			pending = pending[s.portion(n, pending):]
+		case !s.linger(n, time.Duration(s.cfg().PushPause)):
 			return
 		}
 	}
@@ -124,9 +124,9 @@ func (s *Sim) pushLast(a *agent, n *session, pending []event) {
 	}
 }
 
-// rest waits for d, for an event or for the session's end; 0 is without limit. It
+// linger waits for d, for an event or for the session's end; 0 is without limit. It
 // returns false when the gateway closes.
-func (s *Sim) rest(n *session, d time.Duration) bool {
+func (s *Sim) linger(n *session, d time.Duration) bool {
 	var due <-chan time.Time
 	if d > 0 {
 		timer := time.NewTimer(d)
@@ -143,9 +143,13 @@ func (s *Sim) rest(n *session, d time.Duration) bool {
 	return true
 }
 
+// single reports whether the session's callbacks carry one event each, as those
+// of older gateways do.
+func (s *Sim) single(n *session) bool { return s.cfg().PushSingle || n.older }
+
 // portion is how many events one request carries.
-func (s *Sim) portion(pending []event) int {
-	if s.cfg().PushSingle {
+func (s *Sim) portion(n *session, pending []event) int {
+	if s.single(n) {
 		return 1
 	}
 	return min(len(pending), s.cfg().PushBatch)
@@ -153,11 +157,11 @@ func (s *Sim) portion(pending []event) int {
 
 // deliver sends the oldest events, and returns how many the callback took.
 func (s *Sim) deliver(ctx context.Context, a *agent, n *session, pending []event) (sent int) {
-	events := pending[:s.portion(pending)]
+	events := pending[:s.portion(n, pending)]
 	s.mu.Lock()
 	to, token, guid := n.callback, n.token, n.newest().value
 	s.mu.Unlock()
-	err := s.post(ctx, to, token, guid, s.cfg().Wire.Text(s.pushBody(a.Login, events)))
+	err := s.post(ctx, n, to, token, guid, s.cfg().Wire.Text(s.pushBody(a.Login, n, events)))
 	if err != nil {
 		s.log("callback failed", a, "error", err.Error())
 		s.note(a, func(r *record) { r.pushFailed++ })
@@ -175,8 +179,13 @@ func (s *Sim) note(a *agent, f func(*record)) {
 
 // pushBody is a list of events, oldest first, or the one event of older gateways
 // in the shape of a poll's answer.
-func (s *Sim) pushBody(login string, events []event) []byte {
-	if s.cfg().PushSingle {
+func (s *Sim) pushBody(login string, n *session, events []event) []byte {
+	if s.single(n) && s.cfg().Older.PushContent {
+		text, _ := json.Marshal(s.eventFields(login, events[0]))
+		body, _ := json.Marshal(map[string]string{"eventContent": string(text)})
+		return body
+	}
+	if s.single(n) {
 		return s.withEvent(login, events[0]).Body
 	}
 	list := make([]any, len(events))
@@ -187,7 +196,7 @@ func (s *Sim) pushBody(login string, events []event) []byte {
 	return body
 }
 
-func (s *Sim) post(ctx context.Context, to, token, guid string, body []byte) error {
+func (s *Sim) post(ctx context.Context, n *session, to, token, guid string, body []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(s.cfg().PushTimeout))
 	defer cancel()
 	q, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
@@ -198,7 +207,7 @@ func (s *Sim) post(ctx context.Context, to, token, guid string, body []byte) err
 	if !s.cfg().PushNoGuid && s.cfg().GuidIn != GuidNone && s.cfg().GuidIn != GuidCookie {
 		q.Header["Guid"] = []string{guid}
 	}
-	if !s.cfg().PushNoToken {
+	if token != "" && !s.cfg().PushNoToken {
 		q.Header["service_token"] = []string{token}
 	}
 	r, err := s.client.Do(q)
@@ -209,6 +218,9 @@ func (s *Sim) post(ctx context.Context, to, token, guid string, body []byte) err
 	text, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
 	if err != nil {
 		return err
+	}
+	if n.older && r.StatusCode == http.StatusOK {
+		return nil // receivers of that time answer anything
 	}
 	return took(r.StatusCode, text)
 }
@@ -230,20 +242,29 @@ func took(status int, body []byte) error {
 // bring another token for the callbacks.
 func (s *Sim) handshake(_ context.Context, q *request) sim.Reply {
 	if s.cfg().KeepAlive == KeepAliveHeartbeat {
-		return sim.HTML(http.StatusNotFound)
+		return s.failure("000-002") // as any call that the gateway does not have
 	}
-	return s.keepAlive(q)
+	return s.keepAlive(q, false)
 }
 
-// heartbeat is what older gateways have instead.
+// heartbeat is what older gateways have instead, and what sessions have that
+// asked for the older push. Its answer tells the loginTime: the vendor's demo
+// repeats a heartbeat at once whose result is null.
 func (s *Sim) heartbeat(_ context.Context, q *request) sim.Reply {
-	if s.cfg().KeepAlive == KeepAliveHandshake {
-		return sim.HTML(http.StatusNotFound)
+	if s.cfg().KeepAlive == KeepAliveHandshake && !s.pushesAsOlder(q.login) {
+		return s.failure("000-002") // as any call that the gateway does not have
 	}
-	return s.keepAlive(q)
+	return s.keepAlive(q, true)
 }
 
-func (s *Sim) keepAlive(q *request) sim.Reply {
+func (s *Sim) pushesAsOlder(login string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.agents[login]
+	return a != nil && a.session != nil && a.session.older
+}
+
+func (s *Sim) keepAlive(q *request, older bool) sim.Reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a, n, code := s.authenticate(q)
@@ -261,5 +282,9 @@ func (s *Sim) keepAlive(q *request) sim.Reply {
 		n.polled = true
 		s.recordFirstPoll(a, n, q.arrived)
 	}
-	return s.rotate(s.success(nil), n, n.seen)
+	result := any(nil)
+	if older {
+		result = map[string]string{"loginTime": n.loginTime()}
+	}
+	return s.rotate(s.success(result), n, n.seen)
 }

@@ -2,8 +2,9 @@ package huawei
 
 import (
 	"context"
-	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ func (s *Sim) query(q *request, f func(*agent) sim.Reply) sim.Reply {
 
 func (s *Sim) agentStatus(_ context.Context, q *request) sim.Reply {
 	return s.query(q, func(a *agent) sim.Reply {
-		return s.success(map[string]any{"agentState": a.state(), "isWorking": a.inCall})
+		return s.success(map[string]any{"agentState": a.state(), "isWorking": a.call != nil})
 	})
 }
 
@@ -50,7 +51,7 @@ func (s *Sim) updateGuid(_ context.Context, q *request) sim.Reply {
 func (s *Sim) syncAgentInfo(_ context.Context, q *request) sim.Reply {
 	return s.query(q, func(a *agent) sim.Reply {
 		a.session.queue = nil
-		return s.success(map[string]any{"agentState": a.state(), "isWorking": a.inCall})
+		return s.success(map[string]any{"agentState": a.state(), "isWorking": a.call != nil})
 	})
 }
 
@@ -81,30 +82,32 @@ func first(values []string) string {
 	return values[0]
 }
 
-// stateChange is a call that an agent's own programs make.
-type stateChange struct {
-	status int
-	event  string
+// agentSkills answers the queues of an agent, its own or another's. What they
+// hold beside id and name nobody has written down.
+func (s *Sim) agentSkills(_ context.Context, q *request) sim.Reply {
+	return s.query(q, func(*agent) sim.Reply {
+		return s.success([]map[string]any{{"id": 1, "name": "support"}})
+	})
 }
 
-var stateChanges = map[string]stateChange{
-	"sayfree":    {4, "AgentState_Ready"},
-	"saybusy":    {3, "AgentState_SetNotReady_Success"},
-	"cancelbusy": {4, "AgentState_CancelNotReady_Success"},
-	"work":       {5, "AgentState_SetWork_Success"},
-	"cancelwork": {4, "AgentState_CancelWork_Success"},
+// allAgentStatus answers what every signed-in agent does.
+func (s *Sim) allAgentStatus(_ context.Context, q *request) sim.Reply {
+	return s.query(q, func(*agent) sim.Reply { return s.success(s.statusOf(func(*agent) bool { return true })) })
 }
 
-func (s *Sim) changeState(c stateChange) func(context.Context, *request) sim.Reply {
-	return func(_ context.Context, q *request) sim.Reply {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		_, n, code := s.authenticate(q)
-		if n == nil {
-			return s.failure(code)
+// idleAgents answers the same of those that are idle.
+func (s *Sim) idleAgents(_ context.Context, q *request) sim.Reply {
+	return s.query(q, func(*agent) sim.Reply {
+		return s.success(s.statusOf(func(a *agent) bool { return a.state() == stateIdle }))
+	})
+}
+
+func (s *Sim) statusOf(fits func(*agent) bool) []map[string]any {
+	list := []map[string]any{}
+	for _, login := range slices.Sorted(maps.Keys(s.agents)) {
+		if a := s.agents[login]; a.session != nil && fits(a) {
+			list = append(list, map[string]any{"workno": s.number(login, s.cfg().Types.NumericWorkNo), "name": login, "status": a.state()})
 		}
-		n.status = c.status
-		n.emit(event{kind: c.event, at: time.Now(), content: json.RawMessage("null")})
-		return s.success(nil)
 	}
+	return list
 }

@@ -21,7 +21,11 @@ type settings struct {
 	phone        string
 	status       int
 	phoneLinkage bool
+	media        bool // with a phone and its media servers: not loginex
+	autoAnswer   bool
+	autoIdle     bool
 	push         bool
+	older        bool // pushUrl: the push of older gateways
 	callback     string
 	token        string
 }
@@ -30,7 +34,7 @@ var serviceToken = regexp.MustCompile(`^[A-Za-z0-9_-]{0,50}$`)
 
 // parse reads a sign-in's body. Numbers and booleans may stand as strings, as
 // in the vendor's own sample. code is "" or why the platform refuses it.
-func (s *Sim) parse(body []byte) (set settings, code string) {
+func (s *Sim) parse(login string, body []byte, media bool) (set settings, code string) {
 	var raw map[string]any
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
@@ -38,17 +42,22 @@ func (s *Sim) parse(body []byte) (set settings, code string) {
 		return set, "000-002"
 	}
 	f := fields{raw: raw}
+	set.media = media
 	set.password = f.text("password", 32)
-	set.phone = f.text("phonenum", 24)
-	if set.phone == "" || set.password == "" && !s.cfg().EmptyPassword {
+	set.phone = f.phone()
+	if !media {
+		set.phone = or(set.phone, "none-"+login)
+	}
+	if set.phone == "" || set.password == "" && media && !s.cfg().EmptyPassword {
 		f.fail("100-001")
 	}
-	if !phoneNumber.MatchString(set.phone) {
+	if media && !phoneNumber.MatchString(set.phone) {
 		f.fail("100-013")
 	}
 	set.status = f.oneOf("status", "100-001", 4, 3, 5)
 	f.oneOf("agenttype", "100-012", 4, 11)
-	for _, name := range []string{"autoanswer", "autoenteridle", "releasephone", "checkInWebm", "checkInMailm", "listenStatus"} {
+	set.autoAnswer, set.autoIdle = f.flag("autoanswer"), f.flag("autoenteridle")
+	for _, name := range []string{"releasephone", "checkInWebm", "checkInMailm", "listenStatus"} {
 		f.boolean(name)
 	}
 	set.phoneLinkage = f.boolean("phonelinkage")
@@ -121,6 +130,24 @@ func (f *fields) boolean(name string) bool {
 	return false
 }
 
+// flag reads a boolean that is true where it is left out. A number is false: one
+// public client sends -1.
+func (f *fields) flag(name string) bool {
+	v, present := f.raw[name]
+	if _, number := v.(json.Number); number {
+		return false
+	}
+	return !present || v == nil || f.boolean(name)
+}
+
+// phone reads the phone, which some clients send as a number.
+func (f *fields) phone() string {
+	if n, ok := f.raw["phonenum"].(json.Number); ok {
+		return n.String()
+	}
+	return f.text("phonenum", 24)
+}
+
 func (f *fields) ip(name string) {
 	t := f.text(name, 15)
 	if ip := net.ParseIP(t); t != "" && (ip == nil || ip.To4() == nil) {
@@ -128,7 +155,8 @@ func (f *fields) ip(name string) {
 	}
 }
 
-// push tells whether events go to a callback: both fields are needed.
+// push tells whether events go to a callback: both fields are needed, or the one
+// of older gateways.
 func (f *fields) push(set *settings) {
 	token := f.text("serviceToken", 50)
 	if !serviceToken.MatchString(token) {
@@ -136,6 +164,9 @@ func (f *fields) push(set *settings) {
 	}
 	set.callback, set.token = f.text("callBackUri", 0), token
 	set.push = set.callback != "" && token != ""
+	if older := f.text("pushUrl", 512); older != "" && !set.push {
+		set.push, set.older, set.callback, set.token = true, true, older, ""
+	}
 }
 
 func scalar(v any) string {
@@ -150,16 +181,26 @@ func scalar(v any) string {
 	return ""
 }
 
-func (s *Sim) signIn(ctx context.Context, q *request) sim.Reply { return s.operate(ctx, q, false) }
+func (s *Sim) signIn(ctx context.Context, q *request) sim.Reply {
+	return s.operate(ctx, q, false, true)
+}
 
-func (s *Sim) forceSignIn(ctx context.Context, q *request) sim.Reply { return s.operate(ctx, q, true) }
+func (s *Sim) forceSignIn(ctx context.Context, q *request) sim.Reply {
+	return s.operate(ctx, q, true, true)
+}
 
-func (s *Sim) operate(ctx context.Context, q *request, force bool) sim.Reply {
+// signInWithoutMedia is loginex: without a phone, and perhaps without a password
+// (vendor page: loginex).
+func (s *Sim) signInWithoutMedia(ctx context.Context, q *request) sim.Reply {
+	return s.operate(ctx, q, false, false)
+}
+
+func (s *Sim) operate(ctx context.Context, q *request, force, media bool) sim.Reply {
 	if q.overlap {
 		return s.failure("000-007")
 	}
 	s.work(ctx)
-	set, code := s.parse(q.body)
+	set, code := s.parse(q.login, q.body, media)
 	if code != "" {
 		return s.failure(code)
 	}
@@ -216,7 +257,7 @@ func (s *Sim) admit(login string, set settings, force bool) (a *agent, code stri
 	case a == nil:
 		return nil, "100-004"
 	}
-	if code := s.credentials(a, set.password, now); code != "" {
+	if code := s.credentials(a, set, now); code != "" {
 		return a, code
 	}
 	s.reap(a, now)
@@ -226,18 +267,18 @@ func (s *Sim) admit(login string, set settings, force bool) (a *agent, code stri
 	case a.session != nil && !force:
 		return a, "100-002"
 	}
-	return a, s.resources(a, set.phone, now)
+	return a, s.resources(a, set, now)
 }
 
 // credentials checks the password and counts towards the lock-out.
-func (s *Sim) credentials(a *agent, password string, now time.Time) (code string) {
+func (s *Sim) credentials(a *agent, set settings, now time.Time) (code string) {
 	if a.locked(now) {
 		return "110-016"
 	}
 	if !a.lockedUntil.IsZero() { // the lock is over
 		a.lockedUntil, a.failures = time.Time{}, 0
 	}
-	if password == a.Password {
+	if set.password == a.Password || !set.media && set.password == "" {
 		a.failures = 0
 		return ""
 	}
@@ -251,11 +292,11 @@ func (s *Sim) credentials(a *agent, password string, now time.Time) (code string
 }
 
 // resources checks the phone and the licence.
-func (s *Sim) resources(a *agent, phone string, now time.Time) (code string) {
-	if s.phones != nil && !s.phones[phone] {
+func (s *Sim) resources(a *agent, set settings, now time.Time) (code string) {
+	if set.media && s.phones != nil && !s.phones[set.phone] {
 		return "100-014"
 	}
-	if other := s.seated[phone]; other != nil && other != a {
+	if other := s.seated[set.phone]; other != nil && other != a {
 		if s.reap(other, now); other.session != nil {
 			return "100-011"
 		}
@@ -298,6 +339,7 @@ func (s *Sim) open(a *agent, set settings) *session {
 	}
 	n := &session{
 		of: a, started: now, seen: now, phone: set.phone, status: set.status, push: set.push, callback: set.callback, token: set.token,
+		older: set.older, autoAnswer: set.autoAnswer, autoIdle: set.autoIdle, stirred: s.stirred,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 	n.renew(now, node)
@@ -336,6 +378,9 @@ func firstEvents(set settings, now time.Time) []event {
 	events := make([]event, len(kinds))
 	for i, kind := range kinds {
 		events[i] = event{kind: kind, at: now, content: null}
+		if kind == "AgentState_SetNotReady_Success" {
+			events[i].content = reasonOf(0)
+		}
 	}
 	return events
 }

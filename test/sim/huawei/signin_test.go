@@ -95,20 +95,23 @@ func TestSignInRefusesBadFields(t *testing.T) {
 
 func TestWrongPathsAndMethods(t *testing.T) {
 	with(t, Switches{}, func(t *testing.T, _ *Sim, a *caller) {
-		for call, status := range map[string]int{
-			"POST /onlineagent/291":              405,
-			"PUT /onlineagent/291/handshake":     405,
-			"PUT /agentevent/291":                405,
-			"PUT /onlineagent/291/heartbeat":     404,
-			"PUT /onlineagent/0291":              404,
-			"PUT /onlineagent/60000":             404,
-			"GET /agentevent/bob":                404,
-			"PUT /onlineagentforcelogin":         404,
-			"POST /onlineagent/291/forcelogout/": 404,
+		for call, want := range map[string]string{
+			"POST /onlineagent/291":              "200 000-002",
+			"PUT /onlineagent/291/handshake":     "200 000-002",
+			"PUT /agentevent/291":                "200 000-002",
+			"PUT /onlineagent/291/heartbeat":     "200 000-002",
+			"PUT /onlineagentforcelogin":         "200 000-002",
+			"POST /onlineagent/291/forcelogout/": "200 000-002",
+			"GET /queuedevice/291/all":           "200 000-002",
+			"GET /calldata/291/calldata":         "200 000-002",
+			"PUT /onlineagent/0291":              "404 ",
+			"PUT /onlineagent/1000000":           "404 ",
+			"PUT /onlineagent/999999":            "200 100-004",
+			"GET /agentevent/bob":                "404 ",
 		} {
 			method, path, _ := strings.Cut(call, " ")
-			if got := a.call(method, path, "{}"); got.Status != status {
-				t.Errorf("%s: HTTP %d, want %d", call, got.Status, status)
+			if got := a.call(method, path, signInBody); fmt.Sprint(got.Status, " ", got.Code) != want {
+				t.Errorf("%s: HTTP %d, retcode %s, want %s", call, got.Status, got.Code, want)
 			}
 		}
 		a.want(a.call("GET", "/agentevent/allagentevent", ""), "000-001")
@@ -276,7 +279,7 @@ func TestConfigCheck(t *testing.T) {
 		"below guid_timeout": switches(Switches{
 			GuidInterval: sim.Duration(time.Minute), GuidTimeout: sim.Duration(time.Minute),
 		}),
-		"1 to 59999":        agents(Agent{Login: "bob"}),
+		"1 to 999999":       agents(Agent{Login: "bob"}),
 		"twice":             agents(Agent{Login: "291"}, Agent{Login: "291"}),
 		"at most 24 digits": agents(Agent{Login: "291", Phone: "x"}),
 	} {
@@ -318,7 +321,7 @@ func FuzzSignIn(f *testing.F) {
 	f.Add([]byte(`{"password":null,"phonenum":null,"ip":1}`))
 	s := New(Config{Agents: Range(291, 1, "secret", 40038)})
 	f.Fuzz(func(t *testing.T, body []byte) {
-		set, code := s.parse(body)
+		set, code := s.parse("291", body, true)
 		if code != "" {
 			return
 		}

@@ -34,7 +34,7 @@ func (s *Sim) leave(ctx context.Context, q *request, force bool) sim.Reply {
 	if n == nil {
 		return s.failure(code)
 	}
-	if a.inCall && !force {
+	if a.call != nil && !force {
 		return s.keepIn()
 	}
 	s.end(a, NotSignedIn, "signed out")

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"path"
 	"regexp"
 	"strings"
 	"sync"
@@ -27,7 +28,7 @@ const (
 )
 
 var (
-	agentID     = regexp.MustCompile(`^([1-9]\d{0,3}|[1-5]\d{4})$`)
+	agentID     = regexp.MustCompile(`^[1-9]\d{0,5}$`)
 	phoneNumber = regexp.MustCompile(`^[0-9+*#]{1,24}$`)
 )
 
@@ -53,7 +54,8 @@ type Sim struct {
 	client     *http.Client    // to the callbacks
 	closed     context.Context // ends with Close
 	close      context.CancelFunc
-	disaster   time.Time // until then a switch-over to another site is under way
+	stirred    chan struct{} // a token when any agent may have an event; capacity 1
+	disaster   time.Time     // until then a switch-over to another site is under way
 }
 
 // New makes a gateway. A configuration that Config.Check refuses panics.
@@ -62,7 +64,7 @@ func New(c Config) *Sim {
 		panic("huawei simulator: " + err.Error())
 	}
 	_ = c.Switches.complete()
-	s := &Sim{line: c.Line, logger: c.Log, agents: make(map[string]*agent, len(c.Agents)), phones: map[string]bool{}, seated: map[string]*agent{}}
+	s := &Sim{line: c.Line, logger: c.Log, agents: make(map[string]*agent, len(c.Agents)), phones: map[string]bool{}, seated: map[string]*agent{}, stirred: make(chan struct{}, 1)}
 	s.switches.Store(&c.Switches)
 	s.Ops.OnViolation = c.OnViolation
 	s.client = c.Pushing.client()
@@ -103,34 +105,49 @@ func (s *Sim) Switch(w Switches) error {
 func (s *Sim) cfg() *Switches { return s.switches.Load() }
 
 // ServeHTTP answers one call.
-func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.Contains(r.URL.Path, "//") { // some clients double a slash, and the web server does not mind
+		r = r.Clone(r.Context())
+		r.URL.Path, r.URL.RawPath = path.Clean(r.URL.Path), ""
+	}
+	s.mux.ServeHTTP(w, r)
+}
 
-// routes registers the vendor's calls. What is not among them is answered 404,
-// a wrong method 405.
+// routes registers the vendor's calls. What is not among them is answered
+// 000-002, a wrong method too.
 func (s *Sim) routes() {
 	const agent = base + "/onlineagent/{agentid}"
 	for pattern, h := range map[string]handler{
-		"PUT " + agent:                                        {sim.OpSignIn, s.signIn},
-		"PUT " + agent + "/forcelogin":                        {sim.OpSignIn, s.forceSignIn},
-		"DELETE " + agent + "/logout":                         {sim.OpSignOut, s.signOut},
-		"DELETE " + agent + "/forcelogout":                    {sim.OpSignOut, s.forceSignOut},
-		"DELETE " + agent + "/forcelogoutwithreason/{reason}": {sim.OpSignOut, s.forceSignOutWithReason},
-		"GET " + base + "/agentevent/{agentid}":               {sim.OpPoll, s.poll},
-		"POST " + agent + "/handshake":                        {sim.OpKeepAlive, s.handshake},
-		"PUT " + agent + "/heartbeat":                         {sim.OpKeepAlive, s.heartbeat},
-		"GET " + agent + "/agentstatus":                       {sim.OpOther, s.agentStatus},
-		"PUT " + agent + "/updateGuid":                        {sim.OpOther, s.updateGuid},
-		"POST " + agent + "/syncagentinfo":                    {sim.OpOther, s.syncAgentInfo},
-		"POST " + agent + "/resetskill/{autoflag}":            {sim.OpOther, s.resetSkill},
+		"PUT " + agent:                                         {sim.OpSignIn, s.signIn},
+		"PUT " + agent + "/forcelogin":                         {sim.OpSignIn, s.forceSignIn},
+		"DELETE " + agent + "/logout":                          {sim.OpSignOut, s.signOut},
+		"DELETE " + agent + "/forcelogout":                     {sim.OpSignOut, s.forceSignOut},
+		"DELETE " + agent + "/forcelogoutwithreason/{reason}":  {sim.OpSignOut, s.forceSignOutWithReason},
+		"GET " + base + "/agentevent/{agentid}":                {sim.OpPoll, s.poll},
+		"POST " + agent + "/handshake":                         {sim.OpKeepAlive, s.handshake},
+		"PUT " + agent + "/heartbeat":                          {sim.OpKeepAlive, s.heartbeat},
+		"GET " + agent + "/agentstatus":                        {sim.OpOther, s.agentStatus},
+		"PUT " + agent + "/updateGuid":                         {sim.OpOther, s.updateGuid},
+		"POST " + agent + "/syncagentinfo":                     {sim.OpOther, s.syncAgentInfo},
+		"POST " + agent + "/resetskill/{autoflag}":             {sim.OpOther, s.resetSkill},
+		"PUT " + agent + "/loginex":                            {sim.OpSignIn, s.signInWithoutMedia},
+		"GET " + agent + "/querycustomstate":                   {sim.OpOther, s.queryCustomState},
+		"GET " + agent + "/agentskills":                        {sim.OpOther, s.agentSkills},
+		"GET " + agent + "/agentskillsbyworkno/{workno}":       {sim.OpOther, s.agentSkills},
+		"GET " + base + "/agentgroup/{agentid}/allagentstatus": {sim.OpOther, s.allAgentStatus},
+		"GET " + base + "/agentgroup/{agentid}/idleagent":      {sim.OpOther, s.idleAgents},
+		"PUT " + base + "/voicecall/{agentid}/answer":          {sim.OpOther, s.voice(s.answer)},
+		"POST " + base + "/voicecall/{agentid}/reject":         {sim.OpOther, s.voice(s.reject)},
+		"DELETE " + base + "/voicecall/{agentid}/release":      {sim.OpOther, s.voice(s.release)},
+		"PUT " + base + "/voicecall/{agentid}/callout":         {sim.OpOther, s.voice(s.callOut)},
 	} {
 		s.mux.Handle(pattern, s.serve(h))
 	}
-	for name, c := range stateChanges {
+	for name, c := range stateCalls {
 		s.mux.Handle("POST "+agent+"/"+name, s.serve(handler{sim.OpOther, s.changeState(c)}))
 	}
-	s.mux.HandleFunc("GET "+base+"/agentevent/allagentevent", func(w http.ResponseWriter, _ *http.Request) {
-		s.failure("000-001").Write(w)
-	})
+	s.mux.HandleFunc("GET "+base+"/agentevent/allagentevent", s.serveAll)
+	s.mux.HandleFunc(base+"/", s.unknownCall)
 }
 
 // handler is one call: what it counts as, and what answers it.
@@ -314,7 +331,10 @@ func (s *Sim) recalls(n *session, q *request) bool {
 // reap signs the agent out if it was silent for too long. With the lock held.
 func (s *Sim) reap(a *agent, now time.Time) {
 	n := a.session
-	if n == nil || now.Before(n.heldUntil) {
+	if n == nil {
+		return
+	}
+	if n.settle(now); now.Before(n.heldUntil) {
 		return
 	}
 	if s.cfg().ReapFrom == ReapFromEnd && n.open > 0 {
@@ -330,7 +350,7 @@ func (s *Sim) reap(a *agent, now time.Time) {
 // the lock held.
 func (s *Sim) end(a *agent, code, why string) {
 	n := a.session
-	a.session, a.inCall = nil, false
+	a.session, a.call = nil, nil
 	a.last = &ending{of: n, code: code, shutdown: shutdownEvent(n, time.Now())}
 	delete(s.seated, n.phone)
 	close(n.ended)

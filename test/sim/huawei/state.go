@@ -61,7 +61,7 @@ func (s *Sim) Agent(login string) AgentState {
 
 func (a *agent) snapshot(now time.Time) AgentState {
 	state := AgentState{
-		State: a.state(), InCall: a.inCall, HandedOut: a.record.events, Generated: a.gen.made, Unfollowed: a.gen.open(),
+		State: a.state(), InCall: a.call != nil, HandedOut: a.record.events, Generated: a.gen.made, Unfollowed: a.gen.open(),
 		Failures: a.failures, SignIns: slices.Clone(a.record.signedIn),
 		FirstPoll: sim.Duration(a.record.firstPoll), SlowestFirstPoll: sim.Duration(a.record.slowestPoll),
 		Reaped: a.record.reaped, ResetSkills: slices.Clone(a.record.resetSkills),
