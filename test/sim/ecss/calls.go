@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"agentkeeper/test/sim"
@@ -11,11 +12,12 @@ import (
 
 // The statuses of a call that the simulator uses (vendor page: call/subscribe).
 const (
-	callAlerting = "alerting"
-	callWorking  = "working"
-	callACW      = "acw"
-	callReleased = "released"
-	callFinished = "finished"
+	callInitiating = "initiating"
+	callAlerting   = "alerting"
+	callWorking    = "working"
+	callACW        = "acw"
+	callReleased   = "released"
+	callFinished   = "finished"
 )
 
 // CallSpec describes a call to be put through to an agent.
@@ -33,6 +35,7 @@ type call struct {
 	agent   *agent
 	spec    CallSpec
 	numberB string
+	outward bool // the agent calls
 	status  string
 	start   time.Time
 	answer  time.Time
@@ -123,7 +126,7 @@ func (s *Sim) Hangup(login, id string) error {
 
 func (s *Sim) hangup(c *call) {
 	switch {
-	case c.status == callAlerting:
+	case c.status == callAlerting, c.status == callInitiating:
 		s.change(c, callReleased)
 	case c.status == callWorking && s.w.WrapUp:
 		s.change(c, callACW)
@@ -183,7 +186,7 @@ func (k *socket) call(req request, statuses ...string) *call {
 // forgotten.
 func (c *core) change(l *call, to string) {
 	now := time.Now()
-	if l.status == callAlerting {
+	if l.status == callAlerting && l.settled != nil {
 		close(l.settled)
 	}
 	l.status = to
@@ -197,6 +200,7 @@ func (c *core) change(l *call, to string) {
 			l.release = now
 		}
 		l.agent.calls = slices.DeleteFunc(l.agent.calls, func(o *call) bool { return o == l })
+		l.agent.remember(l)
 	}
 	c.announce(l)
 }
@@ -249,10 +253,60 @@ func (l *call) object() object {
 		"id": l.id, "operatorId": l.agent.ID, "status": l.status, "type": cmp.Or(l.spec.Type, "call"),
 		"numberA": cmp.Or(l.spec.NumberA, "79001234567"), "numberB": l.numberB,
 		"displayNameA": l.spec.DisplayNameA, "displayNameB": l.agent.Login,
-		"direction": "incoming", "queueId": cmp.Or(l.spec.Queue, "support"), "queueDescription": "",
+		"direction": l.direction(), "queueId": cmp.Or(l.spec.Queue, "support"), "queueDescription": "",
 		"startTime": stamp(l.start), "answerTime": stamp(l.answer), "releaseTime": stamp(l.release),
-		"ref": "ref-" + l.id, "acd": "true", "faxReceive": "false", "isConsult": "false",
+		"ref": "ref-" + l.id, "callRef": l.ref(), "acd": "true", "faxReceive": "false", "isConsult": "false",
 	}
+}
+
+func (l *call) ref() string { return "callref-" + l.id }
+
+// direction is a call's; its values are not documented.
+func (l *call) direction() string {
+	if l.outward {
+		return "outgoing"
+	}
+	return "incoming"
+}
+
+// remember keeps a call that is over, for call/get.
+func (a *agent) remember(l *call) {
+	const kept = 20
+	a.past = append(a.past, l)
+	if over := len(a.past) - kept; over > 0 {
+		a.past = a.past[over:]
+	}
+}
+
+// makeCall begins a call of the agent and answers its id; the payload's form is
+// not known, and a number is looked for in it. A feature code is answered alike
+// and changes nothing (field notes: dialled as a logout).
+func (s *Sim) makeCall(k *socket, req request) reply {
+	s.lastCall++
+	a, id := k.seat.agent, fmt.Sprintf("call-%d", s.lastCall)
+	to := cmp.Or(textField(req.Payload, "number"), textField(req.Payload, "numberB"), textField(req.Payload, "to"))
+	if !strings.ContainsAny(to, "#*") {
+		l := &call{
+			id: id, agent: a, spec: CallSpec{NumberA: k.seat.number}, numberB: to, outward: true, status: callInitiating, start: time.Now(),
+		}
+		a.calls = append(a.calls, l)
+		s.announce(l)
+	}
+	if s.w.MakeCall == "string" {
+		return good(id)
+	}
+	return good(object{"callId": id})
+}
+
+// getCall answers one call by its callRef, one that is over too.
+func (s *Sim) getCall(k *socket, req request) reply {
+	ref := textField(req.Payload, "callRef")
+	for _, l := range slices.Concat(k.seat.agent.calls, k.seat.agent.past) {
+		if l.ref() == ref {
+			return good(l.object())
+		}
+	}
+	return failed(textNoCall)
 }
 
 // stamp returns t in ISO 8601, nil for zero.

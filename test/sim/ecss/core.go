@@ -54,6 +54,7 @@ type agent struct {
 	wrong    int       // passwords in a row
 	seats    []*seat
 	calls    []*call
+	past     []*call // the latest that are over
 	record   Record
 	heard    time.Time                   // last contact of the present session; zero: none
 	watchers map[*socket]json.RawMessage // who is told of its calls, by the subscription's requestId

@@ -17,6 +17,8 @@ const (
 	actionAccept      = "call/accept"
 	actionReject      = "call/reject"
 	actionComplete    = "call/complete"
+	actionMakeCall    = "call/makeCall"
+	actionGet         = "call/get"
 	actionForceLogout = "operator/forceLogout"
 	// actionChanged is the action of a notification in envelope n3 (invented).
 	actionChanged = "call/changed"
@@ -29,6 +31,8 @@ var actions = map[string]func(*Sim, *socket, request) reply{
 	actionAccept:      (*Sim).accept,
 	actionReject:      (*Sim).reject,
 	actionComplete:    (*Sim).complete,
+	actionMakeCall:    (*Sim).makeCall,
+	actionGet:         (*Sim).getCall,
 	actionForceLogout: (*Sim).forceLogout,
 }
 

@@ -54,6 +54,7 @@ type Switches struct {
 	AuxworkNoAnswer   bool `json:"auxwork_no_answer" name:"auxwork-no-answer" help:"Agents go away when a call is not answered or is rejected."`
 	WrapUp            bool `json:"wrap_up" name:"wrap-up" help:"A finished call stays in acw until call/complete."`
 
+	MakeCall       string `json:"make_call" name:"make-call" enum:"object,string" default:"object" help:"The payload of call/makeCall's answer: an object with callId, or the id as a string: ${enum}."`
 	OmitAgentID    bool   `json:"omit_agent_id" name:"omit-agent-id" help:"A login's answer has no agentId."`
 	Permissions    string `json:"permissions" name:"permissions" enum:"none,payload,capabilities" default:"none" help:"Where a login's answer has the permission flags of newer builds: ${enum}."`
 	StringBooleans bool   `json:"string_booleans" name:"string-booleans" help:"All booleans are the strings \"true\" and \"false\"."`

@@ -34,14 +34,24 @@ func (s *Sim) failText(q *request, code, text string) sim.Reply {
 	return s.reply(q, n, struct{}{}, text)
 }
 
-func (s *Sim) reply(q *request, code int, body any, text string) sim.Reply {
+// field is a further one of an envelope.
+type field struct {
+	name  string
+	value any
+}
+
+func (s *Sim) reply(q *request, code int, body any, text string, more ...field) sim.Reply {
 	w := s.cfg()
 	if code != good && w.Failures == FailBare && code >= 400 && code <= 599 {
 		r := sim.JSON(map[string]string{"detail": text})
 		r.Status = code
 		return s.dated(r)
 	}
-	r := sim.JSON(s.envelope(q, code, body, text))
+	e := s.envelope(q, code, body, text)
+	for _, f := range more {
+		e[f.name] = f.value
+	}
+	r := sim.JSON(e)
 	if code != good && w.Failures == FailHTTP && code >= 400 && code <= 599 {
 		r.Status = code
 	}

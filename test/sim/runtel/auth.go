@@ -236,7 +236,7 @@ func (s *Sim) logout(ctx context.Context, q *request) sim.Reply {
 	defer s.mu.Unlock()
 	t, code := s.bearer(q)
 	if code != good {
-		return s.fail(q, code)
+		return s.deadToken(q)
 	}
 	now := time.Now()
 	t.ended, t.owner.out = now, true
@@ -245,32 +245,4 @@ func (s *Sim) logout(ctx context.Context, q *request) sim.Reply {
 	}
 	s.log("logged out", t.owner.Login)
 	return s.success(q, struct{}{})
-}
-
-// ask answers get and list.
-func (s *Sim) ask(q *request) sim.Reply {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, code := s.bearer(q)
-	if code != good {
-		return s.fail(q, code)
-	}
-	w, p := s.cfg(), q.params()
-	switch {
-	case t.owner.Operator && p.DomainID == 0:
-		return s.fail(q, w.NoDomainID)
-	case q.Obj == "DomainUser" && q.Action == "list":
-		return s.success(q, []any{map[string]any{"id": t.owner.userID, "login": t.owner.Login}})
-	case q.Obj != "User":
-		return s.fail(q, http.StatusNotFound)
-	case q.Action != "get":
-		return s.fail(q, http.StatusMethodNotAllowed)
-	case w.Rejected:
-		return s.fail(q, w.BadToken)
-	case w.Forbidden:
-		return s.fail(q, http.StatusForbidden)
-	case p.ID != t.owner.userID:
-		return s.fail(q, http.StatusNotFound)
-	}
-	return s.success(q, map[string]any{"id": t.owner.userID, "login": t.owner.Login, "status": 1, "role_id": 2})
 }

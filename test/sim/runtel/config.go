@@ -81,10 +81,11 @@ type Switches struct {
 	Ban        string       `json:"ban" name:"ban" enum:"drop,refuse,http,code" default:"drop" help:"What a blocked host sees: ${enum}."`
 	WhiteList  bool         `json:"white_list" name:"white-list" help:"Every host is on the white list."`
 
-	Crossed  bool `json:"crossed" name:"crossed" help:"Answers carry another request's action_id."`
-	Notifies bool `json:"notifies" name:"notifies" help:"Answers have notifies in several shapes."`
-	Extra    bool `json:"extra" name:"extra" help:"Answers have fields that no page names."`
-	Wander   bool `json:"wander" name:"wander" help:"Numbers come as strings, and the other way round."`
+	ListsIn  string `json:"lists_in" name:"lists-in" enum:"list,body" default:"list" help:"Where get and list put what they find: top-level list with total_count, or body: ${enum}."`
+	Crossed  bool   `json:"crossed" name:"crossed" help:"Answers carry another request's action_id."`
+	Notifies bool   `json:"notifies" name:"notifies" help:"Answers have notifies in several shapes."`
+	Extra    bool   `json:"extra" name:"extra" help:"Answers have fields that no page names."`
+	Wander   bool   `json:"wander" name:"wander" help:"Numbers come as strings, and the other way round."`
 
 	Wire sim.Wire `json:"wire" embed:""`
 }

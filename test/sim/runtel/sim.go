@@ -94,6 +94,8 @@ type request struct {
 	Obj      string          `json:"obj"`
 	ActionID string          `json:"action_id"`
 	Params   json.RawMessage `json:"params"`
+	Limit    int             `json:"limit"` // of a list; 0 = all
+	Offset   int             `json:"offset"`
 
 	host   string // where it came from
 	bearer string

@@ -135,7 +135,7 @@ func TestLogin(t *testing.T) {
 			t.Errorf("%v", a.Body)
 		}
 		c.want(c.get(1000), "200 200")
-		c.want(c.get(1001), "200 404")
+		c.want(c.get(4711), "200 404")
 		c.want(c.call("list", "DomainUser", "{}"), "200 200")
 		c.want(c.call("list", "Nothing", "{}"), "200 404")
 		c.want(c.call("append", "User", "{}"), "200 405")
