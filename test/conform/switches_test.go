@@ -1,0 +1,99 @@
+package conform
+
+import (
+	"context"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"agentkeeper/session"
+)
+
+// positions are the switches of the simulators that change how a good session
+// looks, each in every position that the vendors' pages or public clients allow,
+// as they are set over the control interface. The empty vendor is all of them.
+var positions = []struct{ vendor, name, switches string }{
+	{"huawei", "Set-GUID alone", `{"guid_in":"set-guid"}`},
+	{"huawei", "header Guid alone", `{"guid_in":"guid"}`},
+	{"huawei", "content type demanded", `{"web":{"need_content_type":true}}`},
+	{"huawei", "calls at once", `{"work":{"call_step":"1ns"}}`},
+	{"runtel", "lists in body", `{"lists_in":"body"}`},
+	{"", "chunked", `{"wire":{"chunked":true}}`},
+	{"", "GBK", `{"wire":{"charset":"gbk"}}`},
+	{"", "Windows-1251, not told", `{"wire":{"charset":"windows-1251","charset_told":"not"}}`},
+	{"", "strings cut", `{"wire":{"cut_text":7}}`},
+}
+
+// refusals are the positions that change how a wrong password is refused.
+var refusals = []struct{ vendor, name, switches string }{
+	{"ecss", "payload", `{"error_at":"payload"}`},
+	{"ecss", "payload.error", `{"error_at":"payload.error"}`},
+	{"ecss", "message", `{"error_at":"message"}`},
+	{"ecss", "error", `{"error_at":"error"}`},
+	{"edna", "400", `{"wrong_password":400}`},
+	{"", "Windows-1251", `{"wire":{"charset":"windows-1251"}}`},
+}
+
+// every runs a clause of the contract for each vendor that has the position.
+func every(t *testing.T, vendor, name, switches string, clause func(r *rig)) {
+	t.Helper()
+	for _, v := range all {
+		if vendor != "" && vendor != v.name {
+			continue
+		}
+		t.Run(v.name+", "+name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := v.open(t)
+				w := httptest.NewRecorder()
+				r.handler.ServeHTTP(w, httptest.NewRequest("PATCH", "/_sim/switches", strings.NewReader(switches)))
+				if w.Code != 200 {
+					t.Fatalf("switches: %d %s", w.Code, w.Body)
+				}
+				clause(r)
+				r.silent()
+				if found := r.ops.Violations(); len(found) > 0 {
+					t.Errorf("violations: %v", found)
+				}
+			})
+		})
+	}
+}
+
+// A session lives and ends well over every shape that answers come in.
+func TestSessionsOverEverySwitch(t *testing.T) {
+	for _, p := range positions {
+		every(t, p.vendor, p.name, p.switches, func(r *rig) {
+			s := r.enter("291")
+			for end := time.Now().Add(5 * time.Minute); time.Now().Before(end) && !r.Failed(); {
+				r.alive(s)
+			}
+			ctx, cancel := context.WithTimeout(r.Context(), opTimeout)
+			defer cancel()
+			if err := s.SignOut(ctx); err != nil {
+				r.Errorf("sign-out: %v", err)
+			}
+			if n := r.count("291").SignIns; n != 1 {
+				r.Errorf("%d sign-ins, want 1", n)
+			}
+		})
+	}
+}
+
+// A wrong password is a refusal in every form, and was sent once.
+func TestRefusalsOverEverySwitch(t *testing.T) {
+	for _, p := range refusals {
+		every(t, p.vendor, p.name, p.switches, func(r *rig) {
+			a := r.account("291")
+			a.Password = session.NewSecret(password + "-wrong")
+			_, fault := r.try(a)
+			if fault == nil || fault.Kind != session.Refused {
+				r.Errorf("%+v, want a refusal", fault)
+			}
+			if n := r.count("291").SignIns; n != 1 {
+				r.Errorf("one attempt sent %d sign-ins", n)
+			}
+		})
+	}
+}
