@@ -130,13 +130,9 @@ func (f *fields) boolean(name string) bool {
 	return false
 }
 
-// flag reads a boolean that is true where it is left out. A number is false: one
-// public client sends -1.
+// flag reads a boolean that is true where it is left out.
 func (f *fields) flag(name string) bool {
 	v, present := f.raw[name]
-	if _, number := v.(json.Number); number {
-		return false
-	}
 	return !present || v == nil || f.boolean(name)
 }
 
