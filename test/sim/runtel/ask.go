@@ -17,7 +17,9 @@ const (
 
 // empty are the objects that public clients list and that nobody has here.
 var empty = []string{
-	"DomainAgent", "DomainAgentStatus", "DomainRole", "DomainPermission", "DomainQueueCDR", "DomainQueueMemberCDR",
+	"DomainAgent", "DomainAgentStatus", "DomainRole", "DomainPermission", "DomainDPEResult", "DomainQueueCDR", "DomainQueueMemberCDR",
+	"DomainDialerBatch", "DomainDialerContact", "DomainDialerAttempt", "DomainDialerBatchDPQueue", "DomainDialerBatchDPPlayback",
+	"DomainDialerBatchDPDP", "DomainDialerBatchDPCheck", "DomainDialerBatchDPQuestions", "DomainAutoDialingBatchSchedule", "GSSystem",
 }
 
 // deadToken refuses a request whose token is wrong or dead.
