@@ -69,6 +69,11 @@ func (f Fault) Check() error {
 	if _, err := path.Match(f.Agent, ""); err != nil {
 		return fmt.Errorf("agent %q is no glob: use for example 291 or 29*", f.Agent)
 	}
+	return f.checkDetails()
+}
+
+// checkDetails is the part of Check about what belongs to single modes.
+func (f Fault) checkDetails() error {
 	if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
 		return fmt.Errorf("status %d is no HTTP status: use 200 to 599", f.Status)
 	}

@@ -77,7 +77,7 @@ func (w *Wire) write(out http.ResponseWriter, r *http.Request, answer Reply, beg
 	if !begun {
 		w.begin(out, answer)
 	}
-	w.writeBody(out, r.Context(), answer.Body)
+	w.writeBody(r.Context(), out, answer.Body)
 }
 
 // begin sends status and headers.
@@ -93,7 +93,7 @@ func (w *Wire) begin(out http.ResponseWriter, answer Reply) {
 	_ = http.NewResponseController(out).Flush() // without a length: net/http chunks what follows
 }
 
-func (w *Wire) writeBody(out http.ResponseWriter, ctx context.Context, body []byte) {
+func (w *Wire) writeBody(ctx context.Context, out http.ResponseWriter, body []byte) {
 	flush := http.NewResponseController(out).Flush
 	if w.BodyDelay > 0 {
 		_ = flush()

@@ -210,7 +210,7 @@ func (s *Sim) rest(a *agent, q *request, _ time.Time) string {
 func (s *session) remind(d time.Duration, now time.Time) {
 	s.rests++
 	this := s.rests
-	s.after(now.Add(d).Sub(time.Now()), func(now time.Time) {
+	s.after(time.Until(now.Add(d)), func(now time.Time) {
 		if s.status == stateRest && s.rests == this {
 			s.emit(event{kind: "AgentState_Rest_Timeout", at: now, content: null})
 		}
