@@ -23,7 +23,7 @@ const (
 	ModeGarbage     = "garbage"      // answers 200 with bytes that are no JSON
 	ModeEmpty       = "empty"        // answers 200 with no body
 	ModeBig         = "big"          // answers 200 with a body of 10 MB
-	ModeBomb        = "bomb"         // answers 200 with 100 KB of gzip that unpack to 100 MB
+	ModeBomb        = "bomb"         // answers 200 with 30 KB of gzip that unpack to 32 MB
 	ModeRedirect    = "redirect"     // answers with HTTP Status (302) and the header Location: Text (https://elsewhere.invalid/)
 	ModeSlow        = "slow"         // (p) answers after Delay (5s)
 	ModeNumberTypes = "number_types" // (p) answers with numbers where strings of digits stood

@@ -137,9 +137,9 @@ func pack(name string, body []byte) []byte {
 	return out.Bytes()
 }
 
-// bomb is 100 MB of blanks in gzip.
+// bomb is 32 MB of blanks in gzip.
 var bomb = sync.OnceValue(func() []byte {
-	const pieces, piece = 100, 1 << 20
+	const pieces, piece = 32, 1 << 20
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)
 	blanks := bytes.Repeat([]byte(" "), piece)
