@@ -67,6 +67,8 @@ type Fleet struct {
 	agentsDone, loops sync.WaitGroup
 	nudge             chan struct{} // to the loop that compares wishes and orders
 
+	clock clock // of the comparing loop alone
+
 	applying sync.Mutex // serialises Apply
 
 	hostsMu sync.Mutex
@@ -106,6 +108,7 @@ func New(ctx context.Context, o Options) (*Fleet, error) {
 	if err := f.load(ctx); err != nil {
 		return nil, err
 	}
+	f.clock = clock{time.Now(), asleep()}
 	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	f.loops.Go(f.compareLoop)
 	f.loops.Go(f.storeLoop)
@@ -128,7 +131,7 @@ func (f *Fleet) load(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("load the overrides: %w", err)
 	}
-	f.wishes = decodeOverrides(raw, f.log)
+	f.wishes = decodeOverrides(raw, time.Now(), f.log)
 	return nil
 }
 
