@@ -193,6 +193,7 @@ func (f *Fleet) compareAll() time.Duration {
 	if f.ending {
 		return compareEvery
 	}
+	f.giveUp(now)
 	for _, a := range f.agents {
 		if a.next != nil || a.removed {
 			continue
