@@ -236,7 +236,11 @@ func (m *Machine) learnSignIn(o Outcome) {
 func (m *Machine) putOff(o Outcome) {
 	m.sane = false
 	m.tries++
-	m.wait(ReasonOutage, max(o.After, m.backoff(m.tries)))
+	rest := max(o.After, m.backoff(m.tries))
+	if o.Kind == Taken { // it is signed in, by us: the platform needs a window's silence to let go
+		rest = max(rest, m.policy.Window/2)
+	}
+	m.wait(ReasonOutage, rest)
 }
 
 func (m *Machine) begin() {

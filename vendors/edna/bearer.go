@@ -175,8 +175,11 @@ func (s *bearer) ask(ctx context.Context) (status int, fault *session.Fault) {
 	if err != nil && answer.Status == 0 {
 		return 0, transportFault(err, false)
 	}
-	if fault = refusal(probe, answer, s.clean); fault == nil && isPage(answer) {
+	switch fault = refusal(probe, answer, s.clean); {
+	case fault == nil && isPage(answer):
 		fault = ownFault(codePage, odd)
+	case fault != nil && fault.Kind == session.Lost && isPage(answer) && !s.fresh(time.Now()) && s.platform.Probe(ctx, session.Account{}) != nil:
+		fault = intercepted(answer.Status) // whoever sent the page sends it to everybody
 	}
 	return answer.Status, fault
 }

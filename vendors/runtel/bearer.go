@@ -229,6 +229,14 @@ func (s *bearer) ask(ctx context.Context) *session.Fault {
 		return transportFault(err, false)
 	}
 	_, fault := read(probe, c, answer, s.clean)
+	if fault == nil || fault.Kind != session.Lost {
+		return fault
+	}
+	// Only an envelope is certainly the API's. Whoever sends anything else may
+	// send it to everybody.
+	if _, err := parse(answer.Body); err != nil && s.platform.Probe(ctx, session.Account{}) != nil {
+		return intercepted(answer.Status)
+	}
 	return fault
 }
 
