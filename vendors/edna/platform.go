@@ -108,6 +108,9 @@ func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session
 	p.memory.recall(a.ID, k.Life)
 	s := p.session(a)
 	s.key, s.checkAt = k, time.Now()
+	if s.ageless = s.checkAt.Before(k.Issued); s.ageless {
+		s.key.Issued = s.checkAt
+	}
 	return s, nil
 }
 

@@ -121,6 +121,7 @@ func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session
 	}
 	s := p.login(a)
 	s.key, s.proven = k, true
+	s.key.under(time.Now(), s.set.Window)
 	return s, nil
 }
 

@@ -404,3 +404,40 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A token that was stored by a clock ahead of ours is renewed at once, and does
+// not live longer than it would have.
+func TestAdoptUnderAnotherClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		requests := 0
+		p := platformOf(t, func(arrival) reply {
+			if requests++; requests == 1 {
+				return welcomed(`"2000-01-01T20:00:00"`)
+			}
+			return reply{body: `{"action_id":"ID","code":200}`}
+		})
+		first, err := p.SignIn(t.Context(), account(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, ok := decodeKey(first.Key())
+		if !ok {
+			t.Fatal("the key cannot be read")
+		}
+		ends := k.Readings
+		k.move(24 * time.Hour)
+		in, err := p.Adopt(account(), k.encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := in.Next(t.Context()); err != nil || !b.Renew {
+			t.Errorf("%+v, %v, want a renewal", b, err)
+		}
+		again, _ := decodeKey(in.Key())
+		for i, r := range again.Readings {
+			if r.Expires.After(ends[i].Expires.Add(time.Second)) {
+				t.Errorf("reading %d ends at %v, later than %v", i, r.Expires, ends[i].Expires)
+			}
+		}
+	})
+}

@@ -117,6 +117,9 @@ func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session
 	p.memory.recall(k.Lessons)
 	s := p.session(a)
 	s.key, s.checkAt = k, time.Now()
+	if s.ageless = s.checkAt.Before(k.Issued); s.ageless {
+		s.key.move(s.checkAt.Sub(k.Issued))
+	}
 	return s, nil
 }
 
