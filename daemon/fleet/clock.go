@@ -11,7 +11,8 @@ import (
 	"agentkeeper/session"
 )
 
-// clock is what the clocks showed at the last look. Between two looks the wall
+// clock is what the clocks showed at the last look; the zero clock was not looked
+// at yet. Between two looks the wall
 // clock and the monotonic one advance by the same, unless somebody sets the
 // first (NTP after a start without a battery) or the machine sleeps, for which
 // the second stands still.
@@ -27,6 +28,10 @@ const leastStep = time.Second
 // look returns by how much the wall clock was set since the last look, and for
 // how long the machine slept. What is less than leastStep is 0.
 func (c *clock) look(now time.Time, asleep time.Duration) (step, slept time.Duration) {
+	if c.at.IsZero() {
+		*c = clock{now, asleep}
+		return 0, 0
+	}
 	slept = asleep - c.asleep
 	step = now.Round(0).Sub(c.at.Round(0)) - now.Sub(c.at) - slept
 	*c = clock{now, asleep}
@@ -39,19 +44,39 @@ func (c *clock) look(now time.Time, asleep time.Duration) (step, slept time.Dura
 	return step, slept
 }
 
-// asleep returns for how long the machine has slept since it was switched on.
-func asleep() time.Duration {
-	var boot, monotonic unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot) != nil || unix.ClockGettime(unix.CLOCK_MONOTONIC, &monotonic) != nil {
+// readingMost is how long the reading of two clocks may take for their difference
+// to mean something: a process that is stopped in between would look asleep.
+const readingMost = 100 * time.Millisecond
+
+// asleep returns for how long the machine has slept since it was switched on; ok
+// is false where that cannot be told now.
+func asleep() (d time.Duration, ok bool) {
+	for range 3 {
+		before, boot, after := read(unix.CLOCK_MONOTONIC), read(unix.CLOCK_BOOTTIME), read(unix.CLOCK_MONOTONIC)
+		if boot > 0 && after-before < readingMost {
+			return boot - after, true
+		}
+	}
+	return 0, false
+}
+
+// read returns what a clock of the kernel shows, 0 where it has none.
+func read(id int32) time.Duration {
+	var ts unix.Timespec
+	if unix.ClockGettime(id, &ts) != nil {
 		return 0
 	}
-	return (time.Duration(boot.Nano()) - time.Duration(monotonic.Nano())).Round(time.Millisecond)
+	return time.Duration(ts.Nano())
 }
 
 // lookAtClock has every wait measured again where the wall clock was set or the
 // machine slept.
-func (f *Fleet) lookAtClock(now time.Time, asleep time.Duration) {
-	step, slept := f.clock.look(now, asleep)
+func (f *Fleet) lookAtClock() {
+	sum, ok := asleep()
+	if !ok {
+		return
+	}
+	step, slept := f.clock.look(time.Now(), sum)
 	if step == 0 && slept == 0 {
 		return
 	}

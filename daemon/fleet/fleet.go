@@ -112,7 +112,6 @@ func New(ctx context.Context, o Options) (*Fleet, error) {
 	if err := f.load(ctx); err != nil {
 		return nil, err
 	}
-	f.clock = clock{time.Now(), asleep()}
 	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	f.loops.Go(f.compareLoop)
 	f.loops.Go(f.storeLoop)

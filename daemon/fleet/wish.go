@@ -176,7 +176,7 @@ func (f *Fleet) compareLoop() {
 		case <-f.ctx.Done():
 			return
 		}
-		f.lookAtClock(time.Now(), asleep())
+		f.lookAtClock()
 		timer.Reset(f.compareAll())
 	}
 }
