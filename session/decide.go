@@ -50,6 +50,11 @@ func (m *Machine) keep() Action {
 		return Action{Do: DoProbe}
 	case renew && m.doubt == OpNone && !m.before(m.nextAt):
 		return Action{Do: DoSignIn, Renew: true}
+	case m.adrift() && !m.before(m.nextAt) && !m.sane:
+		return Action{Do: DoProbe}
+	case m.adrift() && !m.before(m.nextAt):
+		m.doubt = OpNone
+		return Action{Do: DoSignIn, Renew: true, Replace: true}
 	case m.before(m.retry):
 		return m.waitUntil(m.retry)
 	case m.doubt == OpSignIn:
@@ -58,6 +63,17 @@ func (m *Machine) keep() Action {
 		return Action{Do: DoNext, For: m.nextAt.Sub(m.now)}
 	}
 	return Action{Do: DoNext}
+}
+
+// adrift reports whether the session may be dead though nobody says so: beyond
+// the window every answer was one that is no verdict, so that the platform may
+// have signed the agent out for its silence. Then, as soon as a probe shows the
+// platform working and the session's next request brings no verdict all the
+// same, a new session is tried. The old one is kept until there is a new one: a
+// server before the platform that answers in its place must not end it.
+func (m *Machine) adrift() bool {
+	settled := m.doubt == OpNone || m.doubt == OpSignOut && !m.before(m.until.Add(m.policy.Window))
+	return m.held && m.odd >= oddLimit && m.parked == ReasonNone && settled
 }
 
 func (m *Machine) signIn() Action {

@@ -40,6 +40,7 @@ const (
 	CauseCredential       // Refused: user or password wrong, account locked; counts towards the lock-out guard
 	CauseSetting          // Refused: a number, domain or parameter is wrong; parks the agent, counts for nobody else
 	CauseClosed           // Lost: the connection that was the session was closed
+	CauseRestart          // Lost: the session ended with the process of ours that held it; no other client has to do with it
 	CauseExpired          // Lost: the credential's life is over
 	CauseBan              // Outage: looks like a ban of our address
 	CauseThrottled        // Outage: the platform asks to slow down (After says for how long)
@@ -47,7 +48,7 @@ const (
 	CauseAnswered         // Outage: the platform itself answered, but with something that is no verdict (an unknown code, HTTP 404)
 )
 
-var causeNames = [...]string{"", "credential", "setting", "closed", "expired", "ban", "throttled", "store", "answered"}
+var causeNames = [...]string{"", "credential", "setting", "closed", "restart", "expired", "ban", "throttled", "store", "answered"}
 
 // String returns the cause's name, "" for CauseNone.
 func (c Cause) String() string { return causeNames[c] }

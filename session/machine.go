@@ -27,8 +27,11 @@ type Action struct {
 	Do    Do
 	For   time.Duration // of DoWait; of DoNext: come back (Woken) after this time, 0 = when it returns by itself
 	Force bool          // of DoSignIn
-	Renew bool          // of DoSignIn: the live session's credential is renewed; it stays in use meanwhile
-	Loss  Loss          // a session was lost with the outcome that led here
+	Renew bool          // of DoSignIn: a session is held, and stays in use until the sign-in succeeded
+	// Replace, of DoSignIn with Renew, tells that the session held is no longer
+	// thought to live: a sign-in that succeeds replaces a session that was lost.
+	Replace bool
+	Loss    Loss // a session was lost with the outcome that led here
 }
 
 // Outcome is how the last action ended, and what is wished now.
@@ -49,7 +52,9 @@ type Outcome struct {
 //
 //   - a sign-in that succeeded is followed by Next (or Done on Quit);
 //   - no sign-in while a session is held, unless its credential is to be
-//     renewed; what comes of a renewal does not end the session;
+//     renewed, or the platform was silent about it beyond the window although a
+//     probe showed it working; what comes of such a sign-in does not end the
+//     session, success aside;
 //   - after an unanswered operation no other one without a pause that covers
 //     the platform's time for it, and then a probe (Next with the key where
 //     one is held);
@@ -57,8 +62,10 @@ type Outcome struct {
 //   - a forced sign-in follows a plain one that was answered Taken, by the
 //     account's terms only, and within their limit;
 //   - Leave does not come to rest while the platform may hold a session of ours;
-//   - silence of the platform never ends a session; only its word does, or
-//     answers beyond the window that are no verdict at all.
+//   - neither silence of the platform nor answers that are no verdict ever end a
+//     session; only the platform's word does, or a sign-in that it accepts;
+//   - "taken" within the time that the platform may need to let go of a session
+//     of ours is put down to that session, not to another client.
 type Machine struct {
 	policy Policy
 	seed   uint64
@@ -69,13 +76,18 @@ type Machine struct {
 	unproven  bool      // it was adopted and no answer has come yet
 	started   time.Time // of the session
 	contact   time.Time // last proof of life
+	restored  time.Time // when a process took the session over; how long it was silent before is not known
 	pollFails int       // failed Next in a row
 	retry     time.Time // next Next, after a failed one
 	odd       int       // answers that are no verdict, beyond the window, in a row
+	sane      bool      // a probe was answered well since these began
+	tries     int       // failed attempts, in a row, to replace the session because of these
 
 	doubt Op        // the operation whose answer never came
 	until time.Time // no operation before; the platform is done with the doubtful one by then
 	ghost time.Time // until then the platform may hold a session whose key we never saw
+	ours  time.Time // until then it may not have let go of the session that was held last
+	own   bool      // the last "taken" was put down to a session of ours
 
 	renew   bool // the session's credential is to be renewed
 	renewed int  // renewals asked for from outside since a session lasted
@@ -138,6 +150,11 @@ func (m Machine) Contact() time.Time { return m.contact }
 // Started returns when the session began; zero without one.
 func (m Machine) Started() time.Time { return m.started }
 
+// Own reports whether the last sign-in was answered "taken" because of a session
+// of ours: the one that is held, one that ended so lately that the platform may
+// not have let go of it, or one whose sign-in was never answered.
+func (m Machine) Own() bool { return m.own }
+
 // Next takes the outcome of the last action and returns the next one. The
 // first call's outcome is Woken.
 func (m *Machine) Next(o Outcome) Action {
@@ -191,45 +208,81 @@ func (m *Machine) learnWoken(o Outcome) {
 func (m *Machine) learnSignIn(o Outcome) {
 	forced := m.last.Force
 	m.force = false
-	switch o.Kind {
-	case OK:
+	m.own = o.Kind == Taken && (m.last.Renew || m.before(later(m.ghost, m.ours)))
+	switch {
+	case o.Kind == OK:
 		m.begin()
-	case Refused:
+	case o.Kind == Refused:
 		m.park(ReasonRefused)
-	case Taken:
-		if m.last.Renew {
-			m.fails++
-			m.wait(ReasonTaken, max(o.After, m.signInDelay()))
-			return
-		}
-		m.learnTaken(o, forced)
-	case Doubt:
+	case o.Kind == Doubt:
 		m.fails++
+		m.sane = false
 		m.unanswered(OpSignIn, o)
+	case m.last.Replace:
+		m.putOff(o)
+	case o.Kind == Taken && m.last.Renew:
+		m.fails++
+		m.wait(m.heldBy(), max(o.After, m.signInDelay()))
+	case o.Kind == Taken:
+		m.learnTaken(o, forced)
 	default:
 		m.fails++
 		m.wait(ReasonOutage, max(o.After, m.signInDelay()))
 	}
 }
 
+// putOff notes a probe, or a sign-in, that did not help to replace a session
+// which is thought dead. The session is kept, and asked meanwhile.
+func (m *Machine) putOff(o Outcome) {
+	m.sane = false
+	m.tries++
+	rest := max(o.After, m.backoff(m.tries))
+	if o.Kind == Taken { // it is signed in, by us: the platform needs a window's silence to let go
+		rest = max(rest, m.policy.Window/2)
+	}
+	m.wait(ReasonOutage, rest)
+}
+
 func (m *Machine) begin() {
 	m.held, m.unproven, m.started, m.contact = true, false, m.now, m.now
-	m.pollFails, m.odd, m.fails, m.outs, m.busy, m.renew = 0, 0, 0, 0, false, false
+	m.pollFails, m.fails, m.outs, m.busy, m.renew = 0, 0, 0, false, false
 	m.doubt, m.reason = OpNone, ReasonNone
 	m.ghost, m.retry, m.outAt = time.Time{}, time.Time{}, time.Time{}
+	m.ours = time.Time{}
+	m.trusted()
+}
+
+// trusted ends the doubts that answers without a verdict made.
+func (m *Machine) trusted() {
+	if m.tries > 0 {
+		m.tries, m.nextAt = 0, time.Time{}
+	}
+	m.odd, m.sane = 0, false
 }
 
 func (m *Machine) learnTaken(o Outcome, forced bool) {
-	if m.policy.Terms.Force && !forced {
-		if m.forced.left(m.now, m.policy.Terms) {
-			m.force, m.nextAt, m.reason = true, time.Time{}, ReasonTaken
-			return
-		}
+	mayForce := m.policy.Terms.Force && !forced
+	switch {
+	case mayForce && m.forced.left(m.now, m.policy.Terms):
+		m.force, m.nextAt, m.reason = true, time.Time{}, m.heldBy()
+		return
+	case mayForce && !m.own:
 		m.park(ReasonReplaced)
 		return
 	}
 	m.fails++
-	m.wait(ReasonTaken, max(o.After, m.signInDelay()))
+	m.wait(m.heldBy(), max(o.After, m.signInDelay()))
+}
+
+// heldBy is the reason of a wait after "taken".
+func (m *Machine) heldBy() Reason {
+	switch {
+	case m.own && m.before(m.ours):
+		return ReasonLost
+	case m.own:
+		return ReasonDoubt
+	}
+	return ReasonTaken
 }
 
 func (m *Machine) learnNext(o Outcome) Loss {
@@ -245,18 +298,20 @@ func (m *Machine) learnNext(o Outcome) Loss {
 	m.pollFails++
 	silent := m.silent()
 	m.retry = m.now.Add(max(o.After, m.pollRetry(m.pollFails, silent)))
-	if m.odd++; !silent || o.Cause != CauseAnswered {
-		m.odd = 0
-	}
-	if m.odd >= 2 && o.Wish == Stay && (m.doubt == OpNone || !m.before(m.until.Add(m.policy.Window))) {
-		m.doubt = OpNone
-		return m.lose(Outcome{Kind: Lost})
+	m.odd = min(m.odd+1, oddLimit)
+	if known := m.now.Sub(m.restored) > m.policy.Window; !silent || !known || o.Cause != CauseAnswered {
+		m.odd, m.sane = 0, false
 	}
 	return LossNone
 }
 
+// oddLimit is how many answers in a row, beyond the window, that are no verdict
+// raise the question whether the session lives.
+const oddLimit = 2
+
 func (m *Machine) alive() {
-	m.contact, m.unproven, m.pollFails, m.odd, m.retry = m.now, false, 0, 0, time.Time{}
+	m.contact, m.unproven, m.pollFails, m.retry = m.now, false, 0, time.Time{}
+	m.trusted()
 	if m.now.Sub(m.started) >= m.policy.stable() {
 		m.shorts, m.renewed = 0, 0
 	}
@@ -271,8 +326,13 @@ func (m *Machine) lose(o Outcome) Loss {
 	loss := m.lossOf(o)
 	lasted := m.now.Sub(m.started) >= m.policy.stable()
 	m.end()
-	if m.doubt == OpSignOut {
+	m.letGo(o)
+	switch {
+	case m.doubt == OpSignOut:
 		return LossNone // the sign-out was carried out
+	case o.Cause == CauseRestart: // nobody else did it, and how long it would have lasted is not known
+		m.wait(ReasonLost, m.backoff(m.fails))
+		return loss
 	}
 	if m.shorts++; lasted {
 		m.shorts = 0
@@ -298,7 +358,7 @@ func (m *Machine) lossOf(o Outcome) Loss {
 		return LossOutage
 	case o.Kind == Taken:
 		return LossTaken
-	case o.Cause == CauseClosed:
+	case o.Cause == CauseClosed, o.Cause == CauseRestart:
 		return LossClosed
 	case o.Cause == CauseExpired:
 		return LossExpired
@@ -308,14 +368,26 @@ func (m *Machine) lossOf(o Outcome) Loss {
 
 func (m *Machine) end() {
 	m.held, m.unproven, m.busy, m.refresh, m.renew = false, false, false, false, false
-	m.pollFails, m.odd, m.outs = 0, 0, 0
+	m.pollFails, m.outs = 0, 0
 	m.retry, m.outAt = time.Time{}, time.Time{}
+	m.trusted()
+}
+
+// letGo notes until when the platform may count a session of ours that ended.
+// Where it says itself that there is none, a sign-in that is "taken" after that
+// is another client's doing.
+func (m *Machine) letGo(o Outcome) {
+	m.ours = time.Time{}
+	if o.Kind == OK || o.Cause == CauseClosed || o.Cause == CauseRestart {
+		m.ours = m.now.Add(m.policy.Window)
+	}
 }
 
 func (m *Machine) learnSignOut(o Outcome) {
 	switch o.Kind {
 	case OK, Lost, Taken:
 		m.end()
+		m.letGo(o)
 		m.doubt, m.reason, m.fails, m.shorts = OpNone, ReasonNone, 0, 0
 	case Doubt:
 		m.outs++
@@ -333,13 +405,28 @@ func (m *Machine) learnSignOut(o Outcome) {
 }
 
 func (m *Machine) learnProbe(o Outcome) {
-	if o.Kind == Outage || o.Kind == Doubt {
+	failed := o.Kind == Outage || o.Kind == Doubt
+	switch {
+	case m.adrift() && failed:
+		m.putOff(o)
+		return
+	case m.adrift():
+		m.askOnce()
+		return
+	case failed:
 		m.fails++
 		m.until = m.now.Add(max(o.After, m.backoff(m.fails)))
 		return
 	}
 	m.doubt, m.nextAt = OpNone, time.Time{}
+	if m.adrift() {
+		m.askOnce()
+	}
 }
+
+// askOnce has the session asked once more, and at once, because the platform
+// showed itself working: the answer decides whether a new session is tried.
+func (m *Machine) askOnce() { m.sane, m.odd, m.retry = true, oddLimit-1, time.Time{} }
 
 // unanswered notes an operation whose answer never came.
 func (m *Machine) unanswered(op Op, o Outcome) {

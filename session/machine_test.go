@@ -27,7 +27,10 @@ type truth struct {
 	mustProbe bool      // it was not followed by a probe yet
 	asked     bool      // the session asked to be renewed
 	parked    bool
-	takenLast bool // the last sign-in answered was Taken
+	takenLast bool      // the last sign-in answered was Taken
+	ours      time.Time // the platform may not have let go of the session that we held last, until then
+	sane      bool      // a probe was answered well since a request of the session was
+	oddSince  bool      // and then a request of the session was answered without a verdict
 	forces    []time.Time
 }
 
@@ -44,8 +47,8 @@ type key struct {
 	do     Do
 	doubt  Op
 	parked Reason
-	flags  [17]bool
-	counts [10]int
+	flags  [20]bool
+	counts [11]int
 }
 
 func (n node) key() key {
@@ -72,9 +75,10 @@ func (n node) key() key {
 	return key{
 		n.w, m.last.Do, m.doubt, m.parked,
 		[...]bool{m.last.Force, m.last.Renew, m.held, m.unproven, old(m.started), old(m.contact), rel(m.retry) > 1,
-			rel(m.nextAt) > 1, m.renew, m.force, m.busy, rel(m.outAt) > 1, m.refresh, n.t.in, n.t.asked, n.t.mustProbe, n.t.parked},
+			rel(m.nextAt) > 1, m.renew, m.force, m.busy, rel(m.outAt) > 1, m.refresh, n.t.in, n.t.asked, n.t.mustProbe, n.t.parked,
+			m.sane, n.t.oddSince, rel(m.ours) > 1},
 		[...]int{min(m.pollFails, 2), min(m.odd, 2), rel(m.until), rel(m.ghost), min(m.fails, 2), min(m.shorts, 2),
-			min(m.renewed, 1), forced, min(m.outs, 2), rel(n.t.ghost)},
+			min(m.renewed, 1), forced, min(m.outs, 2), rel(n.t.ghost), min(m.tries, 1)},
 	}
 }
 
@@ -87,11 +91,25 @@ type alphabet struct {
 }
 
 func everything() alphabet {
-	a := alphabet{resume: true, slow: true, kinds: []Outcome{{Kind: Woken}, {Kind: Outage, Cause: CauseAnswered}, {Kind: Lost, Cause: CauseClosed}}}
+	a := alphabet{resume: true, slow: true, kinds: []Outcome{{Kind: Woken}}}
 	for _, k := range Kinds() {
 		a.kinds = append(a.kinds, Outcome{Kind: k})
 	}
 	return a
+}
+
+// endings has the ways in which a session ends that the platform may not have let
+// go of, and leaves out what does not matter to them.
+func endings() alphabet {
+	return alphabet{slow: true, kinds: []Outcome{{Kind: Woken}, {Kind: OK}, {Kind: Outage}, {Kind: Lost}, {Kind: Lost, Cause: CauseClosed},
+		{Kind: Lost, Cause: CauseRestart}, {Kind: Taken}, {Kind: Doubt}, {Kind: Refused}, {Kind: Busy}}}
+}
+
+// nonsense has answers that are no verdict, and leaves out what does not matter
+// to them.
+func nonsense() alphabet {
+	return alphabet{slow: true, kinds: []Outcome{{Kind: Woken}, {Kind: OK}, {Kind: Outage, Cause: CauseAnswered}, {Kind: Outage},
+		{Kind: Lost}, {Kind: Taken}, {Kind: Doubt}, {Kind: Refused}}}
 }
 
 // renewals leaves out what does not matter to a renewal, for there are many
@@ -142,7 +160,7 @@ func (l alphabet) durations(a Action) []time.Duration {
 // step applies one outcome to the observer and the machine and checks every
 // invariant on the edge.
 func step(n node, o Outcome, took time.Duration) (node, Action, error) {
-	before := n
+	before, last := n, n.m.last.Do
 	if n.m.last.Do == DoWait && o.Kind == Woken {
 		took /= 2
 	}
@@ -154,6 +172,9 @@ func step(n node, o Outcome, took time.Duration) (node, Action, error) {
 	n.t.observe(before, o)
 	a := n.m.Next(o)
 	err := n.t.judge(before, n.at, o, a, n.m.policy)
+	if own := n.at.Before(n.t.ours) || n.at.Before(n.t.ghost); err == nil && own && o.Kind == Taken && last == DoSignIn && n.m.reason == ReasonTaken {
+		err = fmt.Errorf("a session of our own is called taken")
+	}
 	return n, a, err
 }
 
@@ -170,6 +191,7 @@ func (t *truth) observe(before node, o Outcome) {
 		t.takenLast = o.Kind == Taken
 		if o.Kind == OK {
 			t.in, t.ghost, t.contact, t.asked = true, time.Time{}, before.at, false
+			t.ours, t.sane, t.oddSince = time.Time{}, false, false
 		}
 		if o.Kind == Doubt {
 			t.ghost = before.at.Add(p.OpTimeout + p.Window)
@@ -178,14 +200,12 @@ func (t *truth) observe(before node, o Outcome) {
 	case last.Do == DoSignOut:
 		if o.Kind == OK || o.Kind == Lost || o.Kind == Taken {
 			t.in = false
+			t.letGo(o, before.at, p)
 		}
 	case last.Do == DoNext:
-		if o.Kind == Lost || o.Kind == Taken {
-			t.in = false
-		}
-		if o.Kind == OK {
-			t.contact, t.asked = before.at, t.asked || o.Renew
-		}
+		t.observeNext(o, before.at, p)
+	case last.Do == DoProbe && t.in:
+		t.sane, t.oddSince = t.sane || o.Kind == OK || o.Kind == Lost, false
 	}
 	if (last.Do == DoNext || last.Do == DoProbe) && answered {
 		t.mustProbe = false
@@ -198,6 +218,26 @@ func (t *truth) observe(before node, o Outcome) {
 	}
 }
 
+func (t *truth) observeNext(o Outcome, sent time.Time, p Policy) {
+	switch {
+	case o.Kind == Lost, o.Kind == Taken:
+		t.in, t.sane, t.oddSince = false, false, false
+		t.letGo(o, sent, p)
+	case o.Kind == OK:
+		t.contact, t.asked, t.sane, t.oddSince = sent, t.asked || o.Renew, false, false
+	default:
+		t.oddSince = t.sane && o.Cause == CauseAnswered
+	}
+}
+
+// letGo is what becomes of a session that ended without the platform's word that
+// there is none.
+func (t *truth) letGo(o Outcome, sent time.Time, p Policy) {
+	if t.ours = (time.Time{}); o.Kind == OK || o.Cause == CauseClosed || o.Cause == CauseRestart {
+		t.ours = sent.Add(p.Window)
+	}
+}
+
 func (t *truth) judge(before node, now time.Time, o Outcome, a Action, p Policy) error {
 	op := a.Do == DoSignIn || a.Do == DoSignOut
 	defer func() { t.in = t.in && a.Loss == LossNone }()
@@ -205,15 +245,21 @@ func (t *truth) judge(before node, now time.Time, o Outcome, a Action, p Policy)
 	switch {
 	case last.Do == DoSignIn && o.Kind == OK && o.Wish != Quit && a.Do != DoNext:
 		return fmt.Errorf("a good sign-in was followed by %v, not by next", a.Do)
-	case a.Renew && (!t.in || !t.asked):
+	case a.Replace && (!a.Renew || !t.in):
+		return fmt.Errorf("a session is replaced that is not held")
+	case a.Replace && (now.Sub(t.contact) <= p.Window || !t.sane || !t.oddSince):
+		return fmt.Errorf("a session is replaced inside the window, or before it was asked once more of a platform that works")
+	case a.Renew && !a.Replace && (!t.in || !t.asked):
 		return fmt.Errorf("a renewal that no live session asked for")
+	case a.Renew && t.parked:
+		return fmt.Errorf("a renewal of a session whose renewal was refused")
 	case a.Renew:
 	case last.Do == DoNext && o.Kind == OK && o.Wish == Stay && a.Do != DoNext && before.m.doubt != OpSignIn:
 		return fmt.Errorf("a good poll was followed by %v, not by next", a.Do)
-	case a.Loss != LossNone && t.in && now.Sub(t.contact) <= p.Window:
-		return fmt.Errorf("a session given up inside the window, without the platform's word")
-	case a.Do == DoSignIn && t.in && now.Sub(t.contact) <= p.Window:
-		return fmt.Errorf("sign-in over a live session")
+	case a.Loss != LossNone && t.in:
+		return fmt.Errorf("a session given up without the platform's word")
+	case a.Do == DoSignIn && t.in:
+		return fmt.Errorf("sign-in over a session that is held")
 	case a.Do == DoSignIn && o.Wish != Stay:
 		return fmt.Errorf("sign-in against the wish %v", o.Wish)
 	case a.Do == DoSignOut && o.Wish != Leave:
@@ -268,6 +314,10 @@ func TestEveryEdge(t *testing.T) {
 		return
 	}
 	t.Run("force=true", func(t *testing.T) { everything().explore(t, testPolicy(true)) })
+	t.Run("endings, force=false", func(t *testing.T) { endings().explore(t, testPolicy(false)) })
+	t.Run("endings, force=true", func(t *testing.T) { endings().explore(t, testPolicy(true)) })
+	t.Run("nonsense, force=false", func(t *testing.T) { nonsense().explore(t, testPolicy(false)) })
+	t.Run("nonsense, force=true", func(t *testing.T) { nonsense().explore(t, testPolicy(true)) })
 	t.Run("renewals", func(t *testing.T) { renewals().explore(t, testPolicy(false)) })
 }
 
@@ -306,7 +356,7 @@ func (l alphabet) explore(t *testing.T, p Policy) {
 	seen := map[key]bool{first.key(): true}
 	edges, states := 0, map[State]bool{}
 	actions := map[Do]bool{}
-	for len(queue) > 0 && edges < 3_000_000 {
+	for len(queue) > 0 && edges < 4_000_000 {
 		v := queue[0]
 		queue = queue[1:]
 		for next, last := range v.expand(t, l) {

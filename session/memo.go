@@ -13,41 +13,120 @@ type Memo struct {
 	Doubt  Op        // an operation whose answer never came
 	Until  time.Time // no operation before
 	Ghost  time.Time // until then the platform may hold a session whose key was never seen
+	Ours   time.Time `json:",omitzero"` // until then it may not have let go of the session held last
 	Fails  int
 	Shorts int
 	NextAt time.Time
 	Forced []time.Time
 }
 
-// Memo returns what must survive.
+// Memo returns what must survive. Its instants are the wall clock's alone.
 func (m Machine) Memo() Memo {
-	return Memo{
-		Parked: m.parked, Reason: m.reason, Doubt: m.doubt, Until: m.until, Ghost: m.ghost,
-		Fails: m.fails, Shorts: m.shorts, NextAt: m.nextAt, Forced: m.forced.list(),
+	memo := Memo{
+		Parked: m.parked, Reason: m.reason, Doubt: m.doubt, Until: m.until.Round(0), Ghost: m.ghost.Round(0), Ours: m.ours.Round(0),
+		Fails: m.fails, Shorts: m.shorts, NextAt: m.nextAt.Round(0),
 	}
+	for _, at := range m.forced.list() {
+		memo.Forced = append(memo.Forced, at.Round(0))
+	}
+	return memo
 }
 
-// Restore returns a machine that goes on from a record. A key in it is held
-// and waits for its proof; an intent in it is an operation in doubt until its
-// deadline.
-func Restore(p Policy, seed uint64, r Record) Machine {
-	m := New(p, seed)
-	memo := r.Memo
-	m.parked, m.reason, m.doubt, m.until = memo.Parked, memo.Reason, memo.Doubt, memo.Until
-	m.fails, m.shorts, m.nextAt, m.ghost = memo.Fails, memo.Shorts, memo.NextAt, memo.Ghost
-	m.forced.restore(memo.Forced)
+// Restore returns a machine that goes on from a record at the instant now. A key
+// in it is held and waits for its proof; an intent in it is an operation in
+// doubt until its deadline.
+//
+// The wall clock may have been set since the record was written, or may be wrong
+// now. So no wait is longer than it was when it was written, nor longer than p
+// allows, and nothing that has happened lies in the future.
+func Restore(p Policy, seed uint64, r Record, now time.Time) Machine {
+	m, c, memo := New(p, seed), restored{now, r.Written}, r.Memo
+	m.parked, m.reason, m.doubt = memo.Parked, memo.Reason, memo.Doubt
+	m.fails, m.shorts = memo.Fails, memo.Shorts
+	m.until = c.future(memo.Until, p.doubtMost())
+	m.ghost = c.future(memo.Ghost, p.doubtMost()+p.Window)
+	m.ours = c.future(memo.Ours, p.Window)
+	m.nextAt = c.future(memo.NextAt, m.waitMost(r.Written))
+	m.forced.restore(memo.Forced, c)
 	if !r.Key.IsZero() {
-		m.held, m.unproven, m.started, m.contact = true, true, r.Started, r.LastContact
+		m.held, m.unproven, m.started, m.contact = true, true, c.past(r.Started), c.past(r.LastContact)
+		m.restored = now
 		m.refresh = m.doubt == OpSignOut
 	}
 	if r.Intent.Op != OpNone {
-		m.doubt, m.until, m.reason = r.Intent.Op, r.Intent.Deadline, ReasonDoubt
+		m.doubt, m.until, m.reason = r.Intent.Op, c.future(r.Intent.Deadline, p.doubtMost()), ReasonDoubt
 		m.refresh = m.held && m.doubt == OpSignOut
 		if m.doubt == OpSignIn {
 			m.ghost = m.until.Add(p.Window)
 		}
 	}
 	return m
+}
+
+// intentSlack is how much longer than the policy's time for an operation an
+// intent may stand: the writing of the intent itself is counted in.
+const intentSlack = 5 * time.Second
+
+// doubtMost is the longest that an unanswered operation is waited out.
+func (p Policy) doubtMost() time.Duration { return max(p.OpTimeout+intentSlack, p.Max) }
+
+// restMost is the longest rest that an adapter lets a platform ask for.
+const restMost = time.Hour
+
+// waitMost is the longest wait for the next sign-in that a record can hold. A
+// platform's own word (Retry-After) may be longer than any back-off; what does
+// not tell when it was written is not trusted so far.
+func (m *Machine) waitMost(written time.Time) time.Duration {
+	switch {
+	case !written.IsZero():
+		return max(m.policy.Max, restMost)
+	case m.shorts > truceAfter:
+		return max(m.policy.Max, truce)
+	}
+	return m.policy.Max
+}
+
+// restored reads the instants of a record that was written at another time,
+// perhaps by another clock. What it returns is measured from now, so that a
+// clock set later changes nothing.
+type restored struct{ now, written time.Time }
+
+// future returns t, but no further ahead than it was when it was written, and
+// than most.
+func (r restored) future(t time.Time, most time.Duration) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	left := min(t.Sub(r.now), most)
+	if !r.written.IsZero() {
+		left = min(left, t.Sub(r.written))
+	}
+	return r.now.Add(left)
+}
+
+// past returns t, or now where t has yet to come.
+func (r restored) past(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return r.now.Add(min(0, t.Sub(r.now)))
+}
+
+// SetClock measures every instant of m anew from now: after the wall clock was
+// set, and after the machine slept for slept while its monotonic clock stood
+// still. What was due in a minute stays due in a minute, less the sleep.
+func (m *Machine) SetClock(now time.Time, slept time.Duration) {
+	move := func(t *time.Time) {
+		if !t.IsZero() {
+			*t = now.Add(t.Sub(now) - slept)
+		}
+	}
+	for _, t := range []*time.Time{&m.now, &m.started, &m.contact, &m.restored, &m.retry, &m.until, &m.ghost, &m.ours, &m.nextAt, &m.outAt} {
+		move(t)
+	}
+	for i := range m.forced.at {
+		move(&m.forced.at[i])
+	}
 }
 
 // budget counts the forced sign-ins and evictions of late. It is a value.
@@ -91,8 +170,12 @@ func (b budget) list() []time.Time {
 	return list
 }
 
-func (b *budget) restore(list []time.Time) {
+func (b *budget) restore(stored []time.Time, c restored) {
 	*b = budget{}
+	list := make([]time.Time, 0, len(stored))
+	for _, at := range stored {
+		list = append(list, c.past(at))
+	}
 	if len(list) > len(b.at) {
 		list = list[len(list)-len(b.at):]
 	}

@@ -32,6 +32,7 @@ type Record struct {
 	LastContact time.Time // as of the last write; the platform's silence is at least as recent
 	Intent      Intent    // Op OpNone: none
 	Memo        Memo      // of the machine
+	Written     time.Time // when this was handed to the store, by the clock of its instants; zero: not known
 	// SecretHash tells whether the secret changed since the last sign-in; a
 	// keyed hash, never the secret.
 	SecretHash string

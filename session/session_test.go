@@ -113,7 +113,7 @@ func TestMemoSurvives(t *testing.T) {
 	if want.Doubt != OpSignIn || len(want.Forced) != 1 || want.Fails != 1 {
 		t.Fatalf("memo is %+v", want)
 	}
-	got := Restore(testPolicy(true), 7, Record{Memo: want}).Memo()
+	got := Restore(testPolicy(true), 7, Record{Memo: want}, at).Memo()
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Error(diff)
 	}
@@ -141,7 +141,7 @@ func TestRestore(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m := Restore(testPolicy(false), 1, tt.rec)
+			m := Restore(testPolicy(false), 1, tt.rec, start)
 			if got := m.Next(Outcome{Now: start, Wish: tt.wish, Kind: Woken}); got != tt.want {
 				t.Errorf("first action %+v, want %+v", got, tt.want)
 			}

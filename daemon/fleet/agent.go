@@ -24,6 +24,8 @@ type agent struct {
 	next     *config.Agent // what the next keeper is for, where this one is to end
 	resume   bool          // the next keeper is to end a parking
 	removed  bool          // no longer configured: forgotten once signed out
+	giveUp   time.Time     // removed: when the platform has signed it out by itself, as it was not heard of for so long
+	gaveUp   bool          // removed: it was given up
 	remade   time.Time     // when its session was last made anew because its credential was refused
 }
 
@@ -141,7 +143,7 @@ func (f *Fleet) next(a *agent) bool {
 func (f *Fleet) departs(a *agent, rec session.Record) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return !f.ending && a.removed && a.next == nil && !a.unfinished(rec)
+	return !f.ending && a.removed && a.next == nil && (a.gaveUp || !a.unfinished(rec))
 }
 
 // unfinished reports whether the agent is to sign out and its keeper ended
@@ -248,6 +250,7 @@ func (f *Fleet) touch(a *agent, c config.Agent) {
 // remove signs a configured-no-longer agent out and forgets it. The caller
 // holds mu.
 func (f *Fleet) remove(a *agent, by string) {
-	a.next, a.removed = nil, true
+	a.next, a.removed, a.gaveUp = nil, true, false
+	a.giveUp = time.Now().Add(a.platform.cfg.Window + a.platform.cfg.SignIn.Timeout)
 	a.order(keeper.Order{Wish: session.Leave, End: true, By: by, Why: "no longer configured"})
 }

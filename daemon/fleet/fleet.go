@@ -25,6 +25,8 @@ type Store interface {
 	SaveWish(ctx context.Context, id session.ID, state []byte) error
 	LoadGates(ctx context.Context) (map[string][]byte, error)
 	SaveGate(ctx context.Context, platform string, state []byte) error
+	LoadPlatforms(ctx context.Context) (map[string][]byte, error)
+	SavePlatform(ctx context.Context, platform string, state []byte) error
 	Hash(secret session.Secret) string
 	Err() error
 	Changed() <-chan struct{}
@@ -67,7 +69,11 @@ type Fleet struct {
 	agentsDone, loops sync.WaitGroup
 	nudge             chan struct{} // to the loop that compares wishes and orders
 
-	applying sync.Mutex // serialises Apply
+	clock clock // of the comparing loop alone
+
+	applying sync.Mutex        // serialises Apply
+	left     leftBehind        // what the process before left; of Apply alone
+	places   map[string][]byte // what is stored of the platforms; likewise
 
 	hostsMu sync.Mutex
 	hosts   map[string][]*gate.Gate // the gates of one host share its patience with our address
@@ -124,11 +130,15 @@ func (f *Fleet) load(ctx context.Context) (err error) {
 	if f.gates == nil {
 		f.gates = map[string][]byte{}
 	}
+	if f.places, err = f.store.LoadPlatforms(ctx); err != nil {
+		return fmt.Errorf("load the platforms' settings: %w", err)
+	}
+	f.left = decodePlaces(f.places, f.vendors, f.log)
 	raw, err := f.store.LoadWishes(ctx)
 	if err != nil {
 		return fmt.Errorf("load the overrides: %w", err)
 	}
-	f.wishes = decodeOverrides(raw, f.log)
+	f.wishes = decodeOverrides(raw, time.Now(), f.log)
 	return nil
 }
 
@@ -142,12 +152,15 @@ func (f *Fleet) Apply(cfg *config.Config, by string) Plan {
 		windows[p.Name] = p.Window
 	}
 	f.observer.SetPlatforms(windows)
+	f.storePlaces(cfg)
 	f.mu.Lock()
 	plan := f.diff(cfg)
 	if !f.ending {
 		f.carryOut(cfg, plan, by)
+		f.signOutLeft(by)
 	}
 	f.mu.Unlock()
+	f.forgetStrangers()
 	f.wake()
 	return plan
 }

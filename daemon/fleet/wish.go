@@ -32,9 +32,17 @@ type Override struct {
 	By     string    `json:"by"`
 	Reason string    `json:"reason"`
 	At     time.Time `json:"at"`
+	// For is how long it was to hold; 0: Until is an instant of the schedule, or
+	// zero.
+	For time.Duration `json:"for,omitempty"`
+	// stored is Until as the process before wrote it, where it holds for a time:
+	// what is over by the wall clock is over, and so is what has held for For.
+	stored time.Time
 }
 
-func (o Override) over(now time.Time) bool { return !o.Until.IsZero() && !now.Before(o.Until) }
+func (o Override) over(now time.Time) bool {
+	return (!o.Until.IsZero() && !now.Before(o.Until)) || (!o.stored.IsZero() && !now.Before(o.stored))
+}
 
 func (o Override) wish() session.Wish {
 	if o.Verb == SignIn {
@@ -43,13 +51,19 @@ func (o Override) wish() session.Wish {
 	return session.Leave
 }
 
-func decodeOverrides(raw map[session.ID][]byte, log *slog.Logger) map[session.ID]Override {
+// decodeOverrides reads what is stored. The clock may have been set since, or may
+// be wrong now: what was to hold for a time holds no longer than that from now.
+func decodeOverrides(raw map[session.ID][]byte, now time.Time, log *slog.Logger) map[session.ID]Override {
 	all := make(map[session.ID]Override, len(raw))
 	for id, text := range raw {
 		var o Override
 		if err := json.Unmarshal(text, &o); err != nil {
 			log.Warn("a stored override cannot be read and is ignored", "agent", id.String(), "error", err)
 			continue
+		}
+		if o.For > 0 {
+			o.stored = o.Until
+			o.Until = now.Add(min(o.For, o.Until.Sub(now)))
 		}
 		all[id] = o
 	}
@@ -119,9 +133,10 @@ func (f *Fleet) override(id session.ID, verb Verb, by, reason string, hold time.
 	case verb != SignIn && verb != SignOut && verb != Pause && verb != Resume:
 		return o, fmt.Errorf("%w: %q", ErrVerb, verb)
 	case hold > 0:
-		o.Until = o.At.Add(hold)
+		o.Until, o.For = o.At.Add(hold), hold
 	case verb != Pause && a.schedule != nil:
-		_, o.Until = a.schedule.At(o.At)
+		_, until := a.schedule.At(o.At)
+		o.Until = until.Round(0) // an instant of the wall clock, whatever becomes of that
 	}
 	return o, nil
 }
@@ -161,6 +176,7 @@ func (f *Fleet) compareLoop() {
 		case <-f.ctx.Done():
 			return
 		}
+		f.lookAtClock()
 		timer.Reset(f.compareAll())
 	}
 }
@@ -177,6 +193,7 @@ func (f *Fleet) compareAll() time.Duration {
 	if f.ending {
 		return compareEvery
 	}
+	f.giveUp(now)
 	for _, a := range f.agents {
 		if a.next != nil || a.removed {
 			continue

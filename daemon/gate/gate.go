@@ -117,6 +117,31 @@ func (g *Gate) Update(s Settings) {
 	g.poke()
 }
 
+// ClockSet tells that the wall clock was set, or that the machine slept for
+// slept while its monotonic clock stood still: what is on record is written anew
+// by the new clock, and the sleep counts as time that passed. It blocks for the
+// saving of the state.
+func (g *Gate) ClockSet(slept time.Duration) {
+	g.mu.Lock()
+	defer g.unlock(context.Background())
+	now := time.Now()
+	times := []*time.Time{&g.next, &g.guard.until, &g.breaker.since, &g.breaker.reached, &g.pace.next, &g.pace.good}
+	for _, list := range [][]time.Time{g.guard.refused, g.guard.unanswered} {
+		for i := range list {
+			times = append(times, &list[i])
+		}
+	}
+	for _, t := range times {
+		if !t.IsZero() {
+			*t = now.Add(t.Sub(now) - slept)
+		}
+	}
+	if len(g.guard.refused) > 0 || g.guard.quarantined() {
+		g.guard.version++
+	}
+	g.poke()
+}
+
 // SetStore closes the gate for sign-ins while the store cannot be written, and
 // opens it again with nil.
 func (g *Gate) SetStore(trouble error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -20,10 +21,11 @@ type state struct {
 	Refused []time.Time `json:"refused,omitempty"`
 	Until   time.Time   `json:"quarantined_until,omitzero"`
 	Why     string      `json:"reason,omitempty"`
+	Written time.Time   `json:"written,omitzero"`
 }
 
-func (g *guard) encode() []byte {
-	s := state{Version: 1, Until: g.until.UTC(), Why: g.why}
+func (g *guard) encode(now time.Time) []byte {
+	s := state{Version: 1, Until: g.until.UTC(), Why: g.why, Written: now.UTC()}
 	if g.until.IsZero() {
 		s.Until = time.Time{}
 	}
@@ -37,10 +39,11 @@ func (g *guard) encode() []byte {
 	return b
 }
 
-// restore takes over what encode wrote. Instants become monotonic, and none is
-// further off than this clock can have made it: a refusal of the future
-// happened now, a quarantine ends after Quiet at the latest. An error leaves
-// the guard as it was.
+// restore takes over what encode wrote. Instants become monotonic, and a clock
+// that was set meanwhile, or is wrong now, makes nothing last longer: a refusal
+// is as old as it was when it was written at least, a quarantine ends when it
+// would have from then, and after Quiet at the latest. An error leaves the guard
+// as it was.
 func (g *guard) restore(saved []byte, now time.Time) error {
 	if len(saved) == 0 {
 		return nil
@@ -53,14 +56,23 @@ func (g *guard) restore(saved []byte, now time.Time) error {
 		return fmt.Errorf("saved state of the gate: %w", err)
 	}
 	for _, at := range s.Refused {
-		g.refused = append(g.refused, now.Add(min(0, at.Sub(now))))
+		g.refused = append(g.refused, now.Add(min(0, at.Sub(now), s.since(at))))
 	}
 	slices.SortFunc(g.refused, time.Time.Compare)
 	g.refused = g.newest(g.recent(g.refused, now))
 	if !s.Until.IsZero() {
-		g.until, g.why = now.Add(min(g.rules.Quiet, s.Until.Sub(now))), s.Why
+		g.until, g.why = now.Add(min(g.rules.Quiet, s.Until.Sub(now), s.since(s.Until))), s.Why
 	}
 	return nil
+}
+
+// since returns how far ahead t was when the state was written; no limit where
+// that is not known.
+func (s state) since(t time.Time) time.Duration {
+	if s.Written.IsZero() {
+		return math.MaxInt64
+	}
+	return t.Sub(s.Written)
 }
 
 func (g *guard) newest(times []time.Time) []time.Time {
@@ -98,7 +110,7 @@ func (g *Gate) saveOnce(ctx context.Context) bool {
 		return false
 	}
 	g.saving = true
-	version, bytes := g.guard.version, g.guard.encode()
+	version, bytes := g.guard.version, g.guard.encode(time.Now())
 	g.mu.Unlock()
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)

@@ -151,7 +151,18 @@ func (m *Memory) SaveGate(ctx context.Context, platform string, state []byte) er
 // LoadGates is as for [Store].
 func (m *Memory) LoadGates(context.Context) (map[string][]byte, error) {
 	pairs, err := m.read("gate.")
-	return gates(slog.New(slog.DiscardHandler), pairs), err
+	return byPlatform(slog.New(slog.DiscardHandler), "gate.", pairs), err
+}
+
+// SavePlatform is as for [Store].
+func (m *Memory) SavePlatform(ctx context.Context, platform string, state []byte) error {
+	return m.write(ctx, platformKey(platform), state)
+}
+
+// LoadPlatforms is as for [Store].
+func (m *Memory) LoadPlatforms(context.Context) (map[string][]byte, error) {
+	pairs, err := m.read("platform.")
+	return byPlatform(slog.New(slog.DiscardHandler), "platform.", pairs), err
 }
 
 // begin waits as long as a write takes, and fails as one would.

@@ -22,6 +22,7 @@ type record struct {
 	Op           string       `json:"op,omitempty"`
 	OpDeadline   time.Time    `json:"op_deadline,omitzero"`
 	Memo         session.Memo `json:"memo,omitzero"`
+	Written      time.Time    `json:"written,omitzero"`
 	SecretHash   string       `json:"secret_hash,omitempty"`
 	SettingsHash string       `json:"settings_hash,omitempty"`
 	Sequence     uint64       `json:"sequence,omitempty"`
@@ -33,7 +34,7 @@ func encodeRecord(r session.Record) ([]byte, error) {
 	data, err := json.Marshal(record{
 		Version: recordVersion, Key: []byte(r.Key.Reveal()),
 		Started: r.Started.UTC(), LastContact: r.LastContact.UTC(),
-		Op: r.Intent.Op.String(), OpDeadline: r.Intent.Deadline.UTC(), Memo: memoUTC(r.Memo),
+		Op: r.Intent.Op.String(), OpDeadline: r.Intent.Deadline.UTC(), Memo: memoUTC(r.Memo), Written: r.Written.UTC(),
 		SecretHash: r.SecretHash, SettingsHash: r.SettingsHash,
 		Sequence: r.Sequence, Generation: r.Generation, SignIns: r.SignIns,
 	})
@@ -46,6 +47,7 @@ func encodeRecord(r session.Record) ([]byte, error) {
 // memoUTC leaves the caller's slice alone.
 func memoUTC(m session.Memo) session.Memo {
 	m.Until, m.NextAt = m.Until.UTC(), m.NextAt.UTC()
+	m.Ghost, m.Ours = m.Ghost.UTC(), m.Ours.UTC()
 	forced := m.Forced
 	m.Forced = nil
 	for _, at := range forced {
@@ -68,7 +70,7 @@ func decodeRecord(data []byte) (session.Record, error) {
 	}
 	out := session.Record{
 		Started: r.Started, LastContact: r.LastContact,
-		Intent: session.Intent{Op: op, Deadline: r.OpDeadline}, Memo: memoUTC(r.Memo),
+		Intent: session.Intent{Op: op, Deadline: r.OpDeadline}, Memo: memoUTC(r.Memo), Written: r.Written,
 		SecretHash: r.SecretHash, SettingsHash: r.SettingsHash,
 		Sequence: r.Sequence, Generation: r.Generation, SignIns: r.SignIns,
 	}

@@ -119,7 +119,7 @@ func FuzzReadKeys(f *testing.F) {
 				t.Errorf("key %q names %v, which reads as %v, %v", key, id, back, err)
 			}
 		}
-		_, _ = records(log, pairs), gates(log, pairs)
+		_, _ = records(log, pairs), byPlatform(log, "gate.", pairs)
 		new(fence).learn(0, value, 1)
 	})
 }

@@ -143,17 +143,36 @@ func (s *Store) LoadGates(ctx context.Context) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return gates(s.log, pairs), nil
+	return byPlatform(s.log, "gate.", pairs), nil
 }
+
+// SavePlatform stores what is needed to sign a platform's agents out when it is
+// configured no longer, as durably as Save, without a fence; an empty state
+// removes it. It must hold no secret.
+func (s *Store) SavePlatform(ctx context.Context, platform string, state []byte) error {
+	return s.write(ctx, noShard, platformKey(platform), state)
+}
+
+// LoadPlatforms reads what is stored of all platforms.
+func (s *Store) LoadPlatforms(ctx context.Context) (map[string][]byte, error) {
+	pairs, err := s.read(ctx, "platform")
+	if err != nil {
+		return nil, err
+	}
+	return byPlatform(s.log, "platform.", pairs), nil
+}
+
+func platformKey(platform string) string { return "platform." + token(platform) }
 
 func gateKey(platform string) string { return "gate." + token(platform) }
 
-func gates(log *slog.Logger, pairs []pair) map[string][]byte {
+// byPlatform reads the names of platforms behind a prefix of the keys.
+func byPlatform(log *slog.Logger, prefix string, pairs []pair) map[string][]byte {
 	all := make(map[string][]byte, len(pairs))
 	for _, p := range pairs {
-		platform, err := untoken(strings.TrimPrefix(p.key, "gate."))
+		platform, err := untoken(strings.TrimPrefix(p.key, prefix))
 		if err != nil {
-			log.Error("store: left out a budget that cannot be read", "key", p.key, "error", err)
+			log.Error("store: left out what is stored of a platform, whose name cannot be read", "key", p.key, "error", err)
 			continue
 		}
 		all[platform] = p.value

@@ -13,7 +13,7 @@ import (
 func TestGenerations(t *testing.T) {
 	k := New(Config{Account: session.Account{ID: session.ID{Platform: "p", Login: "1"}}, Gate: func(p session.Platform) session.Platform { return p }})
 	s := &tokenSession{key: "a", token: "t1"}
-	k.machine = session.Restore(session.Policy{}, 1, session.Record{Key: session.NewKey([]byte("a"))})
+	k.machine = session.Restore(session.Policy{}, 1, session.Record{Key: session.NewKey([]byte("a"))}, time.Now())
 	k.adopt(s, false)
 	step := func() Handed {
 		k.remember(session.Outcome{Kind: session.OK})

@@ -64,7 +64,7 @@ func (j *journal) begin(ctx context.Context, op session.Op, force bool) (context
 		rec.SecretHash, rec.SettingsHash = k.now.SecretHash, k.now.SettingsHash
 	}
 	rec.Intent = session.Intent{Op: op, Deadline: time.Now().Add(limit + saveTimeout)}
-	rec.Memo = k.explained(k.machine.Memo())
+	rec.Memo, rec.Written = k.explained(k.machine.Memo()), time.Now().Round(0)
 	rec.Sequence = k.reserved()
 	saving, cancel := context.WithTimeout(ctx, saveTimeout)
 	err := k.store.Save(saving, k.id, rec)

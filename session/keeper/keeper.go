@@ -106,6 +106,9 @@ type Keeper struct {
 	refused uint64      // the generation that somebody wants renewed; 0: none
 	asked   uint64      // the one that the machine was told to renew, until there is a new session; 0: none
 	stalled bool        // a live session's renewal was refused
+	waits   bool        // the present action is a wait
+	clock   bool        // the clock was set since the driver looked
+	slept   time.Duration
 
 	// Below: the driver's goroutine only.
 	machine     session.Machine
@@ -146,7 +149,7 @@ func New(c Config) *Keeper {
 		id: c.Account.ID, raw: c.Platform, store: c.Store, sink: c.Sink, observer: c.Observer, log: c.Log, changedCredential: c.Handed,
 		order: Order{Wish: session.Leave}, rec: c.Record, last: c.Record.Sequence,
 		cfg:     Update{c.Account, c.Policy, c.SecretHash, c.SettingsHash},
-		machine: session.Restore(c.Policy, c.Seed, c.Record),
+		machine: session.Restore(c.Policy, c.Seed, c.Record, time.Now()),
 		changed: true,
 	}
 	if k.log == nil {
@@ -181,6 +184,19 @@ func (k *Keeper) Update(u Update, resume bool) {
 	if resume {
 		k.order.Resume = true
 		k.interruptLocked()
+	}
+}
+
+// ClockSet tells that the wall clock was set, or that the machine slept for
+// slept: waits are measured again, and instants on record are written anew. It
+// does not block, and cuts nothing but a wait.
+func (k *Keeper) ClockSet(slept time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.clock = true
+	k.slept += slept
+	if k.armed && k.waits {
+		k.cancel()
 	}
 }
 
@@ -223,6 +239,10 @@ func (k *Keeper) take(ctx context.Context, woken bool) {
 	defer k.mu.Unlock()
 	k.wish.Resume = false
 	k.takeRefusal(woken)
+	if k.clock {
+		k.machine.SetClock(time.Now(), k.slept)
+		k.clock, k.slept = false, 0
+	}
 	if k.changed {
 		k.wish, k.now, k.changed = k.order, k.cfg, false
 		k.order.Resume = false
@@ -253,11 +273,22 @@ func (k *Keeper) arm(ctx context.Context, grace time.Duration) context.Context {
 	return k.actions
 }
 
+// armWait arms a wait, which a clock that was set cuts, too.
+func (k *Keeper) armWait(ctx context.Context) context.Context {
+	ctx = k.arm(ctx, 0)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.waits = true; k.clock {
+		k.cancel()
+	}
+	return ctx
+}
+
 // disarm reports whether the action's context was cut.
 func (k *Keeper) disarm() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.armed = false
+	k.armed, k.waits = false, false
 	k.disarmTimer()
 	return k.actions.Err() != nil
 }

@@ -113,6 +113,12 @@ func (k *Keeper) remember(o session.Outcome) {
 	k.rec = next
 }
 
+// What is said of a "taken" that is put down to a session of our own.
+const (
+	ownSession = "the platform still counts a session of this agent that this service made itself"
+	waitForOwn = "nothing to do: the platform lets go of it by itself, and it is tried again until then"
+)
+
 const spentForce = "find and stop the other client that signs this agent in, then resume the agent: it was displaced by force as often as it may be"
 
 // explained adds to a reason what the vendor said, now or before a restart.
@@ -123,6 +129,9 @@ func (k *Keeper) explained(memo session.Memo) session.Memo {
 	memo.Code, memo.Text, memo.Action = k.rec.Memo.Code, k.rec.Memo.Text, k.rec.Memo.Action
 	if k.fault != nil {
 		memo.Code, memo.Text, memo.Action = k.fault.Code, k.fault.Text, k.fault.Action
+	}
+	if k.fault != nil && k.fault.Kind == session.Taken && k.machine.Own() {
+		memo.Text, memo.Action = ownSession+" ("+k.fault.Text+")", waitForOwn
 	}
 	if memo.Parked == session.ReasonReplaced && k.now.Policy.Terms.Force {
 		memo.Action = spentForce // the vendor's word advises the force that was used up
@@ -138,7 +147,7 @@ func (k *Keeper) save(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
-	k.rec.Sequence = k.reserved()
+	k.rec.Sequence, k.rec.Written = k.reserved(), time.Now().Round(0)
 	if err := k.store.Save(ctx, k.id, k.rec); err != nil {
 		k.log.Debug("record not saved", "agent", k.id.String(), "error", err)
 		return
@@ -156,7 +165,7 @@ func same(a, b *session.Record) bool {
 }
 
 func sameMemo(a, b *session.Memo) bool {
-	return a.Parked == b.Parked && a.Doubt == b.Doubt && a.Until.Equal(b.Until) && a.Ghost.Equal(b.Ghost) &&
+	return a.Parked == b.Parked && a.Doubt == b.Doubt && a.Until.Equal(b.Until) && a.Ghost.Equal(b.Ghost) && a.Ours.Equal(b.Ours) &&
 		a.Fails == b.Fails && a.Shorts == b.Shorts && a.NextAt.Equal(b.NextAt) &&
 		slices.EqualFunc(a.Forced, b.Forced, time.Time.Equal)
 }
@@ -191,7 +200,10 @@ func (k *Keeper) signIn(ctx context.Context, a session.Action) session.Outcome {
 		k.adopt(s, false)
 		k.forgive()
 		k.rec.SignIns++
-		if !a.Renew {
+		if a.Replace {
+			k.lost(ctx, session.LossOutage)
+		}
+		if !a.Renew || a.Replace {
 			k.signed = time.Now()
 			k.own(ctx, "signed_in", nil)
 		}
@@ -315,7 +327,7 @@ func (k *Keeper) probe(ctx context.Context) session.Outcome {
 // wait lets d pass; 0 waits for an interrupt only. A record that is still to
 // be written ends it early.
 func (k *Keeper) wait(ctx context.Context, d time.Duration) session.Outcome {
-	ctx = k.arm(ctx, 0)
+	ctx = k.armWait(ctx)
 	defer k.disarm()
 	over := session.OK
 	if k.dirty && (d == 0 || d > saveAgain) {

@@ -13,19 +13,31 @@ import (
 	"agentkeeper/session"
 )
 
-// replace changes the configuration's text.
-func (w *world) replace(old, with string) {
+// text returns the configuration's text.
+func (w *world) text() string {
 	w.t.Helper()
 	text, err := os.ReadFile(w.path)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if !strings.Contains(string(text), old) {
-		w.t.Fatalf("%q is not in the configuration", old)
-	}
-	if err := os.WriteFile(w.path, []byte(strings.ReplaceAll(string(text), old, with)), 0o600); err != nil {
+	return string(text)
+}
+
+// edit changes the configuration's text.
+func (w *world) edit(change func(text string) string) {
+	w.t.Helper()
+	if err := os.WriteFile(w.path, []byte(change(w.text())), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// replace changes the configuration's text.
+func (w *world) replace(old, with string) {
+	w.t.Helper()
+	if !strings.Contains(w.text(), old) {
+		w.t.Fatalf("%q is not in the configuration", old)
+	}
+	w.edit(func(text string) string { return strings.ReplaceAll(text, old, with) })
 }
 
 func (w *world) operations() (ins, outs int) {

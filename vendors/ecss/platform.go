@@ -42,9 +42,10 @@ func Open(p wire.Place) session.Platform {
 }
 
 // Adopt always answers Lost: authentication sticks to a connection, and no
-// command to resume a session is documented.
+// command to resume a session is documented. The session ended with the process
+// that held it.
 func (p *platform) Adopt(session.Account, session.Key) (session.Session, error) {
-	return nil, noted(session.Lost, session.CauseClosed, codeNoResume, nil)
+	return nil, noted(session.Lost, session.CauseRestart, codeNoResume, nil)
 }
 
 // Probe opens a websocket and closes it again without logging in. A proxy that

@@ -234,7 +234,7 @@ func TestNoSessionIsAdopted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := scripted(t, (*peer).idle)
 		_, err := p.platform.Adopt(p.account(t), session.NewKey([]byte(`{"token":"`+token+`"}`)))
-		is(t, err, session.Lost, session.CauseClosed, "no-resume")
+		is(t, err, session.Lost, session.CauseRestart, "no-resume")
 	})
 }
 

@@ -87,3 +87,29 @@ func TestAdoptForeignKeys(t *testing.T) {
 		}
 	}
 }
+
+// A token that was stored by a clock ahead of ours is renewed at once: how old it
+// is nobody knows.
+func TestAdoptUnderAnotherClock(t *testing.T) {
+	for _, options := range []map[string]string{withProbe, nil} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &script{logIns: []reply{good(token1)}}
+			p, a := open(t, s), account(t, options)
+			k, ok := decodeKey(enter(t, p, a).Key())
+			if !ok {
+				t.Fatal("the key cannot be read")
+			}
+			k.Issued = k.Issued.Add(24 * time.Hour)
+			in, err := p.Adopt(a, k.encode())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b, err := in.Next(t.Context()); err != nil || !b.Renew {
+				t.Errorf("%v: %+v, %v, want a renewal", options, b, err)
+			}
+			if issued := in.Info().Credential.IssuedAt; issued.After(time.Now()) {
+				t.Errorf("issued in the future: %v", issued)
+			}
+		})
+	}
+}

@@ -22,6 +22,7 @@ type bearer struct {
 	checkAt time.Time // of the next probe, or of the next return where there is none
 	alive   time.Time // of the last good probe; zero: none by this process
 	asked   time.Time // for a renewal; zero: not yet
+	ageless bool      // the clock was set since the token was stored: how old it is is not known, so its renewal is due
 
 	stored session.Key // key encoded; zero: to be encoded
 }
@@ -107,7 +108,12 @@ func (s *bearer) due() time.Time {
 	return at
 }
 
-func (s *bearer) renewal() time.Time { return s.key.renewal(s.settings.MaxAge) }
+func (s *bearer) renewal() time.Time {
+	if s.ageless {
+		return s.key.Issued
+	}
+	return s.key.renewal(s.settings.MaxAge)
+}
 
 func (s *bearer) latest() time.Time { return s.key.latest(s.settings.MaxAge) }
 
@@ -175,8 +181,11 @@ func (s *bearer) ask(ctx context.Context) (status int, fault *session.Fault) {
 	if err != nil && answer.Status == 0 {
 		return 0, transportFault(err, false)
 	}
-	if fault = refusal(probe, answer, s.clean); fault == nil && isPage(answer) {
+	switch fault = refusal(probe, answer, s.clean); {
+	case fault == nil && isPage(answer):
 		fault = ownFault(codePage, odd)
+	case fault != nil && fault.Kind == session.Lost && isPage(answer) && !s.fresh(time.Now()) && s.platform.Probe(ctx, session.Account{}) != nil:
+		fault = intercepted(answer.Status) // whoever sent the page sends it to everybody
 	}
 	return answer.Status, fault
 }

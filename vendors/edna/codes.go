@@ -144,6 +144,14 @@ func refusal(r request, a wire.Answer, clean func(string) string) *session.Fault
 	return f
 }
 
+// intercepted is a status that a server before the platform answered, and that
+// says nothing about the account.
+func intercepted(status int) *session.Fault {
+	return &session.Fault{Kind: odd.kind, Cause: odd.cause, Code: statusCode(status),
+		Text:   "a server before the platform answers in its place",
+		Action: "check the access rules of the proxy or load balancer before the platform"}
+}
+
 // isPage reports whether an answer is a web page, which no call of the API
 // brings: it comes from a server before the platform, or is there for browsers.
 func isPage(a wire.Answer) bool {

@@ -30,7 +30,7 @@ func TestNextVerdicts(t *testing.T) {
 		"200, cut":        {reply{body: `{"id":`, cut: true}, session.OK, 0, nil},
 		"401, JSON":       {reply{status: 401, body: `{"message":"` + leaky + `"}`}, session.Lost, session.CauseExpired, nil},
 		"401, empty":      {reply{status: 401}, session.Lost, session.CauseExpired, nil},
-		"401, page":       {reply{status: 401, body: "<html>" + leaky}, session.Lost, session.CauseExpired, nil},
+		"401, page":       {reply{status: 401, body: "<html>" + leaky}, session.Outage, session.CauseAnswered, nil}, // the log-in's address answers the same
 		"401, cut":        {reply{status: 401, body: "{", cut: true}, session.Lost, session.CauseExpired, nil},
 		"200, page":       {reply{body: "<html>maintenance</html>"}, session.Outage, session.CauseAnswered, nil},
 		"404, page":       {reply{status: 404, header: http.Header{"Content-Type": {"text/html; charset=utf-8"}}, body: "not here"}, session.Outage, session.CauseAnswered, nil},
@@ -70,6 +70,22 @@ func TestNextVerdicts(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A page with 401 is the platform's word where the log-in's address, which needs
+// no token, is answered otherwise.
+func TestNextPageOfThePlatform(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{logIns: []reply{good(token1)}, probes: []reply{{}, {status: 401, body: "<html>" + leaky}, {status: 405}}}
+		in := enter(t, open(t, s), account(t, withProbe))
+		if _, err := in.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		_, err := in.Next(t.Context())
+		if f := faultOf(t, err); f.Kind != session.Lost || f.Cause != session.CauseExpired {
+			t.Errorf("got %v, want lost", err)
+		}
+	})
 }
 
 // The first probe leaves at once; the next ones between a third and a half of

@@ -108,12 +108,16 @@ func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session
 	p.memory.recall(a.ID, k.Life)
 	s := p.session(a)
 	s.key, s.checkAt = k, time.Now()
+	if s.ageless = s.checkAt.Before(k.Issued); s.ageless {
+		s.key.Issued = s.checkAt
+	}
 	return s, nil
 }
 
 // Probe implements session.Platform by asking for the log-in's address without
 // logging in: no account is named, so nothing counts as a failed attempt. Every
-// answer proves that the platform answers but one that asks to slow down, or
+// answer proves that the platform answers but one that asks to slow down, one of
+// a server before the platform that wants a login of its own, or
 // that of a server that says itself that it does not work: 500 and 501 are what
 // some say to a method that they do not know.
 func (p *platform) Probe(ctx context.Context, _ session.Account) error {
@@ -122,6 +126,9 @@ func (p *platform) Probe(ctx context.Context, _ session.Account) error {
 	})
 	if err != nil && answer.Status == 0 {
 		return transportFault(err, false)
+	}
+	if wire.Intercepted(answer.Status) {
+		return intercepted(answer.Status)
 	}
 	if answer.Status > http.StatusNotImplemented || answer.Status == http.StatusTooManyRequests {
 		return refusal(probe, wire.Answer{Status: answer.Status, Header: answer.Header}, wire.Plain)

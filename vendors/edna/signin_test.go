@@ -207,10 +207,10 @@ func TestProbe(t *testing.T) {
 		cause  session.Cause
 	}{
 		"405":     {reply{status: 405}, session.OK, 0},
-		"401":     {reply{status: 401}, session.OK, 0},
+		"401":     {reply{status: 401}, session.Outage, session.CauseAnswered},
 		"403":     {reply{status: 403}, session.OK, 0},
 		"404":     {reply{status: 404, body: "<html>"}, session.OK, 0},
-		"302":     {reply{status: 302}, session.OK, 0},
+		"302":     {reply{status: 302}, session.Outage, session.CauseAnswered},
 		"200":     {reply{}, session.OK, 0},
 		"429":     {reply{status: 429}, session.Outage, session.CauseThrottled},
 		"500":     {reply{status: 500, body: leaky}, session.OK, 0},

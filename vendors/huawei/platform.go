@@ -106,6 +106,9 @@ func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session
 	}
 	s := p.agent(a)
 	s.key = k
+	if now := time.Now(); now.Before(k.GuidSince) { // written by a clock that was ahead of this one
+		s.key.GuidSince = now
+	}
 	if s.listen(k.Token); s.box == nil {
 		s.push = Push{} // as the session was made
 	}

@@ -44,6 +44,18 @@ func (k *key) begin(now time.Time, window time.Duration) {
 	k.Expires = now.Add(window)
 }
 
+// under follows a clock that was set since the key was stored, or is wrong now:
+// how old the Guid is is not known then, so its renewal is due at once, and it
+// lives for a window from now at most.
+func (k *key) under(now time.Time, window time.Duration) {
+	if now.Before(k.GuidSince) {
+		k.GuidSince, k.Renew = now, now
+	}
+	if latest := now.Add(window); k.Expires.After(latest) {
+		k.Expires = latest
+	}
+}
+
 func part(d time.Duration, share float64) time.Duration { return time.Duration(float64(d) * share) }
 
 func (k *key) encode() session.Key {

@@ -121,3 +121,23 @@ func FuzzKey(f *testing.F) {
 		}
 	})
 }
+
+// A Guid that was stored by a clock ahead of ours is renewed at once, and is
+// trusted for a window at most.
+func TestKeyUnderAnotherClock(t *testing.T) {
+	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	for _, ahead := range []time.Duration{time.Hour, 24 * time.Hour, 50 * 365 * 24 * time.Hour} {
+		var k key
+		k.begin(now.Add(ahead), window)
+		k.under(now, window)
+		if k.GuidSince.After(now) || k.Renew.After(now) || k.Expires.After(now.Add(window)) {
+			t.Errorf("%v ahead: since %v, renewal %v, end %v", ahead, k.GuidSince, k.Renew, k.Expires)
+		}
+	}
+	var k key
+	k.begin(now, window)
+	before := k.Renew
+	if k.under(now.Add(time.Second), window); !k.Renew.Equal(before) {
+		t.Error("a key of the same clock was changed")
+	}
+}

@@ -110,7 +110,7 @@ func TestKeepAliveAnswers(t *testing.T) {
 		for _, fresh := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s fresh=%v", name, fresh), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					replies := []reply{welcomed, says(good), tt.answer}
+					replies := []reply{welcomed, says(good), tt.answer, status(405)} // the last is for the login's address
 					if fresh {
 						replies = []reply{welcomed, tt.answer}
 					}
@@ -323,6 +323,23 @@ func TestSignOut(t *testing.T) {
 		s := signIn(t, p, account(t, probing))
 		if err := s.SignOut(t.Context()); err != nil || len(g.arrivals()) != 1 {
 			t.Errorf("%v, %d requests", err, len(g.arrivals()))
+		}
+	})
+}
+
+// A server before the gateway that answers everything with 401 does not end a
+// login that lives.
+func TestKeepAliveIntercepted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := play(t, welcomed, says(good), status(401), status(401), says(good))
+		s := signIn(t, p, account(t, probing))
+		if _, err := s.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.Next(t.Context())
+		wantFault(t, err, session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "http 401"})
+		if _, err := s.Next(t.Context()); err != nil {
+			t.Errorf("the login is not used any more: %v", err)
 		}
 	})
 }

@@ -121,6 +121,7 @@ func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session
 	}
 	s := p.login(a)
 	s.key, s.proven = k, true
+	s.key.under(time.Now(), s.set.Window)
 	return s, nil
 }
 
@@ -138,7 +139,7 @@ func (p *platform) Probe(ctx context.Context, _ session.Account) error {
 	if err != nil {
 		return ccgateway.TransportFault(err, false)
 	}
-	if answer.Status >= 400 && answer.Status <= http.StatusNotImplemented && answer.Status != http.StatusTooManyRequests {
+	if answer.Status >= 400 && !wire.Intercepted(answer.Status) && answer.Status <= http.StatusNotImplemented && answer.Status != http.StatusTooManyRequests {
 		return nil
 	}
 	if fault := ccgateway.Answers(answer); fault != nil {

@@ -83,6 +83,9 @@ func (s *login) keepAlive(ctx context.Context) error {
 			s.switchOff(fault)
 			return nil
 		}
+		if fault.Kind != session.Lost && s.platform.Probe(ctx, session.Account{}) != nil {
+			return fault // a server before the gateway answers everybody so
+		}
 		fault.Kind, fault.Cause = session.Lost, session.CauseExpired
 	case misfit:
 		if s.fresh() {

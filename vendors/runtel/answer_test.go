@@ -145,7 +145,7 @@ var classes = []class{
 	{"599", coded(599), "outage 599", "outage 599", "outage 599", "599"},
 	{"502 in the envelope", coded(502), "doubt 502", "outage 502", "doubt 502", "502"},
 	{"unknown code", coded(1234), "outage answered 1234", "outage answered 1234", "outage answered 1234", ""},
-	{"HTTP 401", reply{status: 401}, "refused credential http 401", "lost expired http 401", "", "http 401"},
+	{"HTTP 401 to everybody", reply{status: 401}, "refused credential http 401", "outage answered http 401", "", "http 401"},
 	{"HTTP 401 and code", with(coded(401), 401), "refused credential 401", "lost expired 401", "", ""},
 	{"HTTP 401, good code", with(coded(200), 401), "refused credential 401", "lost expired 401", "", ""},
 	{"HTTP 500, good code", with(welcomed(`"2000-01-01T04:00:00"`), 500), "outage 500", "outage 500", "outage 500", ""},
@@ -177,6 +177,29 @@ var page = reply{body: "<html>" + leaky + "</html>"}
 func with(r reply, status int) reply {
 	r.status = status
 	return r
+}
+
+// An HTTP 401 without an envelope is the API's word where a request that needs no
+// token is answered otherwise.
+func TestUnauthorizedByTheAPI(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		requests := 0
+		p := platformOf(t, func(arrival) reply {
+			requests++
+			return []reply{welcomed(`"2000-01-01T20:00:00"`), {body: `{"action_id":"ID","code":200}`}, {status: 401}, {status: 204}}[min(requests, 4)-1]
+		})
+		s, err := p.SignIn(t.Context(), account(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.Next(t.Context())
+		if got := told(t, err); got != "lost expired http 401" {
+			t.Errorf("got %s", got)
+		}
+	})
 }
 
 // told is a fault as classes writes it.
@@ -377,6 +400,43 @@ func FuzzParse(f *testing.F) {
 		for _, r := range (answered{now, now}).readings(w, zoneAuto) {
 			if !r.Expires.After(now) || r.Expires.Sub(now) > lifeLimit {
 				t.Errorf("reading %+v", r)
+			}
+		}
+	})
+}
+
+// A token that was stored by a clock ahead of ours is renewed at once, and does
+// not live longer than it would have.
+func TestAdoptUnderAnotherClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		requests := 0
+		p := platformOf(t, func(arrival) reply {
+			if requests++; requests == 1 {
+				return welcomed(`"2000-01-01T20:00:00"`)
+			}
+			return reply{body: `{"action_id":"ID","code":200}`}
+		})
+		first, err := p.SignIn(t.Context(), account(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, ok := decodeKey(first.Key())
+		if !ok {
+			t.Fatal("the key cannot be read")
+		}
+		ends := k.Readings
+		k.move(24 * time.Hour)
+		in, err := p.Adopt(account(), k.encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := in.Next(t.Context()); err != nil || !b.Renew {
+			t.Errorf("%+v, %v, want a renewal", b, err)
+		}
+		again, _ := decodeKey(in.Key())
+		for i, r := range again.Readings {
+			if r.Expires.After(ends[i].Expires.Add(time.Second)) {
+				t.Errorf("reading %d ends at %v, later than %v", i, r.Expires, ends[i].Expires)
 			}
 		}
 	})

@@ -24,6 +24,7 @@ type bearer struct {
 	checkAt time.Time     // of the next probe, or of the next assumption where there is none
 	alive   time.Time     // of the last good probe; zero: none by this process
 	asked   time.Time     // for a renewal; zero: not yet
+	ageless bool          // the clock was set since the token was stored: how old it is is not known, so its renewal is due
 	pause   time.Duration // before it asks again
 	over    bool          // logged out, or known to be dead
 
@@ -162,6 +163,9 @@ const (
 // askAt returns when to ask for a renewal (again).
 func (s *bearer) askAt(earliest time.Time) time.Time {
 	at := s.key.renewal(earliest)
+	if s.ageless {
+		at = s.key.Issued
+	}
 	if again := s.asked.Add(s.pause); !s.asked.IsZero() && again.After(at) {
 		return again
 	}
@@ -229,6 +233,14 @@ func (s *bearer) ask(ctx context.Context) *session.Fault {
 		return transportFault(err, false)
 	}
 	_, fault := read(probe, c, answer, s.clean)
+	if fault == nil || fault.Kind != session.Lost {
+		return fault
+	}
+	// Only an envelope is certainly the API's. Whoever sends anything else may
+	// send it to everybody.
+	if _, err := parse(answer.Body); err != nil && s.platform.Probe(ctx, session.Account{}) != nil {
+		return intercepted(answer.Status)
+	}
 	return fault
 }
 

@@ -114,6 +114,14 @@ func ownFault(name string, v verdict) *session.Fault {
 	return &session.Fault{Kind: v.kind, Cause: v.cause, Code: name, Text: own[name].text, Action: own[name].action}
 }
 
+// intercepted is a status that a server before the API answered, and that says
+// nothing about the account.
+func intercepted(status int) *session.Fault {
+	return &session.Fault{Kind: odd.kind, Cause: odd.cause, Code: "http " + strconv.Itoa(status),
+		Text:   "a server before the API answers in its place",
+		Action: "check the access rules of the proxy or load balancer before the platform"}
+}
+
 // Explain looks up a code for people: one of an envelope ("401"), "http 502",
 // or one of the transport's or this adapter's own. ok is false for unknown ones.
 func Explain(name string) (text, action string, ok bool) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 
 	"agentkeeper/session"
@@ -78,6 +79,18 @@ func decodeKey(stored session.Key) (k key, ok bool) {
 	}
 	k.Share = min(max(k.Share, shareFrom), shareTo)
 	return k, true
+}
+
+// move shifts every instant by d.
+func (k *key) move(d time.Duration) {
+	k.Issued = k.Issued.Add(d)
+	k.Readings = slices.Clone(k.Readings)
+	for i := range k.Readings {
+		k.Readings[i].Expires = k.Readings[i].Expires.Add(d)
+	}
+	if !k.Limit.IsZero() {
+		k.Limit = k.Limit.Add(d)
+	}
 }
 
 // header returns what every request of the session carries.

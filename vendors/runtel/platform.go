@@ -117,6 +117,9 @@ func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session
 	p.memory.recall(k.Lessons)
 	s := p.session(a)
 	s.key, s.checkAt = k, time.Now()
+	if s.ageless = s.checkAt.Before(k.Issued); s.ageless {
+		s.key.move(s.checkAt.Sub(k.Issued))
+	}
 	return s, nil
 }
 
@@ -126,7 +129,8 @@ const probeTimeout = 30 * time.Second
 
 // Probe implements session.Platform by OPTIONS on the API's address, which needs
 // no account and so cannot feed the Defender (the platform allows the method,
-// vendor page: auth). Everything proves that it answers but a ban, or a server
+// vendor page: auth). Everything proves that it answers but a ban, a server before
+// the API that wants a login of its own, or a server
 // that says itself that it does not work: 500 and 501 are what some say to a
 // method that they do not know.
 func (p *platform) Probe(ctx context.Context, _ session.Account) error {
@@ -135,6 +139,9 @@ func (p *platform) Probe(ctx context.Context, _ session.Account) error {
 	answer, err := client.Do(ctx, wire.Request{Method: http.MethodOptions, Path: p.path, Timeout: p.patience()})
 	if err != nil {
 		return transportFault(err, false)
+	}
+	if wire.Intercepted(answer.Status) {
+		return intercepted(answer.Status)
 	}
 	if answer.Status > http.StatusNotImplemented || answer.Status == http.StatusForbidden || answer.Status == http.StatusTooManyRequests {
 		_, fault := read(probe, call{}, wire.Answer{Status: answer.Status, Header: answer.Header}, wire.Plain)
