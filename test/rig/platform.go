@@ -66,7 +66,7 @@ func (p *Process) Says(text string) error {
 	case strings.Contains(out, text):
 		return nil
 	case p.Ended():
-		return fmt.Errorf("%s ended with exit code %d without saying %q: %s%s", p.Name, p.Cmd.ProcessState.ExitCode(), text, out, Tail(p.Err.String()))
+		return fmt.Errorf("%s: %w with exit code %d without saying %q: %s%s", p.Name, ErrEnded, p.Cmd.ProcessState.ExitCode(), text, out, Tail(p.Err.String()))
 	}
 	return fmt.Errorf("%s has not said %q", p.Name, text)
 }

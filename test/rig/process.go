@@ -3,6 +3,7 @@ package rig
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -127,8 +128,12 @@ func (p *Process) Code(d time.Duration) (int, error) {
 	}
 }
 
-// Await asks ok again and again until it returns nil, for d at most. The error
-// says what was awaited and ok's last word.
+// ErrEnded is wrapped by the errors of a process that has ended by itself.
+var ErrEnded = errors.New("the process has ended")
+
+// Await asks ok again and again until it returns nil, for d at most, or until it
+// tells of a process that has ended (ErrEnded). The error says what was awaited
+// and ok's last word.
 func Await(ctx context.Context, d time.Duration, what string, ok func() error) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -138,7 +143,7 @@ func Await(ctx context.Context, d time.Duration, what string, ok func() error) e
 		if err == nil {
 			return nil
 		}
-		if time.Now().After(deadline) {
+		if time.Now().After(deadline) || errors.Is(err, ErrEnded) {
 			return fmt.Errorf("%s: not within %v: %w", what, d, err)
 		}
 		select {

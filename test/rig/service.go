@@ -88,7 +88,7 @@ func OverUnix(path string) *http.Transport {
 // and sets URL.
 func (s *Service) Started() error {
 	if s.Ended() {
-		return fmt.Errorf("ended with exit code %d: %s", s.Cmd.ProcessState.ExitCode(), Tail(s.Err.String()))
+		return fmt.Errorf("%w with exit code %d: %s", ErrEnded, s.Cmd.ProcessState.ExitCode(), Tail(s.Err.String()))
 	}
 	if s.URL != "" {
 		return nil

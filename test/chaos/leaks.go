@@ -1,0 +1,8 @@
+package main
+
+import (
+	"context"
+	"time"
+)
+
+func leaks(context.Context, *world, time.Duration) error { return nil }
