@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -168,12 +167,7 @@ func (c *cell) restarted(ctx context.Context, t *trial, what string) {
 		t.broke("%s: %v", what, err)
 		return
 	}
-	err = rig.Await(ctx, patience/2, "the agents' return", func() error {
-		if err := c.k.Started(); err != nil {
-			return err
-		}
-		return errors.Join(c.settledAtLeast(cellGood), ctx.Err())
-	})
+	err = rig.Await(ctx, patience/2, "the agents' return", func() error { return c.settledAtLeast(cellGood) })
 	if err != nil {
 		t.broke("%s: promise 9: %v", what, err)
 		return
@@ -189,6 +183,9 @@ func (c *cell) restarted(ctx context.Context, t *trial, what string) {
 
 // settledAtLeast returns nil when the agents that should be online are.
 func (c *cell) settledAtLeast(online int) error {
+	if err := c.k.Started(); err != nil {
+		return err
+	}
 	s, err := c.state()
 	if err != nil {
 		return err

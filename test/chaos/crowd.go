@@ -53,22 +53,17 @@ func (s *strangers) leave() {
 	}
 }
 
-// silent fills every listener's places with clients that say nothing, or half a
-// header, and meanwhile asks as everybody else does.
+// silent fills every listener's places with clients of which half say nothing
+// and half begin a header, and meanwhile asks as everybody else does.
 func silent(ctx context.Context, t *trial) error {
-	for _, text := range []string{"", "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Half: "} {
-		var crowd strangers
-		for _, d := range t.allDoors() {
-			crowd.dial(d, 300, text)
-			crowd.dial(d, 300, text)
-		}
-		t.askAround(ctx, 7*time.Second)
-		crowd.leave()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+	var crowd strangers
+	defer crowd.leave()
+	for _, d := range t.allDoors() {
+		crowd.dial(d, 300, "")
+		crowd.dial(d, 300, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Half: ")
 	}
-	return nil
+	t.askAround(ctx, 7*time.Second)
+	return ctx.Err()
 }
 
 // askAround asks the public half and the control socket for a while: each must
@@ -112,6 +107,9 @@ func crowd(ctx context.Context, t *trial) error {
 		return err
 	}
 	want := 10_000
+	if !t.long {
+		want = 3_000
+	}
 	if free := int(min(l.Cur, 1<<20)) - 500; free < want {
 		want = free
 	}
@@ -130,6 +128,11 @@ func crowd(ctx context.Context, t *trial) error {
 			return err
 		}
 	}
+	// Every agent must dial anew, and the crowd waits for the files that they leave.
+	if err := t.hq.Order("outage", `{"mode":"refuse","for":"300ms"}`); err != nil {
+		return err
+	}
+	rest(ctx, 400*time.Millisecond)
 	t.need(rig.Await(ctx, window/2, "the return of eight agents beside the crowd", t.everybodyIn))
 	return nil
 }

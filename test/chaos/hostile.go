@@ -12,7 +12,10 @@ import (
 // lot.
 func hostile(ctx context.Context, t *trial) error {
 	ways := []string{"html", "garbage", "empty", "big", "truncate", "number_types", "lost", "reset", "slow", "status", "hang"}
-	each := 700 * time.Millisecond
+	each := 400 * time.Millisecond
+	if t.long {
+		each = 2 * time.Second
+	}
 	for _, mode := range ways {
 		agents := fmt.Sprintf("10%d*", t.random.IntN(6))
 		for _, on := range []struct {
@@ -44,7 +47,11 @@ func (t *trial) clear() error {
 
 // outage takes the Huawei platform away in three ways. Its sessions live on.
 func outage(ctx context.Context, t *trial) error {
-	for _, mode := range []string{"refuse", "reset", "hang"} {
+	modes := []string{"refuse", "reset"}
+	if t.long {
+		modes = append(modes, "hang")
+	}
+	for _, mode := range modes {
 		began := time.Now()
 		if err := t.hq.Order("outage", fmt.Sprintf(`{"mode":%q,"for":"1500ms"}`, mode)); err != nil {
 			return err

@@ -3,14 +3,17 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
 	"agentkeeper/test/rig"
 	"agentkeeper/test/sim"
+	"agentkeeper/test/sim/huawei"
 )
 
 // fault is one thing that goes wrong.
@@ -18,6 +21,7 @@ type fault struct {
 	name  string
 	about string
 	long  bool // in the long form alone
+	apart bool // in small worlds of its own, beside the others
 	// run injects the fault and takes it away again. What it notices itself it
 	// tells the trial; an error means that the fault could not be had.
 	run func(ctx context.Context, t *trial) error
@@ -42,16 +46,18 @@ type trial struct {
 
 // figures are what the platforms and the ledger counted.
 type figures struct {
-	signIns    int // requests
-	needless   int // of them: where the session was alive
-	violations int // two operations at once, or another breach of the vendor's rules
-	missed     int // sessions that ended of silence
+	signIns    [3]int // requests: at Huawei, ECSS, Runtel
+	needless   int    // of them: where the session was alive
+	violations int    // two operations at once, or another breach of the vendor's rules
+	missed     int    // sessions that ended of silence
 	gap        time.Duration
 	account
 }
 
 func (f *figures) add(g figures) {
-	f.signIns += g.signIns
+	for i, n := range g.signIns {
+		f.signIns[i] += n
+	}
 	f.needless += g.needless
 	f.violations += g.violations
 	f.missed += g.missed
@@ -99,8 +105,8 @@ func (w *world) tally() (c tally, err error) {
 	if err := w.cabinet.Look(&cabinet); err != nil {
 		return c, err
 	}
-	for _, total := range []sim.Count{hq.Total, pbx.Total, cabinet.Total} {
-		c.signIns += total.SignIns
+	for i, total := range []sim.Count{hq.Total, pbx.Total, cabinet.Total} {
+		c.signIns[i] = total.SignIns
 		c.violations += total.Violations
 	}
 	c.needless = pbx.Total.Needless + cabinet.Total.Needless
@@ -125,8 +131,10 @@ func (w *world) tally() (c tally, err error) {
 // told apart: how many sign-ins met their sessions.
 func (c tally) since(b tally, doubtful map[string]bool) (f figures, ghosts int) {
 	f = figures{
-		signIns: c.signIns - b.signIns, needless: c.needless - b.needless,
-		violations: c.violations - b.violations, missed: c.missed - b.missed, gap: c.gap,
+		needless: c.needless - b.needless, violations: c.violations - b.violations, missed: c.missed - b.missed, gap: c.gap,
+	}
+	for i := range f.signIns {
+		f.signIns[i] = c.signIns[i] - b.signIns[i]
 	}
 	for login, n := range c.met {
 		if doubtful[login] {
@@ -139,28 +147,63 @@ func (c tally) since(b tally, doubtful map[string]bool) (f figures, ghosts int) 
 	return f, ghosts
 }
 
-// inject runs the faults of the form and prints what they did.
+// inject runs the faults of the form and prints what they did. Those that need
+// small worlds of their own go on beside the others, one after the other.
 func inject(ctx context.Context, w *world, f form) error {
-	var trials []*trial
-	sum, broken := figures{}, 0
 	began := time.Now()
 	fmt.Printf("%d Huawei, %d ECSS and %d Runtel agents; window %v, hold %v; the store %s\n",
 		atHQ, atPBX, atCabinet, window, hold, where(w))
-	for x := range w.programme(f, began) {
-		t := w.try(ctx, x)
-		if ctx.Err() != nil {
-			return ctx.Err()
+	var trials, others []*trial
+	tell := func(t *trial) { fmt.Printf("%6s  %s\n", time.Since(began).Round(time.Second), t.line()) }
+	var beside sync.WaitGroup
+	beside.Go(func() {
+		for _, x := range w.chosen(f, true) {
+			if t := w.apart(ctx, x, f.seed); ctx.Err() == nil {
+				tell(t)
+				others = append(others, t)
+			}
 		}
+	})
+	for x := range w.programme(f, began) {
+		if ctx.Err() != nil {
+			break
+		}
+		t := &trial{world: w, fault: x, doubtful: map[string]bool{}}
+		if f.within == 0 || time.Since(began) < f.within {
+			t.try(ctx)
+		} else {
+			t.absent = "no time was left"
+		}
+		tell(t)
 		trials = append(trials, t)
-		sum.add(t.figures)
-		broken += len(t.broken)
-		fmt.Printf("%6s  %s\n", time.Since(began).Round(time.Second), t.line())
 	}
-	report(trials, sum)
+	beside.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	trials = append(trials, others...)
+	report(trials)
+	broken := 0
+	for _, t := range trials {
+		broken += len(t.broken)
+	}
 	if broken > 0 {
 		return fmt.Errorf("%w: %d", errBroken, broken)
 	}
 	return nil
+}
+
+// apart injects a fault that leaves the common world alone.
+func (w *world) apart(ctx context.Context, x fault, seed uint64) *trial {
+	own := *w
+	own.random = rand.New(rand.NewPCG(seed, 1))
+	t := &trial{world: &own, fault: x}
+	began := time.Now()
+	if err := x.run(ctx, t); err != nil {
+		t.broke("the fault could not be injected: %v", err)
+	}
+	t.took = time.Since(began)
+	return t
 }
 
 func where(w *world) string {
@@ -170,9 +213,9 @@ func where(w *world) string {
 	return "on the common disk (only root may mount a small one)"
 }
 
-// try injects one fault, waits for everybody's return and judges.
-func (w *world) try(ctx context.Context, x fault) *trial {
-	t := &trial{world: w, fault: x, doubtful: map[string]bool{}}
+// try injects the fault, waits for everybody's return and judges.
+func (t *trial) try(ctx context.Context) {
+	w, x := t.world, t.fault
 	began := time.Now()
 	before, err := w.tally()
 	if err == nil {
@@ -182,16 +225,11 @@ func (w *world) try(ctx context.Context, x fault) *trial {
 	if err != nil {
 		t.broke("the fault could not be injected: %v", err)
 	}
-	t.recover(ctx)
+	state := t.recover(ctx)
 	after, err := w.tally()
 	if err != nil {
 		t.broke("the platforms: %v", err)
-		return t
-	}
-	state, err := w.gateway()
-	if err != nil {
-		t.broke("the platforms: %v", err)
-		return t
+		return
 	}
 	var ghosts int
 	if t.figures, ghosts = after.since(before, t.doubtful); ghosts > 0 {
@@ -199,24 +237,28 @@ func (w *world) try(ctx context.Context, x fault) *trial {
 	}
 	var disorder []string
 	t.account, disorder = w.ledger.weigh(state, true)
+	if t.lost > t.told {
+		t.note("%s", w.ledger.lastLost())
+	}
 	t.judge(disorder)
 	if t.violations > 0 {
 		t.breaches()
 	}
-	return t
 }
 
 // recover waits until everything is as it was: everybody online and polled
-// again, and the events caught up with.
-func (t *trial) recover(ctx context.Context) {
+// again, and the events caught up with. It returns the platform's state that the
+// events are to be held against.
+func (t *trial) recover(ctx context.Context) (state rig.State[huawei.AgentState]) {
 	if t.k.Ended() {
 		t.broke("promise 9: the service ended by itself: %s", lastLines(t.k.Err.String()))
 		if _, err := t.again(ctx); err != nil {
 			t.need(err)
-			return
+			return state
 		}
 	}
 	t.need(t.awaitOnline(ctx))
+	t.need(rig.Await(ctx, patience, "everybody's session, by the platforms' word", t.everybodyIn))
 	before, err := t.gateway()
 	t.need(err)
 	t.need(rig.Await(ctx, patience, "a poll of every agent", func() error {
@@ -231,12 +273,11 @@ func (t *trial) recover(ctx context.Context) {
 		}
 		return nil
 	}))
-	err = rig.Await(ctx, patience/2, "the events", func() error {
-		now, err := t.gateway()
-		if err != nil {
+	err = rig.Await(ctx, patience/2, "the events", func() (err error) {
+		if state, err = t.gateway(); err != nil {
 			return err
 		}
-		if a, _ := t.ledger.weigh(now, false); a.lost > a.told {
+		if a, _ := t.ledger.weigh(state, false); a.lost > a.told {
 			return fmt.Errorf("%d of %d are not there", a.lost-a.told, a.due)
 		}
 		return nil
@@ -244,6 +285,7 @@ func (t *trial) recover(ctx context.Context) {
 	if err != nil {
 		t.note("%v", err)
 	}
+	return state
 }
 
 // judge holds the figures against the promises.
@@ -296,17 +338,22 @@ func (t *trial) line() string {
 }
 
 // report prints the table and beneath it what needs words.
-func report(trials []*trial, sum figures) {
+func report(trials []*trial) {
+	var sum figures
 	fmt.Println()
 	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "fault\ttook\tsign-ins\tsession alive\toverlaps\twindows missed\tevents due\tlost\tof them told\tlongest gap\t")
+	fmt.Fprintln(w, "fault\ttook\tsign-ins (H/E/R)\tsession alive\toverlaps\twindows missed\tevents due\tlost\tof them told\tlongest gap\t")
 	row := func(name string, took time.Duration, f figures) {
-		fmt.Fprintf(w, "%s\t%.1f s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f s\t\n", name, took.Seconds(), f.signIns, f.needless, f.violations,
+		fmt.Fprintf(w, "%s\t%.1f s\t%d/%d/%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f s\t\n", name, took.Seconds(), f.signIns[0], f.signIns[1], f.signIns[2], f.needless, f.violations,
 			f.missed, f.due, f.lost, f.told, f.gap.Seconds())
 	}
 	var took time.Duration
 	for _, t := range trials {
+		if t.fault.apart {
+			continue // its agents are not those of the table
+		}
 		row(t.fault.name, t.took, t.figures)
+		sum.add(t.figures)
 		took += t.took
 	}
 	row("all", took, sum)
@@ -332,16 +379,24 @@ func lastLines(text string) string {
 	return strings.Join(lines[max(0, len(lines)-3):], "\n")
 }
 
+// chosen lists the faults of the form, those that go apart or the others.
+func (w *world) chosen(f form, apart bool) []fault {
+	return slices.DeleteFunc(faults(), func(x fault) bool {
+		if x.apart != apart {
+			return true
+		}
+		if len(f.faults) > 0 {
+			return !slices.Contains(f.faults, x.name)
+		}
+		return x.long && !f.long
+	})
+}
+
 // programme yields the faults of the form, one when it is asked for: every fault
 // once, and in the long form then kills and faults by lot until its time is over.
 func (w *world) programme(f form, began time.Time) func(yield func(fault) bool) {
 	return func(yield func(fault) bool) {
-		all := slices.DeleteFunc(faults(), func(x fault) bool {
-			if len(f.faults) > 0 {
-				return !slices.Contains(f.faults, x.name)
-			}
-			return x.long && !f.long
-		})
+		all := w.chosen(f, false)
 		for _, x := range all {
 			if !yield(x) {
 				return
@@ -351,7 +406,7 @@ func (w *world) programme(f form, began time.Time) func(yield func(fault) bool) 
 			return
 		}
 		kill := slices.IndexFunc(all, func(x fault) bool { return x.name == "kill" })
-		for kills := 1; kills < f.kills || time.Since(began) < f.last; {
+		for kills := 2; kills < f.kills || time.Since(began) < f.last; {
 			x := all[w.random.IntN(len(all))]
 			if kills < f.kills && (time.Since(began) > f.last || w.random.IntN(3) > 0) {
 				x = all[kill+w.random.IntN(2)] // kill-amid stands behind kill

@@ -32,6 +32,7 @@ type ledger struct {
 	last     map[string]int          // by login: the highest number
 	marked   map[string]int          // by login: events told as lost, not yet set off
 	settled  map[string]int          // by login: up to which number all is accounted for
+	lost     string                  // one of those that were lost at the last settlement
 	disorder []string                // what came behind a later one
 }
 
@@ -136,6 +137,13 @@ type account struct {
 	told int // of those: told as lost by an event session.gap
 }
 
+// lastLost names one event that was found lost last.
+func (l *ledger) lastLost() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lost
+}
+
 // weigh holds the ledger against the platform's numbers since the last
 // settlement; settle makes this one.
 func (l *ledger) weigh(s rig.State[huawei.AgentState], settle bool) (total account, disorder []string) {
@@ -155,6 +163,7 @@ func (l *ledger) weigh(s rig.State[huawei.AgentState], settle bool) (total accou
 			one.due++
 			if !l.got[login][n] {
 				one.lost++
+				l.lost = fmt.Sprintf("for example event %d of agent %s is lost", n, login)
 			}
 		}
 		one.told = min(one.lost, l.marked[login])

@@ -36,7 +36,8 @@ type form struct {
 	kills  int           // of the long form
 	leaks  time.Duration // churn for that long instead of faults
 	seed   uint64
-	faults []string // their names; none: those of the form
+	faults []string      // their names; none: those of the form
+	within time.Duration // no fault is begun later; 0: whenever
 	keep   bool
 }
 
@@ -66,6 +67,7 @@ func parse(args []string) (form, error) {
 	set.DurationVar(&f.last, "for", 10*time.Minute, "how long the long form goes on")
 	set.IntVar(&f.kills, "kills", 30, "kills in the long form")
 	set.DurationVar(&f.leaks, "leaks", 0, "churn for so long, and compare what the service takes at the beginning and at the end")
+	set.DurationVar(&f.within, "within", 0, "begin no fault later than this; those that are left are told")
 	set.Uint64Var(&f.seed, "seed", uint64(time.Now().UnixNano()%1e6), "of everything that is chosen by lot")
 	set.BoolVar(&f.keep, "keep", false, "leave the directory with configuration, logs and store, and say where it is")
 	names := set.String("fault", "", "only these, divided by commas; -fault list tells them")

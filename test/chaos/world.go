@@ -171,7 +171,7 @@ func (w *world) configure() error {
 	}
 	line("platforms:")
 	common := "sign_in: {rate: 200, concurrent: 20, timeout: 10s}, backoff: {initial: 500ms, max: 3s}"
-	line("  hq: {vendor: huawei, url: %q, window: %v, options: {hold: %v}, %s}", w.hq.Address(), window, hold, common)
+	line("  hq: {vendor: huawei, url: %q, window: %v, options: {hold: %v, poll_timeout: 5s}, %s}", w.hq.Address(), window, hold, common)
 	line("  pbx: {vendor: ecss, url: %q, options: {ping: 5s, taken_retry: 1s}, %s}", w.pbx.Address(), common)
 	line("  cabinet: {vendor: runtel, url: %q, %s}", w.cabinet.Address(), common)
 	line("groups:")
