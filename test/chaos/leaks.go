@@ -101,7 +101,9 @@ func (w *world) holds(ctx context.Context) (h held, err error) {
 
 // compare prints what was seen, a line for each twelfth, and judges.
 func compare(seen []held, d time.Duration) error {
-	part := func(i, of int) held { return lowest(seen, d*time.Duration(i)/time.Duration(of), d*time.Duration(i+1)/time.Duration(of)) }
+	part := func(i, of int) held {
+		return lowest(seen, d*time.Duration(i)/time.Duration(of), d*time.Duration(i+1)/time.Duration(of))
+	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "lowest until\tgoroutines\topen files\tconsumers\tresident MiB\theap MiB\t")
 	for i := range 12 {
