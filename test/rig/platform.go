@@ -48,7 +48,7 @@ func Simulate(ctx context.Context, cmd *exec.Cmd, vendor string, over *http.Tran
 	if err != nil {
 		return nil, err
 	}
-	pl := &Platform{Process: p, Vendor: vendor, client: &http.Client{Timeout: 20 * time.Second, Transport: over}}
+	pl := &Platform{Process: p, Vendor: vendor, client: &http.Client{Timeout: time.Minute, Transport: over}}
 	if err := Await(ctx, d, "the simulator's start", func() error { return p.Says("Interrupt for the counts.") }); err != nil {
 		return pl, err
 	}
