@@ -208,6 +208,9 @@ func (w *world) launch() error {
 	return nil
 }
 
+// errBusy is a start that the predecessor's lock refused.
+var errBusy = errors.New("another process has the store")
+
 // again launches the service, and again as long as its predecessor has the
 // store, and waits until it serves. It returns how long that took.
 func (w *world) again(ctx context.Context) (took time.Duration, err error) {
@@ -216,12 +219,11 @@ func (w *world) again(ctx context.Context) (took time.Duration, err error) {
 		return 0, err
 	}
 	err = rig.Await(ctx, patience, "the service's start", func() error {
-		if w.k.Ended() && w.k.Cmd.ProcessState.ExitCode() == 75 {
-			if err := w.launch(); err != nil {
-				return err
-			}
+		err := w.k.Started()
+		if w.k.Ended() && w.k.Cmd.ProcessState.ExitCode() == 75 { // looked at last: it may end at any instant
+			return errors.Join(errBusy, w.launch())
 		}
-		return w.k.Started()
+		return err
 	})
 	return time.Since(began), err
 }
