@@ -33,7 +33,7 @@ func (s *strangers) dial(d door, n int, text string) (opened int) {
 		dialer.LocalAddr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}
 	}
 	for range n {
-		c, err := dialer.Dial(d.network, d.address) //nolint:noctx // it has a time-out
+		c, err := dialer.Dial(d.network, d.address)
 		if err != nil {
 			return opened
 		}

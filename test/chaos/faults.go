@@ -67,7 +67,7 @@ func killAmid(ctx context.Context, t *trial) error {
 func (t *trial) killNow(ctx context.Context) error {
 	began := time.Now()
 	t.k.Kill()
-	_, err := t.again(ctx)
+	err := t.again(ctx)
 	t.away += time.Since(began)
 	return err
 }
@@ -101,7 +101,7 @@ func handOver(ctx context.Context, t *trial) error {
 	if err := t.signal(syscall.SIGUSR2); err != nil {
 		return err
 	}
-	_, err := t.again(ctx)
+	err := t.again(ctx)
 	t.away += time.Since(began)
 	code, ended := old.Code(patience)
 	if code != 0 {

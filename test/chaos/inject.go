@@ -252,7 +252,7 @@ func (t *trial) try(ctx context.Context) {
 func (t *trial) recover(ctx context.Context) (state rig.State[huawei.AgentState]) {
 	if t.k.Ended() {
 		t.broke("promise 9: the service ended by itself: %s", lastLines(t.k.Err.String()))
-		if _, err := t.again(ctx); err != nil {
+		if err := t.again(ctx); err != nil {
 			t.need(err)
 			return state
 		}

@@ -212,20 +212,18 @@ func (w *world) launch() error {
 var errBusy = errors.New("another process has the store")
 
 // again launches the service, and again as long as its predecessor has the
-// store, and waits until it serves. It returns how long that took.
-func (w *world) again(ctx context.Context) (took time.Duration, err error) {
-	began := time.Now()
+// store, and waits until it serves.
+func (w *world) again(ctx context.Context) error {
 	if err := w.launch(); err != nil {
-		return 0, err
+		return err
 	}
-	err = rig.Await(ctx, patience, "the service's start", func() error {
+	return rig.Await(ctx, patience, "the service's start", func() error {
 		err := w.k.Started()
 		if w.k.Ended() && w.k.Cmd.ProcessState.ExitCode() == 75 { // looked at last: it may end at any instant
 			return errors.Join(errBusy, w.launch())
 		}
 		return err
 	})
-	return time.Since(began), err
 }
 
 // online returns nil when everybody is.
