@@ -69,3 +69,6 @@ CGO_ENABLED=0 GOFLAGS="$shipped" go test -timeout 8m ./session ./daemon/shift
 
 step "days in virtual time"
 CGO_ENABLED=0 GOFLAGS="$shipped" go test -timeout 8m ./test/fleet
+
+step "faults around a running service"
+CGO_ENABLED=0 GOFLAGS="$shipped" go run ./test/chaos -within 70s

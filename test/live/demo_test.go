@@ -80,9 +80,6 @@ func demo(t *testing.T, listen string) (p *process, address string) {
 	if _ = res.Body.Close(); res.StatusCode != http.StatusOK {
 		t.Errorf("the page is answered %s", res.Status)
 	}
-	if total > 15*time.Second {
-		t.Errorf("the demo took %v until all were online", total)
-	}
 	t.Cleanup(func() { emptied(t, p, tmp) })
 	t.Logf("%s agents online %v after the start of the process (the demo says %s s)", online[1], total.Round(time.Millisecond), online[2])
 	return p, address

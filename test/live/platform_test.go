@@ -1,21 +1,16 @@
 package live
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
-	"agentkeeper/test/sim"
+	"agentkeeper/test/rig"
 	"agentkeeper/test/sim/ecss"
 	"agentkeeper/test/sim/huawei"
 )
@@ -25,23 +20,16 @@ const secret = "secret"
 
 // platform is a simulator that runs as a program of its own.
 type platform struct {
+	*rig.Platform
 	t      *testing.T
 	p      *process
 	vendor string
 	url    string // as the simulator prints it: http or https
 	ca     string // of its certificate; "" without TLS
-	client *http.Client
 }
 
 // state is what a simulator tells of itself.
-type state[A any] struct {
-	Total      sim.Count            `json:"total"`
-	Counts     map[string]sim.Count `json:"counts"`
-	Violations []string             `json:"violations"`
-	Agents     map[string]A         `json:"agents"`
-}
-
-var announced = regexp.MustCompile(`simulator on (https?)://(\S+) with`)
+type state[A any] = rig.State[A]
 
 // simulate starts vendorsim. Its certificates are in a directory of their own
 // unless certs names one. Ending with a violation fails the test.
@@ -57,17 +45,17 @@ func simulateBy(t *testing.T, cmd *exec.Cmd, over *http.Transport, vendor string
 	certs := filepath.Join(t.TempDir(), "certs")
 	cmd.Args = append(cmd.Args, vendor, "--listen", "127.0.0.1:0", "--cert-dir", certs, "--agents", strings.Join(logins, ","), "--password", secret)
 	cmd.Args = append(cmd.Args, flags...)
-	pl := &platform{t: t, vendor: vendor, p: start(t, cmd)}
-	within(t, patience, "the simulator's start", func() error { return pl.p.says("Interrupt for the counts.") })
-	found := announced.FindStringSubmatch(pl.p.out.String())
-	if found == nil {
-		t.Fatalf("no address in %q", pl.p.out.String())
+	started, err := rig.Simulate(t.Context(), cmd, vendor, over, patience)
+	if started != nil {
+		t.Cleanup(started.Kill)
 	}
-	pl.url = found[1] + "://" + found[2]
-	if found[1] == "https" {
+	if err != nil {
+		t.Fatal(err)
+	}
+	pl := &platform{Platform: started, t: t, p: processOf(t, started.Process), vendor: vendor, url: started.URL}
+	if strings.HasPrefix(pl.url, "https:") {
 		pl.ca = filepath.Join(certs, "ca.pem")
 	}
-	pl.client = &http.Client{Timeout: 20 * time.Second, Transport: over}
 	t.Cleanup(pl.judge)
 	return pl
 }
@@ -81,12 +69,7 @@ func (pl *platform) judge() {
 }
 
 // address is the simulator's as the configuration names it.
-func (pl *platform) address() string {
-	if pl.vendor == "ecss" {
-		return "ws" + strings.TrimPrefix(pl.url, "http")
-	}
-	return pl.url
-}
+func (pl *platform) address() string { return pl.Address() }
 
 // order tells the simulator to do something.
 func (pl *platform) order(path, body string) {
@@ -96,28 +79,12 @@ func (pl *platform) order(path, body string) {
 
 func (pl *platform) send(method, path, body string) {
 	pl.t.Helper()
-	req, err := http.NewRequest(method, pl.url+"/_sim/"+path, bytes.NewReader([]byte(body)))
-	if err != nil {
+	if err := pl.Send(method, path, body); err != nil {
 		pl.t.Fatal(err)
-	}
-	res, err := pl.client.Do(req)
-	if err != nil {
-		pl.t.Fatalf("the simulator: %v", err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	if answer, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusOK {
-		pl.t.Fatalf("the simulator: %s %s: %s: %s", method, path, res.Status, answer)
 	}
 }
 
-func (pl *platform) look(into any) error {
-	res, err := pl.client.Get(pl.url + "/_sim/state")
-	if err != nil {
-		return fmt.Errorf("the simulator: %w", err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	return json.NewDecoder(res.Body).Decode(into)
-}
+func (pl *platform) look(into any) error { return pl.Look(into) }
 
 // huawei is the state of a Huawei simulator.
 func (pl *platform) huawei() state[huawei.AgentState] {

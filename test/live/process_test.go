@@ -1,16 +1,14 @@
 package live
 
 import (
-	"bytes"
-	"fmt"
-	"os"
+	"context"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"agentkeeper/test/rig"
 )
 
 // patience is how long a test waits for what takes a moment on an idle
@@ -20,18 +18,8 @@ const patience = 60 * time.Second
 // within waits until ok returns nil and fails the test when it does not in d.
 func within(t *testing.T, d time.Duration, what string, ok func() error) {
 	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.Now().Add(d)
-	for {
-		err := ok()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within %v: %v", what, d, err)
-		}
-		<-tick.C
+	if err := rig.Await(context.Background(), d, what, ok); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -51,25 +39,12 @@ func throughout(t *testing.T, d time.Duration, what string, ok func() error) {
 }
 
 // output is what a process wrote, readable while it writes.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
+type output = rig.Output
 
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
-// process is a program that runs. It is killed with the test at the latest.
+// process is a program that runs, under the names that the tests call its parts
+// by. It is killed with the test at the latest.
 type process struct {
+	*rig.Process
 	t        *testing.T
 	name     string
 	cmd      *exec.Cmd
@@ -78,29 +53,23 @@ type process struct {
 	done     chan struct{}
 }
 
+func processOf(t *testing.T, p *rig.Process) *process {
+	return &process{Process: p, t: t, name: p.Name, cmd: p.Cmd, out: p.Out, err: p.Err, began: p.Began, done: p.Done}
+}
+
 // command is one of the built programs with its arguments, not started.
 func command(program string, args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(programs, program), args...)
-	cmd.Env = append(os.Environ(), "NO_COLOR=1", "NOTIFY_SOCKET=")
-	return cmd
+	return rig.Command(filepath.Join(programs, program), args...)
 }
 
 // start starts cmd in a session of its own, so that no terminal reaches it.
 func start(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
-	p := &process{t: t, name: filepath.Base(cmd.Path), cmd: cmd, out: &output{}, err: &output{}, began: time.Now(), done: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = p.out, p.err
-	if cmd.SysProcAttr == nil { // a test may have said as whom it runs
-		cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Pdeathsig = true, syscall.SIGKILL
-	if err := cmd.Start(); err != nil {
+	started, err := rig.Start(cmd)
+	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { // joined by kill, at the latest in the clean-up
-		_ = cmd.Wait()
-		close(p.done)
-	}()
+	p := processOf(t, started)
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
@@ -112,45 +81,28 @@ func start(t *testing.T, cmd *exec.Cmd) *process {
 }
 
 // tail is the end of a long text.
-func tail(text string) string {
-	const limit = 6000
-	if len(text) <= limit {
-		return text
-	}
-	return "…" + text[len(text)-limit:]
-}
+func tail(text string) string { return rig.Tail(text) }
 
 func (p *process) signal(s syscall.Signal) {
 	p.t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
-		p.t.Fatalf("signal %v to %s: %v\n%s", s, p.name, err, tail(p.err.String()))
+	if err := p.Signal(s); err != nil {
+		p.t.Fatal(err)
 	}
 }
 
 // kill ends the process as a power cut would, and waits for its end.
-func (p *process) kill() {
-	_ = p.cmd.Process.Kill()
-	<-p.done
-}
+func (p *process) kill() { p.Kill() }
 
-func (p *process) ended() bool {
-	select {
-	case <-p.done:
-		return true
-	default:
-		return false
-	}
-}
+func (p *process) ended() bool { return p.Ended() }
 
 // code waits for the end of the process and returns its exit code.
 func (p *process) code(d time.Duration) int {
 	p.t.Helper()
-	select {
-	case <-p.done:
-	case <-time.After(d):
-		p.t.Fatalf("%s has not ended after %v", p.name, d)
+	code, err := p.Code(d)
+	if err != nil {
+		p.t.Fatal(err)
 	}
-	return p.cmd.ProcessState.ExitCode()
+	return code
 }
 
 // wantCode waits for the end and compares the exit code.
@@ -162,15 +114,7 @@ func (p *process) wantCode(d time.Duration, want int) {
 }
 
 // says returns an error until the standard output contains text.
-func (p *process) says(text string) error {
-	switch out := p.out.String(); {
-	case strings.Contains(out, text):
-		return nil
-	case p.ended():
-		return fmt.Errorf("%s ended with exit code %d without saying %q: %s%s", p.name, p.cmd.ProcessState.ExitCode(), text, out, tail(p.err.String()))
-	}
-	return fmt.Errorf("%s has not said %q", p.name, text)
-}
+func (p *process) says(text string) error { return p.Says(text) }
 
 // finished runs a program to its end.
 func finished(t *testing.T, program string, args ...string) *process {

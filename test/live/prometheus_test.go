@@ -199,7 +199,7 @@ func TestPrometheus(t *testing.T) {
 	checkExposition(t, k)
 	p := startPrometheus(t, address, filepath.Join(s.dir, "cert.pem"))
 	within(t, patience, "a scrape", p.scrapes)
-	within(t, patience, "the alerts", func() error {
+	within(t, 4*patience, "the alerts", func() error {
 		firing, err := p.firing()
 		if err == nil && (!strings.Contains(firing["AgentkeeperQuarantine"], "sends no log-in to hq") || firing["AgentkeeperCredentialsRefused"] == "") {
 			err = fmt.Errorf("firing: %v", firing)
@@ -209,7 +209,7 @@ func TestPrometheus(t *testing.T) {
 	s.password("291", secret)
 	s.password("292", secret)
 	s.awaitOnline(k)
-	within(t, patience, "the end of the alert", func() error {
+	within(t, 4*patience, "the end of the alert", func() error {
 		firing, err := p.firing()
 		if text := firing["AgentkeeperQuarantine"]; err == nil && text != "" {
 			err = errors.New(text)

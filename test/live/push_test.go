@@ -57,7 +57,7 @@ func TestPushed(t *testing.T) {
 		t.Errorf("%d polls, %d sign-ins", total.Polls, total.SignIns)
 	}
 	all := follow(t, k, "0", "?type=huawei.AgentOther_Simulated")
-	within(t, patience, "the stream", func() error { return inOrder(all, agents, events, nil) })
+	within(t, 4*patience, "the stream", func() error { return inOrder(all, agents, events, nil) })
 	repeats := 0
 	if err := inOrder(all, agents, events, &repeats); err != nil {
 		t.Error(err)

@@ -61,10 +61,11 @@ func (s *site) succeed(k *service) (next *service, refused int) {
 	within(s.t, patience, "the next process", func() error {
 		next = s.launch()
 		within(s.t, patience, "the next process's start", func() error {
-			if next.ended() {
+			err := next.ready()
+			if next.ended() { // looked at last: it may end at any instant
 				return nil
 			}
-			return next.ready()
+			return err
 		})
 		if !next.ended() {
 			return nil

@@ -1,20 +1,13 @@
 package live
 
 import (
-	"context"
-	"crypto/tls"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"agentkeeper/test/rig"
 )
 
 // service is an `agentkeeper run` that was started.
@@ -26,77 +19,33 @@ type service struct {
 }
 
 // agent is one agent as the API tells of it.
-type agent struct {
-	ID      string `json:"id"`
-	Login   string `json:"login"`
-	Wish    string `json:"wish"`
-	State   string `json:"state"`
-	Reason  string `json:"reason"`
-	Code    string `json:"code"`
-	Detail  string `json:"detail"`
-	Action  string `json:"action"`
-	SignIns int    `json:"sign_ins"`
-	Session *struct {
-		Started string `json:"started"`
-		Adopted bool   `json:"adopted"`
-	} `json:"session"`
-}
+type agent = rig.Agent
 
 // insecure is a transport that takes any certificate: what the simulators show
 // is the service's to check.
-func insecure() *http.Transport {
-	return &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}
+func insecure() *http.Transport { return rig.Insecure() }
+
+// view is the service as package rig looks at it.
+func (s *service) view() *rig.Service {
+	return &rig.Service{Process: s.Process, URL: s.url, Socket: s.socket(), Client: s.client}
 }
 
 // get asks the public half.
-func (s *service) get(path string) (status int, body string, err error) {
-	return s.fetch(http.MethodGet, path)
-}
+func (s *service) get(path string) (status int, body string, err error) { return s.view().Get(path) }
 
 func (s *service) fetch(method, path string) (status int, body string, err error) {
-	req, err := http.NewRequest(method, s.url+path, nil)
-	if err != nil {
-		return 0, "", err
-	}
-	res, err := s.client.Do(req)
-	if err != nil {
-		return 0, "", err
-	}
-	defer func() { _ = res.Body.Close() }()
-	text, err := io.ReadAll(res.Body)
-	return res.StatusCode, string(text), err
+	return s.view().Fetch(method, path)
 }
 
 // ready returns nil once the service serves and says that it is ready.
 func (s *service) ready() error {
-	if s.ended() {
-		return fmt.Errorf("ended with exit code %d: %s", s.cmd.ProcessState.ExitCode(), tail(s.err.String()))
-	}
-	if s.url == "" {
-		started := s.logged("started")
-		if len(started) == 0 {
-			return errors.New("not started")
-		}
-		s.url = "http://" + started[0].text("listen")
-	}
-	status, body, err := s.get("/-/ready")
-	if err == nil && status != http.StatusOK {
-		err = fmt.Errorf("%d %s", status, body)
-	}
+	v := s.view()
+	err := v.Ready()
+	s.url = v.URL
 	return err
 }
 
-func (s *service) list() ([]agent, error) {
-	_, body, err := s.get("/api/v1/agents")
-	if err != nil {
-		return nil, err
-	}
-	var list struct {
-		Agents []agent `json:"agents"`
-	}
-	err = json.Unmarshal([]byte(body), &list)
-	return list.Agents, err
-}
+func (s *service) list() ([]agent, error) { return s.view().Agents() }
 
 // agents is what the API tells, by login.
 func (s *service) agents() map[string]agent {
@@ -147,18 +96,7 @@ func (s *service) is(login, state, reason string) error {
 }
 
 // metric is the value of one series, for example up{a="b"}.
-func (s *service) metric(series string) (float64, error) {
-	_, body, err := s.get("/metrics")
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(body) {
-		if value, ok := strings.CutPrefix(strings.TrimSpace(line), series+" "); ok {
-			return strconv.ParseFloat(value, 64)
-		}
-	}
-	return 0, fmt.Errorf("no series %s", series)
-}
+func (s *service) metric(series string) (float64, error) { return s.view().Metric(series) }
 
 // shows returns nil when the series has that value.
 func (s *service) shows(series string, want float64) error {
@@ -170,20 +108,14 @@ func (s *service) shows(series string, want float64) error {
 }
 
 // line is one line of the log.
-type line map[string]any
+type line rig.Line
 
-func (l line) text(key string) string {
-	text, _ := l[key].(string)
-	return text
-}
+func (l line) text(key string) string { return rig.Line(l).Text(key) }
 
 // logged returns the lines of the log with that message.
 func (s *service) logged(msg string) (lines []line) {
-	for text := range strings.Lines(s.err.String()) {
-		var l line
-		if json.Unmarshal([]byte(text), &l) == nil && l.text("msg") == msg {
-			lines = append(lines, l)
-		}
+	for _, l := range s.view().Logged(msg) {
+		lines = append(lines, line(l))
 	}
 	return lines
 }
@@ -210,35 +142,19 @@ func (s *service) stop() {
 func (s *service) socket() string { return filepath.Join(s.dir, "control.sock") }
 
 // overUnix is a transport to a unix socket.
-func overUnix(path string) *http.Transport {
-	return &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", path)
-	}}
-}
+func overUnix(path string) *http.Transport { return rig.OverUnix(path) }
 
 // control asks the control socket.
 func (s *service) control(method, path, body string) (status int, answer string, err error) {
-	client := &http.Client{Timeout: 30 * time.Second, Transport: overUnix(s.socket())}
-	req, err := http.NewRequest(method, "http://agentkeeper"+path, strings.NewReader(body))
-	if err != nil {
-		return 0, "", err
-	}
-	res, err := client.Do(req)
-	if err != nil {
-		return 0, "", err
-	}
-	defer func() { _ = res.Body.Close() }()
-	text, err := io.ReadAll(res.Body)
-	return res.StatusCode, string(text), err
+	return s.view().Control(method, path, body)
 }
 
 // freeAddress is an address that nobody listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := rig.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	return address
 }

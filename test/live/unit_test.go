@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"agentkeeper/test/rig"
 	"agentkeeper/test/sim/huawei"
 )
 
@@ -56,7 +57,7 @@ func newUnitSite(m *machine, pl *platform, names []string) *unitSite {
 		s.password(login, secret)
 	}
 	u.k = &service{
-		process: &process{t: m.t, name: unit, out: &output{}, err: &output{}, done: make(chan struct{})},
+		process: processOf(m.t, &rig.Process{Name: unit, Out: &output{}, Err: &output{}, Done: make(chan struct{})}),
 		url:     publicURL, client: &http.Client{Timeout: 10 * time.Second, Transport: m.over()},
 	}
 	u.deploy()

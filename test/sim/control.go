@@ -24,6 +24,7 @@ func Endpoints() []string {
 	return []string{
 		`GET    /_sim/state                     counts, violations, the agents and their state`,
 		`GET    /_sim/violations                what the client did that the contract forbids`,
+		`POST   /_sim/gaps                      each agent's largest gap since the last time`,
 		`GET    /_sim/faults                    the faults at present`,
 		`POST   /_sim/faults                    {"op":"poll","agent":"29*","mode":"status","status":503,"count":3,"for":"1m"}`,
 		`DELETE /_sim/faults[/{id}]             ends one fault, or all`,
@@ -54,6 +55,7 @@ func ControlMux(c Control) *http.ServeMux {
 	mux.HandleFunc("GET /_sim/violations", func(w http.ResponseWriter, _ *http.Request) {
 		Answer(w, map[string]any{"violations": c.Ops.Violations()})
 	})
+	mux.HandleFunc("POST /_sim/gaps", func(w http.ResponseWriter, _ *http.Request) { Answer(w, c.Ops.TakeGaps()) })
 	mux.HandleFunc("POST /_sim/reset", c.reset)
 	return mux
 }

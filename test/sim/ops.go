@@ -28,7 +28,10 @@ const grace = 250 * time.Millisecond
 // Count is what one agent, or all of them, asked for. Every request counts,
 // whatever it was answered.
 type Count struct {
-	SignIns  int `json:"sign_ins"`
+	SignIns int `json:"sign_ins"`
+	// Needless are those of SignIns that found the account's session alive, by
+	// the same client. Of a token platform a renewal is one, too.
+	Needless int `json:"needless_sign_ins"`
 	SignOuts int `json:"sign_outs"`
 	Polls    int `json:"polls"`
 	Messages int `json:"messages"`
@@ -69,7 +72,8 @@ type Ops struct {
 
 type agentOps struct {
 	count    Count
-	quiet    time.Time // since when nothing is under way; zero: not signed in, or something is
+	quiet    time.Time     // since when nothing is under way; zero: not signed in, or something is
+	recent   time.Duration // the largest gap since TakeGaps
 	inFlight map[lane]*flight
 	open     int // polls and messages under way
 }
@@ -146,6 +150,28 @@ func (o *Ops) Start(ctx context.Context, agent, op string) (end func(), overlap 
 	return sync.OnceFunc(func() { o.leave(agent, f) }), overlap
 }
 
+// Needless notes that a sign-in of the agent found its session alive.
+func (o *Ops) Needless(agent string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.agent(agent).count.Needless++
+}
+
+// TakeGaps returns each agent's largest gap since the last call, one that goes
+// on with what it is by now.
+func (o *Ops) TakeGaps() map[string]Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	gaps := make(map[string]Duration, len(o.agents))
+	for name, a := range o.agents {
+		if !a.quiet.IsZero() {
+			a.recent = max(a.recent, time.Since(a.quiet))
+		}
+		gaps[name], a.recent = Duration(a.recent), 0
+	}
+	return gaps
+}
+
 // Add counts a request that is answered at once and proves nothing: one that
 // the platform does not let in.
 func (o *Ops) Add(agent, op string) {
@@ -163,7 +189,9 @@ func (o *Ops) enter(agent string, f *flight) (before *flight) {
 	if alive(f.op) {
 		a.open++
 		if !a.quiet.IsZero() {
-			a.count.LargestGap = max(a.count.LargestGap, Duration(time.Since(a.quiet)))
+			gap := time.Since(a.quiet)
+			a.count.LargestGap = max(a.count.LargestGap, Duration(gap))
+			a.recent = max(a.recent, gap)
 		}
 		a.quiet = time.Time{}
 	}
@@ -268,6 +296,7 @@ func (o *Ops) Total() Count {
 	var t Count
 	for c := range maps.Values(o.Counts()) {
 		t.SignIns += c.SignIns
+		t.Needless += c.Needless
 		t.SignOuts += c.SignOuts
 		t.Polls += c.Polls
 		t.Messages += c.Messages

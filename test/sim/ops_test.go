@@ -130,6 +130,29 @@ func TestOpsMeasuresTheLargestGap(t *testing.T) {
 	})
 }
 
+func TestOpsTakesGapsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var o Ops
+		take := func() time.Duration { return time.Duration(o.TakeGaps()["291"]) }
+		o.Begin("291", OpSignIn)()
+		time.Sleep(3 * time.Second)
+		o.Begin("291", OpPoll)()
+		time.Sleep(time.Second)
+		if got := take(); got != 3*time.Second {
+			t.Errorf("the largest gap is %s, want 3s", got)
+		}
+		time.Sleep(time.Second)
+		if got := take(); got != 2*time.Second {
+			t.Errorf("a gap that goes on is %s, want 2s", got)
+		}
+		o.Begin("291", OpPoll)()
+		take()
+		if got := take(); got != 0 {
+			t.Errorf("without a gap since the last time: %s", got)
+		}
+	})
+}
+
 func TestOpsTotalAndReset(t *testing.T) {
 	var o Ops
 	for _, agent := range []string{"291", "292"} {
@@ -139,9 +162,10 @@ func TestOpsTotalAndReset(t *testing.T) {
 	}
 	o.Add("292", OpPoll)
 	o.Violation("292", "too loud")
+	o.Needless("291")
 	got := o.Total()
 	got.LargestGap = 0
-	want := Count{SignIns: 2, Polls: 3, Messages: 4, Connects: 2, Violations: 1}
+	want := Count{SignIns: 2, Needless: 1, Polls: 3, Messages: 4, Connects: 2, Violations: 1}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}

@@ -93,6 +93,7 @@ func (s *Sim) watchRivals(at attempt) {
 		timer.Stop()
 	}
 	if len(s.rivals(at)) > 0 {
+		s.ops.Needless(at.name)
 		s.ops.Violation(at.name, "login while its session is alive on another websocket")
 	}
 }

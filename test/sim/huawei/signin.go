@@ -145,6 +145,9 @@ func (s *Sim) admit(login string, set settings, force bool) (a *agent, code stri
 		return a, code
 	}
 	s.reap(a, now)
+	if a.session != nil && a.session.heldUntil.IsZero() { // not another client's
+		s.Ops.Needless(a.Login)
+	}
 	switch {
 	case a.session != nil && a.NoForce:
 		return a, "100-015"

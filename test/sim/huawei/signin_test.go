@@ -172,6 +172,16 @@ func TestSecondSignIn(t *testing.T) {
 			if a.guid == guid {
 				t.Error("the forced sign-in brought no new Guid")
 			}
+			if n := s.Ops.Count("291").Needless; n != 2 {
+				t.Errorf("%d sign-ins found the session alive, want the two behind the first", n)
+			}
+			if err := s.Displace("291", time.Hour); err != nil {
+				t.Fatal(err)
+			}
+			a.want(a.signIn(), want)
+			if n := s.Ops.Count("291").Needless; n != 2 {
+				t.Errorf("%d sign-ins, another client's session counted in", n)
+			}
 		})
 	}
 }

@@ -69,8 +69,21 @@ func (s *Sim) auth(ctx context.Context, q *request) sim.Reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.agents[p.Login]
+	if s.living(a, time.Now()) > 0 {
+		s.Ops.Needless(a.Login)
+	}
 	value, t := s.issue(a)
 	return s.success(q, s.welcome(a, value, t))
+}
+
+// living counts the account's tokens that are alive. With the lock held.
+func (s *Sim) living(a *agent, now time.Time) (n int) {
+	for _, t := range s.tokens {
+		if t.owner == a && s.alive(t, now) {
+			n++
+		}
+	}
+	return n
 }
 
 // admit checks login and password.

@@ -64,12 +64,7 @@ func (s *Sim) snapshot(a *agent) AgentState {
 		Logins: slices.Clone(a.record.logins), Refusals: a.record.refusals, Repeated: a.record.repeated,
 		DeadUses: a.record.deadUses, Uncovered: sim.Duration(a.record.uncovered), LongestUncovered: sim.Duration(a.record.longest),
 	}
-	now := time.Now()
-	for _, t := range s.tokens {
-		if t.owner == a && s.alive(t, now) {
-			state.Tokens++
-		}
-	}
+	state.Tokens = s.living(a, time.Now())
 	return state
 }
 

@@ -247,6 +247,9 @@ func TestLife(t *testing.T) {
 			second := first.anew()
 			first.in("a@x")
 			second.in("a@x")
+			if n := s.Ops.Count("a@x").Needless; n != 1 {
+				t.Errorf("%s: %d log-ins found a token alive, want the second", name, n)
+			}
 			tt.do(s, first, second)
 			if one, other := first.get(1000).told(), second.get(1000).told(); one != tt.one || other != tt.other {
 				t.Errorf("%s: %s and %s, want %s and %s", name, one, other, tt.one, tt.other)
