@@ -27,8 +27,8 @@ func (f Filter) Check() error {
 	if n := len(f.Agent.String()); n > MaxAgentSize {
 		return fmt.Errorf("the agent's name has %d bytes, at most %d are allowed", n, MaxAgentSize)
 	}
-	if n := len(f.Types); n > MaxPatterns {
-		return fmt.Errorf("%d patterns of types, at most %d are allowed: use patterns that end with *, or leave the types out and choose among the events that come", n, MaxPatterns)
+	if len(f.Types) > MaxPatterns {
+		return fmt.Errorf("more than %d patterns of types: use patterns that end with *, or leave the types out and choose among the events that come", MaxPatterns)
 	}
 	for _, p := range f.Types {
 		if len(p) > MaxPatternSize {
