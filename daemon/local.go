@@ -10,6 +10,7 @@ import (
 	"agentkeeper/daemon/proxy"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
+	"agentkeeper/vendors"
 )
 
 // local is the fleet as the local proxy sees it.
@@ -54,7 +55,7 @@ func (l *local) Target(platform string) (proxy.Target, bool) {
 		r = road{url: place.URL, tls: place.TLS, transport: proxy.NewTransport(place)}
 		l.roads[platform] = r
 	}
-	return proxy.Target{URL: r.url, Transport: r.transport, Rules: proxy.RulesFor(vendor)}, true
+	return proxy.Target{URL: r.url, Transport: r.transport, Rules: vendors.Table[vendor].Rules}, true
 }
 
 // close drops the idle connections.

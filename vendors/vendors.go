@@ -13,6 +13,7 @@ import (
 	"agentkeeper/vendors/huawei"
 	"agentkeeper/vendors/huaweiconfig"
 	"agentkeeper/vendors/option"
+	"agentkeeper/vendors/rules"
 	"agentkeeper/vendors/runtel"
 	"agentkeeper/vendors/wire"
 )
@@ -47,6 +48,8 @@ type Vendor struct {
 	// Renews tells whether a live session is renewed by a new sign-in beside it
 	// (a token), without a sign-out.
 	Renews bool
+	// Rules are what other programs may send on an agent's session.
+	Rules rules.Set
 	// Open makes the adapter for one platform. It does no I/O.
 	Open func(p wire.Place) session.Platform
 	// Explain looks up a vendor code for people: what it means and what they
@@ -59,27 +62,27 @@ var Table = map[string]Vendor{
 	"huawei": {
 		Title: "Huawei AICC / CC-Gateway agents", Options: huawei.Options, NeedsNumber: true,
 		Schemes: []string{"https", "http"}, Window: huawei.Window, Decode: huawei.Decode,
-		Advise: huawei.Advise, Fingerprint: huawei.Fingerprint, Adopts: true, Open: huawei.Open, Explain: huawei.Explain,
+		Advise: huawei.Advise, Fingerprint: huawei.Fingerprint, Adopts: true, Rules: huawei.Rules(), Open: huawei.Open, Explain: huawei.Explain,
 	},
 	"ecss": {
 		Title: "Eltex ECSS-10 contact centre", Options: ecss.Options, NeedsNumber: true,
 		Schemes: []string{"wss", "ws", "https", "http"}, Window: ecss.Window, Decode: ecss.Decode,
-		Fingerprint: ecss.Fingerprint, Adopts: false, Open: ecss.Open, Explain: ecss.Explain,
+		Fingerprint: ecss.Fingerprint, Adopts: false, Rules: ecss.Rules(), Open: ecss.Open, Explain: ecss.Explain,
 	},
 	"huawei-config": {
 		Title: "Huawei CC-Gateway configuration login (C5)", Options: huaweiconfig.Options, WrongLogin: huaweiconfig.WrongLogin,
 		Schemes: []string{"https", "http"}, Window: huaweiconfig.Window, Decode: huaweiconfig.Decode,
-		Advise: huaweiconfig.Advise, Fingerprint: huaweiconfig.Fingerprint, Adopts: true, Renews: true, Open: huaweiconfig.Open, Explain: huaweiconfig.Explain,
+		Advise: huaweiconfig.Advise, Fingerprint: huaweiconfig.Fingerprint, Adopts: true, Renews: true, Rules: huaweiconfig.Rules(), Open: huaweiconfig.Open, Explain: huaweiconfig.Explain,
 	},
 	"edna": {
 		Title: "edna Chat Center (integrator)", Options: edna.Options,
 		Schemes: []string{"https", "http"}, Window: edna.Window, Decode: edna.Decode,
-		Fingerprint: edna.Fingerprint, Adopts: true, Renews: true, Open: edna.Open, Explain: edna.Explain,
+		Fingerprint: edna.Fingerprint, Adopts: true, Renews: true, Rules: edna.Rules(), Open: edna.Open, Explain: edna.Explain,
 	},
 	"runtel": {
 		Title: "Runtel", Options: runtel.Options,
 		Schemes: []string{"https", "http"}, Window: runtel.Window, Decode: runtel.Decode,
-		Fingerprint: runtel.Fingerprint, Adopts: true, Renews: true, Open: runtel.Open, Explain: runtel.Explain,
+		Fingerprint: runtel.Fingerprint, Adopts: true, Renews: true, Rules: runtel.Rules(), Open: runtel.Open, Explain: runtel.Explain,
 	},
 }
 

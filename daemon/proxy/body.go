@@ -3,7 +3,6 @@ package proxy
 import (
 	"bytes"
 	"io"
-	"mime"
 	"net/http"
 	"strings"
 )
@@ -42,26 +41,6 @@ func (b body) put(req *http.Request) {
 		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.head)), nil }
 		req.Body, _ = req.GetBody() // it has no error to give
 	}
-}
-
-// plain reports whether a body is what it looks like: neither compressed nor in
-// an alphabet that a server might read as other words.
-func plain(h http.Header) bool {
-	if encoding := strings.Join(h.Values("Content-Encoding"), ","); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return false
-	}
-	text := strings.Join(h.Values("Content-Type"), ",")
-	if text == "" {
-		return true
-	}
-	_, params, err := mime.ParseMediaType(text)
-	charset := strings.ToLower(params["charset"])
-	return err == nil && (charset == "" || charset == "utf-8" || charset == "us-ascii")
-}
-
-// requestOf is what the rules see of a request.
-func requestOf(req *http.Request, way route, b body) Request {
-	return Request{Method: req.Method, Segments: way.segments, Body: b.head, Readable: b.whole && plain(req.Header)}
 }
 
 // peek returns an answer's body where it may be one that refuses a credential:

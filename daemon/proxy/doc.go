@@ -6,14 +6,17 @@
 //	POST http://127.0.0.1:9465/hq/291/agentgateway/resource/onlineagent/291/saybusy
 //
 // Login is one path segment: what a login holds beside letters, digits and
-// -._~@ is percent-encoded, a slash too. What follows is put behind the
-// platform's address as it is.
+// -._~@ is percent-encoded, a slash too. What follows is decoded once, judged by
+// the vendor's rules, and put behind the platform's address in the normal form
+// that was judged; what is not plain is refused. See package vendors/rules.
 //
 // # Answers of its own
 //
 // The proxy's own answers are JSON, {"error": "…"}:
 //
-//   - 400: the path cannot be forwarded safely;
+//   - 400: the request is not plain, so that a server could read another one in
+//     it than the rules saw: odd characters or encodings, headers that name
+//     another method or path, a body where none belongs, trailers;
 //   - 403: a log-in, a log-out, an event poll or anything else that would pull
 //     the session from under its keeper; or a request that a web page of
 //     another origin may have caused;

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"agentkeeper/session/keeper"
+	"agentkeeper/vendors/rules"
 )
 
 // patience is how long an answer that refuses the credential is held back for a
@@ -26,16 +27,16 @@ type exchange struct {
 	proxy  *proxy
 	ctx    context.Context // of the client's request; bounded
 	route  route
+	asked  rules.Request // as it is sent
 	target Target
 	handed keeper.Handed // what the request goes with
 	body   body
 }
 
-// rewrite makes the platform's request of the client's. The query is as the
-// client wrote it: Huawei's skill lists hold semicolons (vendor page: reset
-// skills).
+// rewrite makes the platform's request of the client's: the normal form of what
+// was judged.
 func (x *exchange) rewrite(r *httputil.ProxyRequest) {
-	r.Out.URL = x.route.on(x.target.URL, r.In.URL.RawQuery)
+	r.Out.URL = on(x.target.URL, x.asked)
 	r.Out.Host, r.Out.Trailer = "", nil
 	strip(r.Out.Header)
 }
@@ -48,7 +49,7 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	verdict := x.judge(answer)
-	if verdict == Good || !x.renew(verdict) {
+	if verdict == rules.Good || !x.renew(verdict) {
 		return answer, nil
 	}
 	_ = answer.Body.Close() // its connection is of no more use
@@ -56,7 +57,7 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x.judge(again) != Good {
+	if x.judge(again) != rules.Good {
 		x.proxy.doubts.add(x.route.id, x.handed.Generation)
 	}
 	return again, nil
@@ -86,20 +87,20 @@ func withoutTrailer(answer *http.Response) *http.Response {
 	return &bare
 }
 
-func (x *exchange) judge(answer *http.Response) Verdict {
-	return x.target.Rules.Judge(Answer{
-		Login: x.route.id.Login, Segments: x.route.segments, Status: answer.StatusCode, Body: peek(answer),
+func (x *exchange) judge(answer *http.Response) rules.Verdict {
+	return x.target.Rules.Judge(rules.Answer{
+		Login: x.route.id.Login, Segments: x.asked.Segments, Status: answer.StatusCode, Body: peek(answer),
 	})
 }
 
 // renew waits for a newer credential after a refusal and reports whether the
 // request is to be sent again with it.
-func (x *exchange) renew(v Verdict) bool {
+func (x *exchange) renew(v rules.Verdict) bool {
 	id, refused := x.route.id, x.handed.Generation
 	if x.proxy.doubts.holds(id, refused) {
 		return false
 	}
-	if v == Dead && !x.report(refused) {
+	if v == rules.Dead && !x.report(refused) {
 		return false
 	}
 	if !x.body.whole {

@@ -14,6 +14,7 @@ import (
 	"agentkeeper/daemon/proxy"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
+	"agentkeeper/vendors"
 )
 
 var (
@@ -41,7 +42,7 @@ func newSite(t *testing.T, address string, transport http.RoundTripper) *site {
 	}
 	s := &site{handed: map[session.ID]keeper.Handed{}, targets: map[string]proxy.Target{}}
 	for name, vendor := range map[string]string{"hq": "huawei", "c5": "huawei-config", "rt": "runtel", "cc": "edna", "ec": "ecss"} {
-		s.targets[name] = proxy.Target{URL: u, Transport: transport, Rules: proxy.RulesFor(vendor)}
+		s.targets[name] = proxy.Target{URL: u, Transport: transport, Rules: vendors.Table[vendor].Rules}
 	}
 	s.sign(agent291, 5, http.Header{"Guid": {"guid-5"}, "Cookie": {"lb=node-5"}})
 	for _, id := range []session.ID{robot, {Platform: "cc", Login: "integrator"}, {Platform: "ec", Login: "op/1"}, {Platform: "c5", Login: "101"}} {
@@ -152,6 +153,8 @@ func local(t *testing.T, method, path, body string) *http.Request {
 	req := httptest.NewRequestWithContext(t.Context(), method, "http://127.0.0.1:9465"+path, strings.NewReader(body))
 	if body == "" {
 		req.Body, req.ContentLength = http.NoBody, 0
+	} else {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	return req
 }

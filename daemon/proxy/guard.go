@@ -8,29 +8,61 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-)
 
-// methods lists what is forwarded: TRACE would show the credential, CONNECT
-// make a tunnel.
-func methods() []string {
-	return []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions}
-}
+	"agentkeeper/vendors/rules"
+)
 
 // guard refuses what no program at the site sends: requests that a web page
 // caused in somebody's browser, by its own script or through a name that it
 // points at this host, and ones that would leave HTTP.
 func guard(req *http.Request) *fault {
 	switch {
-	case !slices.Contains(methods(), req.Method):
+	case !rules.IsMethod(req.Method):
 		return &fault{status: http.StatusMethodNotAllowed, text: "the method is not forwarded"}
 	case !overSocket(req.Context()) && !loopback(req.Host):
 		return &fault{status: http.StatusForbidden, text: "the Host header names another host than this one: ask http://127.0.0.1 or http://localhost"}
 	case crossOrigin(req):
 		return &fault{status: http.StatusForbidden, text: "a web page's requests are not forwarded: it would act as any agent"}
-	case strings.Contains(strings.ToLower(req.Header.Get("Upgrade")), "websocket"):
-		return &fault{status: http.StatusNotImplemented, text: "another protocol is not forwarded: a log-in could hide in it"}
+	}
+	return guardFraming(req)
+}
+
+// guardFraming refuses what changes the protocol, hides a header from what is
+// behind, or comes after the body. How long the body is, the server has decided
+// by now; the request is framed anew with what was read of it, so that nobody
+// behind can read two requests in one.
+func guardFraming(req *http.Request) *fault {
+	for _, protocol := range tokens(req.Header, "Upgrade") {
+		if protocol != "h2c" { // some clients offer HTTP/2 with every request: it is left at HTTP/1.1
+			return &fault{status: http.StatusNotImplemented, text: "another protocol is not forwarded: a log-in could hide in it"}
+		}
+	}
+	for _, name := range tokens(req.Header, "Connection") {
+		if !slices.Contains(hops(), name) {
+			return &fault{status: http.StatusBadRequest, text: "the header Connection takes another header out of the request: leave it out"}
+		}
+	}
+	if len(req.Trailer) > 0 {
+		return &fault{status: http.StatusBadRequest, text: "headers behind the body are not forwarded: leave the trailer out"}
 	}
 	return nil
+}
+
+// hops are what a Connection header may name.
+func hops() []string {
+	return []string{"close", "keep-alive", "upgrade", "http2-settings", "te"}
+}
+
+// tokens returns the elements of a header's list, in small letters.
+func tokens(h http.Header, name string) (list []string) {
+	for _, value := range h.Values(name) {
+		for element := range strings.SplitSeq(value, ",") {
+			if element = strings.ToLower(strings.TrimSpace(element)); element != "" {
+				list = append(list, element)
+			}
+		}
+	}
+	return list
 }
 
 // overSocket tells a unix socket, to which no browser connects.
@@ -68,24 +100,22 @@ func crossOrigin(req *http.Request) bool {
 }
 
 // private lists request headers that are the client's or the session's own
-// affair, or that let a server see another request than the rules saw.
+// affair. Those by which a server takes another request for this one are
+// refused before, see rules.Parse.
 func private() []string {
 	return []string{
-		"Authorization", "Guid", "Set-Guid", "Cookie", "Cookie2", "Origin", "Referer", "Expect",
-		"Connection", "Upgrade", "Http2-Settings", // some clients offer HTTP/2 with every request: it is left at HTTP/1.1
-		"X-Http-Method", "X-Http-Method-Override", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url", "X-Real-Ip",
+		"Authorization", "Proxy-Authorization", "Guid", "Set-Guid", "Cookie", "Cookie2", "Origin", "Referer", "Expect",
+		"Connection", "Upgrade", "Http2-Settings", "Forwarded", "X-Real-Ip",
 		"Accept-Encoding", // the transport asks for what it can undo, so that answers can be judged
 	}
 }
 
-// strip takes out of a request what must not go to the platform.
+// strip takes out of a request what must not go to the platform, however its
+// name is spelled.
 func strip(h http.Header) {
-	for _, name := range private() {
-		h.Del(name)
-	}
 	for name := range h {
-		if strings.HasPrefix(name, "X-Forwarded-") {
-			h.Del(name)
+		if known := rules.HeaderName(name); slices.Contains(private(), known) || strings.HasPrefix(known, "X-Forwarded-") {
+			delete(h, name)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
+	"agentkeeper/vendors/rules"
 )
 
 const (
@@ -45,8 +46,8 @@ type Target struct {
 	URL *url.URL
 	// Transport carries the requests; it follows no redirects. See NewTransport.
 	Transport http.RoundTripper
-	// Rules are the vendor's. The zero Rules let nothing through.
-	Rules Rules
+	// Rules are the vendor's. The zero Set lets nothing through.
+	Rules rules.Set
 }
 
 // Options are what a proxy is made from. Sessions is required.
@@ -113,13 +114,9 @@ func (p *proxy) serve(w http.ResponseWriter, req *http.Request) *fault {
 	if f != nil {
 		return f
 	}
-	body, err := readBody(req)
-	if err != nil {
-		return bodyFault(err)
-	}
-	if why := target.Rules.Forbids(requestOf(req, way, body)); why != "" {
-		p.log.Warn("proxy: request refused", "agent", way.id.String(), "method", req.Method, "reason", why)
-		return &fault{status: http.StatusForbidden, text: why}
+	asked, body, f := p.admit(req, way, target)
+	if f != nil {
+		return f
 	}
 	handed, known := p.sessions.Credential(way.id)
 	switch {
@@ -129,8 +126,39 @@ func (p *proxy) serve(w http.ResponseWriter, req *http.Request) *fault {
 		return &fault{status: http.StatusServiceUnavailable, retry: absentRetry,
 			text: way.id.String() + " is not signed in now: try again later, or see `agentkeeper explain " + way.id.String() + "`"}
 	}
-	p.forward(w, req, &exchange{proxy: p, ctx: req.Context(), route: way, target: target, handed: handed, body: body})
+	p.forward(w, req, &exchange{proxy: p, ctx: req.Context(), route: way, asked: asked, target: target, handed: handed, body: body})
 	return nil
+}
+
+// admit returns the request in the form in which it is sent, or says why it is
+// not. Only a request whose path, query and headers are plain has its body read.
+func (p *proxy) admit(req *http.Request, way route, target Target) (rules.Request, body, *fault) {
+	asked, err := rules.Parse(rules.Raw{Method: req.Method, Path: "/" + way.rest, Query: req.URL.RawQuery, Header: req.Header})
+	if err != nil {
+		return asked, body{}, p.odd(req, way, err)
+	}
+	read, err := readBody(req)
+	if err != nil {
+		return asked, read, bodyFault(err)
+	}
+	if asked, err = asked.WithBody(read.head, read.whole); err != nil {
+		return asked, read, p.odd(req, way, err)
+	}
+	asked, why := target.Rules.Admit(asked)
+	if why != "" {
+		p.log.Warn("proxy: request refused", "agent", way.id.String(), "method", req.Method, "reason", why)
+		return asked, read, &fault{status: http.StatusForbidden, text: why}
+	}
+	if read.whole {
+		read.head = asked.Body // its normal form
+	}
+	return asked, read, nil
+}
+
+// odd refuses what is not plain.
+func (p *proxy) odd(req *http.Request, way route, err error) *fault {
+	p.log.Warn("proxy: request refused", "agent", way.id.String(), "method", req.Method, "reason", err.Error())
+	return &fault{status: http.StatusBadRequest, text: err.Error()}
 }
 
 // target returns where the agent's requests go.
@@ -142,7 +170,7 @@ func (p *proxy) target(id session.ID) (Target, *fault) {
 	if _, known := p.sessions.Credential(id); !known {
 		return Target{}, unknownAgent(id)
 	}
-	if t.Rules.Forbids == nil || t.Rules.Judge == nil {
+	if t.Rules.Admit == nil || t.Rules.Judge == nil {
 		return Target{}, &fault{status: http.StatusNotImplemented, text: "sessions of " + id.Platform + " are not spoken over HTTP: take its credential instead"}
 	}
 	return t, nil

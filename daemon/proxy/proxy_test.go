@@ -41,7 +41,14 @@ func TestAnswersOfItsOwn(t *testing.T) {
 		"opaque origin":    {path: "/hq/291/a", change: header("Origin", "null"), status: 403, says: "web page"},
 		"other port":       {path: "/hq/291/a", change: header("Origin", "http://127.0.0.1:3000"), status: 403, says: "web page"},
 		"no-cors script":   {path: "/hq/291/a", change: header("Sec-Fetch-Site", "cross-site"), status: 403, says: "web page"},
-		"websocket":        {path: "/hq/291/a", change: header("Upgrade", "WebSocket"), status: 501, says: "protocol"},
+		"another path":     {path: "/hq/291/a", change: header("X-Original-Url", "/onlineagent/291"), status: 400, says: "X-Original-Url"},
+		"another method":   {path: "/hq/291/a", change: header("X-Http-Method-Override", "PUT"), status: 400, says: "X-Http-Method-Override"},
+		"hidden header":    {path: "/hq/291/a", change: header("Connection", "close, Content-Type"), status: 400, says: "Connection"},
+		"announced trailer": {method: "POST", path: "/hq/291/a", body: "x", status: 400, says: "trailer",
+			change: func(r *http.Request) { r.Trailer = http.Header{"Guid": nil} }},
+		"body of a GET": {path: "/hq/291/a", body: "GET /x HTTP/1.1", status: 400, says: "no body"},
+		"tunnel":        {path: "/hq/291/a", change: header("Upgrade", "h2c, TLS/1.0"), status: 501, says: "protocol"},
+		"websocket":     {path: "/hq/291/a", change: header("Upgrade", "WebSocket"), status: 501, says: "protocol"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &platform{answer: func(int, seen) *http.Response { return ok("{}") }}
@@ -83,13 +90,13 @@ func header(name, value string) func(*http.Request) {
 func TestThePlatformGetsTheAgentsCredentialAndNothingOfTheClients(t *testing.T) {
 	p := &platform{answer: func(int, seen) *http.Response { return ok(`{"retcode":"0"}`) }}
 	s := newSite(t, "https://hq.example:8043/base", p)
-	req := local(t, http.MethodPost, "/hq/291/resource/agent%20x/resetskill/true?skillid=1;2;3&a=%20b", `{"x":1}`)
+	req := local(t, http.MethodPost, "/hq/291/resource/agent%2Dx/resetskill/true?skillid=1;2;3&a=%20b", `{"x":1}`)
 	req.Host = "localhost:9465"
 	for name, value := range map[string]string{
 		"Authorization": "Basic x", "Guid": "theirs", "Cookie": "theirs=1", "Origin": "http://localhost:9465", "Referer": "x",
-		"X-Http-Method-Override": "PUT", "X-Original-Url": "/onlineagent/291", "X-Forwarded-For": "10.0.0.9", "X-Forwarded-Port": "1",
-		"Accept-Encoding": "br", "Expect": "100-continue", "Connection": "Upgrade, X-Hop", "Upgrade": "h2c", "Http2-Settings": "AAA",
-		"X-Hop": "1", "Te": "trailers", "Sec-Fetch-Site": "same-origin", "Content-Type": "application/json", "X-Mine": "kept",
+		"Proxy-Authorization": "Basic x", "Forwarded": "for=10.0.0.9", "X-Forwarded-For": "10.0.0.9", "X-Forwarded-Port": "1",
+		"Accept-Encoding": "br", "Expect": "100-continue", "Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "Http2-Settings": "AAA",
+		"X_Forwarded_For": "10.0.0.9", "Te": "trailers", "Sec-Fetch-Site": "same-origin", "Content-Type": "application/json", "X-Mine": "kept",
 	} {
 		req.Header.Set(name, value)
 	}
@@ -97,7 +104,7 @@ func TestThePlatformGetsTheAgentsCredentialAndNothingOfTheClients(t *testing.T) 
 		t.Fatalf("got %d %q", w.Code, w.Body)
 	}
 	want := []seen{{
-		Method: http.MethodPost, URI: "/base/resource/agent%20x/resetskill/true?skillid=1;2;3&a=%20b", Body: `{"x":1}`,
+		Method: http.MethodPost, URI: "/base/resource/agent-x/resetskill/true?skillid=1;2;3&a=%20b", Body: `{"x":1}`,
 		Header: http.Header{
 			"Guid": {"guid-5"}, "Cookie": {"lb=node-5"}, "Content-Type": {"application/json"}, "X-Mine": {"kept"},
 			"Sec-Fetch-Site": {"same-origin"}, "Te": {"trailers"}, "User-Agent": {""},

@@ -2,30 +2,25 @@ package proxy
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 
 	"agentkeeper/session"
+	"agentkeeper/vendors/rules"
 )
 
 // route is what a request's path says: whose session, and what on the platform.
 type route struct {
 	id session.ID
-	// rest is the path on the platform, escaped as the client did; it begins
-	// with a slash.
+	// rest is the path on the platform as the client wrote it, without its
+	// leading slash.
 	rest string
-	// segments are those of rest, unescaped; the last is empty where rest ends
-	// with a slash.
-	segments []string
 }
 
 var errRoute = errors.New("the path is not /{platform}/{login}/…; a slash in a login is written %2F")
 
-// parseRoute divides an escaped path. It refuses what a server might read as
-// another path than the one that the rules saw: dot segments, empty ones,
-// escaped slashes, backslashes and percents, path parameters and control
-// characters.
+// parseRoute divides an escaped path. What is behind the login is for the rules
+// to judge.
 func parseRoute(escaped string) (route, error) {
 	parts := strings.SplitN(escaped, "/", 4)
 	if len(parts) != 4 || parts[0] != "" {
@@ -33,40 +28,19 @@ func parseRoute(escaped string) (route, error) {
 	}
 	platform, err := url.PathUnescape(parts[1])
 	login, errLogin := url.PathUnescape(parts[2])
-	if err = errors.Join(err, errLogin); err != nil || dots(platform) || dots(login) || platform == "" || login == "" {
+	if err = errors.Join(err, errLogin); err != nil || !isNamed(platform) || !isNamed(login) {
 		return route{}, errRoute
 	}
-	segments, err := segmentsOf(parts[3])
-	if err != nil {
-		return route{}, err
-	}
-	return route{id: session.ID{Platform: platform, Login: login}, rest: "/" + parts[3], segments: segments}, nil
+	return route{id: session.ID{Platform: platform, Login: login}, rest: parts[3]}, nil
 }
 
-func dots(segment string) bool { return segment == "." || segment == ".." }
+func isNamed(segment string) bool { return segment != "" && !rules.IsDots(segment) }
 
-func segmentsOf(escaped string) ([]string, error) {
-	segments := strings.Split(escaped, "/")
-	for i, s := range segments {
-		plain, err := url.PathUnescape(s)
-		switch {
-		case err != nil, strings.ContainsFunc(plain, ambiguous):
-			return nil, fmt.Errorf("segment %d behind the login holds one of / \\ %% ; or a control character, which cannot be forwarded safely", i+1)
-		case dots(plain), plain == "" && i < len(segments)-1:
-			return nil, fmt.Errorf("segment %d behind the login is empty, . or .., which cannot be forwarded safely: write the path without it", i+1)
-		}
-		segments[i] = plain
-	}
-	return segments, nil
-}
-
-func ambiguous(c rune) bool { return c < ' ' || c == 0x7f || strings.ContainsRune(`/\%;`, c) }
-
-// on returns the URL of the route on a platform.
-func (r route) on(target *url.URL, query string) *url.URL {
+// on returns the URL of a request on a platform.
+func on(target *url.URL, r rules.Request) *url.URL {
 	base := strings.TrimSuffix(target.EscapedPath(), "/")
-	plain := strings.TrimSuffix(target.Path, "/") + "/" + strings.Join(r.segments, "/")
-	return &url.URL{Scheme: target.Scheme, Host: target.Host, Path: plain, RawPath: base + r.rest, RawQuery: query}
+	plain := strings.TrimSuffix(target.Path, "/") + "/" + strings.Join(r.Segments, "/")
+	return &url.URL{Scheme: target.Scheme, Host: target.Host, Path: plain, RawPath: base + r.Path(), RawQuery: r.RawQuery()}
 }
 
 // prefix is what the client's paths have before the platform's.
