@@ -9,6 +9,7 @@ import (
 
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/store"
+	"agentkeeper/session"
 	"agentkeeper/vendors/option"
 )
 
@@ -61,24 +62,32 @@ func (d *Daemon) dismiss(cfg *config.Config) {
 }
 
 // consumerNotes says which webhooks and users of the stream are new in cfg,
-// changed or gone.
+// changed or gone. Secrets are not compared with those of a cfg that was loaded
+// without them.
 func consumerNotes(old, cfg *config.Config) []string {
-	return append(notes("webhook", hooksOf(old), hooksOf(cfg)), notes("user", usersOf(old), usersOf(cfg))...)
+	secrets := !cfg.SecretsUnread
+	return append(notes("webhook", hooksOf(old, secrets), hooksOf(cfg, secrets)), notes("user", usersOf(old, secrets), usersOf(cfg, secrets))...)
 }
 
-func hooksOf(cfg *config.Config) map[string]config.Webhook {
+func hooksOf(cfg *config.Config, secrets bool) map[string]config.Webhook {
 	all := map[string]config.Webhook{}
 	for _, w := range cfg.Webhooks {
 		w.Pos, w.Source.Pos = option.Pos{}, option.Pos{}
+		if !secrets {
+			w.Secret = session.Secret{}
+		}
 		all[w.Name] = w
 	}
 	return all
 }
 
-func usersOf(cfg *config.Config) map[string]config.Consumer {
+func usersOf(cfg *config.Config, secrets bool) map[string]config.Consumer {
 	all := map[string]config.Consumer{}
 	for _, c := range cfg.Consumers {
 		c.Pos, c.Source.Pos = option.Pos{}, option.Pos{}
+		if !secrets {
+			c.Secret, c.Source.Inline = session.Secret{}, session.Secret{}
+		}
 		all[c.Name] = c
 	}
 	return all

@@ -276,11 +276,14 @@ func (d *Daemon) Reload(_ context.Context, by string) (fleet.Plan, error) {
 }
 
 // Plan implements api.Reloader.
-func (d *Daemon) Plan(_ context.Context, path string) (fleet.Plan, error) {
+func (d *Daemon) Plan(ctx context.Context, path string, texts map[string]string) (fleet.Plan, error) {
+	var cfg *config.Config
+	var err error
 	if path == "" {
-		path = d.o.ConfigPath
+		cfg, _, err = load(d.o.ConfigPath)
+	} else {
+		cfg, _, err = config.Load(path, config.WithTexts(texts), config.WithContext(ctx))
 	}
-	cfg, _, err := load(path)
 	if err != nil {
 		return fleet.Plan{}, err
 	}

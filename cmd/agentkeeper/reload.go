@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/api"
+	"agentkeeper/daemon/config"
 )
 
 type reloadCmd struct {
@@ -114,7 +115,7 @@ func sum(p api.Plan, start, stop, change, leave string) string {
 
 type planCmd struct {
 	controlFlag
-	Config string `short:"c" placeholder:"FILE" help:"Configuration file, as the service can read it (default: the service's own)."`
+	Config string `short:"c" placeholder:"FILE" help:"Configuration file, which you can read, with the files that it names (default: the service's own)."`
 	Output string `short:"o" enum:"text,json" default:"text" help:"text or json (default: ${default})."`
 }
 
@@ -125,6 +126,11 @@ does nothing. An agent that is changed signs out and in, or goes on with its
 session where the vendor lets it. Webhooks and users of the stream that are new,
 changed or gone are named, too.
 
+FILE, and the lists of agents and days and the certificates that it names, are
+read with your rights and sent to the service. Secrets and keys are not looked
+at: an agent whose password alone differs is left as it is in any case. Without
+-c the service reads its own file, secrets too, as a reload would.
+
     agentkeeper plan                       # the service's file as it is now
     agentkeeper plan -c new.yaml -o json
 
@@ -132,16 +138,30 @@ Exit codes: 0 good, 69 no service, 77 not permitted, 78 the file has mistakes,
 which are printed as check prints them.`
 }
 
+// request reads the file and what it names, as the one who asks and not as the
+// service.
+func (c planCmd) request() (api.PlanRequest, error) {
+	if c.Config == "" {
+		return api.PlanRequest{}, nil
+	}
+	path, err := filepath.Abs(c.Config) // the service has another directory
+	if err != nil {
+		return api.PlanRequest{}, fmt.Errorf("find %s: %w", c.Config, err)
+	}
+	texts := map[string]string{}
+	if _, _, err := config.Load(path, config.WithoutSecrets(), config.WithRecord(texts)); err != nil {
+		return api.PlanRequest{}, err
+	}
+	return api.PlanRequest{File: path, Files: texts}, nil
+}
+
 // Run asks the service.
 func (c planCmd) Run() error {
-	path := c.Config
-	if path != "" {
-		var err error
-		if path, err = filepath.Abs(path); err != nil { // the service has another directory
-			return fmt.Errorf("find %s: %w", c.Config, err)
-		}
+	ask, err := c.request()
+	if err != nil {
+		return err
 	}
-	body, err := c.client().call(context.Background(), http.MethodPost, "/api/v1/plan", map[string]string{"file": path})
+	body, err := c.client().call(context.Background(), http.MethodPost, "/api/v1/plan", ask)
 	if err != nil {
 		return err
 	}

@@ -87,9 +87,11 @@ func (s *service) Reload(context.Context, string) (fleet.Plan, error) {
 	return fleet.Plan{Start: []session.ID{{Platform: "hq", Login: "1"}}}, s.reload
 }
 
-func (s *service) Plan(context.Context, string) (fleet.Plan, error) { return fleet.Plan{}, s.reload }
-func (s *service) Healthy() error                                   { return s.healthy }
-func (s *service) Ready() error                                     { return s.healthy }
+func (s *service) Plan(context.Context, string, map[string]string) (fleet.Plan, error) {
+	return fleet.Plan{}, s.reload
+}
+func (s *service) Healthy() error { return s.healthy }
+func (s *service) Ready() error   { return s.healthy }
 
 func (s *service) Status(context.Context) []webhook.Status { return s.hooks }
 
@@ -127,11 +129,14 @@ func (s *service) controller() *Controller {
 
 // call makes a request as a peer that may do everything.
 func call(h http.Handler, method, target, body string) *httptest.ResponseRecorder {
-	req := httptest.NewRequest(method, target, strings.NewReader(body))
-	req = req.WithContext(context.WithValue(req.Context(), peerKey{}, Peer{known: true}))
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, req)
+	h.ServeHTTP(w, asRoot(httptest.NewRequest(method, target, strings.NewReader(body))))
 	return w
+}
+
+// asRoot lets a request in.
+func asRoot(req *http.Request) *http.Request {
+	return req.WithContext(context.WithValue(req.Context(), peerKey{}, Peer{known: true}))
 }
 
 func TestRead(t *testing.T) {
@@ -524,7 +529,7 @@ func TestLimits(t *testing.T) {
 	s := newService()
 	h := s.controller().Handler()
 	long := `{"reason":"` + strings.Repeat("x", bodyLimit) + `"}`
-	for _, target := range []string{"/api/v1/agents/hq/291/pause", "/api/v1/plan", "/api/v1/agents/hq/291/credential/refused"} {
+	for _, target := range []string{"/api/v1/agents/hq/291/pause", "/api/v1/agents/hq/291/credential/refused"} {
 		if w := call(h, "POST", target, long); w.Code != http.StatusRequestEntityTooLarge {
 			t.Errorf("%s with a body of more than 1 MiB: %d, want 413", target, w.Code)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -26,9 +27,11 @@ type Reloader interface {
 	// Reload applies the configuration file; the error is the reason why the
 	// old configuration stays.
 	Reload(ctx context.Context, by string) (fleet.Plan, error)
-	// Plan says what the configuration file at path would change; "" is the
-	// service's own file.
-	Plan(ctx context.Context, path string) (fleet.Plan, error)
+	// Plan says what a configuration would change. path "" is the service's own
+	// file, read as a reload reads it. Any other is taken from texts, which holds
+	// that file and those that it names by cleaned path: no file is opened, and no
+	// secret is read.
+	Plan(ctx context.Context, path string, texts map[string]string) (fleet.Plan, error)
 }
 
 // Credentials hands sessions' credentials on.
@@ -55,7 +58,7 @@ func (c *Controller) Handler() http.Handler {
 	mux.HandleFunc("POST /api/v1/agents/{platform}/{login}/credential/refused", c.refused)
 	mux.HandleFunc("POST /api/v1/webhooks/{name}/resume", c.resumeWebhook)
 	mux.HandleFunc("POST /api/v1/reload", c.reload)
-	mux.HandleFunc("POST /api/v1/plan", c.plan)
+	mux.HandleFunc("POST /api/v1/plan", oneAtATime(c.plan))
 	return limited(Admit(mux))
 }
 
@@ -190,15 +193,66 @@ func (c *Controller) reload(w http.ResponseWriter, req *http.Request) {
 	reply(w, http.StatusOK, planOf(plan))
 }
 
-func (c *Controller) plan(w http.ResponseWriter, req *http.Request) {
-	var body struct {
-		File string `json:"file"`
+// PlanRequest is the body of a request for a plan. The zero value asks for the
+// service's own file. Of another one the request holds the contents: what a
+// caller may read is the caller's affair, and the service, which may read more,
+// opens no file because a request names it.
+type PlanRequest struct {
+	// File is the configuration's absolute path.
+	File string `json:"file,omitempty"`
+	// Files are the contents of File, and of the lists and certificates that it
+	// names, by absolute cleaned path. Secrets and keys do not belong here, and
+	// are not looked at.
+	Files map[string]string `json:"files,omitempty"`
+}
+
+// Bounds of a plan.
+const (
+	PlanLimit = 16 << 20         // for the request's body, in bytes
+	planTime  = 30 * time.Second // for reading the configuration in it
+)
+
+// bodyLimitOf returns what a request's body may have, in bytes.
+func bodyLimitOf(req *http.Request) int64 {
+	if req.Method == http.MethodPost && req.URL.Path == "/api/v1/plan" {
+		return PlanLimit
 	}
-	if err := json.NewDecoder(req.Body).Decode(&body); err != nil && !errors.Is(err, io.EOF) {
-		failBody(w, fmt.Errorf(`the body is not {"file":"…"}: %w`, err))
+	return bodyLimit
+}
+
+// oneAtATime answers 503 to a request while another one is answered.
+func oneAtATime(h http.HandlerFunc) http.HandlerFunc {
+	slot := make(chan struct{}, 1)
+	return func(w http.ResponseWriter, req *http.Request) {
+		select {
+		case slot <- struct{}{}:
+			defer func() { <-slot }()
+			h(w, req)
+		default:
+			w.Header().Set("Retry-After", "5")
+			fail(w, http.StatusServiceUnavailable, "another plan is being made: try again in a moment")
+		}
+	}
+}
+
+func (c *Controller) plan(w http.ResponseWriter, req *http.Request) {
+	var body PlanRequest
+	err := json.NewDecoder(req.Body).Decode(&body)
+	_, given := body.Files[body.File]
+	switch long := new(http.MaxBytesError); {
+	case errors.As(err, &long):
+		fail(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the configuration and the files that it names have more than %d bytes together", PlanLimit))
+		return
+	case err != nil && !errors.Is(err, io.EOF):
+		fail(w, http.StatusBadRequest, `the body is not {"file":"…","files":{"…":"…"}}`)
+		return
+	case body.File != "" && !(given && filepath.IsAbs(body.File) && filepath.Clean(body.File) == body.File):
+		fail(w, http.StatusBadRequest, `the service opens no file that a request names: give file as an absolute path, and in files the contents of it and of the files that it names, by their paths, as agentkeeper plan -c does`)
 		return
 	}
-	plan, err := c.Reloader.Plan(req.Context(), body.File)
+	ctx, cancel := context.WithTimeout(req.Context(), planTime)
+	defer cancel()
+	plan, err := c.Reloader.Plan(ctx, body.File, body.Files)
 	if err != nil {
 		fail(w, http.StatusUnprocessableEntity, err.Error())
 		return

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	bodyLimit    = 1 << 20          // more than any request of this API needs, in bytes
+	bodyLimit    = 1 << 20          // more than any request but a plan needs, in bytes
 	writeTimeout = 30 * time.Second // a client that takes nothing for so long is cut off
 	followers    = 256              // of the event stream at once and at one door: half of a listener's connections
 	quietFor     = time.Minute      // between two lines about refused followers
@@ -21,7 +21,7 @@ const (
 func limited(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		guard(w.Header())
-		req.Body = http.MaxBytesReader(w, req.Body, bodyLimit)
+		req.Body = http.MaxBytesReader(w, req.Body, bodyLimitOf(req))
 		h.ServeHTTP(&writer{w, http.NewResponseController(w)}, req)
 	})
 }

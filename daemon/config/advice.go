@@ -24,6 +24,9 @@ func (l *loader) advise(m *mapping) {
 	}
 	l.adviseUnused()
 	for _, p := range l.config.Platforms {
+		if l.givenUp() {
+			return
+		}
 		l.adviseRate(l.places[p.Name])
 		l.adviseStop(p)
 	}
@@ -114,7 +117,7 @@ func (l *loader) adviseStop(p Platform) {
 
 // seat is who sits at a number.
 type seat struct {
-	id       session.ID
+	pos      option.Pos
 	schedule *Schedule
 }
 
@@ -126,11 +129,11 @@ func (l *loader) seat(g *group, d draft, a Agent) {
 	number := session.ID{Platform: g.Platform, Login: d.number.text}
 	first, taken := l.numbers[number]
 	if !taken {
-		l.numbers[number] = seat{a.ID, a.Schedule}
+		l.numbers[number] = seat{a.Pos, a.Schedule}
 		return
 	}
 	if meet(first.schedule, a.Schedule) {
-		l.warn(d.number.pos, "number %s is also %s's; the platform seats one agent at a number and answers the other that it is taken", d.number.text, first.id)
+		l.warn(d.number.pos, "this number is also that of the agent at %s; the platform seats one agent at a number and answers the other that it is taken", first.pos)
 	}
 }
 

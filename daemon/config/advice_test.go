@@ -38,9 +38,9 @@ func TestAdvice(t *testing.T) {
 			`1:80: option "keep_alive" does nothing here; it goes with probe` + "\n" + `1:159: option "domain_id" does nothing here; it goes with probe other than none`},
 		{"a long keep_alive", "platforms: {c: {vendor: huawei-config, url: 'https://h', options: {keep_alive: 90s, probe: /x}}}\n" +
 			"groups: [{name: c, platform: c, passwords_dir: d, agents: [{login: '1'}]}]\n", `1:80: option "keep_alive": 1m30s is above half the window of 2m0s; 1m0s is used`},
-		{"two at one number", shifts("", day), "4:75: number 2 is also hq/1's; the platform seats one agent at a number and answers the other that it is taken"},
+		{"two at one number", shifts("", day), "4:75: this number is also that of the agent at agentkeeper.yaml:3:54; the platform seats one agent at a number and answers the other that it is taken"},
 		{"a number that is handed on", shifts(day, evening), ""},
-		{"a number in two zones", shifts(day, moscow), "4:75: number 2 is also hq/1's; the platform seats one agent at a number and answers the other that it is taken"},
+		{"a number in two zones", shifts(day, moscow), "4:75: this number is also that of the agent at agentkeeper.yaml:3:54; the platform seats one agent at a number and answers the other that it is taken"},
 		{"shifts that overlap", hq + "groups:\n- {name: g, platform: hq, passwords_dir: d, agents: [{login: '1', number: '2'}], schedule: {sign_in: '0 9,12 * * *', sign_out: '0 18 * * *'}}\n",
 			"3:102: schedule.sign_in at 12:00 never begins a shift, for one is on already; drop it, or write the sign_out that should come before"},
 	} {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"io"
 	"regexp"
 	"slices"
@@ -15,7 +14,7 @@ import (
 
 // agentsFile reads a group's agents from a CSV.
 func (l *loader) agentsFile(g *group, file string, pos option.Pos) {
-	text, _, err := readRegular(file, maxFile)
+	text, err := l.readList(file, maxFile)
 	if err != nil {
 		l.wrong(pos, "agents_file %s: %v", file, err)
 		return
@@ -202,7 +201,7 @@ func (t *table) meaningOf(name string) meaning {
 // option of a vendor that is not known.
 func (t *table) unknown(name string) string {
 	if guess := didYouMean(name, t.known()); guess != "" {
-		return fmt.Sprintf("unknown column %q%s", name, guess)
+		return "unknown column" + guess
 	}
 	if t.group.place == nil || !t.group.place.known {
 		return ""
@@ -242,7 +241,7 @@ func (t *table) draft(row []string) draft {
 
 func (t *table) fill(d *draft, c column, value cell) {
 	if (c.meaning == loginColumn || c.meaning == numberColumn) && rounded.MatchString(value.text) {
-		t.wrong(value.pos, "%s %q was rounded by a spreadsheet; format the column as text there and export it again", c.name, value.text)
+		t.wrong(value.pos, "the %s was rounded by a spreadsheet; format the column as text there and export it again", c.name)
 	}
 	switch c.meaning {
 	case loginColumn:

@@ -58,7 +58,7 @@ func TestAgentsFileMistakes(t *testing.T) {
 	for _, test := range []struct{ name, csv, want string }{
 		{"empty", "", "1:1: the file is empty; begin with a header row, for example login,number,password_file"},
 		{"no header", "291,40038\n292,40039\n", "1:1: the first row has no column login; name the columns there, for example login,number,password_file"},
-		{"unknown column", "login,numbr,number\n1,1,2\n", `1:7: unknown column "numbr"; did you mean "number"?`},
+		{"unknown column", "login,numbr,number\n1,1,2\n", `1:7: unknown column; did you mean "number"?`},
 		{"another unknown column", "login,number,hunter2\n1,2,\n", "1:14: unknown column; write login, number, password_file or the name of an option of the vendor"},
 		{"column twice", "login,number,number\n1,2,3\n", `1:14: column "number" is written twice; keep one`},
 		{"mode of no credential", "login,number,credential_mode\n1,2,\n2,2,0640\n", "3:5: credential_mode without credential_file; write where the credential goes, or leave it out"},
@@ -72,18 +72,18 @@ func TestAgentsFileMistakes(t *testing.T) {
 			"2:1: this row is no CSV: extraneous or missing \" in quoted-field; write \"\" for a quote inside a quoted cell and close each quote"},
 		{"of another encoding", "login,number\n1,\xc0\xc1\n", "2:3: a character that is no text; save the file as UTF-8 without control characters, for example by iconv -f CP1251 -t UTF-8"},
 		{"of a third encoding", "\xff\xfel\x00o\x00", "1:1: a character that is no text; save the file as UTF-8 without control characters, for example by iconv -f UTF-16 -t UTF-8"},
-		{"rounded numbers", "login,number\n1,\"7,49512E+10\"\n", `2:3: number "7,49512E+10" was rounded by a spreadsheet; format the column as text there and export it again`},
+		{"rounded numbers", "login,number\n1,\"7,49512E+10\"\n", `2:3: the number was rounded by a spreadsheet; format the column as text there and export it again`},
 		{"a column in two cases", "login,number,Login\n1,2,3\n", `1:14: column "login" is written twice; keep one`},
 		{"no login", "login,number\n,2\n", "2:1: the agent has no login; write login"},
-		{"no number", "login,number\n1,\n", `2:1: agent "1" has no number; write the telephone number to seat it at`},
-		{"login twice", "login,number\n1,2\n1,3\n", `3:1: login "1" appears twice on platform "hq", first at lists/bots.csv:2:1; remove one`},
-		{"option's value", "login,number,status\n1,2,idle\n", `2:5: option "status": "idle" is no whole number`},
+		{"no number", "login,number\n1,\n", `2:1: the agent has no number; write the telephone number to seat it at`},
+		{"login twice", "login,number\n1,2\n1,3\n", `3:1: this login appears twice on platform "hq", first at lists/bots.csv:2:1; remove one`},
+		{"option's value", "login,number,status\n1,2,idle\n", `2:5: option "status": no whole number`},
 		{"option's relation", "login,number,hold\n1,2,5m\n", "2:5: hold is not below the window; lower it"},
 		{"inline secret", "login,number,password\n1,2,hunter2\n", "2:5: a password in the file is refused; move it to a file and name it in password_file, or set allow_inline_secrets: true"},
 		{"no file", "login,number,password_file\n1,2,none\n", "2:5: password_file lists/none: no such file or directory; create it or correct the path"},
 		{"two secrets", "login,number,password_file,password_env\n1,2,a,B\n", "2:7: the agent has 2 sources of its password, password_file and password_env; keep exactly one"},
-		{"login leaves the directory", "login,number\n../d/1,2\n", `2:1: login "../d/1" cannot be the name of a file in passwords_dir; give the agent a password_file`},
-		{"no file in the directory", "login,number\n9,2\n", "2:1: passwords_dir d/9: no such file or directory; create it or correct the path"},
+		{"login leaves the directory", "login,number\n../d/1,2\n", `2:1: this login cannot be the name of a file in passwords_dir; give the agent a password_file`},
+		{"no file in the directory", "login,number\n9,2\n", "2:1: passwords_dir d, the file named as this login: no such file or directory; create it or correct the path"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inDir(t, map[string]string{main: withCSV, "lists/bots.csv": test.csv, "d/1": "p", "d/2": "p"})
@@ -104,7 +104,7 @@ func TestLoginInListAndCSV(t *testing.T) {
 		"groups: [{name: g, platform: hq, passwords_dir: d, agents_file: a.csv, agents: [{login: 1, number: 2}]}]\n"})
 	_, _, err := load(t)
 	equal(t, problemLines(t, err), []string{
-		`a.csv:2:1: login "1" appears twice on platform "hq", first at agentkeeper.yaml:2:89; remove one`})
+		`a.csv:2:1: this login appears twice on platform "hq", first at agentkeeper.yaml:2:89; remove one`})
 }
 
 // Columns may be options of the vendor that a person mistyped: one mistake.
@@ -115,7 +115,7 @@ groups: [{name: g, platform: a, passwords_dir: d, agents_file: a.csv}]
 `})
 	_, _, err := load(t)
 	equal(t, problemLines(t, err), []string{
-		`agentkeeper.yaml:2:25: unknown vendor "huawie"; write one of ecss, huawei; did you mean "huawei"?`})
+		`agentkeeper.yaml:2:25: unknown vendor; write one of ecss, huawei; did you mean "huawei"?`})
 }
 
 // The same login on two platforms is two agents.

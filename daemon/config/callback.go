@@ -29,7 +29,7 @@ func (l *loader) callback(m *mapping) {
 	case c.Listen == "":
 		return
 	case !isAddress(c.Listen):
-		m.wrong("listen", "is %q, which is no address; write host:port, for example 0.0.0.0:9466", c.Listen)
+		m.wrong("listen", "is no address; write host:port, for example 0.0.0.0:9466")
 	}
 	switch {
 	case c.Plain && (c.CertFile != "" || c.KeyFile != ""):
@@ -39,28 +39,32 @@ func (l *loader) callback(m *mapping) {
 	case c.CertFile == "" || c.KeyFile == "":
 		m.wrong("listen", "needs cert_file and key_file; the platforms speak TLS 1.2 or newer to it")
 	default:
-		l.keyPair(m, c)
+		l.keyPair(m, c.CertFile, c.KeyFile)
 	}
 }
 
-// keyPair tries the certificate and places what is wrong with its files.
-func (l *loader) keyPair(m *mapping, c Callback) {
-	good := true
-	for key, path := range map[string]string{"cert_file": c.CertFile, "key_file": c.KeyFile} {
-		_, mode, err := readRegular(path, maxFile)
-		if err != nil {
-			m.wrong(key, "%s: %v", path, err)
-			good = false
-		}
-		if key == "key_file" && mode&0o077 != 0 {
-			l.exposed.note(path, mode, m.at(key))
-		}
+// keyPair tries a certificate with its key and places what is wrong with the
+// files. crypto/tls's own errors are left out: they repeat a file's headings.
+func (l *loader) keyPair(m *mapping, certFile, keyFile string) {
+	cert, certErr := l.readList(certFile, maxPEM)
+	if certErr != nil {
+		m.wrong("cert_file", "%s: %v", certFile, certErr)
 	}
-	if !good {
+	if l.withoutSecrets {
 		return
 	}
-	if _, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile); err != nil {
-		m.wrong("cert_file", "and key_file are no key pair: %v", err)
+	key, mode, keyErr := readRegular(keyFile, maxPEM)
+	if keyErr != nil {
+		m.wrong("key_file", "%s: %v", keyFile, keyErr)
+	}
+	if mode&0o077 != 0 {
+		l.exposed.note(keyFile, mode, m.at("key_file"))
+	}
+	if certErr != nil || keyErr != nil {
+		return
+	}
+	if _, err := tls.X509KeyPair(cert, key); err != nil {
+		m.wrong("cert_file", "and key_file are no certificate in PEM form with the key that belongs to it; compare `openssl x509 -noout -pubkey` of the one with `openssl pkey -pubout` of the other")
 	}
 }
 
@@ -100,6 +104,9 @@ func (l *loader) readToken(source Source, spec option.Spec) session.Secret {
 }
 
 func (l *loader) newToken(source Source, spec option.Spec) token {
+	if l.withoutSecrets {
+		return token{}
+	}
 	secret, mode, err := source.read()
 	if err != nil {
 		return token{why: err.Error()}

@@ -76,10 +76,10 @@ func TestCallbackMistakes(t *testing.T) {
 	for name, tt := range map[string]struct{ text, wrong, warned string }{
 		"no section":   {text: pushing("", "https://k/callback/hq"), wrong: "6:68: a callback needs the section callback"},
 		"no key pair":  {text: pushing("callback: {listen: ':9466'}\n", "https://k/callback/hq"), wrong: "1:20: callback.listen needs cert_file and key_file"},
-		"no address":   {text: pushing("callback: {listen: '9466', plain_http: true}\n", "https://k/callback/hq"), wrong: "1:20: callback.listen is \"9466\", which is no address"},
+		"no address":   {text: pushing("callback: {listen: '9466', plain_http: true}\n", "https://k/callback/hq"), wrong: "1:20: callback.listen is no address"},
 		"both":         {text: pushing(strings.Replace(callbackLine, "}", ", plain_http: true}", 1), "https://k/callback/hq"), wrong: "callback.plain_http is true beside a certificate"},
 		"no such file": {text: strings.Replace(good, "good.pem", "none.pem", 1), wrong: "1:40: callback.cert_file none.pem: "},
-		"no pair":      {text: strings.Replace(good, "good-key.pem", "expired-key.pem", 1), wrong: "callback.cert_file and key_file are no key pair"},
+		"no pair":      {text: strings.Replace(good, "good-key.pem", "expired-key.pem", 1), wrong: "callback.cert_file and key_file are no certificate in PEM form"},
 		"token long":   {text: strings.Replace(good, "file: token", "file: long", 1), wrong: "service_token_file long: 51 characters, the platform takes at most 50"},
 		"token empty":  {text: strings.Replace(good, "file: token", "file: empty", 1), wrong: "service_token_file empty: the secret is empty"},
 		"no token":     {text: strings.Replace(good, "file: token", "file: nowhere", 1), wrong: "service_token_file nowhere: "},

@@ -19,6 +19,7 @@ const DefaultPath = "/etc/agentkeeper/agentkeeper.yaml"
 // Load returned it.
 type Config struct {
 	Path            string // as given to Load
+	SecretsUnread   bool   // loaded without secrets: passwords, tokens and what signs are empty
 	Listen          string // host:port of metrics, health, read-only API and status page; never empty
 	WebConfigFile   string // TLS and basic auth for Listen; "" = plain
 	Proxy           string // address of the local authenticating proxy; "" = off

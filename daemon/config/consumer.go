@@ -1,7 +1,6 @@
 package config
 
 import (
-	"crypto/tls"
 	"net"
 	"net/netip"
 	"strings"
@@ -48,9 +47,9 @@ func (l *loader) consumersAddress(m *mapping) {
 			l.warn(m.at("users"), "events.users has no effect without events.listen; write for example listen: 127.0.0.1:4222")
 		}
 	case !isAddress(e.Listen):
-		m.wrong("listen", "is %q, which is no address; write host:port, for example 127.0.0.1:4222", e.Listen)
+		m.wrong("listen", "is no address; write host:port, for example 127.0.0.1:4222")
 	case !isLoopback(host) && e.CertFile == "" && e.KeyFile == "":
-		m.wrong("listen", "is %q, which other hosts may reach; write cert_file and key_file for TLS, or 127.0.0.1:4222", e.Listen)
+		m.wrong("listen", "is an address that other hosts may reach; write cert_file and key_file for TLS, or 127.0.0.1:4222")
 	case len(m.list("users")) == 0:
 		m.wrong("listen", "lets nobody in without users; write for example users: [{name: crm, password_file: secrets/crm}]")
 	}
@@ -70,18 +69,8 @@ func (l *loader) certificate(m *mapping, cert, key string) {
 			m.wrong(name, "is missing; a certificate and its key belong together")
 			return
 		}
-		_, mode, err := readRegular(path, maxFile)
-		if err != nil {
-			m.wrong(name, "%s: %v", path, err)
-			return
-		}
-		if name == "key_file" && mode&0o077 != 0 {
-			l.exposed.note(path, mode, m.at(name))
-		}
 	}
-	if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
-		m.wrong("cert_file", "and key_file cannot be used together: %v", err)
-	}
+	l.keyPair(m, cert, key)
 }
 
 func (l *loader) consumer(m *mapping, first map[string]option.Pos) {
@@ -94,15 +83,15 @@ func (l *loader) consumer(m *mapping, first map[string]option.Pos) {
 	case c.Name == "":
 		m.missing("name", "name the program, for example crm")
 	case !isName(c.Name):
-		m.wrong("name", "is %q; %s", c.Name, nameRule)
+		m.wrong("name", "is no name; %s", nameRule)
 	case twice:
 		m.wrong("name", "%q is written twice, first at %s; give each program a user of its own", c.Name, before)
 	}
 	first[c.Name] = m.at("name")
 	secrets := m.consumerSecrets()
 	if len(secrets) != 1 {
-		l.wrong(m.pos, "user %s needs exactly one of password_file, password_env, password_credential and the same of token_; %d are written",
-			c.Name, len(secrets))
+		l.wrong(m.pos, "a user needs exactly one of password_file, password_env, password_credential and the same of token_; %d are written",
+			len(secrets))
 		return
 	}
 	own, byToken := secrets[0], false

@@ -23,6 +23,18 @@
 // Each agent has exactly one [Source]: its own password_file, password_env,
 // password_credential or (where allowed) password, or else the file in its
 // group's passwords_dir that is named exactly as the login. A Source can be
-// read again whenever its file changes. No text of this package holds a secret:
-// values are left out of messages wherever a secret may stand by mistake.
+// read again whenever its file changes.
+//
+// # What messages repeat
+//
+// Paths, keys of the YAML file that are plain words, and names of platforms,
+// groups, webhooks and users that are good as such; nothing else of a file's
+// content, for a secret may stand anywhere by mistake, and a message goes to
+// logs and to whoever asked for a reload.
+//
+// # Which files are read
+//
+// Regular ones within a bound: pipes, devices and directories are mistakes. For
+// somebody else's configuration [WithTexts] takes the contents from the caller
+// and opens no file at all.
 package config

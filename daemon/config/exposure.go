@@ -57,7 +57,7 @@ type inline struct {
 func (l *loader) warnExposed() {
 	for _, file := range slices.Sorted(maps.Keys(l.inlineIn)) {
 		in := l.inlineIn[file]
-		if mode, err := modeOf(file); err == nil && mode&0o077 != 0 {
+		if mode, err := l.modeOf(file); err == nil && mode&0o077 != 0 {
 			l.warn(in.pos, "%s holds passwords and can be read by other users (mode %04o); chmod 0600",
 				filepath.Base(file), mode)
 		}
@@ -67,7 +67,11 @@ func (l *loader) warnExposed() {
 	l.exposed.warn(&l.report)
 }
 
-func modeOf(file string) (fs.FileMode, error) {
+// modeOf returns a file's permissions; none of one that somebody else has read.
+func (l *loader) modeOf(file string) (fs.FileMode, error) {
+	if l.texts != nil {
+		return 0, nil
+	}
 	info, err := os.Stat(file)
 	if err != nil {
 		return 0, err

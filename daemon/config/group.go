@@ -41,6 +41,9 @@ type draft struct {
 func (l *loader) groups(root *mapping) {
 	first := map[string]option.Pos{}
 	for _, m := range root.items("groups") {
+		if l.givenUp() {
+			return
+		}
 		g := l.group(m)
 		l.uniqueGroup(m, g, first)
 		l.config.Groups = append(l.config.Groups, g.Group)
@@ -58,7 +61,7 @@ func (l *loader) uniqueGroup(m *mapping, g *group, first map[string]option.Pos) 
 	case g.Name == "":
 		m.missing("name", "give the group a name")
 	case !isName(g.Name):
-		l.wrong(at, "a group cannot be named %q; %s", g.Name, nameRule)
+		l.wrong(at, "a group cannot be named so; %s", nameRule)
 	case twice:
 		l.wrong(at, "group %q is written twice, first at %s; give each group a name of its own", g.Name, before)
 	default:
@@ -105,7 +108,7 @@ func (l *loader) placeOf(m *mapping, g *group) {
 		m.missing("platform", "write the name of a platform")
 	case g.place == nil:
 		names := slices.Sorted(maps.Keys(l.places))
-		l.wrong(m.at("platform"), "no platform is named %q; write one of those under platforms%s", g.Platform, didYouMean(g.Platform, names))
+		l.wrong(m.at("platform"), "no platform has this name; write one of those under platforms%s", didYouMean(g.Platform, names))
 	}
 	if g.place == nil {
 		g.options = l.rawOptions(m.names("options"), &place{})
@@ -121,10 +124,12 @@ func (l *loader) passwordsDir(m *mapping, g *group) {
 		g.secretsDirBroken = m.has(keyDir) && !m.isText(keyDir)
 		return
 	}
+	if l.withoutSecrets {
+		g.secretsDir = dir
+		return
+	}
 	info, err := os.Stat(dir)
 	switch {
-	case l.withoutSecrets:
-		g.secretsDir = dir
 	case err != nil:
 		m.wrong(keyDir, "%s: %v", dir, fileError(err))
 	case !info.IsDir():
@@ -172,6 +177,14 @@ func (m *mapping) cell(key string) cell {
 
 // enlist checks one agent and adds it to the configuration.
 func (l *loader) enlist(g *group, d draft) {
+	switch n := len(l.config.Agents); {
+	case l.givenUp() || l.full:
+		return
+	case n == maxAgents:
+		l.full = true
+		l.wrong(d.pos, "more than %d agents; is it the right file?", maxAgents)
+		return
+	}
 	a := Agent{
 		ID:       session.ID{Platform: g.Platform, Login: d.login.text},
 		Group:    g.Name,
@@ -203,7 +216,7 @@ func (l *loader) login(d draft) bool {
 		return false
 	}
 	if why := wrongLogin(d.login.text); why != "" {
-		l.wrong(d.login.pos, "login %q %s", d.login.text, why)
+		l.wrong(d.login.pos, "the login %s", why)
 		return false
 	}
 	return true
@@ -211,7 +224,7 @@ func (l *loader) login(d draft) bool {
 
 func (l *loader) unique(id session.ID, pos option.Pos) {
 	if first, twice := l.logins[id]; twice {
-		l.wrong(pos, "login %q appears twice on platform %q, first at %s; remove one", id.Login, id.Platform, first)
+		l.wrong(pos, "this login appears twice on platform %q, first at %s; remove one", id.Platform, first)
 		return
 	}
 	l.logins[id] = pos
@@ -223,19 +236,19 @@ func (l *loader) possible(v vendors.Vendor, login cell) {
 		return
 	}
 	if why := v.WrongLogin(login.text); why != "" {
-		l.wrong(login.pos, "login %q %s", login.text, why)
+		l.wrong(login.pos, "the login %s", why)
 	}
 }
 
 func (l *loader) number(g *group, d draft, a Agent) {
 	if d.number.text == "" {
 		if g.place != nil && g.place.vendor.NeedsNumber {
-			l.wrong(d.pos, "agent %q has no number; write the telephone number to seat it at", d.login.text)
+			l.wrong(d.pos, "the agent has no number; write the telephone number to seat it at")
 		}
 		return
 	}
 	if why := wrongLogin(d.number.text); why != "" {
-		l.wrong(d.number.pos, "number %q %s", d.number.text, why)
+		l.wrong(d.number.pos, "the number %s", why)
 		return
 	}
 	l.seat(g, d, a)

@@ -1,7 +1,7 @@
 package config
 
 import (
-	"fmt"
+	"errors"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -64,11 +64,11 @@ func (l *loader) uniqueCredential(path string, pos option.Pos) {
 func (l *loader) credentialMode(c cell) fs.FileMode {
 	n, err := strconv.ParseUint(c.text, 8, 32)
 	if err != nil || n > 0o777 || n&0o600 != 0o600 {
-		l.wrong(c.pos, "credential_mode %q is no mode that the service itself can write and read; write for example 0640", c.text)
+		l.wrong(c.pos, "credential_mode is no mode that the service itself can write and read; write for example 0640")
 		return 0o600
 	}
 	if n&0o007 != 0 {
-		l.warn(c.pos, "credential_mode %s lets every user of this host act as the agent; 0640 with credential_group is enough", c.text)
+		l.warn(c.pos, "credential_mode lets every user of this host act as the agent; 0640 with credential_group is enough")
 	}
 	return fs.FileMode(n)
 }
@@ -79,7 +79,7 @@ func (l *loader) credentialGroup(c cell) int {
 	}
 	g, err := user.LookupGroup(c.text)
 	if err != nil {
-		l.wrong(c.pos, "credential_group %q is no group of this host; write its name or number", c.text)
+		l.wrong(c.pos, "credential_group is no group of this host; write its name or number")
 		return -1
 	}
 	gid, _ := strconv.Atoi(g.Gid)
@@ -104,16 +104,16 @@ func isHandoverKey(name string) bool { return slices.Contains(handoverKeys(), na
 func CheckProxyAddress(address string) error {
 	if path, isUnix := strings.CutPrefix(address, "unix:"); isUnix || strings.HasPrefix(address, "/") {
 		if !filepath.IsAbs(path) {
-			return fmt.Errorf("is %q, which is no absolute path; write for example unix:/run/agentkeeper/proxy.sock", address)
+			return errors.New("is no absolute path; write for example unix:/run/agentkeeper/proxy.sock")
 		}
 		return nil
 	}
 	host, port, err := net.SplitHostPort(address)
 	if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < 0 || n > 65535 {
-		return fmt.Errorf("is %q, which is no address; write 127.0.0.1:9465 or unix:/run/agentkeeper/proxy.sock", address)
+		return errors.New("is no address; write 127.0.0.1:9465 or unix:/run/agentkeeper/proxy.sock")
 	}
 	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
-		return fmt.Errorf("is %q, which other hosts may reach; the proxy lets whoever reaches it act as any agent, so write 127.0.0.1:9465 or unix:/run/agentkeeper/proxy.sock", address)
+		return errors.New("is an address that other hosts may reach; the proxy lets whoever reaches it act as any agent, so write 127.0.0.1:9465 or unix:/run/agentkeeper/proxy.sock")
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func (l *loader) fileOfDays(m *mapping, n *yaml.Node, path string) []holiday.Day
 		return days
 	}
 	l.calendars[path] = nil
-	text, _, err := readRegular(path, holiday.MaxFile)
+	text, err := l.readList(path, holiday.MaxFile)
 	if err != nil {
 		m.report.wrong(position(m.file, n), "%s %s: %v", m.name("holidays"), path, err)
 		return nil

@@ -26,7 +26,7 @@ func TestBrokenHolidayFiles(t *testing.T) {
 	inDir(t, map[string]string{main: twoSchedules, "d/1": "x", "days/ru.ics": "<html>\n", "days/own.txt": "2026-06-01\n1.7.2026\n"})
 	_, _, err := load(t)
 	equal(t, problemLines(t, err), []string{
-		`days/own.txt:2:1: "1.7.2026" is no day; write for example 2026-12-31, and # before a comment`,
-		`days/ru.ics:1:1: "<html>" is no day; write for example 2026-12-31, and # before a comment`,
+		`days/own.txt:2:1: no day stands here; write for example 2026-12-31, and # before a comment`,
+		`days/ru.ics:1:1: no day stands here; write for example 2026-12-31, and # before a comment`,
 	})
 }

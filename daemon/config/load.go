@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -15,8 +16,16 @@ import (
 	"agentkeeper/vendors/option"
 )
 
-// maxFile bounds a configuration file and a CSV, in bytes.
-const maxFile = 64 << 20
+// Bounds of files, in bytes.
+const (
+	maxFile = 64 << 20 // a configuration file and a CSV
+	maxPEM  = 4 << 20  // certificates and keys
+	maxWeb  = 1 << 20  // a web configuration file
+)
+
+// maxAgents bounds the agents of one configuration: one alias can repeat a list
+// many times.
+const maxAgents = 200_000
 
 // Option changes how Load works.
 type Option func(*loader)
@@ -32,10 +41,29 @@ func WithWebConfigCheck(check func(path string) error) Option {
 	return func(l *loader) { l.checkWeb = check }
 }
 
-// WithoutSecrets makes Load leave every password unread, and where it should be
-// unchecked, for readers of the configuration who may not read those.
+// WithoutSecrets makes Load leave every secret unread (passwords, tokens, keys,
+// the web configuration), and where it should be unchecked, for readers of the
+// configuration who may not read those.
 func WithoutSecrets() Option {
 	return func(l *loader) { l.withoutSecrets = true }
+}
+
+// WithTexts makes Load take what it reads from texts, by cleaned path, and open
+// no file at all: for a configuration whose files somebody else has read. It
+// implies WithoutSecrets. A file that is not among texts is a mistake.
+func WithTexts(texts map[string]string) Option {
+	return func(l *loader) { l.texts, l.withoutSecrets = texts, true }
+}
+
+// WithRecord makes Load note in texts, by cleaned path, what it reads beside
+// secrets.
+func WithRecord(texts map[string]string) Option {
+	return func(l *loader) { l.record = texts }
+}
+
+// WithContext makes Load give up, with a mistake that says so, once ctx ends.
+func WithContext(ctx context.Context) Option {
+	return func(l *loader) { l.ctx = ctx }
 }
 
 // Load reads the configuration at path and everything that it names. The
@@ -45,6 +73,9 @@ func Load(path string, options ...Option) (*Config, []option.Problem, error) {
 	l := newLoader(path, options)
 	l.load(path)
 	warnings := limited(path, sorted(l.warnings))
+	if l.ctx.Err() != nil {
+		l.wrong(option.Pos{File: path}, "reading the configuration took too long and was given up; is it the right file?")
+	}
 	if len(l.problems) > 0 {
 		return nil, warnings, Problems(sorted(l.problems))
 	}
@@ -53,6 +84,7 @@ func Load(path string, options ...Option) (*Config, []option.Problem, error) {
 
 func newLoader(path string, options []Option) *loader {
 	l := &loader{
+		reading:     reading{ctx: context.Background()},
 		vendors:     vendors.Table,
 		checkWeb:    func(string) error { return nil },
 		config:      &Config{Path: path},
@@ -72,6 +104,7 @@ func newLoader(path string, options []Option) *loader {
 	for _, o := range options {
 		o(l)
 	}
+	l.config.SecretsUnread = l.withoutSecrets
 	return l
 }
 
@@ -82,7 +115,7 @@ type loader struct {
 	checkWeb func(path string) error
 	config   *Config
 
-	withoutSecrets bool
+	reading
 
 	inlineSecrets bool
 	places        map[string]*place         // platforms as written, broken ones included
@@ -102,7 +135,7 @@ type loader struct {
 }
 
 func (l *loader) load(path string) {
-	text, err := readLimited(path, maxFile)
+	text, err := l.readList(path, maxFile)
 	if err != nil {
 		l.wrong(option.Pos{File: path}, "the configuration cannot be read: %v", err)
 		return
@@ -161,7 +194,7 @@ func (l *loader) sockets(m *mapping) {
 	c := l.config
 	c.Listen = m.filled("listen")
 	if c.Listen != "" && !isAddress(c.Listen) {
-		m.wrong("listen", "is %q, which is no address; write host:port, for example 127.0.0.1:9464", c.Listen)
+		m.wrong("listen", "is no address; write host:port, for example 127.0.0.1:9464")
 	}
 	c.Control = relativeTo(m.file, m.filled("control"))
 	if len(c.Control) > 107 {
@@ -170,10 +203,13 @@ func (l *loader) sockets(m *mapping) {
 	if c.WebConfigFile = m.path("web_config_file"); c.WebConfigFile == "" {
 		return
 	}
-	if _, _, err := readRegular(c.WebConfigFile, maxFile); err != nil {
+	if l.withoutSecrets {
+		return
+	}
+	if _, _, err := readRegular(c.WebConfigFile, maxWeb); err != nil {
 		m.wrong("web_config_file", "%s: %v", c.WebConfigFile, err)
 	} else if err := l.checkWeb(c.WebConfigFile); err != nil {
-		m.wrong("web_config_file", "%s: %s", c.WebConfigFile, withoutValues(err.Error()))
+		m.wrong("web_config_file", "%s is not in the exporters' format, or a file that it names is missing or wrong%s", c.WebConfigFile, placesIn(err))
 	}
 }
 
@@ -208,5 +244,5 @@ func (l *loader) isVendor(name string) bool { _, ok := l.vendors[name]; return o
 
 func (l *loader) explainVendor(name string) string {
 	names := l.vendorNames()
-	return fmt.Sprintf("unknown vendor %q; write one of %s%s", name, strings.Join(names, ", "), didYouMean(name, names))
+	return fmt.Sprintf("unknown vendor; write one of %s%s", strings.Join(names, ", "), didYouMean(name, names))
 }

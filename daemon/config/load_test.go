@@ -215,7 +215,7 @@ func TestWebConfigCheck(t *testing.T) {
 		return errText("yaml: cannot unmarshal !!str `hunter2` of " + path)
 	}))
 	equal(t, problemLines(t, err), []string{
-		"agentkeeper.yaml:1:18: web_config_file web.yaml: yaml: cannot unmarshal !!str *** of web.yaml"})
+		"agentkeeper.yaml:1:18: web_config_file web.yaml is not in the exporters' format, or a file that it names is missing or wrong"})
 }
 
 type errText string

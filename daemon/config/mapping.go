@@ -261,19 +261,19 @@ func (m *mapping) path(key string) string {
 func (m *mapping) choice(key string) string {
 	text, k := m.text(key), m.spec(key)
 	if !slices.Contains(k.choices, text) {
-		m.wrong(key, "is %q; write one of %s", text, strings.Join(k.choices, ", "))
+		m.wrong(key, "is none of its values; write one of %s", strings.Join(k.choices, ", "))
 		return k.fallback
 	}
 	return text
 }
 
 func (m *mapping) flag(key string) bool {
-	switch text := strings.ToLower(m.text(key)); text {
+	switch strings.ToLower(m.text(key)) {
 	case "true":
 		return true
 	case "false":
 	default:
-		m.wrong(key, "is %q; write true or false", text)
+		m.wrong(key, "is neither true nor false; write one of them")
 	}
 	return false
 }
@@ -284,7 +284,7 @@ func (m *mapping) count(key string) int {
 	text := m.text(key)
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		m.wrong(key, "is %q; write a whole number above 0", text)
+		m.wrong(key, "is no whole number above 0; write one, for example 3")
 		return fallback
 	}
 	return n
@@ -296,7 +296,7 @@ func (m *mapping) rate(key string) float64 {
 	text := m.text(key)
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(n > 0) || n > 1e6 {
-		m.wrong(key, "is %q; write a number above 0, for example %v", text, fallback)
+		m.wrong(key, "is no number above 0; write one, for example %v", fallback)
 		return fallback
 	}
 	return n
@@ -316,11 +316,11 @@ func (m *mapping) durationOr(key string, fallback time.Duration) time.Duration {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil {
-		m.wrong(key, "is %q, which is no duration; write for example 500ms, 30s or 1m30s", text)
+		m.wrong(key, "is no duration; write for example 500ms, 30s or 1m30s")
 		return fallback
 	}
 	if d <= 0 {
-		m.wrong(key, "is %s; write a duration above 0", text)
+		m.wrong(key, "is not above 0; write a duration such as 30s")
 		return fallback
 	}
 	return d
@@ -332,7 +332,7 @@ func (m *mapping) size(key string) int64 {
 	text := m.text(key)
 	n, ok := parseSize(text)
 	if !ok {
-		m.wrong(key, "is %q, which is no size; write for example 512MiB or 1GiB", text)
+		m.wrong(key, "is no size; write for example 512MiB or 1GiB")
 		return fallback
 	}
 	return n
@@ -356,10 +356,13 @@ func (m *mapping) done(options []option.Spec) {
 
 func (m *mapping) unknown(e entry, name string, options []option.Spec) string {
 	known := m.of.known()
-	if guess := didYouMean(name, known); guess != "" {
+	guess := didYouMean(name, known)
+	switch {
+	case guess != "" && isShown(e):
 		return fmt.Sprintf("unknown key %q%s", name, guess)
-	}
-	if !isShown(e) {
+	case guess != "":
+		return "unknown key" + guess
+	case !isShown(e):
 		return `unknown key; write "key: value", and quote a text that contains a comma or a colon`
 	}
 	if slices.ContainsFunc(options, func(s option.Spec) bool { return s.Name == name }) {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
@@ -35,7 +34,8 @@ func (l *loader) platforms(m *mapping) {
 func (l *loader) platform(parent *mapping, e entry) *place {
 	name, pos := target(e.key).Value, position(parent.file, e.key)
 	if !isName(name) {
-		l.wrong(pos, "a platform cannot be named %q; %s", name, nameRule)
+		l.wrong(pos, "a platform cannot be named so; %s", nameRule)
+		name = "?"
 	}
 	m := newMapping(&l.report, &platformSection, parent.file, parent.name(name), pos, e.value)
 	p := &place{Platform: Platform{Name: name, Pos: pos}}
@@ -155,9 +155,9 @@ func tlsSettings(m *mapping) wire.TLSSettings {
 // u is nil where the address is wrong; what is what passes over it.
 func (l *loader) checkTLS(m *mapping, s wire.TLSSettings, u *url.URL, what string) {
 	if s.CAFile != "" {
-		if _, _, err := readRegular(s.CAFile, maxFile); err != nil {
+		if pem, err := l.readList(s.CAFile, maxPEM); err != nil {
 			l.wrong(m.at("ca_file"), "tls.ca_file %s: %v", s.CAFile, err)
-		} else if _, err := (wire.TLSSettings{CAFile: s.CAFile}).Config(""); err != nil {
+		} else if _, err := wire.ParseRoots(s.CAFile, pem); err != nil {
 			l.wrong(m.at("ca_file"), "%v", err)
 		}
 	}
@@ -233,10 +233,3 @@ func hasOption(specs []option.Spec, name string) bool {
 	}
 	return false
 }
-
-// quoted matches what a YAML decoder quotes of a file in its errors.
-var quoted = regexp.MustCompile("(?s)`[^`]*`|\"[^\"]*\"")
-
-// withoutValues drops quoted text from another package's error: it may be part
-// of a password hash.
-func withoutValues(text string) string { return quoted.ReplaceAllString(text, "***") }

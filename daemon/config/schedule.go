@@ -68,9 +68,7 @@ func (m *mapping) whole(s *Schedule) {
 	case errors.Is(err, shift.ErrEndless):
 		m.wrong("sign_out", "fires only when schedule.sign_in does, so no shift would ever end; write the end of the shift")
 	case errors.As(err, &wrong):
-		m.wrong(wrong.Key, "%q %v", wrong.Text, wrong.Err)
-	case err != nil:
-		m.wrong("sign_in", "%v", err)
+		m.wrong(wrong.Key, "is no schedule; write minute, hour, day, month and weekday, for example \"0 9 * * 1-5\"")
 	}
 }
 
@@ -97,9 +95,9 @@ func (m *mapping) cron(key string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	switch spec, err := parseCron(text); {
 	case err != "":
-		m.wrong(key, "is %q, which is no cron schedule: %s; write minute, hour, day, month and weekday, for example \"0 9 * * 1-5\"", text, err)
+		m.wrong(key, "is no cron schedule; write minute, hour, day, month and weekday, for example \"0 9 * * 1-5\"")
 	case spec.Next(cronEpoch()).IsZero():
-		m.wrong(key, "%q never fires; write a day that exists", text)
+		m.wrong(key, "never fires; write a day that exists")
 	default:
 		return text
 	}
@@ -134,7 +132,7 @@ func (l *loader) zone(m *mapping) *time.Location {
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {
-		m.wrong("time_zone", "%q is not known; write a name like Europe/Moscow", name)
+		m.wrong("time_zone", "is not known; write a name like Europe/Moscow")
 		return time.Local
 	}
 	l.zones[name] = zone

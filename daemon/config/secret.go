@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -45,9 +44,13 @@ func (s Source) String() string {
 }
 
 // place is what errors name: a path, but no name, for a password may have been
-// written where a name belongs.
+// written where a name belongs. A file in passwords_dir has its name from the
+// login, which stands where the error is placed.
 func (s Source) place() string {
-	if s.Path != "" {
+	switch {
+	case s.Key == keyDir:
+		return s.Key + " " + filepath.Dir(s.Path) + ", the file named as this login"
+	case s.Path != "":
 		return s.Key + " " + s.Path
 	}
 	return s.Key
@@ -88,54 +91,6 @@ func readEnv(name string) (string, error) {
 		return "", errors.New("the environment variable of this name is not set; set it for the service")
 	}
 	return text, nil
-}
-
-// readRegular reads a file and its permissions. It looks before it opens: a
-// pipe would block.
-func readRegular(path string, limit int64) ([]byte, fs.FileMode, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, 0, fileError(err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, 0, errors.New("not a regular file; check the path")
-	}
-	text, err := readLimited(path, limit)
-	return text, info.Mode().Perm(), err
-}
-
-// readLimited reads a whole file of at most limit bytes.
-func readLimited(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fileError(err)
-	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, fileError(err)
-	}
-	if int64(len(text)) > limit {
-		return nil, fmt.Errorf("larger than %d bytes; is it the right file?", limit)
-	}
-	return text, nil
-}
-
-// fileError says what to do about a file that cannot be read, without its
-// path, which the caller names.
-func fileError(err error) error {
-	remedy := "check the path"
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		remedy = "create it or correct the path"
-	case errors.Is(err, fs.ErrPermission):
-		remedy = "let the service's user read it"
-	}
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
-		err = pathError.Err
-	}
-	return fmt.Errorf("%w; %s", err, remedy)
 }
 
 func trimNewline(text string) string {
@@ -228,7 +183,7 @@ func (l *loader) dirSource(g *group, d draft) (Source, bool) {
 	case d.login.text == "": // said already
 		return Source{}, false
 	case !isFileName(d.login.text):
-		l.wrong(d.login.pos, "login %q cannot be the name of a file in passwords_dir; give the agent a password_file", d.login.text)
+		l.wrong(d.login.pos, "this login cannot be the name of a file in passwords_dir; give the agent a password_file")
 		return Source{}, false
 	}
 	return Source{Key: keyDir, Name: d.login.text, Path: filepath.Join(g.secretsDir, d.login.text), Pos: d.pos}, true
@@ -241,6 +196,9 @@ func isFileName(name string) bool {
 
 // password reads the secret and notes files that others can read.
 func (l *loader) password(s Source) session.Secret {
+	if l.withoutSecrets {
+		return session.Secret{}
+	}
 	secret, mode, err := s.read()
 	if err != nil {
 		l.wrong(s.Pos, "%v", err)

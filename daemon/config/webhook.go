@@ -140,7 +140,7 @@ func (l *loader) uniqueWebhook(m *mapping, h Webhook, first map[string]option.Po
 		m.wrong("name", "must not be empty; leave it out for one made from the url")
 	case h.Name == "": // the url is wrong, which was said
 	case !isName(h.Name) || len(h.Name) > hookNameLimit:
-		l.wrong(at, "a webhook cannot be named %q; use at most %d letters, digits, -, _ and .", h.Name, hookNameLimit)
+		l.wrong(at, "a webhook cannot be named so; use at most %d letters, digits, -, _ and .", hookNameLimit)
 	case twice:
 		l.wrong(at, "webhook %q is written twice, first at %s; give each a name of its own", h.Name, before)
 	default:
@@ -171,8 +171,8 @@ func (l *loader) warnWebhooks() {
 	}
 	for _, h := range l.config.Webhooks {
 		for _, pattern := range h.Agents {
-			if !l.anyAgent(pattern) {
-				l.warn(h.Pos, "webhook %q waits for events of %q, and no agent has such a name", h.Name, pattern)
+			if !l.givenUp() && !l.anyAgent(pattern) {
+				l.warn(h.Pos, "webhook %q waits for events of an agent, and none has such a name", h.Name)
 			}
 		}
 	}

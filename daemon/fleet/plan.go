@@ -35,7 +35,9 @@ const (
 	kindStart
 )
 
-// Plan returns what Apply would do now.
+// Plan returns what Apply would do now. Secrets of a configuration that was
+// loaded without them are taken to be those of now where they come from the same
+// place, and to be others where they do not.
 func (f *Fleet) Plan(cfg *config.Config) Plan {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -53,7 +55,7 @@ func (f *Fleet) diff(cfg *config.Config) Plan {
 		a := f.agents[c.ID]
 		kind := kindStart
 		if a != nil {
-			kind = f.compare(a, c, places[c.ID.Platform])
+			kind = f.compare(a, c, places[c.ID.Platform], cfg.SecretsUnread)
 		}
 		plan.kinds[c.ID] = kind
 		switch kind {
@@ -76,10 +78,13 @@ func (f *Fleet) diff(cfg *config.Config) Plan {
 	return plan
 }
 
-// compare says what a change of the agent or its platform needs. The caller
-// holds mu.
-func (f *Fleet) compare(a *agent, c config.Agent, place config.Platform) changeKind {
+// compare says what a change of the agent or its platform needs; unread means
+// that c lacks its secrets. The caller holds mu.
+func (f *Fleet) compare(a *agent, c config.Agent, place config.Platform, unread bool) changeKind {
 	now := a.becomes()
+	if unread && c.TokenSource.Path == now.TokenSource.Path {
+		c.Token = now.Token
+	}
 	was, will := a.platform, &platform{cfg: place, vendor: f.vendors[place.Vendor]}
 	switch {
 	case a.removed:

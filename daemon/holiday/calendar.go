@@ -29,7 +29,7 @@ func (r *reader) calendar(text []byte) {
 		c.take(p)
 	}
 	if n := len(c.open); n > 0 && len(r.mistakes) == 0 {
-		r.wrong(c.open[n-1].line, "%s is not ended; the file is cut off, fetch it again", excerpt(c.open[n-1].value))
+		r.wrong(c.open[n-1].line, "what begins here is not ended; the file is cut off, fetch it again")
 	}
 	if len(r.mistakes) == 0 {
 		c.spread()
@@ -61,7 +61,7 @@ func (c *calendar) properties(text []byte) (list []property) {
 			p.line = start
 			list = append(list, p)
 		} else {
-			c.wrong(start, "%q is no line of a calendar; fetch the file again", excerpt(whole.String()))
+			c.wrong(start, "no line of a calendar; fetch the file again")
 		}
 		whole.Reset()
 	}
@@ -118,7 +118,7 @@ func (c *calendar) take(p property) {
 
 func (c *calendar) begin(p property) {
 	if len(c.open) == 0 && !strings.EqualFold(p.value, "VCALENDAR") {
-		c.wrong(p.line, "the file begins with %s; a calendar begins with BEGIN:VCALENDAR", excerpt(p.value))
+		c.wrong(p.line, "the file begins with something else; a calendar begins with BEGIN:VCALENDAR")
 	}
 	c.open = append(c.open, p)
 	if !strings.EqualFold(p.value, "VEVENT") {
@@ -133,7 +133,7 @@ func (c *calendar) begin(p property) {
 func (c *calendar) end(p property) {
 	depth := len(c.open)
 	if depth == 0 || !strings.EqualFold(c.open[depth-1].value, p.value) {
-		c.wrong(p.line, "END:%s ends nothing that is open; fetch the file again", excerpt(p.value))
+		c.wrong(p.line, "this END ends nothing that is open; fetch the file again")
 		return
 	}
 	c.open = c.open[:depth-1]

@@ -69,7 +69,7 @@ func (e *event) day(r *reader, p property) time.Time {
 		e.timed = true
 		return time.Time{}
 	}
-	r.wrong(p.line, "%s %q is no day; it should be like 20261231", p.name, excerpt(p.value))
+	r.wrong(p.line, "%s is no day; it should be like 20261231", p.name)
 	return time.Time{}
 }
 
@@ -108,7 +108,7 @@ func (e *event) duration(r *reader, p property) {
 	count := strings.TrimPrefix(strings.TrimSuffix(days, "W"), "P")
 	n, err := strconv.Atoi(count)
 	if err != nil || n < 0 || n > maxLength || !strings.HasPrefix(text, "P") || isDays == strings.HasSuffix(text, "W") {
-		r.wrong(p.line, "DURATION %q is no length in days; it should be like P3D", excerpt(p.value))
+		r.wrong(p.line, "DURATION is no length in days; it should be like P3D")
 		return
 	}
 	if e.length = n; !isDays {
@@ -121,11 +121,11 @@ func (e *event) recurs(r *reader, p property) {
 	option, err := ruleOf(p.value)
 	switch {
 	case err != nil:
-		r.wrong(p.line, "RRULE %q cannot be read: %s", excerpt(p.value), excerpt(err.Error()))
+		r.wrong(p.line, "RRULE cannot be read; is it one of RFC 5545?")
 	case option.Freq > rrule.DAILY || len(option.Byhour)+len(option.Byminute)+len(option.Bysecond) > 0:
 		e.timed = true // several times a day, or at a time of day
 	case option.Interval > maxInterval:
-		r.wrong(p.line, "RRULE %q repeats after %d; up to %d is read", excerpt(p.value), option.Interval, maxInterval)
+		r.wrong(p.line, "RRULE repeats after more than %d; up to that is read", maxInterval)
 	default:
 		e.rule = option
 	}
@@ -160,11 +160,11 @@ func (e *event) check(r *reader) {
 	case e.start.IsZero():
 		r.wrong(e.line, "the event has no DTSTART; fetch the file again")
 	case e.start.Year() < 1600:
-		r.wrong(e.line, "the event begins in the year %d; is it the right file?", e.start.Year())
+		r.wrong(e.line, "the event begins before the year 1600; is it the right file?")
 	case e.days() < 0:
 		r.wrong(e.line, "the event ends before it begins")
 	case e.days() > maxLength:
-		r.wrong(e.line, "the event lasts %d days; up to %d are read", e.days(), maxLength)
+		r.wrong(e.line, "the event lasts longer than %d days; up to that are read", maxLength)
 	}
 }
 

@@ -133,7 +133,7 @@ func (r *reader) list(text []byte) {
 		}
 		day, err := time.Parse(time.DateOnly, date)
 		if err != nil {
-			r.wrong(line, "%q is no day; write for example 2026-12-31, and # before a comment", excerpt(date))
+			r.wrong(line, "no day stands here; write for example 2026-12-31, and # before a comment")
 		} else if !r.add(day, nameOf(comment)) {
 			r.wrong(line, "more than %d days; is it the right file?", maxDays)
 			return
@@ -150,14 +150,6 @@ func nameOf(text string) string {
 	text = strings.Join(strings.FieldsFunc(text, func(c rune) bool { return unicode.IsSpace(c) || !unicode.IsPrint(c) }), " ")
 	if utf8.RuneCountInString(text) > maxName {
 		text = string([]rune(text)[:maxName-1]) + "…"
-	}
-	return text
-}
-
-// excerpt is enough of a text to find it again.
-func excerpt(text string) string {
-	if runes := []rune(text); len(runes) > 40 {
-		return string(runes[:40]) + "…"
 	}
 	return text
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -228,7 +229,8 @@ func (d differential) RoundTrip(req *http.Request) (*http.Response, error) {
 // serve answers; a simulator ends a handler where it would break a connection.
 func serve(h http.Handler, w http.ResponseWriter, req *http.Request) {
 	defer func() {
-		if r := recover(); r != nil && r != http.ErrAbortHandler {
+		r := recover()
+		if err, _ := r.(error); r != nil && !errors.Is(err, http.ErrAbortHandler) {
 			panic(r)
 		}
 	}()

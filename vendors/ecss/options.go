@@ -75,7 +75,7 @@ func Decode(set option.Set, window time.Duration) (any, session.Terms, []option.
 		r.Problem("ping", fmt.Sprintf("option %q: 3 x %s is above the platform's window of %s: make ping shorter or window longer", "ping", s.ping, window))
 	}
 	if !goodPath(s.path) {
-		r.Problem("login_path", fmt.Sprintf("option %q: %q is no path: write for example /login", "login_path", s.path))
+		r.Problem("login_path", fmt.Sprintf("option %q: no path: write for example /login", "login_path"))
 	}
 	if strings.ContainsFunc(s.origin, func(c rune) bool { return c <= ' ' || c > '~' }) {
 		r.Problem("origin", fmt.Sprintf("option %q: blanks and special characters are not allowed: write for example https://ui.example", "origin"))

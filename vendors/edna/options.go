@@ -58,12 +58,12 @@ func parsePath(text string) (path, why string) {
 	case text == "":
 		return "", ""
 	case !strings.HasPrefix(text, "/"):
-		return "", fmt.Sprintf("%q is no path on the platform", text)
+		return "", "no path on the platform"
 	}
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host != "":
-		return "", fmt.Sprintf("%q is no path on the platform", text)
+		return "", "no path on the platform"
 	case strings.Contains(text, "#"):
 		return "", "a path cannot hold a fragment (#)"
 	}

@@ -111,7 +111,7 @@ func Decode(set option.Set, window time.Duration) (any, session.Terms, []option.
 func fields(r *option.Reader) Fields {
 	if text := r.String("ip"); text != "" {
 		if ip, err := netip.ParseAddr(text); err != nil || !ip.Is4() {
-			r.Problem("ip", fmt.Sprintf("option \"ip\": %q is no IPv4 address: write for example 127.0.0.1", text))
+			r.Problem("ip", "option \"ip\": no IPv4 address: write for example 127.0.0.1")
 		}
 	}
 	return Fields{
@@ -169,7 +169,7 @@ func skills(r *option.Reader) (all bool, list []string) {
 	}
 	for _, id := range list {
 		if strings.Trim(id, "0123456789") != "" || id == "" {
-			r.Problem("reset_skills", fmt.Sprintf("option \"reset_skills\": %q is no skill id: write all, none, or numbers such as 1;2;3", id))
+			r.Problem("reset_skills", "option \"reset_skills\": no skill id: write all, none, or numbers such as 1;2;3")
 		}
 	}
 	if n := len(strings.Join(list, ";")); n > skillsLimit {

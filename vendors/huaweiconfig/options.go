@@ -86,7 +86,7 @@ func probe(r *option.Reader) (method, path string) {
 	}
 	path = strings.TrimSpace(path)
 	if why := unfit(method, path); why != "" {
-		r.Problem("probe", fmt.Sprintf("option \"probe\": %q %s: write for example /config/agents, or POST /config/agents/query", text, why))
+		r.Problem("probe", fmt.Sprintf("option \"probe\" %s: write for example /config/agents, or POST /config/agents/query", why))
 		return "", ""
 	}
 	return method, path

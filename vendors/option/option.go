@@ -237,25 +237,25 @@ func valid(spec Spec, text string) string {
 	case Int:
 		n, err := strconv.Atoi(text)
 		if err != nil {
-			return fmt.Sprintf("%q is no whole number", text)
+			return "no whole number"
 		}
 		return outOfRange(spec, int64(n), strconv.FormatInt)
 	case Bool:
 		if _, ok := parseBool(text); !ok {
-			return fmt.Sprintf("%q is neither true nor false", text)
+			return "neither true nor false"
 		}
 	case Duration:
 		d, err := time.ParseDuration(text)
 		if err != nil {
-			return fmt.Sprintf("%q is no duration: write for example 200ms, 10s or 1m30s", text)
+			return "no duration: write for example 200ms, 10s or 1m30s"
 		}
 		if d < 0 {
-			return fmt.Sprintf("%q is negative", text)
+			return "negative"
 		}
 		return outOfRange(spec, int64(d), func(n int64, _ int) string { return time.Duration(n).String() })
 	case String:
 		if len(spec.Enum) > 0 && !slices.Contains(spec.Enum, text) {
-			return fmt.Sprintf("%q is not one of %s", text, strings.Join(spec.Enum, ", "))
+			return "not one of " + strings.Join(spec.Enum, ", ")
 		}
 		if spec.MaxLen > 0 && len([]rune(text)) > spec.MaxLen {
 			return fmt.Sprintf("%d characters, the platform takes at most %d", len([]rune(text)), spec.MaxLen)
@@ -267,7 +267,7 @@ func valid(spec Spec, text string) string {
 
 func outOfRange(spec Spec, n int64, format func(int64, int) string) string {
 	if spec.Max > spec.Min && (n < spec.Min || n > spec.Max) {
-		return fmt.Sprintf("%s is outside %s to %s", format(n, 10), format(spec.Min, 10), format(spec.Max, 10))
+		return fmt.Sprintf("outside %s to %s", format(spec.Min, 10), format(spec.Max, 10))
 	}
 	return ""
 }

@@ -53,7 +53,7 @@ func Decode(set option.Set, _ time.Duration) (any, session.Terms, []option.Probl
 	r := option.Read(set, Options)
 	s := Settings{Zone: r.String("exp_zone"), MaxLifetime: r.Duration("max_lifetime"), DomainID: r.Int("domain_id")}
 	if _, err := location(s.Zone); s.Zone != zoneAuto && err != nil {
-		r.Problem("exp_zone", fmt.Sprintf("option \"exp_zone\": %q is no time zone: write auto, UTC or for example Europe/Moscow", s.Zone))
+		r.Problem("exp_zone", "option \"exp_zone\": no time zone: write auto, UTC or for example Europe/Moscow")
 	}
 	var err error
 	if s.Probe, err = parseProbe(r.String("probe")); err != nil {

@@ -68,10 +68,27 @@ func readRoots(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil //nolint:nilnil // nil is crypto/tls's word for the system's roots
 	}
-	pem, err := os.ReadFile(file)
+	info, err := os.Stat(file)
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxRoots) {
+		err = fmt.Errorf("%s is no regular file of at most %d bytes", file, maxRoots) // a pipe would block
+	}
+	var pem []byte
+	if err == nil {
+		pem, err = os.ReadFile(file)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("tls.ca_file: %w: name a readable PEM file with the authority's certificate", err)
 	}
+	return ParseRoots(file, pem)
+}
+
+// maxRoots bounds a file of authorities, in bytes; a distribution's whole bundle
+// has a quarter of a megabyte.
+const maxRoots = 4 << 20
+
+// ParseRoots returns the authorities in a file's content. The error names the
+// file and repeats nothing of it.
+func ParseRoots(file string, pem []byte) (*x509.CertPool, error) {
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {
 		return nil, fmt.Errorf("tls.ca_file: %s holds no certificate in PEM form: it must contain a block that begins with -----BEGIN CERTIFICATE-----", file)
