@@ -31,3 +31,25 @@ func TestConsumerNotes(t *testing.T) {
 		t.Errorf("with another secret: %v", got)
 	}
 }
+
+// A configuration that was loaded without its secrets tells nothing of them, not
+// even whether a guess is right.
+func TestConsumerNotesWithoutSecrets(t *testing.T) {
+	old := &config.Config{
+		Webhooks:  []config.Webhook{{Name: "crm", Secret: session.NewSecret("a")}},
+		Consumers: []config.Consumer{{Name: "night", Secret: session.NewSecret("a"), Source: config.Source{Key: "password", Inline: session.NewSecret("a")}}},
+	}
+	for _, guess := range []string{"a", "b"} {
+		cfg := &config.Config{
+			SecretsUnread: true, Webhooks: []config.Webhook{{Name: "crm"}},
+			Consumers: []config.Consumer{{Name: "night", Source: config.Source{Key: "password", Inline: session.NewSecret(guess)}}},
+		}
+		if got := consumerNotes(old, cfg); len(got) != 0 {
+			t.Errorf("of the guess %s: %v", guess, got)
+		}
+		cfg.Consumers[0].Source = config.Source{Key: "password_file", Path: "x"}
+		if got := consumerNotes(old, cfg); !cmp.Equal(got, []string{"user night: changed"}) {
+			t.Errorf("of another place: %v", got)
+		}
+	}
+}
