@@ -50,6 +50,7 @@ type Daemon struct {
 	hooks   *webhook.Hooks
 	metrics *metrics.Metrics
 	manager *systemd.Manager
+	readers readers
 	files   *openfiles.Budget // says how many connections each listener may have
 	public  []net.Listener    // at least one
 	control net.Listener
@@ -129,6 +130,7 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 	if d.inbound, err = openInbound(cfg.Callback, d.log); err != nil {
 		return err
 	}
+	d.readers = readers{store: d.store, log: d.log}
 	d.stream = events.New(d.store, d.metrics, d.vendorOf, d.log)
 	d.activity = page.NewActivity()
 	d.hooks, err = webhook.Open(ctx, webhook.Options{Store: d.store, Counter: d.metrics, Log: d.log, Version: d.o.Version})
