@@ -14,6 +14,7 @@ const (
 	silence     = 10 * time.Second // the longest that a commit may go without any answer
 	lastSilence = 2 * time.Second  // the same once the store is closing
 	healthEvery = 100 * time.Millisecond
+	attachEvery = 200 * time.Millisecond // at most this long writes go to files that somebody has removed
 
 	headerMsgID       = "Nats-Msg-Id"
 	headerExpect      = "Nats-Expected-Last-Subject-Sequence"
@@ -61,12 +62,19 @@ type committer struct {
 	health  func() error // why the server cannot write; nil when it can
 	fence   *fence       // nil where nothing is fenced
 	tail    *tail        // takes what was written; nil where nobody follows it
-	in      chan *group
-	stop    chan struct{} // closed by close: finish what is under way
-	gone    chan struct{} // closed when the goroutine has ended
-	trouble chan<- error  // takes why it ended by itself, at most one
+	journal *journal     // takes a second copy of what is written; nil: none
+	mark    *mark        // learns how far the events have come; nil: nothing does
+	maxAge  time.Duration
+	// attached says that the files are no longer where they were; nil: nobody looks.
+	attached func() error
+	looked   time.Time // when it was last asked
+	in       chan *group
+	stop     chan struct{} // closed by close: finish what is under way
+	gone     chan struct{} // closed when the goroutine has ended
+	trouble  chan<- error  // takes why it ended by itself, at most one
 
 	pending []*group
+	lines   []line // scratch for the journal
 	cost    cost
 	inbox   string
 	replies chan *nats.Msg
