@@ -312,32 +312,6 @@ func (e *engine) read(ctx context.Context, filter string, fn func(key string, va
 	})
 }
 
-// scan is read with the tombstones, whose value is empty.
-func (e *engine) scan(ctx context.Context, filter string, fn func(key string, value []byte, revision uint64)) error {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	w, err := e.kv.Watch(ctx, filter)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", filter, err)
-	}
-	defer func() { _ = w.Stop() }() // a closed connection has stopped it
-	for {
-		select {
-		case entry, ok := <-w.Updates():
-			switch {
-			case !ok:
-				return fmt.Errorf("read %s: the connection was closed", filter)
-			case entry == nil:
-				return nil
-			default:
-				fn(entry.Key(), entry.Value(), entry.Revision())
-			}
-		case <-ctx.Done():
-			return fmt.Errorf("read %s: %w", filter, ctx.Err())
-		}
-	}
-}
-
 // health says why the server cannot write, nil when it can as far as it knows.
 // Whether it takes connections is not asked: it allows itself a millisecond to
 // find that out, which a busy machine can miss, and e.trouble tells when ours

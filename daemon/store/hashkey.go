@@ -21,11 +21,10 @@ const (
 var hashKeyFiles = []string{"hash.key", "hash.key.copy"}
 
 // hashKey reads or makes the key of Hash. A damaged copy is mended from the
-// other. lost means that both are damaged and the key is a new one: every
-// stored hash differs from then on from a present one, which says nothing.
-func hashKey(dir string, log *slog.Logger) (key []byte, lost bool) {
+// other. made means that neither is there or whole and that the key is a new
+// one, with which no stored hash can be compared.
+func hashKey(dir string, log *slog.Logger) (key []byte, made bool) {
 	var old []byte
-	damaged := 0
 	for _, name := range hashKeyFiles {
 		data, err := os.ReadFile(filepath.Join(dir, name))
 		switch whole := wholeKey(data); {
@@ -36,7 +35,6 @@ func hashKey(dir string, log *slog.Logger) (key []byte, lost bool) {
 		case err == nil && len(data) == hashKeySize && name == hashKeyFiles[0]:
 			old = data
 		case !errors.Is(err, fs.ErrNotExist):
-			damaged++
 			log.Error("store: damage on disk: the key that tells changed secrets cannot be read; its other copy is taken if that is whole", "file", name, "error", err)
 		}
 	}
@@ -44,11 +42,10 @@ func hashKey(dir string, log *slog.Logger) (key []byte, lost bool) {
 		key = old
 	}
 	if key == nil {
-		lost = damaged > 0
-		key = make([]byte, hashKeySize)
+		key, made = make([]byte, hashKeySize), true
 		_, _ = rand.Read(key) // never fails
 	}
-	return key, lost
+	return key, made
 }
 
 func wholeKey(data []byte) []byte {

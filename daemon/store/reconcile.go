@@ -72,7 +72,7 @@ func (r *reconcile) compare(key string, value []byte, revision uint64) {
 	e, known := r.ix.entries[key]
 	switch {
 	case known && e.same(value) && e.revision == revision:
-	case !known, revision > e.revision && !r.ours, e.same(value):
+	case !known, revision > e.revision && !r.ours, e.same(value), revision >= e.revision && !e.readable():
 		r.fell = r.fell || known && revision < e.revision
 		if r.ahead++; r.ahead <= fewLines {
 			r.lines = append(r.lines, line{key, value, revision})
