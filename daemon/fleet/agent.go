@@ -24,6 +24,7 @@ type agent struct {
 	next     *config.Agent // what the next keeper is for, where this one is to end
 	resume   bool          // the next keeper is to end a parking
 	removed  bool          // no longer configured: forgotten once signed out
+	rehashed bool          // its record's hashes were made anew, and are not stored yet
 	remade   time.Time     // when its session was last made anew because its credential was refused
 }
 
@@ -43,6 +44,7 @@ func (f *Fleet) start(c config.Agent, by string) {
 	rec := f.records[c.ID]
 	delete(f.records, c.ID)
 	f.equip(a, c)
+	rec = f.trustHashes(a, rec)
 	first := a.prepare(f, rec)
 	a.keeper = f.newKeeper(a, rec)
 	f.agents[c.ID] = a
@@ -118,6 +120,7 @@ func (f *Fleet) updateFor(a *agent) keeper.Update {
 // drive runs an agent's keepers, one after the other, to the agent's end. What
 // is stored of a removed agent goes before anybody can start it anew.
 func (f *Fleet) drive(a *agent) {
+	f.saveHashes(a)
 	for {
 		a.keeper.Run(f.ctx)
 		if !f.next(a) {

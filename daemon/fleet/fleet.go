@@ -11,6 +11,7 @@ import (
 
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/gate"
+	"agentkeeper/daemon/store"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 	"agentkeeper/vendors"
@@ -26,6 +27,8 @@ type Store interface {
 	LoadGates(ctx context.Context) (map[string][]byte, error)
 	SaveGate(ctx context.Context, platform string, state []byte) error
 	Hash(secret session.Secret) string
+	// Damage tells what of that was lost to damage on disk.
+	Damage() store.Damage
 	Err() error
 	Changed() <-chan struct{}
 }
@@ -76,6 +79,8 @@ type Fleet struct {
 	pending   map[session.ID]bool // credential files to be written
 	obsolete  []string            // and those to be removed
 	write     chan struct{}       // to the loop that writes them
+
+	damage store.Damage // of the store, as it was at the start
 
 	gatesMu sync.Mutex
 	gates   map[string][]byte // what is stored of the platforms' gates
@@ -129,6 +134,8 @@ func (f *Fleet) load(ctx context.Context) (err error) {
 		return fmt.Errorf("load the overrides: %w", err)
 	}
 	f.wishes = decodeOverrides(raw, f.log)
+	f.damage = f.store.Damage()
+	f.holdUnknown(ctx)
 	return nil
 }
 
