@@ -82,6 +82,7 @@ type Store struct {
 	mu       sync.Mutex // guards the fields below; never held across I/O
 	engine   *engine    // nil while the store is in trouble
 	err      error      // the trouble
+	since    time.Time  // when it began; zero: there is none
 	changed  chan struct{}
 	snapshot []pair // what was read when Open could not write; nil otherwise
 	damage   Damage
@@ -147,7 +148,7 @@ func (s *Store) open(ctx context.Context) error {
 		return fmt.Errorf("open the store: %w", errors.Join(trouble, err))
 	}
 	s.log.Error("store: cannot be written; going on with what it holds, and trying again", "records", len(s.snapshot), "error", trouble)
-	s.err = unavailable(trouble)
+	s.err, s.since = unavailable(trouble), time.Now()
 	return nil
 }
 
@@ -340,8 +341,11 @@ func (s *Store) set(e *engine, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.engine, s.err = e, err
-	if e != nil {
-		s.snapshot = nil
+	switch {
+	case e != nil:
+		s.snapshot, s.since = nil, time.Time{}
+	case s.since.IsZero():
+		s.since = time.Now()
 	}
 	close(s.changed)
 	s.changed = make(chan struct{})
@@ -352,6 +356,13 @@ func (s *Store) set(e *engine, err error) {
 func (s *Store) Err() error {
 	_, err := s.current()
 	return err
+}
+
+// Since returns when the present trouble began; zero while there is none.
+func (s *Store) Since() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.since
 }
 
 // Changed returns a channel that is closed when Err may have changed; ask for
