@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"strings"
 	"time"
 
 	"agentkeeper/daemon/api"
@@ -18,7 +19,7 @@ func (d *Daemon) Service() api.Service {
 	var problems []api.Problem
 	if err := d.store.Err(); err != nil {
 		problems = append(problems, api.ProblemSince(api.Problem{Code: api.ProblemStore, Severity: api.Critical,
-			Text:   "the store cannot be written: " + err.Error(),
+			Text:   "the store cannot be written: " + strings.TrimPrefix(err.Error(), store.ErrUnavailable.Error()+": "),
 			Action: "make room on the disk of store.dir, or mend it; the service goes on by itself then. Until then nobody is signed in, live sessions are polled on, and events are lost"}, d.store.Since()))
 	}
 	problems = append(problems, damageProblems(d.store.Damage())...)

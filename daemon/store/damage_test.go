@@ -335,3 +335,29 @@ func TestRewriteUnderWrites(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+// BenchmarkSecondCopy is what the second copy and the look at the files add to
+// the acknowledgement of one write; BenchmarkSave has the whole.
+func BenchmarkSecondCopy(b *testing.B) {
+	dir := b.TempDir()
+	s := open(b, dir)
+	value := []byte(strings.Repeat("v", 600))
+	b.Run("line", func(b *testing.B) {
+		for n := range b.N {
+			s.journal.add([]line{{"sess.0001.hq/291", value, uint64(n)}})
+			if s.journal.size > 64<<20 {
+				check(b, s.journal.squeeze(dir))
+			}
+		}
+	})
+	b.Run("mark", func(b *testing.B) {
+		for n := range b.N {
+			s.mark.reach(uint64(n), time.Now(), time.Hour)
+		}
+	})
+	b.Run("look", func(b *testing.B) { // at most every 200 ms
+		for range b.N {
+			check(b, s.engine.attached())
+		}
+	})
+}
