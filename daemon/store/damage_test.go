@@ -103,7 +103,7 @@ func spots(t *testing.T, dir string, random *rand.Rand) (list []spot) {
 			return err
 		}
 		name, err := filepath.Rel(dir, path)
-		n := min(2+info.Size()/1500, 8)
+		n := min(2+info.Size()/3000, 5)
 		for i := range n {
 			list = append(list, spot{name, info.Size()*i/n + random.Int64N(max(1, info.Size()/n))})
 		}
