@@ -260,7 +260,7 @@ func benchmarkSave(b *testing.B, agents int, mode string) {
 	together(b, agents, func(i int) error { return s.Save(b.Context(), agent(i), r) }) // claims
 	switch mode {
 	case "one copy":
-		s.engine.keeper.journal, s.engine.keeper.attached = nil, nil
+		s.engine.keeper.after = after{}
 		defer s.journal.distrust()
 	case "single":
 		s.engine.keeper.cost = cost{batch: 1e6 * time.Hour, singleAt: time.Now().Add(time.Hour), batchAt: time.Now().Add(time.Hour)}

@@ -40,19 +40,20 @@ type settings struct {
 // committers of its streams.
 type engine struct {
 	settings
-	had     []string // streams on disk before the start
-	torn    bool     // the records' stream could not be read and was moved aside
-	files   files    // as they were at the start
-	srv     *server.Server
-	access  *access // nil: no listener
-	nc      *nats.Conn
-	js      jetstream.JetStream
-	kv      jetstream.KeyValue
-	keeper  *committer
-	events  *committer
-	tail    *tail // what the events' committer wrote last
-	old     *old
-	trouble chan error // takes the first reason why the server cannot go on
+	had        []string // streams on disk before the start
+	torn       bool     // the records' stream could not be read and was moved aside
+	files      files    // as they were at the start
+	unreadable unreadable
+	srv        *server.Server
+	access     *access // nil: no listener
+	nc         *nats.Conn
+	js         jetstream.JetStream
+	kv         jetstream.KeyValue
+	keeper     *committer
+	events     *committer
+	tail       *tail // what the events' committer wrote last
+	old        *old
+	trouble    chan error // takes the first reason why the server cannot go on
 }
 
 // brokenError says that the server runs but cannot read what is on disk.
@@ -233,7 +234,7 @@ func (e *engine) openCommitters(ctx context.Context) (err error) {
 	if e.keeper, err = newCommitter(e.nc, e.log, e.health, &fence{self: e.self}, e.trouble); err != nil {
 		return err
 	}
-	e.keeper.journal, e.keeper.attached = e.journal, e.attached
+	e.keeper.after = after{journal: e.journal, attached: e.attached}
 	if e.events, err = newCommitter(e.nc, e.log, e.health, nil, e.trouble); err != nil {
 		return err
 	}
@@ -244,7 +245,7 @@ func (e *engine) openCommitters(ctx context.Context) (err error) {
 	e.tail = newTail(last)
 	e.events.tail = e.tail
 	e.old = newOld(func() (*nats.Conn, error) { return e.dial() })
-	e.events.mark, e.events.maxAge, e.events.attached = e.mark, e.maxAge, e.attached
+	e.events.after = after{mark: e.mark, maxAge: e.maxAge, attached: e.attached}
 	return nil
 }
 

@@ -212,18 +212,19 @@ func lesser[T time.Duration | int64](before, now T) T {
 	return now
 }
 
-// gone counts at the newest end, in the middle and at the oldest end. The
-// caller holds mu.
+// gone counts at the newest end, in the middle and at the oldest end, without
+// what was told before. The caller holds mu.
 func (m *mark) gone(s jetstream.StreamState, now time.Time, maxAge time.Duration, maxBytes int64) (n uint64) {
 	begin := m.begin(now, maxAge)
 	if s.Msgs == 0 {
 		return m.last + 1 - begin
 	}
-	if m.last > s.LastSeq {
-		n += m.last - max(s.LastSeq, begin-1)
+	missing := holesOf(s)
+	if m.last > s.LastSeq { // the positions that an earlier find left open may have gone, too
+		missing += m.last - max(s.LastSeq, begin-1)
 	}
-	if h := holesOf(s); h > m.holes {
-		n += h - m.holes
+	if missing > m.holes {
+		n = missing - m.holes
 	}
 	if s.FirstSeq > begin && int64(s.Bytes) < maxBytes-slackBytes {
 		n += s.FirstSeq - begin

@@ -19,36 +19,7 @@ func (c *committer) commit(msgs []*nats.Msg, batch bool) ([]ack, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.copy(msgs, acks)
-	if c.mark != nil && len(acks) > 0 {
-		c.mark.reach(acks[len(acks)-1].seq, time.Now(), c.maxAge)
-	}
-	return acks, c.look()
-}
-
-// look makes sure, before anybody hears that a write is durable, that it went
-// to files which the next process will find.
-func (c *committer) look() error {
-	if c.attached == nil || time.Since(c.looked) < attachEvery {
-		return nil
-	}
-	c.looked = time.Now()
-	return c.attached()
-}
-
-// copy adds what was written to the journal.
-func (c *committer) copy(msgs []*nats.Msg, acks []ack) {
-	if c.journal == nil {
-		return
-	}
-	c.lines = c.lines[:0]
-	for i, m := range msgs {
-		if key := strings.TrimPrefix(m.Subject, keyPrefix); acks[i].err == nil && kept(key) {
-			c.lines = append(c.lines, line{key, m.Data, acks[i].seq})
-		}
-	}
-	c.journal.add(c.lines)
-	clear(c.lines)
+	return acks, c.after.written(msgs, acks)
 }
 
 // send writes msgs in order and returns one answer for each. A batch that the

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -12,11 +11,9 @@ import (
 )
 
 const (
-	scanBatch  = 500     // keys asked for at once: writes wait meanwhile
-	scanBytes  = 4 << 20 // or so many bytes
-	directGet  = "$JS.API.DIRECT.GET." + keeperName
-	headerSubj = "Nats-Subject"
-	headerSeq  = "Nats-Sequence"
+	scanBatch = 500     // keys asked for at once: writes wait meanwhile
+	scanBytes = 4 << 20 // or so many bytes
+	keeperGet = "$JS.API.DIRECT.GET." + keeperName
 )
 
 // scan is read with the tombstones, whose value is empty. It asks for messages
@@ -44,11 +41,8 @@ func (e *engine) scan(ctx context.Context, filter string, fn func(key string, va
 func (e *engine) scanPart(ctx context.Context, sub *nats.Subscription, inbox, filter string, next uint64,
 	fn func(key string, value []byte, revision uint64),
 ) (after uint64, more bool, err error) {
-	ask, err := json.Marshal(map[string]any{"seq": next, "next_by_subj": keyPrefix + filter, "batch": scanBatch, "max_bytes": scanBytes})
-	if err != nil {
-		return 0, false, err
-	}
-	if err := e.nc.PublishRequest(directGet, inbox, ask); err != nil {
+	ask := getRequest{Seq: next, Subject: keyPrefix + filter, Batch: scanBatch, MaxBytes: scanBytes}
+	if err := e.nc.PublishRequest(keeperGet, inbox, ask.encode()); err != nil {
 		return 0, false, err
 	}
 	for {
@@ -56,7 +50,7 @@ func (e *engine) scanPart(ctx context.Context, sub *nats.Subscription, inbox, fi
 		if err != nil {
 			return 0, false, err
 		}
-		switch status := m.Header.Get("Status"); status {
+		switch status := m.Header.Get(headerStatus); status {
 		case "":
 		case "204": // the end of this batch
 			return next, true, nil
@@ -65,8 +59,8 @@ func (e *engine) scanPart(ctx context.Context, sub *nats.Subscription, inbox, fi
 		default:
 			return 0, false, fmt.Errorf("the server answers with status %s: %s", status, m.Header.Get("Description"))
 		}
-		revision, err := strconv.ParseUint(m.Header.Get(headerSeq), 10, 64)
-		key, ours := strings.CutPrefix(m.Header.Get(headerSubj), keyPrefix)
+		revision, err := strconv.ParseUint(m.Header.Get(headerSequence), 10, 64)
+		key, ours := strings.CutPrefix(m.Header.Get(headerSubject), keyPrefix)
 		if err != nil || !ours || revision < next {
 			return 0, false, errors.New("the server answers without a key and its position")
 		}

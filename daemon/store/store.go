@@ -201,6 +201,7 @@ func (s *Store) begin(ctx context.Context, e *engine) error {
 	if d.Events, err = e.missingEvents(ctx); err != nil {
 		return err
 	}
+	e.unreadable.lost = func(n uint64) { s.found(Damage{Events: n}) }
 	if err := errors.Join(e.remember(), e.start(), keepDescriptions(s.dir)); err != nil {
 		return err
 	}
