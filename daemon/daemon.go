@@ -68,7 +68,9 @@ type Daemon struct {
 	reloading sync.Mutex
 	cfg       atomic.Pointer[config.Config]
 	started   atomic.Bool
-	refused   atomic.Bool // the last reload
+	reload    atomic.Pointer[reloadState]
+	ending    atomic.Pointer[string] // the phase of an end that has begun; nil: none
+	began     time.Time
 }
 
 // Open loads the configuration, locks the store, binds the addresses and
@@ -86,7 +88,7 @@ func Open(ctx context.Context, o Options) (*Daemon, error) {
 	if o.Level != nil {
 		o.Level.Set(cfg.Log.Level)
 	}
-	d := &Daemon{o: o, log: o.Log, first: cfg}
+	d := &Daemon{o: o, log: o.Log, first: cfg, began: time.Now()}
 	d.cfg.Store(cfg)
 	if err := d.open(ctx, cfg); err != nil {
 		d.closeAll()
@@ -165,7 +167,7 @@ func (d *Daemon) Run(ctx context.Context, end <-chan End) (left []fleet.Agent, e
 	cfg := d.cfg.Load()
 	d.consume(cfg) // first: what the fleet reports is for new webhooks, too
 	d.fleet.Apply(cfg, "start")
-	d.reloaded(true)
+	d.reloaded(nil)
 	failed := make(chan error, 4)
 	d.serve(failed)
 	d.started.Store(true)
@@ -196,6 +198,11 @@ func (d *Daemon) stop(how End) (left []fleet.Agent) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), cfg.StopTimeout)
 	defer cancel()
+	phase := api.PhaseStopping
+	if how == HandOver {
+		phase = api.PhaseHandingOver
+	}
+	d.ending.Store(&phase)
 	told := d.tellStop(ctx, how)
 	if how == HandOver {
 		d.log.Info("handing over: the sessions stay signed in")
@@ -254,7 +261,7 @@ func (d *Daemon) Reload(_ context.Context, by string) (fleet.Plan, error) {
 		d.log.Warn("configuration: " + w.String())
 	}
 	if err != nil {
-		d.reloaded(false)
+		d.reloaded(err)
 		d.log.Error("reload failed; the old configuration stays", "by", by, "error", err)
 		return fleet.Plan{}, err
 	}
@@ -271,7 +278,7 @@ func (d *Daemon) Reload(_ context.Context, by string) (fleet.Plan, error) {
 	d.consume(cfg)
 	plan := d.fleet.Apply(cfg, by)
 	plan.Warnings, plan.Notes = warnings, notes
-	d.reloaded(true)
+	d.reloaded(nil)
 	d.log.Info("reloaded", "by", by, "started", len(plan.Start), "stopped", len(plan.Stop), "changed", len(plan.Change),
 		"left", len(plan.Leave), "took", time.Since(began).Round(time.Millisecond).String())
 	return plan, nil
@@ -313,9 +320,9 @@ func needRestart(old, cfg *config.Config) (warnings []string) {
 	return warnings
 }
 
-func (d *Daemon) reloaded(ok bool) {
-	d.metrics.Reload(ok)
-	d.refused.Store(!ok)
+func (d *Daemon) reloaded(err error) {
+	d.metrics.Reload(err == nil)
+	d.reload.Store(&reloadState{err, time.Now()})
 }
 
 // Healthy implements api.Health.

@@ -17,7 +17,7 @@ const statusEvery = 2 * time.Second
 func (d *Daemon) status() string {
 	t := d.fleet.Tally()
 	text := fmt.Sprintf("%d of %d agents online, %d waiting, %d parked", t.Online, t.Wished, t.Waiting, t.Parked)
-	if d.refused.Load() {
+	if r := d.reload.Load(); r != nil && r.err != nil {
 		text += "; the last reload failed, the old configuration is in use"
 	}
 	return text

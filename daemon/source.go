@@ -9,6 +9,7 @@ import (
 	"agentkeeper/daemon/events"
 	"agentkeeper/daemon/fleet"
 	"agentkeeper/daemon/page"
+	"agentkeeper/daemon/store"
 	"agentkeeper/metrics"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
@@ -52,7 +53,11 @@ func (s source) Snapshot() metrics.Snapshot {
 	for _, p := range f.Platforms() {
 		places[p.Name] = newPlace(p, cfg)
 	}
-	out := metrics.Snapshot{StoreUp: s.d.store.Err() == nil, Webhooks: s.d.hookStatus(), Stream: s.d.streamStatus(cfg)}
+	damage := s.d.store.Damage()
+	out := metrics.Snapshot{
+		StoreUp: s.d.store.Err() == nil, StoreDamage: damageOf(damage),
+		Webhooks: s.d.hookStatus(), Stream: s.d.streamStatus(cfg),
+	}
 	for _, a := range f.Agents() {
 		if p := places[a.ID.Platform]; p != nil {
 			p.count(a, now)
@@ -135,4 +140,16 @@ func stuck(a fleet.Agent, timeout time.Duration, now time.Time) bool {
 		return timeout > 0 && now.Sub(v.Since) > 4*timeout+late
 	}
 	return false
+}
+
+// damageOf counts what was found damaged on disk since the start.
+func damageOf(d store.Damage) metrics.StoreDamage {
+	lost := d.Lost()
+	if d.Unknown {
+		lost++
+	}
+	if d.HashKey {
+		lost++
+	}
+	return metrics.StoreDamage{Mended: d.Restored + d.Copies, RecordsLost: lost, EventsLost: d.Events}
 }

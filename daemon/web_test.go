@@ -34,6 +34,7 @@ func (nobody) FollowerCame(string)                                 {}
 func (nobody) FollowerLeft(string)                                 {}
 func (nobody) FollowerRefused(string)                              {}
 func (nobody) Delivered([]*store.Event, time.Time)                 {}
+func (nobody) Service() api.Service                                { return api.Service{} }
 func (nobody) Credential(session.ID) (h keeper.Handed, known bool) { return h, false }
 func (nobody) Refuse(session.ID, uint64) error                     { return keeper.ErrNoSession }
 func (nobody) Target(string) (t proxy.Target, ok bool)             { return t, false }

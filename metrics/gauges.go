@@ -21,7 +21,7 @@ type gauges struct {
 	inFlight, queue, up, window             *prometheus.Desc
 	quarantined, refusalsLeft, expiry       *prometheus.Desc
 	online, lastContact                     *prometheus.Desc
-	storeUp, clock                          *prometheus.Desc
+	storeUp, storeDamage, clock             *prometheus.Desc
 	hookLag, hookAge, hookStopped, hookDead *prometheus.Desc
 
 	stream streamGauges
@@ -41,6 +41,7 @@ func newGauges(source Source, perAgent bool) *gauges {
 		up:           desc("platform_up", "0 while the platform cannot be reached.", "platform"),
 		window:       desc("contact_window_seconds", "Longest silence that the platform forgives.", "platform"),
 		storeUp:      desc("store_up", "0 while the store cannot be written: no sign-ins, and events are lost."),
+		storeDamage:  desc("store_damage", "What was found damaged on disk since the start: mended (nothing is lost of it), records_lost (at least so many) or events_lost.", "outcome"),
 		clock:        desc("time_seconds", "The service's own clock, by which schedules go."),
 		parked:       desc("agents_parked", "Agents that need a change of secret or configuration or a person, by reason.", "platform", "reason"),
 		inFlight:     desc("operations_in_flight", "Sign-ins and sign-outs sent and not yet answered.", "platform"),
@@ -67,7 +68,7 @@ func newGauges(source Source, perAgent bool) *gauges {
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range append(g.stream.all(), []*prometheus.Desc{
 		g.agents, g.wished, g.missing, g.parked, g.stuck, g.warned, g.inFlight, g.queue, g.up, g.window,
-		g.quarantined, g.refusalsLeft, g.expiry, g.online, g.lastContact, g.storeUp, g.clock,
+		g.quarantined, g.refusalsLeft, g.expiry, g.online, g.lastContact, g.storeUp, g.storeDamage, g.clock,
 		g.hookLag, g.hookAge, g.hookStopped, g.hookDead,
 	}...) {
 		if d != nil {
@@ -80,6 +81,9 @@ func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	s := g.source.Snapshot()
 	send(ch, g.storeUp, truth(s.StoreUp))
+	send(ch, g.storeDamage, float64(s.StoreDamage.Mended), "mended")
+	send(ch, g.storeDamage, float64(s.StoreDamage.RecordsLost), "records_lost")
+	send(ch, g.storeDamage, float64(s.StoreDamage.EventsLost), "events_lost")
 	send(ch, g.clock, seconds(time.Now()))
 	for _, p := range s.Platforms {
 		g.platform(ch, p)

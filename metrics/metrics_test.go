@@ -70,6 +70,7 @@ func every() []string {
 			`agentkeeper_config_last_reload_success_timestamp_seconds`,
 			`agentkeeper_agents_wished_online{platform="hq"}`, `agentkeeper_agents_stuck{platform="hq"}`, `agentkeeper_agents_warned{platform="hq"}`,
 			`agentkeeper_platform_up{platform="hq"}`, `agentkeeper_contact_window_seconds{platform="hq"}`, `agentkeeper_store_up`,
+			`agentkeeper_store_damage{outcome="mended"}`, `agentkeeper_store_damage{outcome="records_lost"}`, `agentkeeper_store_damage{outcome="events_lost"}`,
 			`agentkeeper_sign_in_duration_seconds_sum`, `agentkeeper_sign_in_duration_seconds_count`,
 			`agentkeeper_operations_in_flight{platform="hq"}`, `agentkeeper_sign_in_queue_length{platform="hq"}`,
 			`agentkeeper_first_contact_delay_seconds_sum`, `agentkeeper_first_contact_delay_seconds_count`,
@@ -148,7 +149,7 @@ func TestSnapshotAsGauges(t *testing.T) {
 			Quarantined: true, RefusalsLeft: 1, PasswordExpiry: expiry,
 			Missing: map[string]int{MissingQueued: 5, "refused": 2}, Stuck: 1, Warned: 3, Up: true, Window: 2 * time.Minute,
 		}},
-		StoreUp: true,
+		StoreUp: true, StoreDamage: StoreDamage{Mended: 3, RecordsLost: 2, EventsLost: 7},
 		Agents: []AgentStatus{
 			{ID: session.ID{Platform: "hq", Login: "291"}, Online: true, LastContact: time.UnixMilli(1_700_000_000_500), PasswordExpiry: expiry},
 			{ID: session.ID{Platform: "hq", Login: "292\xff"}},
@@ -163,6 +164,7 @@ func TestSnapshotAsGauges(t *testing.T) {
 		`agentkeeper_agents_missing{platform="hq",reason="refused"} 2`, `agentkeeper_agents_missing{platform="hq",reason="lost"} 0`,
 		`agentkeeper_agents_stuck{platform="hq"} 1`, `agentkeeper_agents_warned{platform="hq"} 3`, `agentkeeper_platform_up{platform="hq"} 1`,
 		`agentkeeper_contact_window_seconds{platform="hq"} 120`, `agentkeeper_store_up 1`,
+		`agentkeeper_store_damage{outcome="mended"} 3`, `agentkeeper_store_damage{outcome="records_lost"} 2`, `agentkeeper_store_damage{outcome="events_lost"} 7`,
 	}
 	tests := map[bool][]string{
 		false: append([]string{`agentkeeper_password_expiry_timestamp_seconds{platform="hq"} 1.8e+09`}, common...),

@@ -11,11 +11,19 @@ type Source interface{ Snapshot() Snapshot }
 
 // Snapshot is the fleet at one instant.
 type Snapshot struct {
-	StoreUp   bool // it can be written
-	Platforms []PlatformStatus
-	Agents    []AgentStatus // needed only with Options.PerAgent
-	Webhooks  []WebhookStatus
-	Stream    StreamStatus
+	StoreUp     bool // it can be written
+	StoreDamage StoreDamage
+	Platforms   []PlatformStatus
+	Agents      []AgentStatus // needed only with Options.PerAgent
+	Webhooks    []WebhookStatus
+	Stream      StreamStatus
+}
+
+// StoreDamage counts what was found damaged on disk since the start.
+type StoreDamage struct {
+	Mended      int    // records written again from their second copy, and damaged parts of that
+	RecordsLost int    // at least: a loss of which nobody knows the extent is one
+	EventsLost  uint64 // that no limit of age or size dropped
 }
 
 // PlatformStatus is one platform at one instant.

@@ -36,8 +36,10 @@ not fit is left out, and where there is room the vendor's code is told in words.
     agentkeeper status --check              # for Icinga, Nagios, Zabbix
 
 Exit codes: 0 good, 1 no such platform or group, 2 usage, 69 no service, 77 not
-permitted; of --check: 0 all as wished, 1 some not yet, 2 some stopped (parked
-or in quarantine), 3 unknown (no service, no such platform or group).`
+permitted; of --check: 0 all as wished, 1 some not yet, or the last reload failed,
+a webhook is stuck or the store was mended after damage, 2 some stopped (parked or
+in quarantine), or the store cannot be written or has lost something, 3 unknown (no
+service, one that is handing over, no such platform or group).`
 }
 
 // Run asks the running service.
@@ -99,6 +101,15 @@ func (c statusCmd) trouble(ctx context.Context, cl *client) (lines []string, err
 	return lines, nil
 }
 
+// service asks how the service itself is.
+func (c statusCmd) service(ctx context.Context, cl *client) (s api.Service, err error) {
+	body, err := cl.call(ctx, http.MethodGet, "/api/v1/service", nil)
+	if err != nil {
+		return s, err
+	}
+	return s, decode(body, &s)
+}
+
 // agents asks for the agents, and returns the answer too. None of a platform or
 // group that nobody has is an error: a monitoring with a mistyped or bygone name
 // must not hear that all is well.
@@ -136,8 +147,15 @@ func (c statusCmd) show(ctx context.Context, cl *client) error {
 		_, err := os.Stdout.Write(body)
 		return err
 	}
-	if c.Check {
-		return checkAgents(os.Stdout, agents)
+	service, err := c.service(ctx, cl)
+	switch {
+	case err != nil && c.Check:
+		fmt.Println("UNKNOWN -", err)
+		return &exit{3, nil}
+	case err != nil:
+		return err
+	case c.Check:
+		return check(os.Stdout, service, agents)
 	}
 	t := terminalOf(os.Stdout)
 	var b strings.Builder
@@ -149,44 +167,14 @@ func (c statusCmd) show(ctx context.Context, cl *client) error {
 	if err != nil {
 		return err
 	}
+	for _, p := range service.Problems {
+		b.WriteString(t.paint(bad, p.Text+": "+p.Action) + "\n")
+	}
 	for _, line := range trouble {
 		b.WriteString(t.paint(bad, line) + "\n")
 	}
 	_, err = io.WriteString(os.Stdout, b.String())
 	return err
-}
-
-// checkAgents is a monitoring plugin: critical when an agent is parked or its
-// platform is quarantined, warning when one is not as it is wished.
-func checkAgents(w io.Writer, agents []api.Agent) error {
-	wished, online, parked, waiting := 0, 0, []string{}, []string{}
-	for _, a := range agents {
-		if a.Wish != "online" {
-			continue
-		}
-		wished++
-		switch {
-		case a.State == "online":
-			online++
-		case a.State == "parked" || a.Reason == "quarantine":
-			parked = append(parked, a.ID)
-		default:
-			waiting = append(waiting, a.ID)
-		}
-	}
-	word, code := "OK", 0
-	switch {
-	case len(parked) > 0:
-		word, code = "CRITICAL", 2
-	case len(waiting) > 0:
-		word, code = "WARNING", 1
-	}
-	_, _ = fmt.Fprintf(w, "%s - %d of %d agents online%s%s | online=%d wished=%d parked=%d waiting=%d\n",
-		word, online, wished, some(", stopped: ", parked), some(", not yet: ", waiting), online, wished, len(parked), len(waiting))
-	if code == 0 {
-		return nil
-	}
-	return &exit{code, nil}
 }
 
 func some(head string, names []string) string {

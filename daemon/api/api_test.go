@@ -44,7 +44,10 @@ type service struct {
 	reading  atomic.Int64 // the events, now
 	refused  atomic.Int64
 	log      *slog.Logger
+	problems []Problem
 }
+
+func (s *service) Service() Service { return ServiceOf("1.2.3", PhaseRunning, time.Time{}, s.problems) }
 
 func (s *service) Agents() []fleet.Agent { return s.agents }
 

@@ -53,6 +53,9 @@ type Health interface {
 	Healthy() error
 	// Ready says what is not up yet; nil once configuration, store and fleet are.
 	Ready() error
+	// Service tells what the process knows about itself; the webhooks' problems
+	// are added to it.
+	Service() Service
 }
 
 // Reader is the read-only half. All fields are required.
@@ -85,6 +88,7 @@ func (r *Reader) routes(mux *http.ServeMux, door string) {
 	mux.HandleFunc("GET /api/v1/agents/{platform}/{login}", r.one)
 	mux.HandleFunc("GET /api/v1/platforms", r.platforms)
 	mux.HandleFunc("GET /api/v1/events", newPlaces(followers, door, r.Audience, r.Log).serve(r.events))
+	mux.HandleFunc("GET /api/v1/service", r.service)
 	mux.HandleFunc("GET /api/v1/webhooks", r.webhooks)
 }
 

@@ -26,6 +26,7 @@ type agent struct {
 	removed  bool          // no longer configured: forgotten once signed out
 	giveUp   time.Time     // removed: when the platform has signed it out by itself, as it was not heard of for so long
 	gaveUp   bool          // removed: it was given up
+	rehashed bool          // its record's hashes were made anew, and are not stored yet
 	remade   time.Time     // when its session was last made anew because its credential was refused
 }
 
@@ -45,6 +46,7 @@ func (f *Fleet) start(c config.Agent, by string) {
 	rec := f.records[c.ID]
 	delete(f.records, c.ID)
 	f.equip(a, c)
+	rec = f.trustHashes(a, rec)
 	first := a.prepare(f, rec)
 	a.keeper = f.newKeeper(a, rec)
 	f.agents[c.ID] = a
@@ -120,6 +122,7 @@ func (f *Fleet) updateFor(a *agent) keeper.Update {
 // drive runs an agent's keepers, one after the other, to the agent's end. What
 // is stored of a removed agent goes before anybody can start it anew.
 func (f *Fleet) drive(a *agent) {
+	f.saveHashes(a)
 	for {
 		a.keeper.Run(f.ctx)
 		if !f.next(a) {

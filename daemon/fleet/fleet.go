@@ -11,6 +11,7 @@ import (
 
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/gate"
+	"agentkeeper/daemon/store"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 	"agentkeeper/vendors"
@@ -28,6 +29,8 @@ type Store interface {
 	LoadPlatforms(ctx context.Context) (map[string][]byte, error)
 	SavePlatform(ctx context.Context, platform string, state []byte) error
 	Hash(secret session.Secret) string
+	// Damage tells what of that was lost to damage on disk.
+	Damage() store.Damage
 	Err() error
 	Changed() <-chan struct{}
 }
@@ -82,6 +85,8 @@ type Fleet struct {
 	pending   map[session.ID]bool // credential files to be written
 	obsolete  []string            // and those to be removed
 	write     chan struct{}       // to the loop that writes them
+
+	damage store.Damage // of the store, as it was at the start
 
 	gatesMu sync.Mutex
 	gates   map[string][]byte // what is stored of the platforms' gates
@@ -139,6 +144,8 @@ func (f *Fleet) load(ctx context.Context) (err error) {
 		return fmt.Errorf("load the overrides: %w", err)
 	}
 	f.wishes = decodeOverrides(raw, time.Now(), f.log)
+	f.damage = f.store.Damage()
+	f.holdUnknown(ctx)
 	return nil
 }
 

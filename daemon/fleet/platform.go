@@ -129,6 +129,9 @@ func (f *Fleet) newGate(c config.Platform) *gate.Gate {
 			f.log.LogAttrs(context.Background(), level, "platform", attrs...)
 		},
 	})
+	if f.careful(c) {
+		g.MassChange()
+	}
 	if err := f.store.Err(); err != nil {
 		g.SetStore(err)
 	}

@@ -206,5 +206,5 @@ func (f *Fleet) changesSecret(c config.Agent) bool {
 		return !a.becomes().Password.Equal(c.Password)
 	}
 	rec, known := f.records[c.ID]
-	return known && rec.SecretHash != "" && rec.SecretHash != f.store.Hash(c.Password)
+	return known && !f.damage.HashKey && rec.SecretHash != "" && rec.SecretHash != f.store.Hash(c.Password)
 }

@@ -58,8 +58,8 @@ func decodeOverrides(raw map[session.ID][]byte, now time.Time, log *slog.Logger)
 	for id, text := range raw {
 		var o Override
 		if err := json.Unmarshal(text, &o); err != nil {
-			log.Warn("a stored override cannot be read and is ignored", "agent", id.String(), "error", err)
-			continue
+			log.Error("a stored override cannot be read: the agent stays paused until a person says otherwise", "agent", id.String(), "error", err)
+			o = unknownOverride()
 		}
 		if o.For > 0 {
 			o.stored = o.Until

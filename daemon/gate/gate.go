@@ -162,8 +162,9 @@ func (g *Gate) NoteRefusal(ctx context.Context) {
 	}
 }
 
-// MassChange says that the secrets of many agents have changed: sign-ins go
-// one by one until one that begins from now on has succeeded.
+// MassChange says that the secrets of many agents have changed, or that what was
+// known of refused ones is lost: sign-ins go one by one until one that begins
+// from now on has succeeded.
 func (g *Gate) MassChange() {
 	g.mu.Lock()
 	defer g.unlock(context.Background())

@@ -104,7 +104,7 @@ func (g *Gate) trialReason() string {
 	case !g.breaker.since.IsZero():
 		return "the platform may be out since " + clock(g.breaker.since)
 	case g.mass != g.proven:
-		return "many secrets have changed, or it is unknown how log-ins before the restart ended"
+		return "many secrets have changed, or it is unknown how log-ins before the restart ended (a log-in without an answer, or damage of the store)"
 	}
 	return "too many log-ins were not answered"
 }

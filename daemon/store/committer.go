@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -14,6 +15,7 @@ const (
 	silence     = 10 * time.Second // the longest that a commit may go without any answer
 	lastSilence = 2 * time.Second  // the same once the store is closing
 	healthEvery = 100 * time.Millisecond
+	attachEvery = 200 * time.Millisecond // at most this long writes go to files that somebody has removed
 
 	headerMsgID       = "Nats-Msg-Id"
 	headerExpect      = "Nats-Expected-Last-Subject-Sequence"
@@ -61,6 +63,7 @@ type committer struct {
 	health  func() error // why the server cannot write; nil when it can
 	fence   *fence       // nil where nothing is fenced
 	tail    *tail        // takes what was written; nil where nobody follows it
+	after   after        // what follows a write
 	in      chan *group
 	stop    chan struct{} // closed by close: finish what is under way
 	gone    chan struct{} // closed when the goroutine has ended
@@ -73,6 +76,52 @@ type committer struct {
 	sub     *nats.Subscription
 	round   int // of messages and their answers
 	expect  int // answers in this round
+}
+
+// after is what a committer does between the server's acknowledgement and its
+// own.
+type after struct {
+	journal *journal // takes a second copy of what is written; nil: none
+	lines   []line   // scratch for it
+	mark    *mark    // learns how far the events have come; nil: nothing does
+	maxAge  time.Duration
+	// attached says that the files are no longer where they were; nil: nobody looks.
+	attached func() error
+	looked   time.Time // when it was last asked
+}
+
+// written takes note of what the server has written.
+func (a *after) written(msgs []*nats.Msg, acks []ack) error {
+	now := time.Now()
+	if a.journal != nil {
+		a.copy(msgs, acks)
+	}
+	if a.mark != nil && len(acks) > 0 {
+		a.mark.reach(acks[len(acks)-1].seq, now, a.maxAge)
+	}
+	return a.look(now)
+}
+
+// copy adds what was written to the journal.
+func (a *after) copy(msgs []*nats.Msg, acks []ack) {
+	a.lines = a.lines[:0]
+	for i, m := range msgs {
+		if key := strings.TrimPrefix(m.Subject, keyPrefix); acks[i].err == nil && kept(key) {
+			a.lines = append(a.lines, line{key, m.Data, acks[i].seq})
+		}
+	}
+	a.journal.add(a.lines)
+	clear(a.lines)
+}
+
+// look makes sure, before anybody hears that a write is durable, that it went
+// to files which the next process will find.
+func (a *after) look(now time.Time) error {
+	if a.attached == nil || now.Sub(a.looked) < attachEvery {
+		return nil
+	}
+	a.looked = now
+	return a.attached()
 }
 
 // newCommitter subscribes to the answers; run or close comes next.

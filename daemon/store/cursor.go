@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 )
 
 // cursor is how far one follower has come, and whom it tells.
@@ -143,6 +144,9 @@ func (e *engine) catchUp(ctx context.Context, at *cursor) error {
 		return err
 	}
 	if at.filter.agent == "" && at.after < upTo {
+		if e.unreadable.damaged(at.after+1, time.Now()) {
+			return at.dropped(at.after + 2)
+		}
 		return &unreadableError{at.after + 1}
 	}
 	at.after = max(at.after, upTo)

@@ -2,15 +2,16 @@ package store
 
 import (
 	"bytes"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"github.com/nats-io/nats-server/v2/server"
 )
 
 // ErrLocked means that another process has the directory; try again when it
@@ -19,28 +20,9 @@ var ErrLocked = errors.New("another process uses the store's directory")
 
 const (
 	modeEmbedded = "embedded"
-	hashKeySize  = 32
 	probeSize    = 1 << 20
 	probeFiles   = 64 // more than the server's start has open
 )
-
-// claimDir creates dir where needed, locks it, checks whose it is and takes
-// other people's rights from everything in it. The lock ends with the file.
-func claimDir(dir string) (lock *os.File, err error) {
-	if err := makeDir(dir); err != nil {
-		return nil, err
-	}
-	if lock, err = lockDir(dir); err != nil {
-		return nil, err
-	}
-	for _, step := range []func(string) error{checkMode, tighten} {
-		if err := step(dir); err != nil {
-			_ = lock.Close()
-			return nil, err
-		}
-	}
-	return lock, nil
-}
 
 // makeDir leaves the mode of a directory that exists as it is.
 func makeDir(dir string) error {
@@ -53,40 +35,52 @@ func makeDir(dir string) error {
 	return nil
 }
 
-func lockDir(dir string) (*os.File, error) {
-	name := filepath.Join(dir, "lock")
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open the store's lock: %w", err)
+// prepareDir checks whose directory this is and takes other people's rights
+// from everything in it. What a disk that cannot be written keeps it from is
+// done at a later start.
+func prepareDir(dir string, log *slog.Logger) error {
+	if err := checkMode(dir, log); err != nil {
+		return err
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if err == nil {
-		return f, nil
+	if err := tighten(dir); err != nil {
+		log.Warn("store: other users' rights to its files cannot be taken away", "error", err)
 	}
-	_ = f.Close()
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return nil, fmt.Errorf("%s: %w", dir, ErrLocked)
-	}
-	return nil, fmt.Errorf("lock %s: %w", name, err)
+	return nil
 }
 
 // checkMode refuses a directory that belongs to a cluster's member: a server
-// that starts on it in the wrong mode deletes what it does not know.
-func checkMode(dir string) error {
+// that starts on it in the wrong mode deletes what it does not know. A file
+// that a crash or a bad sector garbled is written anew: what such a member has
+// beside it tells a member's directory, too.
+func checkMode(dir string, log *slog.Logger) error {
 	name := filepath.Join(dir, "mode")
 	data, err := os.ReadFile(name)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("read the store's mode: %w", err)
-	}
-	switch mode := strings.TrimSpace(string(data)); mode {
-	case modeEmbedded:
+	mode := strings.TrimSpace(string(data))
+	switch {
+	case err == nil && mode == modeEmbedded:
 		return nil
-	case "":
-		return writeFile(name, []byte(modeEmbedded+"\n"))
-	default:
+	case clustered(dir):
+		return fmt.Errorf("%s belongs to a member of a cluster: give this process a directory of its own", dir)
+	case err == nil && word(mode):
 		return fmt.Errorf("%s says %q, want %q: give this process a directory of its own", name, mode, modeEmbedded)
+	case err != nil && !errors.Is(err, fs.ErrNotExist), mode != "":
+		log.Warn("store: the file that says which kind of store this is was damaged; written anew", "file", name, "content", fmt.Sprintf("%.40q", mode), "error", err)
 	}
+	if err := writeFile(name, []byte(modeEmbedded+"\n")); err != nil {
+		log.Warn("store: the file that says which kind of store this is cannot be written; trying again at the next start", "error", err)
+	}
+	return nil
 }
+
+// clustered reports whether the state of a cluster's consensus lies in dir.
+func clustered(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, server.JetStreamStoreDir, server.DEFAULT_SYSTEM_ACCOUNT, "_js_"))
+	return err == nil
+}
+
+// word reports whether another program, or another version of this one, may
+// have written mode: damage makes no other mode out of ours.
+func word(mode string) bool { return slices.Contains([]string{"cluster", "shared", "node"}, mode) }
 
 // tighten takes every right of group and others from what lies in dir, for
 // files that were copied back with wider modes.
@@ -136,22 +130,6 @@ func syncDir(dir string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
-}
-
-// hashKey reads or makes the key of Hash. A damaged one is replaced: then every
-// secret looks changed once.
-func hashKey(dir string) ([]byte, error) {
-	name := filepath.Join(dir, "hash.key")
-	key, err := os.ReadFile(name)
-	if err == nil && len(key) == hashKeySize {
-		return key, nil
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read the hash key: %w", err)
-	}
-	key = make([]byte, hashKeySize)
-	_, _ = rand.Read(key) // never fails
-	return key, writeFile(name, key)
 }
 
 // probe tells whether the server could work in dir: with disk space and file

@@ -44,11 +44,32 @@
 //
 // A server that cannot write (a full disk, a lost mount) stops taking writes;
 // every call then fails at once with [ErrUnavailable] and a supervisor
-// restarts the server in place, with back-off, until it works. A directory
-// that was torn by a crash is mended by the server; what it cannot read is
-// moved aside to broken-<time> with one loud line in the log. Damage in the
-// middle of a file is the file system's to prevent: the server silently drops
-// what lies behind it in that file.
+// restarts the server in place, with back-off, until it works. Open succeeds on
+// such a disk, too, with the records as their second copy has them.
+//
+// # Damage
+//
+// The server drops whatever lies behind a damaged byte of its files, and gives
+// older values back for it, without a word. So every record is kept twice. The
+// file records.journal gets a line for each write that the server has
+// acknowledged; every start of the server compares the two and writes again
+// what one of them lost. Each line has sums of its own, so that one damaged
+// byte costs one line of one copy. Events are kept once; the file events.mark
+// tells how far they had come, so that it is known when some are gone.
+// [Store.Damage] tells what was found. A stream that the server cannot open at
+// all is moved aside to broken-<time>.
+//
+// # Files that somebody removes
+//
+// The server goes on writing to files that were removed. So the directory and
+// the streams' files are compared with what this process holds, now and then
+// and before an acknowledgement; where they differ, writes fail with
+// [ErrUnavailable], and the supervisor takes the directory that lies under the
+// name then, if nobody else has it, and fills it with the records that this
+// process holds. The directory itself is locked, the file "lock" in it for file
+// systems that lock no directories, and a name in the network namespace, made
+// of the directory's path, keeps a second process out of a directory that was
+// replaced.
 //
 // # Goroutines
 //

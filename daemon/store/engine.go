@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -29,6 +30,9 @@ type settings struct {
 	maxAge    time.Duration
 	maxBytes  int64
 	consumers *Consumers // nil: no listener
+	journal   *journal   // the records' second copy; nil: none is kept
+	mark      *mark      // how far the events have come; nil: not kept
+	place     *place     // the directory as it is held; nil: not looked at
 	log       *slog.Logger
 }
 
@@ -36,17 +40,20 @@ type settings struct {
 // committers of its streams.
 type engine struct {
 	settings
-	had     []string // streams on disk before the start
-	srv     *server.Server
-	access  *access // nil: no listener
-	nc      *nats.Conn
-	js      jetstream.JetStream
-	kv      jetstream.KeyValue
-	keeper  *committer
-	events  *committer
-	tail    *tail // what the events' committer wrote last
-	old     *old
-	trouble chan error // takes the first reason why the server cannot go on
+	had        []string // streams on disk before the start
+	torn       bool     // the records' stream could not be read and was moved aside
+	files      files    // as they were at the start
+	unreadable unreadable
+	srv        *server.Server
+	access     *access // nil: no listener
+	nc         *nats.Conn
+	js         jetstream.JetStream
+	kv         jetstream.KeyValue
+	keeper     *committer
+	events     *committer
+	tail       *tail // what the events' committer wrote last
+	old        *old
+	trouble    chan error // takes the first reason why the server cannot go on
 }
 
 // brokenError says that the server runs but cannot read what is on disk.
@@ -62,6 +69,10 @@ func (e *brokenError) Error() string {
 // openEngine starts a server and opens its streams; it claims nothing yet. ctx
 // does not cut the server's own start, which reads what is on disk.
 func openEngine(ctx context.Context, set settings) (*engine, error) {
+	// With its index the server takes the records' files for whole without
+	// reading them, and then fails for ever on the first damaged one that it is
+	// to replace. Without, it reads and checks them all, which takes moments.
+	_ = os.Remove(indexOf(set.dir, keeperName)) // a disk that cannot be written keeps it
 	e := &engine{settings: set, had: streamsOn(set.dir), trouble: make(chan error, 1)}
 	err := e.startServer()
 	if err == nil {
@@ -174,6 +185,12 @@ func streamDir(dir, name string) string {
 	return filepath.Join(dir, server.JetStreamStoreDir, server.DEFAULT_GLOBAL_ACCOUNT, "streams", name)
 }
 
+// indexOf names the file in which the server keeps what it knows of a stream's
+// messages; it makes it anew where it is missing.
+func indexOf(dir, stream string) string {
+	return filepath.Join(streamDir(dir, stream), "msgs", "index.db")
+}
+
 // keeperStream is a bucket of history 1 that takes atomic batches, which the
 // bucket's own constructor cannot ask for.
 func keeperStream() jetstream.StreamConfig {
@@ -216,6 +233,7 @@ func (e *engine) openCommitters(ctx context.Context) (err error) {
 	if e.keeper, err = newCommitter(e.nc, e.log, e.health, &fence{self: e.self}, e.trouble); err != nil {
 		return err
 	}
+	e.keeper.after = after{journal: e.journal, attached: e.attached}
 	if e.events, err = newCommitter(e.nc, e.log, e.health, nil, e.trouble); err != nil {
 		return err
 	}
@@ -226,21 +244,35 @@ func (e *engine) openCommitters(ctx context.Context) (err error) {
 	e.tail = newTail(last)
 	e.events.tail = e.tail
 	e.old = newOld(func() (*nats.Conn, error) { return e.dial() })
+	e.events.after = after{mark: e.mark, maxAge: e.maxAge, attached: e.attached}
 	return nil
 }
 
-// start takes the node's key and the shards in use, and lets the committers
-// go. The lock on the directory proves that the last owner is dead.
-func (e *engine) start(ctx context.Context) error {
-	if err := e.claim(ctx); err != nil {
-		return fmt.Errorf("claim the store: %w", err)
+// missingEvents counts the events that are gone before their time.
+func (e *engine) missingEvents(ctx context.Context) (uint64, error) {
+	if e.mark == nil {
+		return 0, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	stream, err := e.js.Stream(ctx, eventsName)
+	if err != nil {
+		return 0, fmt.Errorf("ask for the events that are kept: %w", err)
+	}
+	return e.mark.missing(stream.CachedInfo().State, time.Now(), e.maxAge, e.maxBytes), nil
+}
+
+// start lets the committers go, once the store is claimed and its records are
+// complete.
+func (e *engine) start(ctx context.Context) error {
 	go e.keeper.run()
 	go e.events.run()
 	return e.serveConsumers(ctx)
 }
 
-// claim runs before the committers do and uses the keeper's directly.
+// claim takes the node's key and the shards in use; the lock on the directory
+// proves that the last owner is dead. It runs before the committers do and uses
+// the keeper's directly.
 func (e *engine) claim(ctx context.Context) error {
 	node, _ := json.Marshal(struct {
 		Boot string `json:"boot"`
@@ -273,28 +305,11 @@ func (e *engine) learnShards(ctx context.Context) error {
 // read calls fn with every key that matches the filter and is no tombstone, in
 // the order in which they were written.
 func (e *engine) read(ctx context.Context, filter string, fn func(key string, value []byte, revision uint64)) error {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	w, err := e.kv.Watch(ctx, filter)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", filter, err)
-	}
-	defer func() { _ = w.Stop() }() // a closed connection has stopped it
-	for {
-		select {
-		case entry, ok := <-w.Updates():
-			switch {
-			case !ok:
-				return fmt.Errorf("read %s: the connection was closed", filter)
-			case entry == nil:
-				return nil
-			case len(entry.Value()) > 0:
-				fn(entry.Key(), entry.Value(), entry.Revision())
-			}
-		case <-ctx.Done():
-			return fmt.Errorf("read %s: %w", filter, ctx.Err())
+	return e.scan(ctx, filter, func(key string, value []byte, revision uint64) {
+		if len(value) > 0 {
+			fn(key, value, revision)
 		}
-	}
+	})
 }
 
 // health says why the server cannot write, nil when it can as far as it knows.

@@ -145,8 +145,7 @@ func (s *Store) Follow(ctx context.Context, after uint64, f Filter, fn func(even
 }
 
 // following says why a follower begins anew. An event that is kept and cannot
-// be read is damage of the disk, and holds the follower up until the retention
-// drops it.
+// be read holds the follower up, until it is taken for damaged.
 func (s *Store) following(ctx context.Context, at *cursor, err error) {
 	level := slog.LevelDebug
 	if unreadable := new(unreadableError); errors.As(err, &unreadable) && at.stuckAt != unreadable.seq {

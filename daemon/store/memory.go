@@ -24,6 +24,7 @@ type Memory struct {
 	disk    *disk
 	err     error
 	delay   time.Duration
+	damage  Damage
 	changed chan struct{}
 }
 

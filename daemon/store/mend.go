@@ -21,20 +21,43 @@ var descriptionFiles = []string{server.JetStreamMetaFile, server.JetStreamMetaFi
 // copies, or else moved aside. A disk that cannot be written mends nothing and
 // moves nothing.
 func openMended(ctx context.Context, set settings) (*engine, error) {
-	for _, mend := range []func(settings, *brokenError) error{restoreDescriptions, moveStreams, moveAll} {
+	torn := false
+	for _, mend := range []func(settings, *brokenError) error{restoreDescriptions, dropIndexes, moveStreams, moveAll} {
 		e, err := openGuarded(ctx, set)
 		var broken *brokenError
 		if !errors.As(err, &broken) {
-			return e, err
+			return whether(torn, e), err
 		}
+		had := hasMessages(streamDir(set.dir, keeperName))
 		if err := probe(set.dir); err != nil {
 			return nil, errors.Join(broken, err)
 		}
 		if err := mend(set, broken); err != nil {
 			return nil, errors.Join(broken, err)
 		}
+		torn = torn || had && !hasMessages(streamDir(set.dir, keeperName))
 	}
-	return openGuarded(ctx, set)
+	e, err := openGuarded(ctx, set)
+	return whether(torn, e), err
+}
+
+// whether tells the engine that its records' stream was moved aside.
+func whether(torn bool, e *engine) *engine {
+	if e != nil {
+		e.torn = torn
+	}
+	return e
+}
+
+// dropIndexes makes the server read the messages of streams that it cannot open
+// with what it noted about them.
+func dropIndexes(set settings, broken *brokenError) error {
+	for _, stream := range broken.streams {
+		if err := os.Remove(indexOf(set.dir, stream)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // openGuarded opens the engine and, when that fails, leaves the directory with

@@ -12,9 +12,19 @@ import (
 	"github.com/nats-io/nuid"
 )
 
-// commit writes msgs in order and returns one answer for each. A batch that the
-// server rejects is written message by message, so that each is judged alone.
+// commit writes msgs in order, and their second copies, and returns one answer
+// for each.
 func (c *committer) commit(msgs []*nats.Msg, batch bool) ([]ack, error) {
+	acks, err := c.send(msgs, batch)
+	if err != nil {
+		return nil, err
+	}
+	return acks, c.after.written(msgs, acks)
+}
+
+// send writes msgs in order and returns one answer for each. A batch that the
+// server rejects is written message by message, so that each is judged alone.
+func (c *committer) send(msgs []*nats.Msg, batch bool) ([]ack, error) {
 	began := time.Now()
 	if batch {
 		acks, err := c.batch(msgs)

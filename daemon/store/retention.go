@@ -24,12 +24,14 @@ func (r *retention) see(first uint64) {
 
 // ask looks at the stream. A stream that does not answer is asked again later;
 // the engine's own health says why.
-func (r *retention) ask(ctx context.Context, js jetstream.JetStream) {
+func (r *retention) ask(ctx context.Context, js jetstream.JetStream) (state jetstream.StreamState, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, checkEvery)
 	defer cancel()
 	stream, err := js.Stream(ctx, eventsName)
 	if err != nil {
-		return
+		return state, false
 	}
-	r.see(max(stream.CachedInfo().State.FirstSeq, 1))
+	state = stream.CachedInfo().State
+	r.see(max(state.FirstSeq, 1))
+	return state, true
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
@@ -73,39 +72,42 @@ func (o Options) withDefaults() Options {
 // it with [Open], end it with [Store.Close].
 type Store struct {
 	settings
-	lock    *os.File
 	hashKey []byte
 	cancel  context.CancelFunc
 	done    chan struct{} // closed when the supervisor has ended
 	kept    retention     // the supervisor's
 	deaf    bool          // likewise: consumers cannot connect
+	moved   bool          // likewise: the directory was replaced, and its records are not complete yet
 
 	mu       sync.Mutex // guards the fields below; never held across I/O
 	engine   *engine    // nil while the store is in trouble
 	err      error      // the trouble
+	since    time.Time  // when it began; zero: there is none
 	changed  chan struct{}
 	snapshot []pair // what was read when Open could not write; nil otherwise
+	damage   Damage
 }
 
 // Open locks the directory, starts the server in it and claims what is there.
 // It fails with [ErrLocked] while another process has the directory. On a disk
 // that can be read but not written it succeeds: the records can be loaded, and
-// [Store.Err] tells. ctx bounds Open alone.
+// [Store.Err] tells. What is damaged is mended, or told by [Store.Damage]. ctx
+// bounds Open alone.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	o = o.withDefaults()
-	lock, err := claimDir(o.Dir)
+	place, err := claimPlace(o.Dir, o.Log)
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{
 		settings: settings{
-			dir: o.Dir, self: owner{Node: o.Node, Boot: nuid.Next()},
+			dir: o.Dir, self: owner{Node: o.Node, Boot: nuid.Next()}, place: place,
 			maxAge: o.EventsMaxAge, maxBytes: o.EventsMaxBytes, consumers: o.Consumers, log: o.Log,
 		},
-		lock: lock, done: make(chan struct{}), changed: make(chan struct{}), kept: retention{dropped: o.EventsExpired},
+		done: make(chan struct{}), changed: make(chan struct{}), kept: retention{dropped: o.EventsExpired},
 	}
 	if err := s.open(ctx); err != nil {
-		_ = lock.Close()
+		s.release()
 		return nil, err
 	}
 	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -113,8 +115,22 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context) (err error) {
-	if s.hashKey, err = hashKey(s.dir); err != nil {
+// release lets go of the directory.
+func (s *Store) release() {
+	if s.journal != nil {
+		s.journal.close()
+	}
+	if s.mark != nil {
+		s.mark.close()
+	}
+	s.place.close()
+}
+
+func (s *Store) open(ctx context.Context) error {
+	if err := prepareDir(s.dir, s.log); err != nil {
+		return err
+	}
+	if err := s.openFiles(); err != nil {
 		return err
 	}
 	e, trouble := s.run(ctx)
@@ -127,37 +143,94 @@ func (s *Store) open(ctx context.Context) (err error) {
 		s.kept.ask(ctx, e.js)
 		return nil
 	}
+	var err error
 	if s.snapshot, err = s.readOnly(ctx); err != nil {
 		return fmt.Errorf("open the store: %w", errors.Join(trouble, err))
 	}
-	s.log.Error("store: cannot be written; going on with what it holds", "error", trouble)
-	s.err = unavailable(trouble)
+	s.log.Error("store: cannot be written; going on with what it holds, and trying again", "records", len(s.snapshot), "error", trouble)
+	s.err, s.since = unavailable(trouble), time.Now()
+	return nil
+}
+
+// openFiles opens the small files beside the server's.
+func (s *Store) openFiles() (err error) {
+	used := len(streamsOn(s.dir)) > 0
+	found := false
+	if s.journal, found, err = openJournal(s.dir, s.log); err != nil {
+		return err
+	}
+	if used && !found {
+		s.log.Warn("store: there is no second copy of the records yet, or somebody removed it; writing one")
+	}
+	s.mark = openMark(s.dir, s.log)
+	made := false
+	s.hashKey, made = hashKey(s.dir, s.log)
+	if made && (used || found) {
+		s.found(Damage{HashKey: true})
+	}
 	return nil
 }
 
 // run starts an engine that takes writes.
 func (s *Store) run(ctx context.Context) (*engine, error) {
+	if err := keepHashKey(s.dir, s.hashKey); err != nil {
+		return nil, err
+	}
 	e, err := openMended(ctx, s.settings)
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(e.start(ctx), keepDescriptions(s.dir)); err != nil {
+	if err := s.begin(ctx, e); err != nil {
 		e.close()
 		return nil, err
 	}
 	return e, nil
 }
 
-// readOnly reads all there is from a directory that cannot be written.
-func (s *Store) readOnly(ctx context.Context) ([]pair, error) {
-	e, err := openGuarded(ctx, s.settings)
-	if err != nil {
-		return nil, err
+// begin claims what the server has, gives it back what it lost, and lets the
+// engine go.
+func (s *Store) begin(ctx context.Context, e *engine) error {
+	if err := e.claim(ctx); err != nil {
+		return fmt.Errorf("claim the store: %w", err)
 	}
-	defer e.close()
-	all := []pair{}
-	err = e.read(ctx, ">", func(key string, value []byte, _ uint64) { all = append(all, pair{key, value}) })
-	return all, err
+	r := reconcile{engine: e, journal: s.journal, ours: s.moved, torn: e.torn}
+	d, err := r.run(ctx)
+	if err != nil {
+		return err
+	}
+	if d.Events, err = e.missingEvents(ctx); err != nil {
+		return err
+	}
+	e.unreadable.lost = func(n uint64) { s.found(Damage{Events: n}) }
+	if err := errors.Join(e.remember(), e.start(ctx), keepDescriptions(s.dir)); err != nil {
+		return err
+	}
+	s.moved = false
+	s.found(d)
+	return nil
+}
+
+// readOnly reads all there is from a directory that cannot be written. The
+// server writes even when it only reads, and deletes a stream for which it
+// cannot, so the second copy is read first.
+func (s *Store) readOnly(ctx context.Context) ([]pair, error) {
+	ix, err := s.journal.read()
+	all := s.journal.pairs(ix)
+	if err == nil && len(ix.entries) > 0 && ix.damaged == 0 {
+		return all, nil
+	}
+	e, openErr := openGuarded(ctx, s.settings)
+	switch {
+	case openErr == nil:
+		defer e.close()
+		more := []pair{}
+		err = e.read(ctx, ">", func(key string, value []byte, _ uint64) { more = append(more, pair{key, value}) })
+		return more, err
+	case len(ix.entries) == 0:
+		return nil, errors.Join(err, openErr)
+	}
+	s.found(Damage{Unknown: true})
+	return all, nil
 }
 
 // supervise restarts the engine whenever it cannot go on.
@@ -186,19 +259,27 @@ func (s *Store) watch(ctx context.Context, e *engine) error {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	for {
-		s.kept.ask(ctx, e.js)
-		s.listen(e)
+		s.look(ctx, e)
 		select {
 		case err := <-e.trouble:
 			return err
 		case <-tick.C:
-			if err := e.health(); err != nil {
+			if err := errors.Join(e.health(), e.attached()); err != nil {
 				return err
 			}
 		case <-ctx.Done():
 			return nil
 		}
 	}
+}
+
+// look is what is done now and then.
+func (s *Store) look(ctx context.Context, e *engine) {
+	if state, ok := s.kept.ask(ctx, e.js); ok {
+		s.mark.look(state)
+	}
+	s.listen(e)
+	e.tendJournal(ctx)
 }
 
 // listen lets consumers come again after a restart of the server, and says once
@@ -231,9 +312,22 @@ func (s *Store) reopen(ctx context.Context) *engine {
 }
 
 // tryReopen asks the disk first: a server that starts on a full one may fail
-// half-way.
+// half-way. A directory that was replaced is taken, if nobody else has it, and
+// filled again with the records that this process holds.
 func (s *Store) tryReopen(ctx context.Context) (*engine, error) {
+	moved, err := s.place.again()
+	if err != nil {
+		return nil, err
+	}
+	if moved {
+		s.moved = true
+		s.journal.distrust()
+		s.mark.move()
+	}
 	if err := probe(s.dir); err != nil {
+		return nil, err
+	}
+	if err := prepareDir(s.dir, s.log); err != nil {
 		return nil, err
 	}
 	return s.run(ctx)
@@ -249,8 +343,11 @@ func (s *Store) set(e *engine, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.engine, s.err = e, err
-	if e != nil {
-		s.snapshot = nil
+	switch {
+	case e != nil:
+		s.snapshot, s.since = nil, time.Time{}
+	case s.since.IsZero():
+		s.since = time.Now()
 	}
 	close(s.changed)
 	s.changed = make(chan struct{})
@@ -261,6 +358,13 @@ func (s *Store) set(e *engine, err error) {
 func (s *Store) Err() error {
 	_, err := s.current()
 	return err
+}
+
+// Since returns when the present trouble began; zero while there is none.
+func (s *Store) Since() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.since
 }
 
 // Changed returns a channel that is closed when Err may have changed; ask for
@@ -278,7 +382,8 @@ func (s *Store) Close() error {
 	s.cancel()
 	<-s.done
 	s.set(nil, fmt.Errorf("%w: closed", ErrUnavailable))
-	return s.lock.Close()
+	s.release()
+	return nil
 }
 
 // Hash returns a keyed hash of a secret, with a key that never leaves the

@@ -135,6 +135,11 @@ func (w *world) Healthy() error { return nil }
 // Ready implements api.Health.
 func (w *world) Ready() error { return nil }
 
+// Service implements api.Health.
+func (w *world) Service() api.Service {
+	return api.ServiceOf("test", api.PhaseRunning, time.Time{}, nil)
+}
+
 // pretended is a platform.
 type pretended struct {
 	w    *world

@@ -7,6 +7,7 @@ import { Summary } from './platforms.js';
 import { Strip } from './strip.js';
 import { Table } from './table.js';
 import { AgentView } from './agent.js';
+import { watchService } from './service.js';
 
 const $ = (id) => document.getElementById(id);
 const overview = $('overview');
@@ -299,3 +300,4 @@ setInterval(() => {
 put($('zone'), `Times are in ${zone}.`);
 route(false);
 follow(handlers, link);
+watchService();

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"agentkeeper/daemon/api"
+)
+
+// Exit codes of a monitoring plugin.
+const (
+	pluginOK = iota
+	pluginWarning
+	pluginCritical
+	pluginUnknown
+)
+
+var pluginWords = []string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}
+
+// check is a monitoring plugin: critical when an agent is parked or its platform
+// is quarantined, or the service has a critical problem; warning when an agent
+// is not as it is wished, or the service has another problem; unknown while it
+// hands over, for the next process goes on with the agents.
+func check(w io.Writer, service api.Service, agents []api.Agent) error {
+	t := tallyOf(agents)
+	code := max(t.code(), codeOf(service.Problems))
+	var notes []string
+	for _, p := range service.Problems {
+		notes = append(notes, plain(p.Text))
+	}
+	if service.Phase == api.PhaseHandingOver {
+		code = pluginUnknown
+		notes = append(notes, "the service is handing over")
+	}
+	text := fmt.Sprintf("%d of %d agents online%s%s", t.online, t.wished, some(", stopped: ", t.parked), some(", not yet: ", t.waiting))
+	if len(notes) > 0 {
+		text = strings.Join(notes, "; ") + "; " + text
+	}
+	_, _ = fmt.Fprintf(w, "%s - %s | online=%d wished=%d parked=%d waiting=%d problems=%d\n",
+		pluginWords[code], text, t.online, t.wished, len(t.parked), len(t.waiting), len(service.Problems))
+	if code == pluginOK {
+		return nil
+	}
+	return &exit{code, nil}
+}
+
+// plain keeps a text within the plugin's one line, before its figures.
+func plain(text string) string {
+	return strings.NewReplacer("|", "/", "\n", " ", "\r", " ").Replace(text)
+}
+
+func codeOf(problems []api.Problem) int {
+	code := pluginOK
+	for _, p := range problems {
+		if p.Severity == api.Critical {
+			return pluginCritical
+		}
+		code = pluginWarning
+	}
+	return code
+}
+
+// tally is the agents that are wished online.
+type tally struct {
+	wished, online  int
+	parked, waiting []string
+}
+
+func tallyOf(agents []api.Agent) (t tally) {
+	for _, a := range agents {
+		if a.Wish != "online" {
+			continue
+		}
+		t.wished++
+		switch {
+		case a.State == "online":
+			t.online++
+		case a.State == "parked" || a.Reason == "quarantine":
+			t.parked = append(t.parked, a.ID)
+		default:
+			t.waiting = append(t.waiting, a.ID)
+		}
+	}
+	return t
+}
+
+func (t tally) code() int {
+	switch {
+	case len(t.parked) > 0:
+		return pluginCritical
+	case len(t.waiting) > 0:
+		return pluginWarning
+	}
+	return pluginOK
+}

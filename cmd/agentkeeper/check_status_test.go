@@ -1,0 +1,44 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"agentkeeper/daemon/api"
+)
+
+func TestCheck(t *testing.T) {
+	online := api.Agent{ID: "hq/1", Wish: "online", State: "online"}
+	waiting := api.Agent{ID: "hq/2", Wish: "online", State: "waiting", Reason: "outage"}
+	parked := api.Agent{ID: "hq/3", Wish: "online", State: "parked", Reason: "refused"}
+	off := api.Agent{ID: "hq/4", Wish: "offline", State: "offline"}
+	full := api.Problem{Code: api.ProblemStore, Severity: api.Critical, Text: "the store cannot be written: no space | left\non device"}
+	reload := api.Problem{Code: api.ProblemReload, Severity: api.Warned, Text: "the last reload failed"}
+	for _, tt := range []struct {
+		service api.Service
+		agents  []api.Agent
+		code    int
+		want    string
+	}{
+		{api.Service{}, []api.Agent{online, off}, 0, "OK - 1 of 1 agents online | online=1 wished=1 parked=0 waiting=0 problems=0\n"},
+		{api.Service{}, []api.Agent{online, waiting}, 1, "WARNING - 1 of 2 agents online, not yet: hq/2 | "},
+		{api.Service{}, []api.Agent{waiting, parked}, 2, "CRITICAL - 0 of 2 agents online, stopped: hq/3, not yet: hq/2 | "},
+		{api.Service{Problems: []api.Problem{reload}}, []api.Agent{online}, 1, "WARNING - the last reload failed; 1 of 1 agents online | "},
+		{api.Service{Problems: []api.Problem{full, reload}}, []api.Agent{online}, 2,
+			"CRITICAL - the store cannot be written: no space / left on device; the last reload failed; 1 of 1 agents online | "},
+		{api.Service{Problems: []api.Problem{reload}}, []api.Agent{parked}, 2, "CRITICAL - "},
+		{api.Service{Phase: api.PhaseHandingOver, Problems: []api.Problem{full}}, []api.Agent{parked}, 3, "UNKNOWN - "},
+		{api.Service{Phase: api.PhaseStopping}, []api.Agent{online}, 0, "OK - "},
+	} {
+		var out strings.Builder
+		code := 0
+		var e *exit
+		if errors.As(check(&out, tt.service, tt.agents), &e) {
+			code = e.code
+		}
+		if code != tt.code || !strings.HasPrefix(out.String(), tt.want) || strings.Count(out.String(), "\n") != 1 {
+			t.Errorf("%+v: exit code %d, %q; want %d, %q", tt.service, code, out.String(), tt.code, tt.want)
+		}
+	}
+}

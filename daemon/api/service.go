@@ -1,0 +1,109 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"agentkeeper/daemon/webhook"
+)
+
+// Service is the process as a whole in JSON: what the status page, `status` and
+// `status --check` tell about it beside its agents.
+type Service struct {
+	Version  string    `json:"version"`
+	Phase    string    `json:"phase"` // one of the Phase constants
+	Started  *instant  `json:"started"`
+	Problems []Problem `json:"problems"` // the critical ones first; none: []
+}
+
+// Phases of a process.
+const (
+	PhaseStarting    = "starting"
+	PhaseRunning     = "running"
+	PhaseHandingOver = "handing_over" // it ends and leaves the agents signed in
+	PhaseStopping    = "stopping"     // it signs every agent out and ends
+)
+
+// Problem is something that is wrong with the service itself, not with one
+// agent or platform.
+type Problem struct {
+	Code     string   `json:"code"`     // one of the Problem constants; for a webhook followed by ":" and its name
+	Severity string   `json:"severity"` // critical or warning
+	Text     string   `json:"text"`     // what is wrong
+	Action   string   `json:"action"`   // what a person can do
+	Since    *instant `json:"since"`    // null: unknown
+}
+
+// Codes of problems.
+const (
+	ProblemStore   = "store"   // it cannot be written
+	ProblemDamage  = "damage"  // what was stored is lost in part
+	ProblemMended  = "mended"  // damage was found, and nothing is lost
+	ProblemReload  = "reload"  // the last one failed
+	ProblemWebhook = "webhook" // events wait for it and are not taken
+)
+
+// Severities of problems.
+const (
+	Critical = "critical"
+	Warned   = "warning"
+)
+
+// ServiceOf makes a Service of what the process knows about itself.
+func ServiceOf(version, phase string, started time.Time, problems []Problem) Service {
+	return Service{Version: version, Phase: phase, Started: instantOf(started), Problems: problems}
+}
+
+// ProblemSince returns p with the instant at which it began; zero: unknown.
+func ProblemSince(p Problem, since time.Time) Problem {
+	p.Since = instantOf(since)
+	return p
+}
+
+// stuckAfter is how long an event may wait for a webhook that is tried in vain.
+const stuckAfter = 10 * time.Minute
+
+// service answers with a Service.
+func (r *Reader) service(w http.ResponseWriter, req *http.Request) {
+	ctx, cancel := context.WithTimeout(req.Context(), statusTimeout)
+	defer cancel()
+	s, now := r.Health.Service(), time.Now()
+	all := append([]Problem{}, s.Problems...)
+	for _, h := range r.Webhooks.Status(ctx) {
+		if p, stuck := stuckHook(h, now); stuck {
+			all = append(all, p)
+		}
+	}
+	s.Problems = []Problem{}
+	for _, severity := range []string{Critical, Warned} {
+		for _, p := range all {
+			if p.Severity == severity {
+				s.Problems = append(s.Problems, p)
+			}
+		}
+	}
+	reply(w, http.StatusOK, s)
+}
+
+// stuckHook tells a webhook that gets its events no more.
+func stuckHook(h webhook.Status, now time.Time) (p Problem, stuck bool) {
+	p = Problem{Code: ProblemWebhook + ":" + h.Name, Severity: Warned}
+	switch age := h.Age(now); {
+	case h.State == webhook.Stopped:
+		p.Text = "webhook " + h.Name + " is stopped"
+		p.Action = "make its receiver take events again, then `agentkeeper webhooks resume " + h.Name + " --reason TEXT`"
+		p.Since = instantOf(h.Since)
+	case (h.State == webhook.Retrying || h.State == webhook.Paused) && age > stuckAfter:
+		p.Text = fmt.Sprintf("webhook %s takes no events: %d wait, the oldest for %v", h.Name, h.Lag, age.Round(time.Second))
+		p.Action = "look at its receiver; `agentkeeper webhooks` tells the last error"
+		p.Since = instantOf(h.Oldest)
+	default:
+		return Problem{}, false
+	}
+	if h.LastError != "" {
+		p.Text += " (" + h.LastError + ")"
+	}
+	return p, true
+}
