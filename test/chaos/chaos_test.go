@@ -117,8 +117,8 @@ func TestCompare(t *testing.T) {
 
 func TestLater(t *testing.T) {
 	at := time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC)
-	r := later(session.Record{Started: at, Sequence: 1, Memo: session.Memo{NextAt: at}}, time.Hour)
-	if !r.Started.Equal(at.Add(time.Hour)) || !r.Memo.NextAt.Equal(at.Add(time.Hour)) || !r.Memo.Until.IsZero() || r.Sequence != 3_600_000_001 {
+	r := later(session.Record{Started: at, Sequence: 1, Memo: session.Memo{NextAt: at, Forced: []time.Time{at}}}, time.Hour)
+	if !r.Started.Equal(at.Add(time.Hour)) || !r.Memo.NextAt.Equal(at.Add(time.Hour)) || !r.Memo.Forced[0].Equal(at.Add(time.Hour)) || !r.Memo.Until.IsZero() || r.Sequence != 3_600_000_001 {
 		t.Errorf("%+v", r)
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -139,34 +141,59 @@ func (t *trial) harmOne(ctx context.Context, n, file int, h harm) error {
 	return nil
 }
 
-// takenAway deletes the directory of one running service and the lock of
-// another one: they must notice that what they write is kept nowhere.
+// takenAway deletes the directory of one running service, which must say that
+// what it writes is kept nowhere, and the lock of another one, which must keep
+// the store to itself.
 func takenAway(ctx context.Context, t *trial) error {
 	for i, what := range []string{"", "lock"} {
 		c, err := t.newCell(ctx, fmt.Sprintf("away-%d-%d", t.random.Uint32(), i))
 		if err != nil {
 			return err
 		}
-		if err := os.RemoveAll(filepath.Join(c.store(), what)); err != nil {
-			c.close()
-			return err
-		}
-		err = rig.Await(ctx, 10*time.Second, "word that the store is not there", func() error {
-			status, body, err := c.k.Get("/-/ready")
-			if err == nil && status == 200 {
-				err = fmt.Errorf("/-/ready: %d %s", status, body)
+		if err = os.RemoveAll(filepath.Join(c.store(), what)); err == nil {
+			err = rig.Await(ctx, 10*time.Second, "word that it is not there", func() error { return c.minds(what) })
+			if err != nil {
+				t.broke("%s deleted: %v", filepath.Join("store", what), err)
+				err = nil
 			}
-			if err != nil && status != 503 {
-				return err
-			}
-			return nil
-		})
-		if err != nil {
-			t.broke("%s deleted: %v", filepath.Join("store", what), err)
+			c.second(t)
 		}
 		c.close()
+		if err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// minds returns nil once the service is not ready, or has made a lock anew.
+func (c *cell) minds(what string) error {
+	if _, err := os.Stat(filepath.Join(c.store(), what)); what != "" && err == nil {
+		return nil
+	}
+	status, body, err := c.k.Get("/-/ready")
+	if err == nil && status != http.StatusServiceUnavailable {
+		err = fmt.Errorf("/-/ready: %d %s", status, strings.TrimSpace(body))
+	}
+	return err
+}
+
+// second starts another process on the same configuration, beside one that
+// says that it works: it must be refused.
+func (c *cell) second(t *trial) {
+	if c.k.Ready() != nil {
+		return
+	}
+	first := c.k
+	if err := c.launch(); err != nil {
+		t.need(err)
+		return
+	}
+	if code, err := c.k.Code(10 * time.Second); err != nil || code != 75 {
+		t.broke("a second process runs on a store whose lock was deleted (exit code %d, %v)", code, err)
+	}
+	c.k.Kill()
+	c.k = first
 }
 
 // clock starts a service whose clock is an hour behind what is stored. The
@@ -236,12 +263,32 @@ func ahead(ctx context.Context, dir string, d time.Duration) error {
 	return errors.Join(err, s.Close())
 }
 
+// later moves every instant of a record, whatever a record will hold.
 func later(r session.Record, d time.Duration) session.Record {
-	for _, at := range []*time.Time{&r.Started, &r.LastContact, &r.Intent.Deadline, &r.Memo.Until, &r.Memo.Ghost, &r.Memo.NextAt} {
-		if !at.IsZero() {
-			*at = at.Add(d)
-		}
-	}
+	move(reflect.ValueOf(&r).Elem(), d)
 	r.Sequence += uint64(d.Microseconds())
 	return r
+}
+
+// move moves the instants in v; those that are zero stay so.
+func move(v reflect.Value, d time.Duration) {
+	if at, ok := v.Interface().(time.Time); ok {
+		if !at.IsZero() {
+			v.Set(reflect.ValueOf(at.Add(d)))
+		}
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				move(v.Field(i), d)
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			move(v.Index(i), d)
+		}
+	default: // holds no instant
+	}
 }
