@@ -4,62 +4,76 @@ import (
 	"context"
 	"crypto/subtle"
 	"crypto/tls"
-	"encoding/json"
-	"errors"
 	"fmt"
+	"log/slog"
 	"net"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
 )
 
 // Consumers opens the stream of events, and nothing else, to other programs.
 //
 // Each user is an account of its own on the server: it sees no subject of ours
-// and none of the other users', not even their inboxes. What it can reach is
-// lent to it piece by piece: the description of the stream, and to create,
-// describe, pull from and acknowledge consumers of it. A consumer that would
-// have the server push its messages to a subject is refused, for the server
-// delivers with its own rights, and a subject can be the bucket or the API.
+// and none of the other users', not even their inboxes. What it may ask of
+// JetStream comes to us first, see [clerk]: every consumer belongs to the user
+// who created it, and nobody else can see, change, read or delete it. A
+// consumer that would have the server push its messages to a subject is
+// refused, for the server delivers with its own rights, and a subject can be
+// the bucket or the API.
 type Consumers struct {
 	Address string      // host:port
 	TLS     *tls.Config // nil: plain text, for the loopback
 	// Permit names the user who shows a name and password, or a token. It is asked
 	// at each connection, from any goroutine.
 	Permit func(name, password, token string) (user string, ok bool)
+	// Limit is how many consumers a user may have; 0: none. It is asked at each
+	// creation, from any goroutine.
+	Limit func(user string) int
+	// Connections is how many connections the listener may have now. It is asked
+	// at each connection, from any goroutine; nil: 512.
+	Connections func() int
+	// Refused is told the reason of each connection and each consumer that was
+	// not let in, one of [Refusals]; from any goroutine; nil: nobody.
+	Refused func(reason string)
 }
 
 const (
-	self           = "agentkeeper itself" // our own connection's user; no other can be named so
-	authTimeout    = 5 * time.Second
-	codeNoConsumer = 10012 // the server's own for "consumer create failed"
-	createAPI      = "$JS.API.CONSUMER.CREATE." + eventsName + ".>"
-	durableAPI     = "$JS.API.CONSUMER.DURABLE.CREATE." + eventsName + ".*" // of older clients
-	checkedAs      = "agentkeeper.consumer.create.>"                        // where requests to create are looked through
-	durableAs      = "agentkeeper.consumer.durable.*"
+	self        = "agentkeeper itself" // our own connection's user; no other can be named so
+	authTimeout = 5 * time.Second      // from a connection's beginning, for TLS and the login together
+	// Bounds of one user's connections. What a user sends are requests and
+	// acknowledgements, which are short.
+	userConnections  = 64
+	userPayload      = 64 << 10 // bytes of one message
+	maxControlLine   = 4096     // bytes of one line of the protocol
+	maxSubscriptions = 4096     // of one connection, ours too
 )
 
-// lent is what a user's account may ask of ours.
-var lent = [...]struct {
-	subject  string
-	to       string // "" = the subject itself
-	response server.ServiceRespType
-}{
-	{"$JS.API.STREAM.INFO." + eventsName, "", server.Singleton},
-	{createAPI, checkedAs, server.Singleton},
-	{durableAPI, durableAs, server.Singleton},
-	{"$JS.API.CONSUMER.INFO." + eventsName + ".*", "", server.Singleton},
-	{"$JS.API.CONSUMER.MSG.NEXT." + eventsName + ".*", "", server.Streamed},
-	{"$JS.ACK." + eventsName + ".>", "", server.Singleton},
+// The reasons for which something is refused.
+const (
+	RefusedConnections = "connections"      // the listener is full
+	RefusedPending     = "unauthenticated"  // too many connections that have not logged in
+	RefusedUser        = "user_connections" // the user has too many
+	RefusedLogin       = "login"            // wrong name, password or token
+	RefusedConsumers   = "consumers"        // the user has too many consumers
+)
+
+// Refusals returns every reason for which something is refused.
+func Refusals() []string {
+	return []string{RefusedConnections, RefusedPending, RefusedUser, RefusedLogin, RefusedConsumers}
 }
 
-// permissions say the same again, so that what is out of reach is denied at
-// once instead of never answered.
+func (c *Consumers) refused(reason string) {
+	if c.Refused != nil {
+		c.Refused(reason)
+	}
+}
+
+// permissions say once more what can be asked, so that what is out of reach is
+// denied at once instead of never answered.
 func permissions() *server.Permissions {
 	p := &server.Permissions{
 		Publish:   &server.SubjectPermission{},
@@ -68,22 +82,21 @@ func permissions() *server.Permissions {
 	for _, l := range lent {
 		p.Publish.Allow = append(p.Publish.Allow, l.subject)
 	}
+	p.Publish.Allow = append(p.Publish.Allow, ackAPI+">")
 	return p
 }
 
-// access is the door of one run of the server.
+// access lets users in, in one run of the server.
 type access struct {
-	permit func(name, password, token string) (string, bool)
-	secret string // of our own connection
+	*Consumers
+	secret string // of our own connections
+	door   *door
+	clerk  *clerk
+	log    *slog.Logger
 
-	mu     sync.Mutex // one account is made at a time
-	srv    *server.Server
-	lent   bool
-	failed func(error)
-}
-
-func newAccess(c *Consumers, failed func(error)) *access {
-	return &access{permit: c.Permit, secret: nuid.Next() + nuid.Next(), failed: failed}
+	mu   sync.Mutex // one account is made at a time
+	srv  *server.Server
+	lent bool
 }
 
 // Check implements the server's authentication.
@@ -93,13 +106,22 @@ func (a *access) Check(c server.ClientAuthentication) bool {
 		c.RegisterUser(&server.User{Username: self})
 		return true
 	}
-	user, ok := a.permit(shown.Username, shown.Password, shown.Token)
+	from := c.RemoteAddress()
+	if from == nil {
+		return false // it has gone
+	}
+	user, ok := a.Permit(shown.Username, shown.Password, shown.Token)
 	if !ok {
+		a.refused(RefusedLogin)
+		a.log.Warn("store: a consumer was not let in: wrong name, password or token", "from", from.String())
 		return false
 	}
 	account, err := a.account(user)
 	if err != nil {
-		a.failed(fmt.Errorf("let the consumer %q in: %w", user, err))
+		a.log.Error("store: a user was not let in", "user", user, "error", err)
+		return false
+	}
+	if !a.door.welcome(from.String(), user) {
 		return false
 	}
 	c.RegisterUser(&server.User{Username: user, Account: account, Permissions: permissions()})
@@ -121,13 +143,17 @@ func (a *access) account(user string) (*server.Account, error) {
 		return account, nil
 	}
 	for _, l := range lent {
-		to := l.to
-		if to == "" {
-			to = l.subject
-		}
-		if err := account.AddServiceImport(ours, l.subject, to); err != nil {
+		if err := account.AddServiceImport(ours, l.subject, strings.Replace(l.to, "*", token(user), l.users)); err != nil {
 			return nil, fmt.Errorf("import %s: %w", l.subject, err)
 		}
+	}
+	// Only a mapping leads to ownPrefix: the account maps each subject once, so
+	// what names ownPrefix itself ends here.
+	if err := account.AddMapping(ownPrefix+">", "agentkeeper.denied.>"); err != nil {
+		return nil, fmt.Errorf("close %s: %w", ownPrefix, err)
+	}
+	if err := a.clerk.serve(user, account); err != nil {
+		return nil, err
 	}
 	return account, nil
 }
@@ -137,111 +163,57 @@ func (a *access) lend(ours *server.Account) error {
 		return nil
 	}
 	for _, l := range lent {
-		subject := l.to
-		if subject == "" {
-			subject = l.subject
-		}
-		if err := ours.AddServiceExportWithResponse(subject, l.response, nil); err != nil {
-			return fmt.Errorf("export %s: %w", subject, err)
+		if err := ours.AddServiceExportWithResponse(l.to, l.response, nil); err != nil {
+			return fmt.Errorf("export %s: %w", l.subject, err)
 		}
 	}
 	a.lent = true
 	return nil
 }
 
-// listenOptions adds the door to the server's options. The server itself does
-// not listen: a port that is taken must not stop it.
-func (e *engine) listenOptions(o *server.Options) error {
-	c := e.consumers
-	if c == nil {
-		return nil
+// admitConsumers adds the users to the server's options. The server itself does
+// not listen, the door does.
+func (e *engine) admitConsumers(o *server.Options) {
+	if e.consumers == nil {
+		return
 	}
-	host, port, err := net.SplitHostPort(c.Address)
-	if err != nil {
-		return fmt.Errorf("listen for consumers on %s: %w", c.Address, err)
-	}
-	if o.Port, err = strconv.Atoi(port); err != nil {
-		return fmt.Errorf("listen for consumers on %s: %w", c.Address, err)
-	}
-	if o.Port == 0 {
-		o.Port = server.RANDOM_PORT
-	}
-	o.Host, o.TLSConfig = host, c.TLS
-	o.AuthTimeout, o.TLSTimeout = authTimeout.Seconds(), authTimeout.Seconds()
-	e.access = newAccess(c, func(err error) { e.log.Error("store: consumers", "error", err) })
+	o.AuthTimeout = authTimeout.Seconds()
+	o.MaxSubs, o.MaxControlLine = maxSubscriptions, maxControlLine
+	o.ProxyProtocol = true // how the door tells who is there
+	e.access = &access{Consumers: e.consumers, secret: nuid.Next() + nuid.Next(), log: e.log}
 	o.CustomClientAuthentication = e.access
-	return nil
 }
 
 // listen lets consumers come. It fails where the address cannot be bound; the
 // store works all the same.
 func (e *engine) listen() error {
-	if e.access == nil || e.srv.Addr() != nil {
-		return nil
-	}
-	bound := make(chan struct{})
-	go e.srv.AcceptLoop(bound) // ends with the server
-	<-bound
-	if addr := e.srv.Addr(); addr != nil {
-		e.log.Info("store: consumers may connect", "listen", addr.String())
-		return nil
-	}
-	return fmt.Errorf("listen for consumers on %s: the address cannot be bound", e.consumers.Address)
-}
-
-// serveConsumers looks through what users ask to create.
-func (e *engine) serveConsumers() error {
 	if e.access == nil {
 		return nil
 	}
-	for as, api := range map[string]string{checkedAs: createAPI, durableAs: durableAPI} {
-		as, api = strings.TrimRight(as, "*>"), strings.TrimRight(api, "*>")
-		_, err := e.nc.Subscribe(as+">", func(m *nats.Msg) { e.create(m, api+strings.TrimPrefix(m.Subject, as)) })
-		if err != nil {
-			return fmt.Errorf("subscribe for consumers: %w", err)
-		}
-	}
-	return nil
+	return e.access.door.open()
 }
 
-// create hands a request to create a consumer on, if it is one that pulls.
-func (e *engine) create(m *nats.Msg, subject string) {
-	err := pulls(m.Data)
-	if err == nil {
-		ctx, cancel := context.WithTimeout(context.Background(), authTimeout)
-		defer cancel()
-		var answer *nats.Msg
-		if answer, err = e.nc.RequestMsgWithContext(ctx, &nats.Msg{Subject: subject, Header: m.Header, Data: m.Data}); err == nil {
-			_ = m.Respond(answer.Data) // a closed connection ends the store's run
-			return
-		}
+// serveConsumers makes ready what users' requests are answered by.
+func (e *engine) serveConsumers(ctx context.Context) (err error) {
+	if e.access == nil {
+		return nil
 	}
-	e.log.Debug("store: a consumer was not created", "subject", subject, "error", err)
-	refusal, _ := json.Marshal(map[string]any{
-		"type":  "io.nats.jetstream.api.v1.consumer_create_response",
-		"error": map[string]any{"code": 403, "err_code": codeNoConsumer, "description": err.Error()},
-	})
-	_ = m.Respond(refusal)
+	e.access.door = newDoor(e.access.Consumers, e.srv.InProcessConn, e.log)
+	e.access.clerk, err = newClerk(ctx, e)
+	return err
 }
 
-var errPush = errors.New("agentkeeper offers pull consumers only: leave deliver_subject out")
-
-// pulls refuses a consumer whose messages would be pushed. A text that the
-// server could read otherwise than we do is refused, too: a field that is not
-// known here is not handed on unseen in another spelling.
-func pulls(request []byte) error {
-	var r struct {
-		Config map[string]json.RawMessage `json:"config"`
+// dismissConsumers ends what serveConsumers began.
+func (e *engine) dismissConsumers() {
+	if e.access == nil {
+		return
 	}
-	if err := json.Unmarshal(request, &r); err != nil {
-		return fmt.Errorf("the request is no JSON: %w", err)
+	if e.access.door != nil {
+		e.access.door.close()
 	}
-	for name := range r.Config {
-		if strings.EqualFold(name, "deliver_subject") || strings.EqualFold(name, "deliver_group") {
-			return errPush
-		}
+	if e.access.clerk != nil {
+		e.access.clerk.nc.Close()
 	}
-	return nil
 }
 
 // Disconnect ends the connections of the users that stay says no to.
@@ -269,5 +241,24 @@ func (s *Store) ConsumersAddr() net.Addr {
 	if e == nil || e.access == nil {
 		return nil
 	}
-	return e.srv.Addr()
+	return e.access.door.addr()
+}
+
+// CrowdOut ends the connections that are more than Consumers.Connections
+// allows, after the number has shrunk: first those that have not logged in,
+// then the youngest.
+func (s *Store) CrowdOut() {
+	if e, _ := s.current(); e != nil && e.access != nil {
+		e.access.door.trim()
+	}
+}
+
+// Connected returns how many connections the listener has, and how many it may
+// have; 0 and 0 where there is none.
+func (s *Store) Connected() (now, most int) {
+	e, _ := s.current()
+	if e == nil || e.access == nil {
+		return 0, 0
+	}
+	return e.access.door.count()
 }

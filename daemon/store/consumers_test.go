@@ -45,7 +45,7 @@ func permit(name, password, token string) (string, bool) {
 func public(t *testing.T, dir string, conf *tls.Config) *Store {
 	t.Helper()
 	o := options(t, dir)
-	o.Consumers = &Consumers{Address: freeAddress(t), Permit: permit, TLS: conf}
+	o.Consumers = &Consumers{Address: freeAddress(t), Permit: permit, TLS: conf, Limit: func(string) int { return 20 }}
 	s, err := Open(t.Context(), o)
 	check(t, err)
 	t.Cleanup(func() { _ = s.Close() })
@@ -200,13 +200,14 @@ func TestConsumersAreDeniedTheRest(t *testing.T) {
 		"delete an event":            "$JS.API.STREAM.MSG.DELETE.EVENTS",
 		"copy the events":            "$JS.API.STREAM.SNAPSHOT.EVENTS",
 		"restore a stream":           "$JS.API.STREAM.RESTORE.MINE",
-		"list consumers":             "$JS.API.CONSUMER.LIST.EVENTS",
-		"delete a consumer":          "$JS.API.CONSUMER.DELETE.EVENTS.crm",
+		"list the bucket's readers":  "$JS.API.CONSUMER.LIST.KV_keeper",
+		"delete a reader of it":      "$JS.API.CONSUMER.DELETE.KV_keeper.x",
+		"pause a consumer":           "$JS.API.CONSUMER.PAUSE.EVENTS.x",
 		"consume the bucket":         "$JS.API.CONSUMER.CREATE.KV_keeper.x",
 		"consume the bucket, older":  "$JS.API.CONSUMER.DURABLE.CREATE.KV_keeper.x",
 		"pull from the bucket":       "$JS.API.CONSUMER.MSG.NEXT.KV_keeper.x",
 		"acknowledge in the bucket":  "$JS.ACK.KV_keeper.x.1.1.1.1.1",
-		"go behind our back":         "agentkeeper.consumer.create.x",
+		"go behind our back":         userPrefix + token("bi") + ".api.delete.x",
 		"ask the server":             "$SYS.REQ.SERVER.PING",
 		"write to another's inbox":   "_INBOX.somebody",
 	} {

@@ -93,9 +93,8 @@ func (e *engine) startServer() (err error) {
 		JetStreamMaxStore: noLimit, JetStreamMaxMemory: noLimit,
 		MaxPayload: maxPayload, DisableJetStreamBanner: true,
 	}
-	if err := e.listenOptions(o); err != nil {
-		return err
-	}
+	o.JetStreamLimits.DefaultMaxConsumers = -1 // users' are counted by us, and must not compete with our own
+	e.admitConsumers(o)
 	if e.srv, err = server.NewServer(o); err != nil {
 		return fmt.Errorf("configure the embedded server: %w", err)
 	}
@@ -238,7 +237,7 @@ func (e *engine) start(ctx context.Context) error {
 	}
 	go e.keeper.run()
 	go e.events.run()
-	return e.serveConsumers()
+	return e.serveConsumers(ctx)
 }
 
 // claim runs before the committers do and uses the keeper's directly.
@@ -316,6 +315,7 @@ func (e *engine) health() error {
 
 // close ends the committers, if start let them go, and the server.
 func (e *engine) close(started ...*committer) {
+	e.dismissConsumers()
 	for _, c := range started {
 		c.close()
 	}

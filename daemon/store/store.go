@@ -173,6 +173,7 @@ func (s *Store) supervise(ctx context.Context) {
 		}
 		if err := s.watch(ctx, e); err != nil {
 			s.log.Error("store: no write succeeds; restarting the embedded server until it works", "error", err)
+			e.dismissConsumers()
 			s.set(nil, unavailable(err))
 		}
 		e.close(e.keeper, e.events)
