@@ -5,7 +5,7 @@
 // scrape, so nothing stale can remain; what happened (counters, histograms) is
 // reported through the methods of [Metrics] by whoever saw it. All label
 // values that can occur exist from the start, with zero, so that rate() sees
-// the first failure. Labels are platform, state, reason, result, sink and webhook; a
+// the first failure. Labels are platform, state, reason, result, sink, webhook and user; a
 // label per agent exists only where [Options.PerAgent] asks for it.
 //
 // # Files

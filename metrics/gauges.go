@@ -23,6 +23,8 @@ type gauges struct {
 	online, lastContact                     *prometheus.Desc
 	storeUp, clock                          *prometheus.Desc
 	hookLag, hookAge, hookStopped, hookDead *prometheus.Desc
+
+	stream streamGauges
 }
 
 func newGauges(source Source, perAgent bool) *gauges {
@@ -30,7 +32,7 @@ func newGauges(source Source, perAgent bool) *gauges {
 		return prometheus.NewDesc(namespace+name, help, labels, nil)
 	}
 	g := &gauges{
-		source: source, perAgent: perAgent,
+		source: source, perAgent: perAgent, stream: newStreamGauges(desc),
 		agents:       desc("agents", "Agents by what they are doing.", "platform", "state"),
 		wished:       desc("agents_wished_online", "Agents that schedule and people want online.", "platform"),
 		missing:      desc("agents_missing", "Agents that should be online and are not, by reason.", "platform", "reason"),
@@ -63,11 +65,11 @@ func newGauges(source Source, perAgent bool) *gauges {
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{
+	for _, d := range append(g.stream.all(), []*prometheus.Desc{
 		g.agents, g.wished, g.missing, g.parked, g.stuck, g.warned, g.inFlight, g.queue, g.up, g.window,
 		g.quarantined, g.refusalsLeft, g.expiry, g.online, g.lastContact, g.storeUp, g.clock,
 		g.hookLag, g.hookAge, g.hookStopped, g.hookDead,
-	} {
+	}...) {
 		if d != nil {
 			ch <- d
 		}
@@ -85,6 +87,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	for _, w := range s.Webhooks {
 		g.webhook(ch, w)
 	}
+	g.stream.collect(ch, s.Stream)
 	if !g.perAgent {
 		return
 	}

@@ -25,6 +25,8 @@ type Options struct {
 	Version, Commit string
 	// DropReasons are the reasons that events can be dropped for.
 	DropReasons []string
+	// StreamRefusals are the reasons that NATS clients can be refused for.
+	StreamRefusals []string
 	// Doors are where consumers can read the events over HTTP.
 	Doors []string
 }
@@ -44,6 +46,7 @@ type Metrics struct {
 	received, delivered, dropped               *prometheus.CounterVec
 	delivery                                   *prometheus.HistogramVec
 	signInTook, firstContact                   prometheus.Histogram
+	streamRefused                              *prometheus.CounterVec
 	followers                                  *followers
 }
 
@@ -79,6 +82,7 @@ func New(source Source, o Options) *Metrics {
 		m.signIns, m.signOuts, m.contacts, m.lost, m.adopted, m.received, m.delivered, m.dropped,
 		m.delivery, m.signInTook, m.firstContact, m.followers.now, m.followers.refused,
 	)
+	m.makeStream(o.StreamRefusals)
 	return m
 }
 

@@ -80,6 +80,8 @@ func every() []string {
 			`agentkeeper_event_followers{door="listen"}`, `agentkeeper_event_followers_refused_total{door="listen"}`,
 			`agentkeeper_event_delivery_seconds_sum{sink="stream"}`, `agentkeeper_event_delivery_seconds_count{sink="stream"}`,
 		},
+		[]string{`agentkeeper_stream_connections`, `agentkeeper_stream_connections_limit`, `agentkeeper_stream_refused_total{reason="login"}`},
+		expand(`agentkeeper_stream_%s{user="bi"}`, "consumers", "consumer_lag_events"),
 		expand(`agentkeeper_webhook_%s{webhook="crm"}`, "lag_events", "lag_seconds", "stopped"),
 		expand(`agentkeeper_webhook_dead_letters{reason="%s",webhook="crm"}`, "retention", "gone"),
 		expand(`agentkeeper_agents{platform="hq",state="%s"}`,
@@ -97,7 +99,7 @@ func every() []string {
 }
 
 func fresh(s source, o Options) *Metrics {
-	o.DropReasons = []string{"age"}
+	o.DropReasons, o.StreamRefusals = []string{"age"}, []string{"login"}
 	o.Doors = []string{"listen"}
 	m := New(s, o)
 	m.SetPlatforms([]Platform{{Name: "hq", Window: 2 * time.Minute}})
@@ -106,7 +108,8 @@ func fresh(s source, o Options) *Metrics {
 }
 
 func TestEverySeriesFromTheStart(t *testing.T) {
-	m := fresh(source{Platforms: []PlatformStatus{{Name: "hq"}}, Webhooks: []WebhookStatus{{Name: "crm", Dead: map[string]uint64{"retention": 0, "gone": 0}}}}, Options{})
+	m := fresh(source{Platforms: []PlatformStatus{{Name: "hq"}}, Webhooks: []WebhookStatus{{Name: "crm", Dead: map[string]uint64{"retention": 0, "gone": 0}}},
+		Stream: StreamStatus{Listening: true, Users: []StreamUser{{Name: "bi"}}}}, Options{})
 	want := every()
 	slices.Sort(want)
 	lines := scrape(t, m)

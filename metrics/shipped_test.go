@@ -64,7 +64,8 @@ func exposed(t *testing.T) map[string]bool {
 	now := time.Now()
 	s := source{Platforms: []PlatformStatus{{Name: "hq", PasswordExpiry: now}},
 		Agents:   []AgentStatus{{ID: session.ID{Platform: "hq", Login: "291"}, LastContact: now}},
-		Webhooks: []WebhookStatus{{Name: "crm", Dead: map[string]uint64{"retention": 1}}}}
+		Webhooks: []WebhookStatus{{Name: "crm", Dead: map[string]uint64{"retention": 1}}},
+		Stream:   StreamStatus{Listening: true, Users: []StreamUser{{Name: "crm", Limit: 1}}}}
 	for _, perAgent := range []bool{false, true} {
 		m := fresh(s, Options{PerAgent: perAgent})
 		rec := httptest.NewRecorder()

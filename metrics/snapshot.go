@@ -15,6 +15,7 @@ type Snapshot struct {
 	Platforms []PlatformStatus
 	Agents    []AgentStatus // needed only with Options.PerAgent
 	Webhooks  []WebhookStatus
+	Stream    StreamStatus
 }
 
 // PlatformStatus is one platform at one instant.
