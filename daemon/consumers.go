@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"agentkeeper/daemon/config"
+	"agentkeeper/daemon/openfiles"
 	"agentkeeper/daemon/store"
 	"agentkeeper/session"
 	"agentkeeper/vendors/option"
@@ -20,7 +21,10 @@ func (d *Daemon) consumers(cfg *config.Config) *store.Consumers {
 	if e.Listen == "" {
 		return nil
 	}
-	c := &store.Consumers{Address: e.Listen, Permit: d.permit}
+	c := &store.Consumers{
+		Address: e.Listen, Permit: d.permit, Limit: d.maxConsumers, Refused: d.metrics.StreamRefused,
+		Connections: func() int { return d.files.Connections(openfiles.Events) },
+	}
 	if e.CertFile != "" {
 		c.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			pair, err := tls.LoadX509KeyPair(e.CertFile, e.KeyFile) // a renewed one acts at once
@@ -53,12 +57,24 @@ func (d *Daemon) permit(name, password, token string) (user string, ok bool) {
 	return "", false
 }
 
+// maxConsumers is how many consumers a user may have, 0 where the configuration
+// does not name it any more.
+func (d *Daemon) maxConsumers(user string) int {
+	for _, c := range d.cfg.Load().Consumers {
+		if c.Name == user {
+			return c.MaxConsumers
+		}
+	}
+	return 0
+}
+
 // dismiss ends the connections of users that the configuration does not name
-// any more.
+// any more, and those that are too many now.
 func (d *Daemon) dismiss(cfg *config.Config) {
 	d.store.Disconnect(func(user string) bool {
 		return slices.ContainsFunc(cfg.Consumers, func(c config.Consumer) bool { return c.Name == user })
 	})
+	d.store.CrowdOut()
 }
 
 // consumerNotes says which webhooks and users of the stream are new in cfg,

@@ -52,7 +52,7 @@ func (s source) Snapshot() metrics.Snapshot {
 	for _, p := range f.Platforms() {
 		places[p.Name] = newPlace(p, cfg)
 	}
-	out := metrics.Snapshot{StoreUp: s.d.store.Err() == nil, Webhooks: s.d.hookStatus()}
+	out := metrics.Snapshot{StoreUp: s.d.store.Err() == nil, Webhooks: s.d.hookStatus(), Stream: s.d.streamStatus(cfg)}
 	for _, a := range f.Agents() {
 		if p := places[a.ID.Platform]; p != nil {
 			p.count(a, now)

@@ -47,6 +47,7 @@ type Controller struct {
 	Credentials Credentials
 	Reloader    Reloader
 	Resumer     Resumer
+	Consumers   Consumers
 }
 
 // Handler returns the routes. Requests must carry a Peer (see Admit).
@@ -57,6 +58,8 @@ func (c *Controller) Handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/agents/{platform}/{login}/credential", c.credential)
 	mux.HandleFunc("POST /api/v1/agents/{platform}/{login}/credential/refused", c.refused)
 	mux.HandleFunc("POST /api/v1/webhooks/{name}/resume", c.resumeWebhook)
+	mux.HandleFunc("GET /api/v1/consumers", c.consumers)
+	mux.HandleFunc("POST /api/v1/consumers/{user}/{name}/remove", c.removeConsumer)
 	mux.HandleFunc("POST /api/v1/reload", c.reload)
 	mux.HandleFunc("POST /api/v1/plan", oneAtATime(c.plan))
 	return limited(Admit(mux))

@@ -16,7 +16,9 @@ type Consumer struct {
 	Source  Source // of the password or the token, to read it again
 	ByToken bool   // shows the token alone, without the name
 	Secret  session.Secret
-	Pos     option.Pos
+	// MaxConsumers is how many consumers of the stream it may have at once.
+	MaxConsumers int
+	Pos          option.Pos
 }
 
 // The keys of a consumer's token, by those of a password.
@@ -88,6 +90,7 @@ func (l *loader) consumer(m *mapping, first map[string]option.Pos) {
 		m.wrong("name", "%q is written twice, first at %s; give each program a user of its own", c.Name, before)
 	}
 	first[c.Name] = m.at("name")
+	c.MaxConsumers = m.count("max_consumers")
 	secrets := m.consumerSecrets()
 	if len(secrets) != 1 {
 		l.wrong(m.pos, "a user needs exactly one of password_file, password_env, password_credential and the same of token_; %d are written",

@@ -176,6 +176,7 @@ var userSection = section{
 		{name: "token_env", kind: kindText, doc: "Environment variable of the service that holds the token."},
 		{name: "token_credential", kind: kindText, doc: "Systemd credential (LoadCredential=) that holds the token."},
 		{name: "token", kind: kindText, doc: "The token itself, where allow_inline_secrets is true."},
+		{name: "max_consumers", kind: kindCount, fallback: "100", doc: "How many consumers the user may have at once, durable or not."},
 	},
 }
 

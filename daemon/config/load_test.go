@@ -108,8 +108,8 @@ groups:
 		[]any{":9000", "web.yaml", "c.sock", 90 * time.Second, Log{slog.LevelDebug, "json"}, Store{"state"}, true,
 			Events{MaxAge: time.Hour, MaxBytes: 512 << 20, Listen: "127.0.0.1:4222"}})
 	equal(t, c.Consumers, []Consumer{
-		{Name: "crm", Source: Source{Key: keyFile, Path: "two", Pos: at(10, 103)}, Secret: session.NewSecret("file-secret"), Pos: at(10, 76)},
-		{Name: "bi", Source: Source{Key: keyEnv, Name: "AGENT_3", Pos: at(10, 131)}, ByToken: true, Secret: session.NewSecret("env-secret"), Pos: at(10, 109)},
+		{Name: "crm", Source: Source{Key: keyFile, Path: "two", Pos: at(10, 103)}, Secret: session.NewSecret("file-secret"), MaxConsumers: 100, Pos: at(10, 76)},
+		{Name: "bi", Source: Source{Key: keyEnv, Name: "AGENT_3", Pos: at(10, 131)}, ByToken: true, Secret: session.NewSecret("env-secret"), MaxConsumers: 100, Pos: at(10, 109)},
 	})
 
 	equal(t, c.Platforms, []Platform{{

@@ -76,6 +76,7 @@ func TestMistakes(t *testing.T) {
 		{"user's name", "events: {listen: 'localhost:1', users: [{password_file: d/1}]}\n", "1:41: user.name is missing; name the program, for example crm"},
 		{"user's bad name", "events: {listen: 'localhost:1', users: [{name: a b, password_file: d/1}]}\n", `1:48: user.name is no name; use letters, digits, -, _ and . only`},
 		{"user twice", "events: {listen: 'localhost:1', users: [{name: a, password_file: d/1}, {name: a, token_file: d/1}]}\n", `1:79: user.name "a" is written twice, first at agentkeeper.yaml:1:48; give each program a user of its own`},
+		{"user without consumers", "events: {listen: 'localhost:1', users: [{name: a, password_file: d/1, max_consumers: 0}]}\n", `1:86: user.max_consumers is no whole number above 0; write one, for example 3`},
 		{"user without secret", "events: {listen: 'localhost:1', users: [{name: a}]}\n", "1:41: a user needs exactly one of password_file, password_env, password_credential and the same of token_; 0 are written"},
 		{"user with two", "events: {listen: 'localhost:1', users: [{name: a, token_file: d/1, password_file: d/1}]}\n", "1:41: a user needs exactly one of password_file, password_env, password_credential and the same of token_; 2 are written"},
 		{"user's missing secret", "events: {listen: 'localhost:1', users: [{name: a, password_file: d/x}]}\n", "1:66: password_file d/x: no such file or directory; create it or correct the path"},
