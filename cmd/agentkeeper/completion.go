@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"agentkeeper/daemon/api"
 )
 
 // The scripts only ask the program what fits; it knows.
@@ -29,7 +31,7 @@ type completionCmd struct {
 // Help is shown by completion --help.
 func (completionCmd) Help() string {
 	return `Completes commands, flags, their values, and the names of agents, groups,
-platforms and webhooks of the running service.
+platforms, webhooks and consumers of the running service.
 
     source <(agentkeeper completion bash)
     agentkeeper completion bash | sudo tee /usr/share/bash-completion/completions/agentkeeper
@@ -217,6 +219,12 @@ func (c *completer) values(v *kong.Value, word, head string) (list []string) {
 		return fitting([]string{resumeWord}, word, head)
 	case v.Name == "webhook":
 		return fitting(c.webhooks(), word, head)
+	case v.Name == removeWord:
+		return fitting([]string{removeWord}, word, head)
+	case v.Name == "user":
+		return fitting(c.consumers(func(o api.Consumer) string { return o.User }), word, head)
+	case v.Name == "consumer":
+		return fitting(c.consumers(func(o api.Consumer) string { return o.Name }), word, head)
 	case v.Name == "group", v.Name == "platform":
 		return fitting(c.names(v.Name), word, head)
 	case v.Name == "state":
@@ -268,4 +276,14 @@ func (c *completer) webhooks() (names []string) {
 		names = append(names, w.Name)
 	}
 	return names
+}
+
+// consumers are the names that of finds in the consumers of the running service.
+func (c *completer) consumers(of func(api.Consumer) string) (names []string) {
+	all, _ := c.service().consumers(context.Background()) // without a service there are none
+	for _, o := range all {
+		names = append(names, of(o))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
