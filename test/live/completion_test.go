@@ -46,6 +46,8 @@ func TestBashCompletion(t *testing.T) {
 		"agentkeeper webhooks ":                    "resume",
 		"agentkeeper webhooks resume ":             "bi crm",
 		"agentkeeper webhooks resume crm --reason": "--reason",
+		"agentkeeper consumers ":                   "remove",
+		"agentkeeper consumers remove x y --r":     "--reason",
 		"agentkeeper st":                           "status",
 		"agentkeeper sign":                         "sign-in sign-out",
 		"agentkeeper explain hq/b":                 "hq/bot1@demo hq/bot2@demo",
