@@ -105,7 +105,8 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50) // thousands of idle sessions: memory matters more than the collector's time
 	}
-	d.metrics = metrics.New(source{d}, metrics.Options{PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit, DropReasons: append(events.Reasons(), callback.Reasons()...), Doors: api.Doors()})
+	d.metrics = metrics.New(source{d}, metrics.Options{PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit, DropReasons: append(events.Reasons(), callback.Reasons()...),
+		Doors: api.Doors(), StreamRefusals: store.Refusals()})
 	d.manager = systemd.NewManager(d.log)
 	d.files = openfiles.New(openfiles.RaiseLimit(), listeners(cfg)...)
 	d.divideFiles(cfg)
@@ -349,7 +350,7 @@ func (d *Daemon) serve(failed chan<- error) {
 	status := page.New(page.Options{Fleet: d.fleet, Activity: d.activity, LastEvent: d.store.LastSeq, Version: d.o.Version, Log: d.log})
 	reader := api.Reader{Agents: d.fleet, Events: d.store, Health: d, Metrics: d.metrics.Handler(), Page: status, Log: d.log,
 		Webhooks: d.hooks, Audience: audience{d.metrics}}
-	controller := api.Controller{Reader: reader, Commander: d.fleet, Credentials: d.fleet, Reloader: d, Resumer: d.hooks}
+	controller := api.Controller{Reader: reader, Commander: d.fleet, Credentials: d.fleet, Reloader: d, Resumer: d.hooks, Consumers: &d.readers}
 	webConfig := d.cfg.Load().WebConfigFile
 	d.serving, d.hangUp = context.WithCancel(context.Background())
 	for _, l := range d.public {
