@@ -99,6 +99,7 @@ func every() []string {
 func fresh(s source, o Options) *Metrics {
 	o.DropReasons = []string{"age"}
 	o.Doors = []string{"listen"}
+	o.Listeners, o.RefusalReasons = []string{"listen", "control"}, []string{"full", "share"}
 	m := New(s, o)
 	m.SetPlatforms([]Platform{{Name: "hq", Window: 2 * time.Minute}})
 	m.SetSinks([]string{"stream"})

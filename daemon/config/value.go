@@ -3,6 +3,7 @@ package config
 import (
 	"math"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -46,6 +47,18 @@ func isAddress(text string) bool {
 	_, err = strconv.ParseUint(port, 10, 16)
 	return err == nil && !strings.ContainsFunc(host, func(c rune) bool {
 		return unicode.IsSpace(c) || unicode.IsControl(c) || c == '/' || c == '@'
+	})
+}
+
+// isHost reports whether text is a host's name or address as a URL has it,
+// without a port; a dot before it stands for all names below.
+func isHost(text string) bool {
+	if _, err := netip.ParseAddr(text); err == nil {
+		return true
+	}
+	text = strings.TrimSuffix(strings.TrimPrefix(text, "."), ".")
+	return text != "" && len(text) <= 253 && !strings.Contains(text, "..") && !strings.ContainsFunc(text, func(c rune) bool {
+		return c > unicode.MaxASCII || (!unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("-_.", c))
 	})
 }
 
