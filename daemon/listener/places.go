@@ -3,6 +3,7 @@ package listener
 import (
 	"container/list"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"sync"
@@ -36,11 +37,10 @@ func (l Limits) total(from peer) int {
 
 // share is what the peer may have alone.
 func (l Limits) share(from peer) int {
-	all := l.Total()
 	if from.trusted || from.name == "" || l.Part == 0 {
-		return all
+		return math.MaxInt
 	}
-	return max(1, all/l.Part)
+	return max(1, l.Total()/l.Part)
 }
 
 // Places are the connections of one listener. Make them with NewPlaces; their
