@@ -12,9 +12,11 @@ import (
 const (
 	// nearestLimit is how many names are suggested for a mistyped one.
 	nearestLimit = 3
-	// nearestCost is how many pairs of letters are compared for it: some 5 ms of
+	// nearestCost is how many pairs of letters are compared for it: some 10 ms of
 	// a core. Behind that, a name is near only if it contains the mistyped one.
-	nearestCost = 2_000_000
+	nearestCost = 1_000_000
+	// farthest is how many letters a suggestion is away at most.
+	farthest = 8
 )
 
 // DidYouMean suggests the names nearest to a mistyped one: those that contain
@@ -30,7 +32,7 @@ func DidYouMean(name string, known []string) string {
 		distance int
 	}
 	var near []candidate
-	low, limit := strings.ToLower(name), max(2, len([]rune(name))/3)
+	low, limit := strings.ToLower(name), min(max(2, len([]rune(name))/3), farthest)
 	left := nearestCost
 	for _, k := range known {
 		d, other := limit+1, strings.ToLower(k)
