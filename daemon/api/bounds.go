@@ -1,0 +1,19 @@
+package api
+
+import (
+	"agentkeeper/daemon/bound"
+	"agentkeeper/session"
+	"agentkeeper/vendors/option"
+)
+
+// Bounds returns this package's rows of the table of bounds.
+func Bounds() []bound.Bound {
+	return []bound.Bound{
+		{Where: "`control`", What: "a request's body", Limit: bound.Bytes(bodyLimit), Beyond: "413", Test: "TestBodyLimit"},
+		{Where: "`control`", What: "a person's reason", Limit: bound.Bytes(session.TextLimit), Beyond: "400; usage error of a command", Test: "TestReasonLimit"},
+		{Where: "`control`", What: "`wait=` for an outcome", Limit: bound.Time(waitLimit), Beyond: "400", Test: "TestWaitLimit"},
+		{Where: "`control`", What: "the path of a file to plan with", Limit: bound.Bytes(pathLimit), Beyond: "400", Test: "TestBodyLimit"},
+		{Where: "the API", What: "a name that others are suggested for", Limit: bound.Bytes(option.DistanceLimit), Beyond: "no suggestion", Test: "TestSuggestionsAreBounded"},
+		{Where: "the API", What: "pairs of letters compared for a suggestion", Limit: bound.Count(nearestCost), Beyond: "only names that contain it", Test: "TestSuggestionsAreBounded"},
+	}
+}
