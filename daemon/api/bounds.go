@@ -2,6 +2,7 @@ package api
 
 import (
 	"agentkeeper/daemon/bound"
+	"agentkeeper/daemon/store"
 	"agentkeeper/session"
 	"agentkeeper/vendors/option"
 )
@@ -13,6 +14,9 @@ func Bounds() []bound.Bound {
 		{Where: "`control`", What: "a person's reason", Limit: bound.Bytes(session.TextLimit), Beyond: "400; usage error of a command", Test: "TestReasonLimit"},
 		{Where: "`control`", What: "`wait=` for an outcome", Limit: bound.Time(waitLimit), Beyond: "400", Test: "TestWaitLimit"},
 		{Where: "`control`", What: "the path of a file to plan with", Limit: bound.Bytes(pathLimit), Beyond: "400", Test: "TestBodyLimit"},
+		{Where: "the event API", What: "readers at `listen`, and as many at `control`", Limit: bound.Count(followers), Beyond: "503", Test: "TestFollowersAreBounded"},
+		{Where: "the event API", What: "patterns of types", Limit: bound.Count(store.MaxPatterns), Beyond: "400", Test: "TestEventsFilterIsBounded"},
+		{Where: "the event API", What: "a pattern", Limit: bound.Bytes(store.MaxPatternSize), Beyond: "400", Test: "TestEventsFilterIsBounded"},
 		{Where: "the API", What: "a name that others are suggested for", Limit: bound.Bytes(option.DistanceLimit), Beyond: "no suggestion", Test: "TestSuggestionsAreBounded"},
 		{Where: "the API", What: "pairs of letters compared for a suggestion", Limit: bound.Count(nearestCost), Beyond: "only names that contain it", Test: "TestSuggestionsAreBounded"},
 	}
