@@ -148,7 +148,7 @@ func (c orderCmd) checkOrder(hold *time.Duration) error {
 // checkReason says why the service would not take a reason.
 func checkReason(reason string) error {
 	if strings.TrimSpace(reason) == "" {
-		return usage("--reason is missing or empty: say why, it stands in the audit log")
+		return usage("--reason is empty: say why, it stands in the audit log")
 	}
 	if err := api.CheckReason(reason); err != nil {
 		return usage("--reason: %v", err)

@@ -66,6 +66,8 @@ func (c webhooksCmd) check() error {
 		return usage("unknown word %q: use agentkeeper webhooks, or agentkeeper webhooks resume NAME --reason TEXT", c.Word)
 	case c.Name == "":
 		return usage("which webhook is to resume? agentkeeper webhooks shows their names")
+	case strings.TrimSpace(c.Reason) == "":
+		return usage("--reason is missing: say why, it stands in the audit log")
 	}
 	return checkReason(c.Reason)
 }
