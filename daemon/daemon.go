@@ -19,6 +19,7 @@ import (
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/events"
 	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/listener"
 	"agentkeeper/daemon/openfiles"
 	"agentkeeper/daemon/page"
 	"agentkeeper/daemon/proxy"
@@ -105,8 +106,11 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50) // thousands of idle sessions: memory matters more than the collector's time
 	}
-	d.metrics = metrics.New(source{d}, metrics.Options{PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit, DropReasons: append(events.Reasons(), callback.Reasons()...),
-		Doors: api.Doors(), StreamRefusals: store.Refusals()})
+	d.metrics = metrics.New(source{d}, metrics.Options{
+		PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit,
+		DropReasons: append(events.Reasons(), callback.Reasons()...), Doors: api.Doors(), StreamRefusals: store.Refusals(),
+		Listeners: openfiles.Listeners(), RefusalReasons: listener.Reasons(),
+	})
 	d.manager = systemd.NewManager(d.log)
 	d.files = openfiles.New(openfiles.RaiseLimit(), listeners(cfg)...)
 	d.divideFiles(cfg)
@@ -343,48 +347,4 @@ func (d *Daemon) Ready() error {
 		return err
 	}
 	return nil
-}
-
-// serve starts the HTTP servers.
-func (d *Daemon) serve(failed chan<- error) {
-	status := page.New(page.Options{Fleet: d.fleet, Activity: d.activity, LastEvent: d.store.LastSeq, Version: d.o.Version, Log: d.log})
-	reader := api.Reader{Agents: d.fleet, Events: d.store, Health: d, Metrics: d.metrics.Handler(), Page: status, Log: d.log,
-		Webhooks: d.hooks, Audience: audience{d.metrics}}
-	controller := api.Controller{Reader: reader, Commander: d.fleet, Credentials: d.fleet, Reloader: d, Resumer: d.hooks, Consumers: &d.readers}
-	webConfig := d.cfg.Load().WebConfigFile
-	d.serving, d.hangUp = context.WithCancel(context.Background())
-	for _, l := range d.public {
-		d.start("the public address", reader.Handler(), failed, func(s *http.Server) error {
-			return serveWeb(l, s, webConfig, d.log)
-		})
-	}
-	d.start("the control socket", controller.Handler(), failed, func(s *http.Server) error {
-		s.ConnContext = api.ConnContext
-		return s.Serve(d.control)
-	})
-	if d.proxy != nil {
-		d.start("the local proxy", proxy.New(proxy.Options{Sessions: d.local, Log: d.log}), failed, func(s *http.Server) error {
-			return s.Serve(d.proxy)
-		})
-	}
-	if d.inbound.listener != nil {
-		r := callback.New(callback.Options{Find: d.fleet.Receiver, Counter: d.metrics, Log: d.log})
-		d.start("the callbacks", r, failed, func(s *http.Server) error { return r.Serve(s, d.inbound.listener, d.inbound.tls) })
-	}
-}
-
-// start runs one server until closeAll.
-func (d *Daemon) start(name string, h http.Handler, failed chan<- error, serve func(*http.Server) error) {
-	s := newServer(h)
-	d.count(s)
-	d.http = append(d.http, s)
-	d.servers.Go(func() {
-		if err := serve(s); !closed(err) {
-			failed <- fmt.Errorf("serve %s: %w", name, err)
-		}
-	})
-}
-
-func closed(err error) bool {
-	return err == nil || errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed)
 }

@@ -29,6 +29,8 @@ type Options struct {
 	StreamRefusals []string
 	// Doors are where consumers can read the events over HTTP.
 	Doors []string
+	// Listeners are the process's, RefusalReasons why one can refuse.
+	Listeners, RefusalReasons []string
 }
 
 // Metrics is the program's registry. All methods may be called from any
@@ -43,7 +45,7 @@ type Metrics struct {
 
 	reloaded, reloadedAt                       prometheus.Gauge
 	signIns, signOuts, contacts, lost, adopted *prometheus.CounterVec
-	received, delivered, dropped               *prometheus.CounterVec
+	received, delivered, dropped, refused      *prometheus.CounterVec
 	delivery                                   *prometheus.HistogramVec
 	signInTook, firstContact                   prometheus.Histogram
 	streamRefused                              *prometheus.CounterVec
@@ -75,11 +77,16 @@ func New(source Source, o Options) *Metrics {
 	for _, reason := range o.DropReasons {
 		m.drops[reason] = m.dropped.WithLabelValues(reason)
 	}
+	for _, l := range o.Listeners {
+		for _, reason := range o.RefusalReasons {
+			m.refused.WithLabelValues(l, reason)
+		}
+	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		buildInfo(o), newGauges(source, o.PerAgent), gaps{m},
 		m.reloaded, m.reloadedAt,
-		m.signIns, m.signOuts, m.contacts, m.lost, m.adopted, m.received, m.delivered, m.dropped,
+		m.signIns, m.signOuts, m.contacts, m.lost, m.adopted, m.received, m.delivered, m.dropped, m.refused,
 		m.delivery, m.signInTook, m.firstContact, m.followers.now, m.followers.refused,
 	)
 	m.makeStream(o.StreamRefusals)
@@ -117,6 +124,7 @@ func (m *Metrics) makeCounters() {
 	m.adopted = counter("sessions_adopted_total", "Stored sessions gone on with at a start, by what the platform said.", "platform", "result")
 	m.received = counter("events_received_total", "Events that the platform reported.", "platform")
 	m.delivered = counter("events_delivered_total", "Events handed to consumers.", "sink")
+	m.refused = counter("listener_refused_total", "Connections and requests that a listener refused, and connections that it closed to make room (idle), by reason.", "listener", "reason")
 	m.dropped = counter("events_dropped_total", "Events that are not, or no longer, kept for consumers, by reason; retention counts those that consumers have seen, too.", "reason")
 }
 
@@ -279,6 +287,11 @@ func (m *Metrics) EventsDropped(reason string, n int) {
 		return
 	}
 	m.dropped.WithLabelValues(reason).Add(float64(n))
+}
+
+// Refused counts a connection or a request that a listener refused.
+func (m *Metrics) Refused(listener, reason string) {
+	m.refused.WithLabelValues(listener, reason).Inc()
 }
 
 // EventDelivery observes the time from the platform's answer to a consumer's.

@@ -76,6 +76,8 @@ func every() []string {
 			`agentkeeper_first_contact_delay_seconds_sum`, `agentkeeper_first_contact_delay_seconds_count`,
 			`agentkeeper_contact_gap_seconds_sum{platform="hq"}`, `agentkeeper_contact_gap_seconds_count{platform="hq"}`,
 			`agentkeeper_quarantined{platform="hq"}`, `agentkeeper_refusals_left{platform="hq"}`,
+			`agentkeeper_listener_refused_total{listener="control",reason="full"}`, `agentkeeper_listener_refused_total{listener="control",reason="share"}`,
+			`agentkeeper_listener_refused_total{listener="listen",reason="full"}`, `agentkeeper_listener_refused_total{listener="listen",reason="share"}`,
 			`agentkeeper_events_received_total{platform="hq"}`, `agentkeeper_events_delivered_total{sink="stream"}`,
 			`agentkeeper_events_dropped_total{reason="age"}`,
 			`agentkeeper_event_followers{door="listen"}`, `agentkeeper_event_followers_refused_total{door="listen"}`,
@@ -102,6 +104,7 @@ func every() []string {
 func fresh(s source, o Options) *Metrics {
 	o.DropReasons, o.StreamRefusals = []string{"age"}, []string{"login"}
 	o.Doors = []string{"listen"}
+	o.Listeners, o.RefusalReasons = []string{"listen", "control"}, []string{"full", "share"}
 	m := New(s, o)
 	m.SetPlatforms([]Platform{{Name: "hq", Window: 2 * time.Minute}})
 	m.SetSinks([]string{"stream"})

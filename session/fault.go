@@ -65,7 +65,8 @@ type Fault struct {
 	Err    error         // the underlying error, if any; its text must hold no secret
 }
 
-// Error returns code, text and the underlying error in one line.
+// Error returns code, text and the underlying error in one line, of TextLimit
+// bytes at most.
 func (f *Fault) Error() string {
 	msg := f.Kind.String()
 	for _, part := range []string{f.Code, f.Text} {
@@ -76,21 +77,22 @@ func (f *Fault) Error() string {
 	if f.Err != nil {
 		msg += ": " + f.Err.Error()
 	}
-	return msg
+	return Cut(msg, TextLimit)
 }
 
 // Unwrap returns the underlying error.
 func (f *Fault) Unwrap() error { return f.Err }
 
 // AsFault returns err as a Fault: nil for nil, the Fault in its chain, or a
-// new Outage around anything unclassified.
+// new Outage around anything unclassified. Its texts are within TextLimit and
+// CodeLimit, whatever the vendor sent: a longer one is cut, in a copy.
 func AsFault(err error) *Fault {
 	if err == nil {
 		return nil
 	}
 	var f *Fault
 	if errors.As(err, &f) {
-		return f
+		return f.cut()
 	}
 	return &Fault{Kind: Outage, Text: "unclassified error", Err: err}
 }

@@ -16,7 +16,7 @@ func (id ID) String() string { return id.Platform + "/" + id.Login }
 func ParseID(name string) (ID, error) {
 	platform, login, ok := strings.Cut(name, "/")
 	if !ok || platform == "" || login == "" {
-		return ID{}, fmt.Errorf("%q is no agent name: want platform/login, for example hq/291", name)
+		return ID{}, fmt.Errorf("%q is no agent name: want platform/login, for example hq/291", Cut(name, NameLimit))
 	}
 	return ID{Platform: platform, Login: login}, nil
 }

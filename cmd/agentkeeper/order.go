@@ -135,13 +135,25 @@ func (w *waitFlag) Decode(ctx *kong.DecodeContext) error {
 }
 
 func (c orderCmd) checkOrder(hold *time.Duration) error {
+	if err := checkReason(c.Reason); err != nil {
+		return err
+	}
 	switch {
-	case strings.TrimSpace(c.Reason) == "":
-		return usage("--reason is empty: say why, it stands in the audit log")
 	case hold != nil && *hold <= 0:
 		return usage("--for %v would be over at once: write for example 2h", *hold)
 	}
 	return c.check()
+}
+
+// checkReason says why the service would not take a reason.
+func checkReason(reason string) error {
+	if strings.TrimSpace(reason) == "" {
+		return usage("--reason is empty: say why, it stands in the audit log")
+	}
+	if err := api.CheckReason(reason); err != nil {
+		return usage("--reason: %v", err)
+	}
+	return nil
 }
 
 // carry tells every chosen agent, and waits where that was asked for.

@@ -69,7 +69,7 @@ func (c webhooksCmd) check() error {
 	case strings.TrimSpace(c.Reason) == "":
 		return usage("--reason is missing: say why, it stands in the audit log")
 	}
-	return nil
+	return checkReason(c.Reason)
 }
 
 // show prints all webhooks, or the one of that name.

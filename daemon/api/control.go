@@ -95,20 +95,32 @@ func readOrder(req *http.Request) (hold time.Duration, o order, wait time.Durati
 	if err := dec.Decode(&o); err != nil && !errors.Is(err, io.EOF) {
 		return 0, o, 0, fmt.Errorf(`the body is not {"reason":"…","for":"30m"}: %w`, err)
 	}
-	if strings.TrimSpace(o.Reason) == "" {
-		return 0, o, 0, errors.New("a reason is required: it stands in the audit log")
+	if err := CheckReason(o.Reason); err != nil {
+		return 0, o, 0, err
 	}
 	if o.For != "" {
 		if hold, err = time.ParseDuration(o.For); err != nil || hold <= 0 {
-			return 0, o, 0, fmt.Errorf("%q is no duration: write for example 30m", o.For)
+			return 0, o, 0, fmt.Errorf("%q is no duration: write for example 30m", session.Cut(o.For, textLimit))
 		}
 	}
 	if text := req.URL.Query().Get("wait"); text != "" {
-		if wait, err = time.ParseDuration(text); err != nil || wait <= 0 {
-			return 0, o, 0, fmt.Errorf("wait %q is no duration: write for example 30s", text)
+		if wait, err = time.ParseDuration(text); err != nil || wait <= 0 || wait > waitLimit {
+			return 0, o, 0, fmt.Errorf("wait %q is no duration up to 10m: write for example 30s", session.Cut(text, textLimit))
 		}
 	}
 	return hold, o, wait, nil
+}
+
+// CheckReason says why a person's reason cannot be taken: it is empty, or longer
+// than session.TextLimit. It stands in the audit log and in lists.
+func CheckReason(reason string) error {
+	switch {
+	case strings.TrimSpace(reason) == "":
+		return errors.New("a reason is required: it stands in the audit log")
+	case len(reason) > session.TextLimit:
+		return fmt.Errorf("the reason has %d bytes, and %d at most are kept: say it shorter, and name a ticket for the rest", len(reason), session.TextLimit)
+	}
+	return nil
 }
 
 func (c *Controller) failCommand(w http.ResponseWriter, id session.ID, err error) {
@@ -190,10 +202,15 @@ func names(ids []session.ID) []string {
 func (c *Controller) reload(w http.ResponseWriter, req *http.Request) {
 	plan, err := c.Reloader.Reload(req.Context(), PeerOf(req.Context()).String())
 	if err != nil {
-		fail(w, http.StatusUnprocessableEntity, err.Error())
+		failFile(w, err)
 		return
 	}
 	reply(w, http.StatusOK, planOf(plan))
+}
+
+// failFile answers with every mistake of a configuration, however many.
+func failFile(w http.ResponseWriter, err error) {
+	reply(w, http.StatusUnprocessableEntity, map[string]string{"error": err.Error()})
 }
 
 // PlanRequest is the body of a request for a plan. The zero value asks for the
@@ -257,7 +274,7 @@ func (c *Controller) plan(w http.ResponseWriter, req *http.Request) {
 	defer cancel()
 	plan, err := c.Reloader.Plan(ctx, body.File, body.Files)
 	if err != nil {
-		fail(w, http.StatusUnprocessableEntity, err.Error())
+		failFile(w, err)
 		return
 	}
 	reply(w, http.StatusOK, planOf(plan))

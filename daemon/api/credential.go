@@ -44,12 +44,12 @@ func readWait(req *http.Request) (after uint64, wait time.Duration, err error) {
 	q := req.URL.Query()
 	if text := q.Get("after"); text != "" {
 		if after, err = strconv.ParseUint(text, 10, 64); err != nil {
-			return 0, 0, fmt.Errorf("after %q is no generation: send the one that you have", text)
+			return 0, 0, fmt.Errorf("after %q is no generation: send the one that you have", session.Cut(text, textLimit))
 		}
 	}
 	if text := q.Get("wait"); text != "" {
-		if wait, err = time.ParseDuration(text); err != nil || wait < 0 || wait > 10*time.Minute {
-			return 0, 0, fmt.Errorf("wait %q is no duration up to 10m: write for example 30s", text)
+		if wait, err = time.ParseDuration(text); err != nil || wait < 0 || wait > waitLimit {
+			return 0, 0, fmt.Errorf("wait %q is no duration up to 10m: write for example 30s", session.Cut(text, textLimit))
 		}
 	}
 	return after, wait, nil

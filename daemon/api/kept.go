@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"agentkeeper/daemon/store"
+	"agentkeeper/session"
 )
 
 // events streams events; with ?follow=false it ends behind the newest.
@@ -18,7 +19,7 @@ func (r *Reader) events(w http.ResponseWriter, req *http.Request) {
 	}
 	follow, err := strconv.ParseBool(q.Get("follow"))
 	if err != nil {
-		fail(w, http.StatusBadRequest, fmt.Sprintf("follow %q: use true or false", q.Get("follow")[:min(len(q.Get("follow")), shownLength)]))
+		fail(w, http.StatusBadRequest, fmt.Sprintf("follow %q: use true or false", session.Cut(q.Get("follow"), textLimit)))
 		return
 	}
 	q.Del("follow")

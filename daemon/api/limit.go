@@ -7,13 +7,18 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"agentkeeper/daemon/listener"
 )
 
 const (
-	bodyLimit    = 1 << 20          // more than any request but a plan needs, in bytes
-	writeTimeout = 30 * time.Second // a client that takes nothing for so long is cut off
+	bodyLimit    = 64 << 10         // more than any request but a plan needs, in bytes
+	writeTimeout = 30 * time.Second // a follower that takes nothing for so long is cut off
+	waitLimit    = 10 * time.Minute // that a request may ask to wait for its outcome
 	followers    = 256              // of the event stream at once and at one door: half of a listener's connections
 	quietFor     = time.Minute      // between two lines about refused followers
+	errorLimit   = 256              // of an error that repeats what a client wrote, in bytes
+	textLimit    = 64               // of a short text (a duration, a position) that an answer repeats, in bytes
 )
 
 // limited bounds what a request may take, and tells browsers what answers are
@@ -22,7 +27,7 @@ func limited(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		guard(w.Header())
 		req.Body = http.MaxBytesReader(w, req.Body, bodyLimitOf(req))
-		h.ServeHTTP(&writer{w, http.NewResponseController(w)}, req)
+		h.ServeHTTP(listener.Paced(w, time.Time{}), req)
 	})
 }
 
@@ -36,21 +41,6 @@ func guard(h http.Header) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 }
-
-// writer gives every write a time limit of its own.
-type writer struct {
-	http.ResponseWriter
-	rc *http.ResponseController
-}
-
-// Write implements io.Writer.
-func (w *writer) Write(p []byte) (int, error) {
-	_ = w.rc.SetWriteDeadline(time.Now().Add(writeTimeout))
-	return w.ResponseWriter.Write(p)
-}
-
-// Unwrap is for http.ResponseController.
-func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // places are those for readers of the events at one door. Each door has its own:
 // nobody at the public address keeps people at the control socket out.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/listener"
 	"agentkeeper/daemon/store"
 	"agentkeeper/session"
 )
@@ -109,12 +110,12 @@ func (r *Reader) list(w http.ResponseWriter, req *http.Request) {
 	q := req.URL.Query()
 	for name := range q {
 		if name != "platform" && name != "state" && name != "group" {
-			fail(w, http.StatusBadRequest, fmt.Sprintf("unknown parameter %q: use platform, state and group", name))
+			fail(w, http.StatusBadRequest, fmt.Sprintf("unknown parameter %q: use platform, state and group", session.Cut(name, textLimit)))
 			return
 		}
 	}
 	if s := q.Get("state"); s != "" && !validState(s) {
-		fail(w, http.StatusBadRequest, fmt.Sprintf("unknown state %q: use one of %s", s, listed(session.States())))
+		fail(w, http.StatusBadRequest, fmt.Sprintf("unknown state %q: use one of %s", session.Cut(s, textLimit), listed(session.States())))
 		return
 	}
 	now, list := time.Now(), []Agent{}
@@ -165,6 +166,9 @@ func (r *Reader) platform(name string) fleet.Platform {
 
 // unknown says that there is no such agent, and which one may be meant.
 func (r *Reader) unknown(id session.ID) string {
+	if name := id.String(); len(name) > idLimit {
+		return fmt.Sprintf("no such agent: %s (a name has at most %d bytes)", session.Cut(name, textLimit), idLimit)
+	}
 	agents := r.Agents.Agents()
 	names := make([]string, len(agents))
 	for i, a := range agents {
@@ -172,6 +176,10 @@ func (r *Reader) unknown(id session.ID) string {
 	}
 	return "no such agent: " + id.String() + DidYouMean(id.String(), names)
 }
+
+// idLimit is how long an agent's full name can be, in bytes: a platform's name
+// has at most 128.
+const idLimit = 128 + len("/") + session.NameLimit
 
 func idOf(req *http.Request) session.ID {
 	return session.ID{Platform: req.PathValue("platform"), Login: req.PathValue("login")}
@@ -185,7 +193,5 @@ func reply(w http.ResponseWriter, status int, body any) {
 	_ = enc.Encode(body) // the client went away
 }
 
-// fail answers {"error": …}.
-func fail(w http.ResponseWriter, status int, text string) {
-	reply(w, status, map[string]string{"error": text})
-}
+// fail answers {"error": …}, with a text of bounded length.
+func fail(w http.ResponseWriter, status int, text string) { listener.Fail(w, status, text) }

@@ -4,12 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"agentkeeper/daemon/webhook"
+	"agentkeeper/session"
 )
 
 // Webhooks is what is asked about webhooks.
@@ -87,17 +88,17 @@ func (c *Controller) resumeWebhook(w http.ResponseWriter, req *http.Request) {
 		Reason string `json:"reason"`
 	}
 	if err := json.NewDecoder(req.Body).Decode(&o); err != nil && !errors.Is(err, io.EOF) {
-		fail(w, http.StatusBadRequest, `the body is not {"reason":"…"}: `+err.Error())
+		failBody(w, fmt.Errorf(`the body is not {"reason":"…"}: %w`, err))
 		return
 	}
-	if strings.TrimSpace(o.Reason) == "" {
-		fail(w, http.StatusBadRequest, "a reason is required: it stands in the audit log")
+	if err := CheckReason(o.Reason); err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
 		return
 	}
 	name := req.PathValue("name")
 	switch err := c.Resumer.Resume(req.Context(), name, PeerOf(req.Context()).String(), o.Reason); {
 	case errors.Is(err, webhook.ErrUnknown):
-		fail(w, http.StatusNotFound, err.Error()+c.nearWebhook(req.Context(), name))
+		fail(w, http.StatusNotFound, session.Cut(err.Error(), errorLimit)+c.nearWebhook(req.Context(), name))
 	case err != nil: // the caller has gone
 	default:
 		reply(w, http.StatusAccepted, map[string]string{"webhook": name})

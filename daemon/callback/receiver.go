@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"agentkeeper/daemon/listener"
 	"agentkeeper/session"
 )
 
@@ -52,12 +53,12 @@ type Receiver struct {
 	slots chan struct{} // one for each request that is being read
 	held  atomic.Int64  // bytes of the requests that were read
 	began time.Time
-	log   *limited
+	log   limited
 }
 
 // New returns a receiver that serves POST /callback/{platform}.
 func New(o Options) *Receiver {
-	r := &Receiver{o: o, mux: http.NewServeMux(), slots: make(chan struct{}, readers), began: time.Now(), log: newLimited(o.Log)}
+	r := &Receiver{o: o, mux: http.NewServeMux(), slots: make(chan struct{}, readers), began: time.Now(), log: limited{listener.NewLog(o.Log)}}
 	r.mux.HandleFunc("POST /callback/{platform}", r.receive)
 	return r
 }
@@ -69,7 +70,7 @@ func (r *Receiver) receive(w http.ResponseWriter, q *http.Request) {
 	name := q.PathValue("platform")
 	adapter, ok := r.o.Find(name)
 	if !ok {
-		r.log.warn(name, "unknown platform", slog.String("from", q.RemoteAddr))
+		r.log.stranger(name, "unknown platform", slog.String("from", q.RemoteAddr))
 		http.Error(w, "no platform of this name sends events here", http.StatusNotFound)
 		return
 	}

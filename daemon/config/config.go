@@ -18,12 +18,13 @@ const DefaultPath = "/etc/agentkeeper/agentkeeper.yaml"
 // Config is a whole configuration without mistakes. It is not changed after
 // Load returned it.
 type Config struct {
-	Path            string // as given to Load
-	SecretsUnread   bool   // loaded without secrets: passwords, tokens and what signs are empty
-	Listen          string // host:port of metrics, health, read-only API and status page; never empty
-	WebConfigFile   string // TLS and basic auth for Listen; "" = plain
-	Proxy           string // address of the local authenticating proxy; "" = off
-	Control         string // path of the control socket; never empty
+	Path            string   // as given to Load
+	SecretsUnread   bool     // loaded without secrets: passwords, tokens and what signs are empty
+	Listen          string   // host:port of metrics, health, read-only API and status page; never empty
+	ListenHosts     []string // further names that Listen is asked by
+	WebConfigFile   string   // TLS and basic auth for Listen; "" = plain
+	Proxy           string   // address of the local authenticating proxy; "" = off
+	Control         string   // path of the control socket; never empty
 	StopTimeout     time.Duration
 	Log             Log
 	Store           Store

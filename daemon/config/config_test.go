@@ -131,6 +131,7 @@ func TestSourceRead(t *testing.T) {
 		{name: "spaces stay", text: " x 1 \n", want: " x 1 "},
 		{name: "empty", text: "", wrong: "password_file secret: the secret is empty; write it there"},
 		{name: "newline only", text: "\n", wrong: "password_file secret: the secret is empty; write it there"},
+		{name: "as large as may be", text: strings.Repeat("x", maxSecret), want: strings.Repeat("x", maxSecret)},
 		{name: "too large", text: strings.Repeat("x", maxSecret+1), wrong: "password_file secret: larger than 65536 bytes; is it the right file?"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

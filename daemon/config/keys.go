@@ -86,6 +86,7 @@ var rootSection = section{
 	doc: "Configuration of agentkeeper, which keeps contact-centre agents signed in.",
 	keys: []key{
 		{name: "listen", kind: kindAddress, fallback: "127.0.0.1:9464", doc: "Address of metrics, health, the read-only API and the status page."},
+		{name: "listen_hosts", kind: kindTexts, doc: "Names by which listen is reached through a proxy or an entry of the name service: keeper.example.com, or .example.com for all below it. On loopback addresses other names are refused; where any is listed, on all addresses."},
 		{name: "web_config_file", kind: kindPath, doc: "TLS and basic auth for listen, in the Prometheus exporters' format."},
 		{name: "control", kind: kindFilled, fallback: "/run/agentkeeper/control.sock", doc: "Path of the unix socket where the commands find the service."},
 		{name: "stop_timeout", kind: kindDuration, fallback: "30s", doc: "How long a stop may take to sign every agent out."},

@@ -196,6 +196,7 @@ func (l *loader) sockets(m *mapping) {
 	if c.Listen != "" && !isAddress(c.Listen) {
 		m.wrong("listen", "is no address; write host:port, for example 127.0.0.1:9464")
 	}
+	c.ListenHosts = m.hosts("listen_hosts")
 	c.Control = relativeTo(m.file, m.filled("control"))
 	if len(c.Control) > 107 {
 		m.wrong("control", "is a path of %d bytes; a socket's may have 107", len(c.Control))

@@ -211,6 +211,19 @@ func (m *mapping) list(key string) []*yaml.Node {
 	return n.Content
 }
 
+// hosts returns the hosts' names listed under key.
+func (m *mapping) hosts(key string) (names []string) {
+	for _, n := range m.list(key) {
+		n = target(n)
+		if n.Kind != yaml.ScalarNode || !isHost(n.Value) {
+			m.report.wrong(position(m.file, n), "%s is no host's name; write for example keeper.example.com, without scheme and port", m.name(key))
+			continue
+		}
+		names = append(names, n.Value)
+	}
+	return names
+}
+
 func (m *mapping) wrong(key, format string, args ...any) {
 	m.report.wrong(m.at(key), m.name(key)+" "+format, args...)
 }

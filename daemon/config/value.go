@@ -1,14 +1,18 @@
 package config
 
 import (
+	"fmt"
 	"math"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"agentkeeper/session"
 )
 
 // sizeUnits are the suffixes of a size, longest first.
@@ -49,13 +53,28 @@ func isAddress(text string) bool {
 	})
 }
 
+// isHost reports whether text is a host's name or address as a URL has it,
+// without a port; a dot before it stands for all names below.
+func isHost(text string) bool {
+	if _, err := netip.ParseAddr(text); err == nil {
+		return true
+	}
+	text = strings.TrimSuffix(strings.TrimPrefix(text, "."), ".")
+	return text != "" && len(text) <= 253 && !strings.Contains(text, "..") && !strings.ContainsFunc(text, func(c rune) bool {
+		return c > unicode.MaxASCII || (!unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("-_.", c))
+	})
+}
+
 // isName reports whether text can name a platform or a group. Names become
 // part of addresses and labels.
 func isName(text string) bool {
-	return text != "" && text != "." && text != ".." && len(text) <= 128 && !strings.ContainsFunc(text, func(c rune) bool {
+	return text != "" && text != "." && text != ".." && len(text) <= nameLimit && !strings.ContainsFunc(text, func(c rune) bool {
 		return c > unicode.MaxASCII || !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("-_.", c)
 	})
 }
+
+// nameLimit is the longest name of a platform or a group, in bytes.
+const nameLimit = 128
 
 const nameRule = "use letters, digits, -, _ and . only"
 
@@ -66,8 +85,8 @@ func wrongLogin(text string) string {
 		return "contains a control character; remove it"
 	case strings.TrimSpace(text) != text:
 		return "begins or ends with a space; remove it"
-	case len(text) > 256:
-		return "is longer than 256 bytes; check the quotes"
+	case len(text) > session.NameLimit:
+		return fmt.Sprintf("is longer than %d bytes; check the quotes", session.NameLimit)
 	}
 	return ""
 }

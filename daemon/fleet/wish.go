@@ -65,6 +65,7 @@ func decodeOverrides(raw map[session.ID][]byte, now time.Time, log *slog.Logger)
 			o.stored = o.Until
 			o.Until = now.Add(min(o.For, o.Until.Sub(now)))
 		}
+		o.Reason = session.Cut(o.Reason, session.TextLimit) // an older program took longer ones
 		all[id] = o
 	}
 	return all

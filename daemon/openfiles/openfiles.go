@@ -28,6 +28,15 @@ const (
 	Events   Listener = "events.listen"
 )
 
+// Listeners returns the names of all.
+func Listeners() []string {
+	names := make([]string, len(table))
+	for i, t := range table {
+		names[i] = string(t.name)
+	}
+	return names
+}
+
 // Most is how many connections a listener takes at once where files are not
 // short.
 const Most = 512

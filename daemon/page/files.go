@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"path"
 	"time"
+
+	"agentkeeper/session"
 )
 
 //go:embed files
@@ -55,7 +57,7 @@ func (f *files) file(w http.ResponseWriter, req *http.Request) {
 func (f *files) serve(w http.ResponseWriter, req *http.Request, name string) {
 	content, ok := f.content[name]
 	if !ok {
-		fail(w, http.StatusNotFound, "no such file: "+name)
+		fail(w, http.StatusNotFound, "no such file: "+session.Cut(name, nameLimit))
 		return
 	}
 	h := w.Header()

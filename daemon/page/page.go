@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/listener"
+	"agentkeeper/session"
 )
 
 // Fleet is whom the page shows.
@@ -75,7 +77,7 @@ func (p *Page) tellActivity(w http.ResponseWriter, req *http.Request) {
 	q := req.URL.Query()
 	for name := range q {
 		if name != "platform" {
-			fail(w, http.StatusBadRequest, fmt.Sprintf("unknown parameter %q: use platform", name))
+			fail(w, http.StatusBadRequest, fmt.Sprintf("unknown parameter %q: use platform", session.Cut(name, nameLimit)))
 			return
 		}
 	}
@@ -93,7 +95,9 @@ func reply(w http.ResponseWriter, status int, body any) {
 	_ = json.NewEncoder(w).Encode(body) // the client went away
 }
 
-// fail answers {"error": …}.
-func fail(w http.ResponseWriter, status int, text string) {
-	reply(w, status, map[string]string{"error": text})
-}
+// fail answers {"error": …}, with a text of bounded length.
+func fail(w http.ResponseWriter, status int, text string) { listener.Fail(w, status, text) }
+
+// nameLimit is how much of a name that a client chose an answer repeats, in
+// bytes.
+const nameLimit = 64

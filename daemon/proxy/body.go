@@ -2,30 +2,78 @@ package proxy
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 )
 
 // body is a request's, read as far as it is kept.
 type body struct {
 	head  []byte
-	whole bool // head is all of it, and it can be sent again
+	whole bool   // head is all of it, and it can be sent again
+	over  func() // to be called when all of it has arrived; nil: nobody
+	done  func() // gives back its place among the large ones; nil: it has none
 }
 
-// readBody reads the request's body up to what is kept for a second try.
-func readBody(req *http.Request) (body, error) {
+// release gives back what the body took. It is called when the request ended.
+func (b body) release() {
+	if b.done != nil {
+		b.done()
+	}
+}
+
+// errManyLarge means that as many large bodies are under way as may be.
+var errManyLarge = errors.New("too many large bodies at once")
+
+// readBody reads the request's body up to what is kept for a second try. One
+// beyond smallBody takes a place among the large ones. The body is to be
+// released, also after an error.
+func (p *proxy) readBody(req *http.Request) (body, error) {
 	if req.Body == nil || req.ContentLength == 0 {
 		return body{whole: true}, nil
 	}
 	if req.ContentLength > bodyLimit {
 		return body{}, &http.MaxBytesError{Limit: bodyLimit}
 	}
-	head, err := io.ReadAll(io.LimitReader(req.Body, replayLimit+1))
-	if err != nil {
-		return body{}, err
+	head, err := io.ReadAll(io.LimitReader(req.Body, smallBody+1))
+	if err != nil || len(head) <= smallBody {
+		return body{head: head, whole: true}, err
 	}
-	return body{head: head, whole: len(head) <= replayLimit}, nil
+	select {
+	case p.large <- struct{}{}:
+	default:
+		return body{}, errManyLarge
+	}
+	more, err := io.ReadAll(io.LimitReader(req.Body, int64(replayLimit+1-len(head))))
+	head = append(head, more...)
+	return body{head: head, whole: len(head) <= replayLimit, done: func() { <-p.large }}, err
+}
+
+// slow reports whether a request's body did not arrive in time.
+func slow(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+
+// patient is the rest of a request's body on its way to the platform. It tells
+// the client's slowness from the platform's.
+type patient struct {
+	io.ReadCloser
+	over func() // called at its end; nil: nobody
+}
+
+// errSlowBody is the client's slowness.
+var errSlowBody = errors.New("the request's body did not arrive in time")
+
+// Read implements io.Reader.
+func (p patient) Read(b []byte) (int, error) {
+	n, err := p.ReadCloser.Read(b)
+	switch {
+	case slow(err):
+		err = errSlowBody
+	case errors.Is(err, io.EOF) && p.over != nil:
+		p.over()
+	}
+	return n, err
 }
 
 // put makes b the body of a request. What is not kept stands behind it in the
@@ -33,7 +81,8 @@ func readBody(req *http.Request) (body, error) {
 func (b body) put(req *http.Request) {
 	switch {
 	case !b.whole:
-		req.Body = rewound{io.MultiReader(bytes.NewReader(b.head), req.Body), req.Body}
+		rest := patient{req.Body, b.over}
+		req.Body = rewound{io.MultiReader(bytes.NewReader(b.head), rest), rest}
 	case len(b.head) == 0:
 		req.Body, req.ContentLength, req.TransferEncoding = http.NoBody, 0, nil
 	default:

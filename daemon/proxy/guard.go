@@ -1,14 +1,12 @@
 package proxy
 
 import (
-	"context"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 
+	"agentkeeper/daemon/listener"
 	"agentkeeper/vendors/rules"
 )
 
@@ -19,8 +17,8 @@ func guard(req *http.Request) *fault {
 	switch {
 	case !rules.IsMethod(req.Method):
 		return &fault{status: http.StatusMethodNotAllowed, text: "the method is not forwarded"}
-	case !overSocket(req.Context()) && !loopback(req.Host):
-		return &fault{status: http.StatusForbidden, text: "the Host header names another host than this one: ask http://127.0.0.1 or http://localhost"}
+	case !listener.Hosts{}.Good(req):
+		return &fault{status: http.StatusForbidden, why: listener.Host, text: "the Host header names another host than this one: ask http://127.0.0.1 or http://localhost"}
 	case crossOrigin(req):
 		return &fault{status: http.StatusForbidden, text: "a web page's requests are not forwarded: it would act as any agent"}
 	}
@@ -63,25 +61,6 @@ func tokens(h http.Header, name string) (list []string) {
 		}
 	}
 	return list
-}
-
-// overSocket tells a unix socket, to which no browser connects.
-func overSocket(ctx context.Context) bool {
-	local, ok := ctx.Value(http.LocalAddrContextKey).(net.Addr)
-	return ok && local.Network() == "unix"
-}
-
-// loopback reports whether a Host header names this host.
-func loopback(hostport string) bool {
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		host = h
-	}
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
-	return err == nil && ip.IsLoopback()
 }
 
 // crossOrigin reports whether a browser says that a page of another origin

@@ -11,19 +11,24 @@ import (
 	"net/url"
 	"time"
 
+	"agentkeeper/daemon/listener"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 	"agentkeeper/vendors/rules"
 )
 
 const (
-	requestLimit  = 5 * time.Minute // for one request as a whole, the client's reading included
-	concurrent    = 256             // requests at the same time
-	busyRetry     = "1"             // seconds, Retry-After where there are more
-	absentRetry   = "5"             // seconds, Retry-After while there is no session
-	bodyLimit     = 32 << 20        // for a request's body, in bytes
-	replayLimit   = 1 << 20         // a longer request body is streamed and not sent twice
-	refusalLength = 64 << 10        // a longer answer is none that refuses a credential
+	requestLimit  = 5 * time.Minute  // for one request as a whole, the client's reading included
+	bodyTimeout   = 30 * time.Second // of it, for what is kept of the body to arrive
+	bodyPace      = 128 << 10        // and then the least that must arrive of the rest, in bytes per second
+	concurrent    = 256              // requests at the same time, whose bodies have arrived
+	largeBodies   = 64               // of them, and of those that arrive, with a body beyond smallBody
+	smallBody     = 64 << 10         // in bytes; what a program at the site commands is far smaller
+	busyRetry     = "1"              // seconds, Retry-After where there are more
+	absentRetry   = "5"              // seconds, Retry-After while there is no session
+	bodyLimit     = 32 << 20         // for a request's body, in bytes
+	replayLimit   = 1 << 20          // a longer request body is streamed and not sent twice
+	refusalLength = 64 << 10         // a longer answer is none that refuses a credential
 )
 
 // Sessions is the fleet as the proxy sees it. Its methods do not block and may
@@ -53,7 +58,8 @@ type Target struct {
 // Options are what a proxy is made from. Sessions is required.
 type Options struct {
 	Sessions Sessions
-	Log      *slog.Logger // nil: no logging
+	Log      *slog.Logger       // nil: no logging
+	Refusals *listener.Refusals // nil: nothing is counted
 }
 
 // New returns the proxy. Its requests end by themselves within 5 minutes; it
@@ -63,46 +69,52 @@ func New(o Options) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &proxy{sessions: o.Sessions, log: o.Log, slots: make(chan struct{}, concurrent)}
+	return &proxy{
+		sessions: o.Sessions, log: o.Log, refusals: o.Refusals,
+		slots: make(chan struct{}, concurrent), large: make(chan struct{}, largeBodies),
+	}
 }
 
 type proxy struct {
 	sessions Sessions
 	log      *slog.Logger
-	slots    chan struct{}
+	refusals *listener.Refusals
+	slots    chan struct{} // one for each request that is on its way to the platform
+	large    chan struct{} // one for each large body
 	doubts   doubts
 }
 
 // ServeHTTP implements http.Handler.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	select {
-	case p.slots <- struct{}{}:
-		defer func() { <-p.slots }()
-	default:
-		(&fault{status: http.StatusServiceUnavailable, retry: busyRetry, text: "too many requests at once: try again in a moment"}).write(w)
-		return
-	}
 	limit := time.Now().Add(requestLimit)
 	ctx, cancel := context.WithDeadline(req.Context(), limit)
 	defer cancel()
-	setDeadlines(w, limit)
 	req = req.WithContext(ctx)
 	req.Body = http.MaxBytesReader(w, req.Body, bodyLimit)
-	if fault := p.serve(w, req); fault != nil {
+	w = listener.Paced(w, limit)
+	if fault := p.serve(w, req, limit); fault != nil {
+		if fault.why != "" {
+			p.refusals.Note(fault.why, slog.String("from", req.RemoteAddr), slog.String("text", fault.text))
+		}
 		fault.write(w)
 	}
 }
 
-// setDeadlines replaces the server's time limits by the request's. A writer
-// without deadlines is a test's.
-func setDeadlines(w http.ResponseWriter, limit time.Time) {
-	rc := http.NewResponseController(w)
-	_ = rc.SetReadDeadline(limit)
-	_ = rc.SetWriteDeadline(limit)
+// awaitUntil replaces the server's time limit for what the client sends. A
+// writer without deadlines is a test's.
+func awaitUntil(w http.ResponseWriter, limit time.Time) {
+	_ = http.NewResponseController(w).SetReadDeadline(limit)
 }
 
-// serve forwards the request, or says why not.
-func (p *proxy) serve(w http.ResponseWriter, req *http.Request) *fault {
+// busy is the answer where there are too many requests of a kind.
+func busy(text string) *fault {
+	return &fault{status: http.StatusServiceUnavailable, retry: busyRetry, why: listener.Busy, text: text + ": try again in a moment"}
+}
+
+// serve forwards the request, or says why not. It takes a place among those
+// that are forwarded when what is kept of the body is there, so that a client
+// that sends slowly holds up nobody.
+func (p *proxy) serve(w http.ResponseWriter, req *http.Request, limit time.Time) *fault {
 	if f := guard(req); f != nil {
 		return f
 	}
@@ -114,7 +126,9 @@ func (p *proxy) serve(w http.ResponseWriter, req *http.Request) *fault {
 	if f != nil {
 		return f
 	}
+	awaitUntil(w, time.Now().Add(bodyTimeout))
 	asked, body, f := p.admit(req, way, target)
+	defer body.release()
 	if f != nil {
 		return f
 	}
@@ -125,6 +139,18 @@ func (p *proxy) serve(w http.ResponseWriter, req *http.Request) *fault {
 	case !handed.Live:
 		return &fault{status: http.StatusServiceUnavailable, retry: absentRetry,
 			text: way.id.String() + " is not signed in now: try again later, or see `agentkeeper explain " + way.id.String() + "`"}
+	}
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+	default:
+		return busy("too many requests at once")
+	}
+	body.over = func() { awaitUntil(w, limit) } // the server notices a client that goes away by reading on
+	if body.whole {
+		body.over()
+	} else {
+		awaitUntil(w, earlier(limit, time.Now().Add(bodyTimeout+timeFor(req.ContentLength))))
 	}
 	p.forward(w, req, &exchange{proxy: p, ctx: req.Context(), route: way, asked: asked, target: target, handed: handed, body: body})
 	return nil
@@ -137,7 +163,7 @@ func (p *proxy) admit(req *http.Request, way route, target Target) (rules.Reques
 	if err != nil {
 		return asked, body{}, p.odd(req, way, err)
 	}
-	read, err := readBody(req)
+	read, err := p.readBody(req)
 	if err != nil {
 		return asked, read, bodyFault(err)
 	}
@@ -159,6 +185,22 @@ func (p *proxy) admit(req *http.Request, way route, target Target) (rules.Reques
 func (p *proxy) odd(req *http.Request, way route, err error) *fault {
 	p.log.Warn("proxy: request refused", "agent", way.id.String(), "method", req.Method, "reason", err.Error())
 	return &fault{status: http.StatusBadRequest, text: err.Error()}
+}
+
+// timeFor returns how long the rest of a body of that length may take; an
+// unknown length, -1, is the greatest.
+func timeFor(length int64) time.Duration {
+	if length < 0 {
+		length = bodyLimit
+	}
+	return time.Duration(length/bodyPace) * time.Second
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // target returns where the agent's requests go.
@@ -207,8 +249,13 @@ func unknownAgent(id session.ID) *fault {
 // bodyFault is what a request body that cannot be read means.
 func bodyFault(err error) *fault {
 	var long *http.MaxBytesError
-	if errors.As(err, &long) {
-		return &fault{status: http.StatusRequestEntityTooLarge, text: "the request's body is longer than 32 MiB"}
+	switch {
+	case errors.As(err, &long):
+		return &fault{status: http.StatusRequestEntityTooLarge, why: listener.Body, text: "the request's body is longer than 32 MiB"}
+	case errors.Is(err, errManyLarge):
+		return busy("too many requests with large bodies at once")
+	case slow(err), errors.Is(err, errSlowBody):
+		return &fault{status: http.StatusRequestTimeout, why: listener.Slow, text: "the request's body did not arrive in time"}
 	}
 	return &fault{status: http.StatusBadRequest, text: "the request's body could not be read"}
 }
@@ -218,7 +265,7 @@ func transportFault(err error) *fault {
 	var long *http.MaxBytesError
 	var timed net.Error
 	switch {
-	case errors.As(err, &long):
+	case errors.As(err, &long), errors.Is(err, errSlowBody):
 		return bodyFault(err)
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timed) && timed.Timeout():
 		return &fault{status: http.StatusGatewayTimeout, text: "the platform did not answer in time"}

@@ -152,6 +152,7 @@ func New(c Config) *Keeper {
 		machine: session.Restore(c.Policy, c.Seed, c.Record, time.Now()),
 		changed: true,
 	}
+	k.rec.Memo = k.rec.Memo.Cut()
 	if k.log == nil {
 		k.log = slog.New(slog.DiscardHandler)
 	}

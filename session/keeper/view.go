@@ -84,7 +84,7 @@ func (k *Keeper) look(a session.Action) {
 	if m.Stalled() {
 		memo := &k.rec.Memo
 		warnings = append(warnings[:len(warnings):len(warnings)], session.Warning{Code: "renewal_refused",
-			Text: "the session lives, but its renewal was refused: " + memo.Code + " " + memo.Text, Action: memo.Action})
+			Text: "the session lives, but its renewal was refused: " + memo.Code + " " + memo.Text, Action: memo.Action}.Cut())
 	}
 	if w, failing := k.failing(state); failing {
 		warnings = append(warnings[:len(warnings):len(warnings)], w)
@@ -108,8 +108,11 @@ func (k *Keeper) inform() ([]session.Warning, time.Time) {
 	}
 	k.informed, k.informedKey = now, k.rec.Key
 	info := k.session.Info()
-	k.warned = info.Warnings
-	return info.Warnings, info.PasswordExpires
+	k.warned = nil
+	for _, w := range info.Warnings {
+		k.warned = append(k.warned, w.Cut())
+	}
+	return k.warned, info.PasswordExpires
 }
 
 // RequestFailed is the code of a warning that comes and goes with each request:
@@ -125,7 +128,7 @@ func (k *Keeper) failing(s session.State) (session.Warning, bool) {
 	if k.fault.Text != "" {
 		text += " " + k.fault.Text
 	}
-	return session.Warning{Code: RequestFailed, Text: text, Action: k.fault.Action}, true
+	return session.Warning{Code: RequestFailed, Text: text, Action: k.fault.Action}.Cut(), true
 }
 
 // waitedFor keeps the reason over the time in the queue; there is none for

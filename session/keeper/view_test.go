@@ -354,3 +354,51 @@ func TestAdviceAfterForceWasOfNoUse(t *testing.T) {
 		b.stop(quit)
 	})
 }
+
+// What a vendor says is shown, kept and warned of up to a limit, also where an
+// older program kept more of it.
+func TestTextsOfVendorsAreCut(t *testing.T) {
+	long := strings.Repeat("занято ", 100_000)
+	within := func(b *bench, what string, texts ...string) {
+		for _, text := range texts {
+			if len(text) > session.TextLimit {
+				b.Errorf("%s: %d bytes", what, len(text))
+			}
+		}
+	}
+	inBubble(t, func(b *bench) {
+		b.disk.rec.SecretHash, b.disk.rec.SettingsHash = "old", "settings"
+		b.disk.rec.Memo = session.Memo{Parked: session.ReasonRefused, Reason: session.ReasonRefused, Code: "1", Text: long, Action: long}
+		b.start(stay)
+		pass(time.Second)
+		v := b.keeper.View()
+		within(b, "restored", v.Code, v.Detail, v.Action)
+		if v.Detail == "" {
+			b.Error("the detail is lost")
+		}
+		b.stop(quit)
+	})
+	inBubble(t, func(b *bench) {
+		b.vendor.script("sign in", answer{err: &session.Fault{Kind: session.Refused, Cause: session.CauseCredential, Code: long, Text: long, Action: long}})
+		b.start(stay)
+		pass(time.Minute)
+		v := b.keeper.View()
+		within(b, "refused", v.Code, v.Detail, v.Action)
+		if v.State != session.Parked || !strings.HasSuffix(v.Detail, "…") {
+			b.Errorf("%s: %.40q", v.State, v.Detail)
+		}
+		b.stop(quit)
+	})
+	inBubble(t, func(b *bench) {
+		b.vendor.info = session.Info{Warnings: []session.Warning{{Code: long, Text: long, Action: long}}}
+		b.start(stay)
+		pass(time.Minute)
+		for _, w := range b.keeper.View().Warnings {
+			within(b, "warning", w.Code, w.Text, w.Action)
+		}
+		if len(b.keeper.View().Warnings) != 1 {
+			b.Errorf("%d warnings", len(b.keeper.View().Warnings))
+		}
+		b.stop(quit)
+	})
+}

@@ -299,9 +299,17 @@ func didYouMean(name string, specs []Spec) string {
 	return fmt.Sprintf("; did you mean %q?", best)
 }
 
+// DistanceLimit is the longest name that Distance compares, in bytes: the cost
+// is the product of both lengths, and a longer name is no slip of the fingers.
+const DistanceLimit = 128
+
 // Distance is the number of single-character edits between a and b, for
-// suggesting the name that a person meant.
+// suggesting the name that a person meant. Names beyond DistanceLimit are not
+// compared: they are as far from each other as the longer one is long.
 func Distance(a, b string) int {
+	if longer := max(len(a), len(b)); longer > DistanceLimit {
+		return longer
+	}
 	x, y := []rune(a), []rune(b)
 	row := make([]int, len(y)+1)
 	for j := range row {

@@ -1,0 +1,8 @@
+package listener
+
+// The bounds, for tests from outside.
+const (
+	TargetLimit = targetLimit
+	HeaderLimit = headerLimit
+	ErrorLimit  = errorLimit
+)
