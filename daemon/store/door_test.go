@@ -100,7 +100,7 @@ func TestDoorBoundsAUser(t *testing.T) {
 
 func TestDoorRefusesWhatIsTooLarge(t *testing.T) {
 	s, _, _ := bounded(t, 40)
-	login := fmt.Sprintf("CONNECT {\"user\":\"crm\",\"pass\":\"crm's\",\"verbose\":false,\"headers\":true}\r\n")
+	login := "CONNECT {\"user\":\"crm\",\"pass\":\"crm's\",\"verbose\":false,\"headers\":true}\r\n"
 	ack := "PUB $JS.ACK.EVENTS.x.1 "
 	for name, c := range map[string]struct{ send, answer string }{
 		"a message at the bound":   {login + fmt.Sprintf("%s%d\r\n%s\r\nPING\r\n", ack, userPayload, strings.Repeat("x", userPayload)), "PONG"},

@@ -1,0 +1,154 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Bounds of one consumer.
+const (
+	// DefaultInactive is after how long without a program that reads a durable
+	// consumer is deleted where its creation names nothing else: a program may be
+	// down over a long weekend.
+	DefaultInactive = 7 * 24 * time.Hour
+	// MaxInactive is the longest that may be named.
+	MaxInactive = 30 * 24 * time.Hour
+
+	maxFilters    = 64
+	maxWaiting    = 512
+	maxAckPending = 64 << 10
+	maxBackOff    = 64
+)
+
+var errPush = errors.New("agentkeeper offers pull consumers only: leave deliver_subject out")
+
+// create hands a request to create or change a consumer on, if it is one that
+// pulls, of the user's own, within bounds.
+func (c *clerk) create(user string, m *nats.Msg, subject string) error {
+	r, err := readCreation(m.Data, subject)
+	if err != nil {
+		return err
+	}
+	if r.Config.Metadata == nil {
+		r.Config.Metadata = map[string]string{}
+	}
+	r.Config.Metadata[ownerKey] = user
+	isNew, err := c.admit(user, r.Config.Name)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(r)
+	var answer []byte
+	if err == nil {
+		answer, err = c.ask(subject, data)
+	}
+	if refused := new(jetstream.APIError); isNew && errors.As(err, &refused) {
+		c.owners.forget(r.Config.Name, user)
+		return err
+	}
+	c.owners.made(r.Config.Name, user) // or it may have been: the next refresh tells
+	if err == nil {
+		err = c.link(user, r.Config.Name)
+	}
+	if err == nil {
+		_ = m.Respond(answer) // a closed connection ends the store's run
+	}
+	return err
+}
+
+// admit takes a place for a consumer. It reports false for one that the user
+// has already.
+func (c *clerk) admit(user, name string) (isNew bool, err error) {
+	limit := c.Limit(user)
+	taken := c.owners.take(name, user, limit)
+	if taken >= others { // perhaps of one that the server has deleted
+		ctx, cancel := context.WithTimeout(context.Background(), authTimeout)
+		defer cancel()
+		if _, err := c.refresh(ctx); err != nil {
+			return false, err
+		}
+		taken = c.owners.take(name, user, limit)
+	}
+	switch taken {
+	case full:
+		c.refused(RefusedConsumers)
+		c.log.Warn("store: a consumer was refused: its user has as many as it may", "user", user, "limit", limit)
+		return false, &jetstream.APIError{Code: 400, ErrorCode: jetstream.JSErrCodeMaximumConsumersLimit, Description: fmt.Sprintf(
+			"maximum consumers limit reached: %s has %d; delete one, or raise max_consumers of the user", user, limit)}
+	case crowded:
+		c.refused(RefusedConsumers)
+		c.log.Warn("store: a consumer was refused: all users together have as many as they may", "user", user, "limit", maxConsumers)
+		return false, &jetstream.APIError{Code: 400, ErrorCode: jetstream.JSErrCodeMaximumConsumersLimit, Description: fmt.Sprintf(
+			"maximum consumers limit reached: all users together have %d", maxConsumers)}
+	case others:
+		return false, &jetstream.APIError{Code: 400, ErrorCode: jetstream.JSErrCodeConsumerNameExists, Description: fmt.Sprintf(
+			"consumer name already in use: %s is another user's consumer; choose another name", name)}
+	case unsigned:
+		return false, c.must(user, name)
+	default:
+		return taken == fresh, nil
+	}
+}
+
+// readCreation decodes a request to create the consumer that the subject
+// names. What is handed on is made anew from what was decoded, so that the
+// server cannot read it otherwise.
+func readCreation(data []byte, subject string) (r server.CreateConsumerRequest, err error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&r); err != nil {
+		return r, fmt.Errorf("the request cannot be read: %w", err)
+	}
+	config := &r.Config
+	if config.DeliverSubject != "" || config.DeliverGroup != "" {
+		return r, errPush
+	}
+	if config.Direct || config.Sourcing {
+		return r, errors.New("direct and sourcing are for the server's own consumers: leave them out")
+	}
+	_, rest, _ := strings.Cut(subject, "CREATE."+eventsName+".")
+	name, _, _ := strings.Cut(rest, ".")
+	if (config.Name != "" && config.Name != name) || (config.Durable != "" && config.Durable != name) {
+		return r, fmt.Errorf("the subject names the consumer %s and the request another one", name)
+	}
+	if strings.ContainsAny(name, "*>") {
+		return r, fmt.Errorf("%q is no name of a consumer", name)
+	}
+	config.Name = name
+	return r, boundConsumer(config)
+}
+
+// boundConsumer refuses what would cost too much, and sets how long a durable
+// consumer is kept that nobody reads.
+func boundConsumer(config *server.ConsumerConfig) error {
+	for _, b := range []struct {
+		what      string
+		got, most int64
+	}{
+		{"inactive_threshold (in seconds)", int64(config.InactiveThreshold / time.Second), int64(MaxInactive / time.Second)},
+		{"filter_subjects", int64(len(config.FilterSubjects)), maxFilters},
+		{"max_waiting", int64(config.MaxWaiting), maxWaiting},
+		{"max_ack_pending", int64(config.MaxAckPending), maxAckPending},
+		{"backoff", int64(len(config.BackOff)), maxBackOff},
+	} {
+		if b.got > b.most {
+			return fmt.Errorf("%s is %d; write %d or less", b.what, b.got, b.most)
+		}
+	}
+	if config.MaxAckPending < 0 {
+		return fmt.Errorf("max_ack_pending is unlimited; write %d or less", maxAckPending)
+	}
+	if config.InactiveThreshold == 0 && config.Durable != "" {
+		config.InactiveThreshold = DefaultInactive
+	}
+	return nil
+}
