@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -11,9 +12,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// askName bounds the question who has the store's name.
+const askName = 5 * time.Second
 
 // place is the store's directory as this process holds it: locked, and known
 // again by its device and inode, so that another one under the same name is
@@ -137,8 +142,8 @@ func claimName(dir string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the store's directory: %w", err)
 	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
 	}
 	name := fmt.Sprintf("@agentkeeper-store-%x", sha256.Sum256([]byte(path)))
 	l, err := net.Listen("unix", name)
@@ -148,12 +153,13 @@ func claimName(dir string) (net.Listener, error) {
 	case errors.Is(err, unix.EADDRINUSE) && ours(name):
 		return nil, fmt.Errorf("%s: %w", dir, ErrLocked)
 	}
-	return nil, nil //nolint:nilnil,nilerr // the locks in the directory have to do
+	return nil, nil //nolint:nilnil // the locks in the directory have to do
 }
 
 // ours reports whether a process of this user or of root has the name.
 func ours(name string) bool {
-	c, err := net.Dial("unix", name)
+	d := net.Dialer{Timeout: askName}
+	c, err := d.DialContext(context.Background(), "unix", name)
 	if err != nil {
 		return false
 	}
