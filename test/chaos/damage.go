@@ -190,7 +190,7 @@ func (c *cell) second(t *trial) {
 		return
 	}
 	if code, err := c.k.Code(10 * time.Second); err != nil || code != 75 {
-		t.broke("a second process runs on a store whose lock was deleted (exit code %d, %v)", code, err)
+		t.broke("what was deleted let a second process into the store: exit code %d (%v), want 75", code, err)
 	}
 	c.k.Kill()
 	c.k = first
