@@ -9,6 +9,7 @@ import (
 	"agentkeeper/daemon/openfiles"
 	"agentkeeper/daemon/page"
 	"agentkeeper/daemon/proxy"
+	"agentkeeper/daemon/store"
 	"agentkeeper/daemon/webhook"
 	"agentkeeper/session"
 )
@@ -24,6 +25,7 @@ func bounds() []packageBounds {
 		{"proxy", proxy.Bounds()},
 		{"callback", callback.Bounds()},
 		{"webhook", webhook.Bounds()},
+		{"store", store.Bounds()},
 		{"config", config.Bounds()},
 		{"../session", sessionBounds()},
 	}

@@ -115,6 +115,7 @@ func TestConsumersAreNotKeptForEver(t *testing.T) {
 	}
 	config := durableNamed("x") // at the bounds
 	config.MaxWaiting, config.MaxAckPending = maxWaiting, maxAckPending
+	config.BackOff, config.MaxDeliver = slices.Repeat([]time.Duration{time.Second}, maxBackOff), maxBackOff+1
 	for n := range maxFilters {
 		config.FilterSubjects = append(config.FilterSubjects, fmt.Sprintf("ev.%04d.>", n))
 	}
