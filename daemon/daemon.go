@@ -145,7 +145,7 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 		return err
 	}
 	d.fleet, err = fleet.New(ctx, fleet.Options{
-		Store: d.store, Sink: sink{d.stream, d.activity}, Observer: observer{d.metrics}, Log: d.log, Dial: d.o.Dial,
+		Store: d.store, Sink: sink{d.stream, d.activity}, Observer: observer{d.metrics}, Log: d.log, Dial: d.o.Dial, Asleep: asleep,
 	})
 	d.local = &local{fleet: d.fleet, roads: map[string]road{}}
 	return err

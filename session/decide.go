@@ -50,11 +50,8 @@ func (m *Machine) keep() Action {
 		return Action{Do: DoProbe}
 	case renew && m.doubt == OpNone && !m.before(m.nextAt):
 		return Action{Do: DoSignIn, Renew: true}
-	case m.adrift() && !m.before(m.nextAt) && !m.sane:
-		return Action{Do: DoProbe}
 	case m.adrift() && !m.before(m.nextAt):
-		m.doubt = OpNone
-		return Action{Do: DoSignIn, Renew: true, Replace: true}
+		return m.replace()
 	case m.before(m.retry):
 		return m.waitUntil(m.retry)
 	case m.doubt == OpSignIn:
@@ -74,6 +71,15 @@ func (m *Machine) keep() Action {
 func (m *Machine) adrift() bool {
 	settled := m.doubt == OpNone || m.doubt == OpSignOut && !m.before(m.until.Add(m.policy.Window))
 	return m.held && m.odd >= oddLimit && m.parked == ReasonNone && settled
+}
+
+// replace goes one step towards a new session in the place of one that is adrift.
+func (m *Machine) replace() Action {
+	if !m.sane {
+		return Action{Do: DoProbe}
+	}
+	m.doubt = OpNone
+	return Action{Do: DoSignIn, Renew: true, Replace: true}
 }
 
 func (m *Machine) signIn() Action {

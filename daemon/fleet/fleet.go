@@ -51,6 +51,9 @@ type Options struct {
 	Vendors  map[string]vendors.Vendor // nil: vendors.Table
 	// Dial replaces the network, for tests.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Asleep returns for how long the machine has slept since it was switched on;
+	// ok is false where that cannot be told now. nil: it never sleeps.
+	Asleep func() (d time.Duration, ok bool)
 	// Seed makes every agent's jitter repeatable; 0: random.
 	Seed uint64
 }
@@ -72,7 +75,8 @@ type Fleet struct {
 	agentsDone, loops sync.WaitGroup
 	nudge             chan struct{} // to the loop that compares wishes and orders
 
-	clock clock // of the comparing loop alone
+	clock  clock // of the comparing loop alone
+	asleep func() (time.Duration, bool)
 
 	applying sync.Mutex        // serialises Apply
 	left     leftBehind        // what the process before left; of Apply alone
@@ -110,6 +114,9 @@ func New(ctx context.Context, o Options) (*Fleet, error) {
 	}
 	if f.vendors == nil {
 		f.vendors = vendors.Table
+	}
+	if f.asleep = o.Asleep; f.asleep == nil {
+		f.asleep = func() (time.Duration, bool) { return 0, true }
 	}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)

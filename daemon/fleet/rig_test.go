@@ -38,6 +38,7 @@ type site struct {
 	most      int           // sign-ins in flight at once
 	takes     time.Duration // a sign-in or sign-out
 	closing   time.Duration // Close takes as long
+	asleep    atomic.Int64  // nanoseconds for which the machine has slept
 }
 
 // rigStore can be slow to forget.
@@ -79,6 +80,7 @@ func newSite(t *testing.T, n int) *site {
 func (s *site) start() {
 	s.t.Helper()
 	f, err := fleet.New(s.t.Context(), fleet.Options{Store: s.store, Sink: rigSink{}, Observer: rigObserver{}, Seed: 1,
+		Asleep: func() (time.Duration, bool) { return time.Duration(s.asleep.Load()), true },
 		Vendors: map[string]vendors.Vendor{"rig": {
 			Adopts: true, Fingerprint: func(any) string { return "" },
 			Open: func(wire.Place) session.Platform { return s },

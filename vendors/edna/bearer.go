@@ -22,7 +22,7 @@ type bearer struct {
 	checkAt time.Time // of the next probe, or of the next return where there is none
 	alive   time.Time // of the last good probe; zero: none by this process
 	asked   time.Time // for a renewal; zero: not yet
-	ageless bool      // the clock was set since the token was stored: how old it is is not known, so its renewal is due
+	ageless bool      // the clock was set since the token was stored: its age is not known, so its renewal is due
 
 	stored session.Key // key encoded; zero: to be encoded
 }

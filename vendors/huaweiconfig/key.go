@@ -45,7 +45,7 @@ func (k *key) begin(now time.Time, window time.Duration) {
 }
 
 // under follows a clock that was set since the key was stored, or is wrong now:
-// how old the Guid is is not known then, so its renewal is due at once, and it
+// the Guid's age is not known then, so its renewal is due at once, and it
 // lives for a window from now at most.
 func (k *key) under(now time.Time, window time.Duration) {
 	if now.Before(k.GuidSince) {
