@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -63,6 +64,7 @@ type clerk struct {
 
 	mu       sync.Mutex
 	accounts map[string]*server.Account // by user
+	warned   time.Time                  // when the log was last told that consumers are refused
 }
 
 func newClerk(ctx context.Context, e *engine) (*clerk, error) {

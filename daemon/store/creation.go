@@ -80,13 +80,11 @@ func (c *clerk) admit(user, name string) (isNew bool, err error) {
 	}
 	switch taken {
 	case full:
-		c.refused(RefusedConsumers)
-		c.log.Warn("store: a consumer was refused: its user has as many as it may", "user", user, "limit", limit)
+		c.complain(user, limit)
 		return false, &jetstream.APIError{Code: 400, ErrorCode: jetstream.JSErrCodeMaximumConsumersLimit, Description: fmt.Sprintf(
 			"maximum consumers limit reached: %s has %d; delete one, or raise max_consumers of the user", user, limit)}
 	case crowded:
-		c.refused(RefusedConsumers)
-		c.log.Warn("store: a consumer was refused: all users together have as many as they may", "user", user, "limit", maxConsumers)
+		c.complain(user, maxConsumers)
 		return false, &jetstream.APIError{Code: 400, ErrorCode: jetstream.JSErrCodeMaximumConsumersLimit, Description: fmt.Sprintf(
 			"maximum consumers limit reached: all users together have %d", maxConsumers)}
 	case others:
@@ -96,6 +94,18 @@ func (c *clerk) admit(user, name string) (isNew bool, err error) {
 		return false, c.must(user, name)
 	default:
 		return taken == fresh, nil
+	}
+}
+
+// complain counts a consumer that was refused, and says so in the log now and
+// then.
+func (c *clerk) complain(user string, limit int) {
+	c.refused(RefusedConsumers)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := time.Now(); now.Sub(c.warned) > warnEvery {
+		c.warned = now
+		c.log.Warn("store: a consumer was refused, there are as many as may be; agentkeeper_stream_refused_total counts them", "user", user, "limit", limit)
 	}
 }
 
