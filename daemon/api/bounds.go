@@ -14,6 +14,7 @@ func Bounds() []bound.Bound {
 		{Where: "`control`", What: "a person's reason", Limit: bound.Bytes(session.TextLimit), Beyond: "400; usage error of a command", Test: "TestReasonLimit"},
 		{Where: "`control`", What: "`wait=` for an outcome", Limit: bound.Time(waitLimit), Beyond: "400", Test: "TestWaitLimit"},
 		{Where: "`control`", What: "a plan's body: a configuration and the files that it names", Limit: bound.Bytes(PlanLimit), Beyond: "413", Test: "TestTheSizeOfAPlan"},
+		{Where: "`control`", What: "plans that are made at once", Limit: bound.Count(1), Beyond: "503", Test: "TestOnePlanAtATime"},
 		{Where: "the event API", What: "readers at `listen`, and as many at `control`", Limit: bound.Count(followers), Beyond: "503", Test: "TestFollowersAreBounded"},
 		{Where: "the event API", What: "patterns of types", Limit: bound.Count(store.MaxPatterns), Beyond: "400", Test: "TestEventsFilterIsBounded"},
 		{Where: "the event API", What: "a pattern", Limit: bound.Bytes(store.MaxPatternSize), Beyond: "400", Test: "TestEventsFilterIsBounded"},
