@@ -112,8 +112,8 @@ func (p *platform) dialFault(err error) *session.Fault {
 func networkFault(host string, err error) *session.Fault {
 	code := reason(err)
 	text, action, _ := wire.Explain(code)
-	if why, remedy, ok := wire.CertificateTrouble(err); ok {
-		text, action = why, remedy
+	if t, ok := wire.TLSTrouble(err); ok {
+		code, text, action = t.Code, t.Text, t.Action
 	}
 	return &session.Fault{Kind: session.Outage, Code: code, Text: host + ": " + text, Action: action, Err: err}
 }
@@ -149,7 +149,7 @@ func reason(err error) string {
 	var dns *net.DNSError
 	var handshake *socket.HandshakeError
 	var timeout net.Error
-	_, _, certificate := wire.CertificateTrouble(err)
+	trouble, _ := wire.TLSTrouble(err)
 	switch {
 	case errors.As(err, &dns):
 		return wire.Unresolved.String()
@@ -159,7 +159,7 @@ func reason(err error) string {
 		return wire.Refused.String()
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
 		return wire.Unreachable.String()
-	case certificate:
+	case trouble.Certificate:
 		return wire.Certificate.String()
 	case errors.As(err, &handshake):
 		return wire.Handshake.String()
