@@ -16,7 +16,7 @@ import (
 
 const (
 	connectLimit = 10 * time.Second // for dialling and the handshake together
-	quietLimit   = 10 * time.Second // between two pieces of an answer that the caller no longer waits for
+	quietLimit   = 15 * time.Second // between two pieces of an answer whose time is over
 	staleLimit   = time.Second      // a reused connection that ends sooner after a request was dead before it
 	defaultLimit = 30 * time.Second // for a request that names no time-out
 	bodyLimit    = 1 << 20          // for an answer's body, unless the request names another
@@ -116,9 +116,9 @@ type Client struct {
 //
 // The request's own time-out rules until the body is complete: status and
 // headers may come long before it. ctx interrupts connecting, sending and
-// waiting. An answer that has begun is then read on for as long as no more than
-// 10 s pass without a byte, so that a cancelled poll does not lose the event that
-// is just coming in.
+// waiting. An answer that has begun when the time is over or ctx ends is read on
+// while no more than 15 s pass without a byte, and for no more than 15 s beyond the
+// time-out, so that a poll does not lose the event that is just coming in.
 //
 // After any error the connection is closed, and after an answer that tells of
 // trouble (HTTP 5xx): the next Do makes a new one, by the host's addresses of that
@@ -183,12 +183,13 @@ func (e *Error) wasStale(begin time.Time) bool {
 
 // attempt makes the connection where there is none and runs the request over it.
 func (c *Client) attempt(ctx context.Context, r *Request, deadline time.Time) (Answer, *Error) {
-	if c.conn == nil {
+	reused := c.conn != nil
+	if !reused {
 		if err := c.connect(ctx, deadline); err != nil {
 			return Answer{}, newError(c.transport.address, err)
 		}
 	}
-	a, keep, fail := c.exchange(ctx, r, deadline)
+	a, keep, fail := c.exchange(ctx, r, deadline, reused)
 	if !keep {
 		c.Close()
 	}

@@ -16,7 +16,7 @@ import (
 // exchange sends r and reads its answer. keep tells whether the connection can
 // carry another request. Until the answer's first byte this is where an agent
 // spends its life: nothing is held here but the connection.
-func (c *Client) exchange(ctx context.Context, r *Request, deadline time.Time) (a Answer, keep bool, fail *Error) {
+func (c *Client) exchange(ctx context.Context, r *Request, deadline time.Time, reused bool) (a Answer, keep bool, fail *Error) {
 	if err := c.conn.SetDeadline(deadline); err != nil {
 		return Answer{}, false, c.failed(ctx, err, false)
 	}
@@ -25,7 +25,7 @@ func (c *Client) exchange(ctx context.Context, r *Request, deadline time.Time) (
 	if err := c.send(r); err != nil {
 		return Answer{}, false, c.failed(ctx, err, false)
 	}
-	c.source.begin(ctx, c.conn, deadline)
+	c.source = source{ctx: ctx, conn: c.conn, deadline: deadline, reused: reused, budget: headerLimit}
 	if err := c.source.await(); err != nil {
 		return Answer{}, false, c.failed(ctx, err, alertOf(err) == noAlert)
 	}
@@ -209,33 +209,36 @@ type source struct {
 	unread   bool // first was not given out yet
 	ctx      context.Context
 	conn     net.Conn
+	reused   bool      // conn carried another answer before
 	deadline time.Time // of the whole answer
 	last     time.Time // when the last piece of it came
 	budget   int64
 	err      error // the first error
 }
 
-func (s *source) begin(ctx context.Context, conn net.Conn, deadline time.Time) {
-	*s = source{ctx: ctx, conn: conn, deadline: deadline, budget: headerLimit}
-}
-
-// blanks is how many line breaks may stand before an answer: what some servers
-// send behind a body.
-const blanks = 8
+// strayLimit is how many bytes may stand before an answer on a kept connection:
+// what some servers send behind the body of the one before, such as an empty line.
+const strayLimit = 64
 
 // await waits for the first byte of the answer, until the deadline or the end of
-// the context.
+// the context. On a kept connection it passes over lines that begin no answer.
 func (s *source) await() error {
-	for range blanks {
+	stray := false
+	for range strayLimit {
 		if _, err := io.ReadFull(s.conn, s.first[:]); err != nil {
 			return err
 		}
-		if c := s.first[0]; c != '\r' && c != '\n' {
-			break
+		switch c := s.first[0]; {
+		case c == '\n':
+			stray = false
+		case !s.reused || (!stray && c == 'H'):
+			s.unread, s.last = true, time.Now()
+			return nil
+		default:
+			stray = c != '\r'
 		}
 	}
-	s.unread, s.last = true, time.Now()
-	return nil
+	return errNoise
 }
 
 // Read implements io.Reader.
@@ -263,15 +266,19 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// goesOn gives a read that the end of the context cut some more time: an answer
-// that has begun is read on while its pieces follow each other. The read may be
-// repeated, on TLS too, whose reads can time out without harm.
+// goesOn gives a read that ran out of time, or that the end of the context cut,
+// some more: an answer that has begun is read on while its pieces follow each
+// other. The read may be repeated, on TLS too, whose reads can time out without
+// harm.
 func (s *source) goesOn(err error) bool {
-	if s.ctx.Err() == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return false
 	}
-	limit := s.last.Add(quietLimit)
-	if s.deadline.Before(limit) {
+	limit, last := s.last.Add(quietLimit), s.deadline.Add(quietLimit)
+	if last.Before(limit) {
+		limit = last
+	}
+	if s.ctx.Err() == nil && limit.Before(s.deadline) {
 		limit = s.deadline
 	}
 	return time.Now().Before(limit) && s.conn.SetReadDeadline(limit) == nil
