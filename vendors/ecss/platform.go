@@ -122,6 +122,9 @@ func networkFault(host string, err error) *session.Fault {
 func httpFault(status int, h http.Header) *session.Fault {
 	f := &session.Fault{Kind: session.Outage, Code: "http " + strconv.Itoa(status)}
 	f.Text, f.Action, _ = Explain(f.Code)
+	if to := (wire.Answer{Status: status, Header: h}).Redirect(); to != "" {
+		f.Text = to
+	}
 	switch status {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		f.Cause, f.After = session.CauseThrottled, retryAfter(h)
