@@ -38,7 +38,7 @@ func newGauges(source Source, perAgent bool) *gauges {
 		missing:      desc("agents_missing", "Agents that should be online and are not, by reason.", "platform", "reason"),
 		stuck:        desc("agents_stuck", "Agents past the deadline of what they are doing.", "platform"),
 		warned:       desc("agents_warned", "Agents whose session lives and yet needs a person; see their warnings.", "platform"),
-		up:           desc("platform_up", "0 while the platform cannot be reached.", "platform"),
+		up:           desc("platform_up", "0 while the platform cannot be reached or does not work.", "platform"),
 		window:       desc("contact_window_seconds", "Longest silence that the platform forgives.", "platform"),
 		storeUp:      desc("store_up", "0 while the store cannot be written: no sign-ins, and events are lost."),
 		storeDamage:  desc("store_damage", "What was found damaged on disk since the start: mended (nothing is lost of it), records_lost (at least so many) or events_lost.", "outcome"),

@@ -130,12 +130,29 @@ type Batch struct {
 	// nothing about the session, whose window runs on; an error beside it
 	// counts as ever.
 	Unasked bool
+	// Missing says that events may be lost that the platform sent: the driver
+	// marks the place in the agent's events, after those of the batch. It may stand
+	// beside an error.
+	Missing Missing
 	// Settled, where not nil, is called by the driver once, before its next
 	// call: with nil when every event is where it cannot be lost, with an error
 	// when they could not be stored. The adapter tells whoever sent the events,
 	// so that they may be sent again. It does not block.
 	Settled func(error)
 }
+
+// Missing says why events that the platform sent may be missing from a Batch.
+type Missing uint8
+
+// The reasons.
+const (
+	MissingNone     Missing = iota
+	MissingCut              // an answer broke off after it had begun; whether it carried events is not known
+	MissingTooLarge         // an answer was larger than is read
+)
+
+// String returns the reason's short stable name, "" for MissingNone.
+func (m Missing) String() string { return [...]string{"", "cut", "too_large"}[m] }
 
 // Info is what a session knows beside its events.
 type Info struct {

@@ -93,7 +93,7 @@ func (c statusCmd) trouble(ctx context.Context, cl *client) (lines []string, err
 		case p.Quarantined:
 			lines = append(lines, fmt.Sprintf("platform %s takes no log-ins: %s", p.Name, p.Held))
 		case p.Out && p.OutSince != nil:
-			lines = append(lines, fmt.Sprintf("platform %s cannot be reached since %s", p.Name, localTime(p.OutSince.Time())))
+			lines = append(lines, fmt.Sprintf("platform %s %s since %s", p.Name, p.Trouble(), localTime(p.OutSince.Time())))
 		case p.Held != "":
 			lines = append(lines, fmt.Sprintf("platform %s holds sign-ins back: %s", p.Name, p.Held))
 		}

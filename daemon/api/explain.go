@@ -261,11 +261,11 @@ func (e explanation) trouble() string {
 	case g.Quarantined:
 		return fmt.Sprintf("Platform %s takes no log-ins: %s. Sessions that live are kept.", name, g.Held)
 	case g.Out && !g.NextCanary.IsZero():
-		return fmt.Sprintf("Platform %s cannot be reached, %s. One sign-in, the canary, goes first, %s; the others follow when it succeeds.",
-			name, e.since(g.OutSince), e.due(g.NextCanary))
+		return fmt.Sprintf("Platform %s %s, %s. One sign-in, the canary, goes first, %s; the others follow when it succeeds.",
+			name, g.Trouble(), e.since(g.OutSince), e.due(g.NextCanary))
 	case g.Out:
-		return fmt.Sprintf("Platform %s cannot be reached, %s. One sign-in, the canary, goes first; the others follow when it succeeds.",
-			name, e.since(g.OutSince))
+		return fmt.Sprintf("Platform %s %s, %s. One sign-in, the canary, goes first; the others follow when it succeeds.",
+			name, g.Trouble(), e.since(g.OutSince))
 	case g.Held != "":
 		return fmt.Sprintf("Platform %s holds sign-ins back: %s.", name, g.Held)
 	}

@@ -100,6 +100,13 @@ func TestExplain(t *testing.T) {
 			"Platform hq cannot be reached, since 11:57:50 MSK (2 min 10 s ago). One sign-in, the canary, goes first, at 12:00:04 MSK (in 4.0 s); the others follow when it succeeds.",
 			"Its last contact was 2 min 10 s ago, longer than the 2 min 0 s that the platform forgives: it may have signed the agent out.",
 		}},
+		{"a platform that answers with failures", func(_ *fleet.Agent, p *fleet.Platform) {
+			p.Gate = gate.Status{Out: true, Answers: true, OutSince: noon.Add(-130 * time.Second), Held: "the platform is out"}
+		}, []string{
+			"hq/291 is online, since 11:58:30 MSK (1 min 30 s ago).",
+			"The configuration wants it online around the clock: it has no schedule.",
+			"Platform hq is reached but does not work, since 11:57:50 MSK (2 min 10 s ago). One sign-in, the canary, goes first; the others follow when it succeeds.",
+		}},
 		{"between two tries", func(a *fleet.Agent, _ *fleet.Platform) {
 			a.View.State, a.View.Reason, a.View.NextAttempt = session.Waiting, session.ReasonTaken, noon.Add(40*time.Second)
 		}, []string{

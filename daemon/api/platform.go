@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/gate"
 	"agentkeeper/session"
 )
 
@@ -18,7 +19,8 @@ type Platform struct {
 	WishedOnline     int      `json:"wished_online"`
 	InFlight         int      `json:"operations_in_flight"`
 	Queue            int      `json:"sign_in_queue"`
-	Out              bool     `json:"out"` // it cannot be reached
+	Out              bool     `json:"out"`         // it cannot be reached, or does not work
+	Answers          bool     `json:"out_answers"` // out, though something answers there
 	OutSince         *instant `json:"out_since"`
 	Quarantined      bool     `json:"quarantined"` // log-ins are stopped to avoid a lock-out
 	QuarantinedUntil *instant `json:"quarantined_until"`
@@ -43,10 +45,13 @@ func (r *Reader) platforms(w http.ResponseWriter, _ *http.Request) {
 	reply(w, http.StatusOK, map[string]any{"platforms": list})
 }
 
+// Trouble says in a few words what a platform that is out suffers from.
+func (p Platform) Trouble() string { return gate.Trouble(p.Answers) }
+
 func platformOf(p fleet.Platform) Platform {
 	g := p.Gate
 	return Platform{
-		Name: p.Name, Vendor: p.Vendor, InFlight: g.InFlight, Queue: g.Queue, Out: g.Out, OutSince: instantOf(g.OutSince),
+		Name: p.Name, Vendor: p.Vendor, InFlight: g.InFlight, Queue: g.Queue, Out: g.Out, Answers: g.Answers, OutSince: instantOf(g.OutSince),
 		Quarantined: g.Quarantined, QuarantinedUntil: instantOf(g.QuarantinedUntil), RefusalsLeft: g.RefusalsLeft,
 		NextTry: instantOf(g.NextCanary), Held: g.Held,
 	}

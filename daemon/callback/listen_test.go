@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"agentkeeper/session"
@@ -38,49 +37,6 @@ func copyPair(t *testing.T, ca *sim.Certificates, dir string) (cert, key string)
 		}
 	}
 	return cert, key
-}
-
-func TestKeyPairIsReadAgain(t *testing.T) {
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		ca, err := sim.NewCA()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var log bytes.Buffer
-		p := &pair{log: slog.New(slog.NewTextHandler(&log, nil))}
-		p.cert, p.key = copyPair(t, ca, dir)
-		show := func() *tls.Certificate {
-			t.Helper()
-			c, err := p.current(nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return c
-		}
-		first := show()
-		copyPair(t, ca, dir)
-		if show() != first {
-			t.Error("read again before its time")
-		}
-		time.Sleep(pairEvery)
-		second := show()
-		if second == first {
-			t.Error("the new pair is not shown")
-		}
-		if err := os.WriteFile(p.key, []byte("no key"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(pairEvery)
-		if show() != second || !strings.Contains(log.String(), "old one stays in use") {
-			t.Errorf("a broken pair was taken: %s", log.String())
-		}
-		copyPair(t, ca, dir)
-		time.Sleep(pairEvery)
-		if c := show(); c == first || c == second {
-			t.Error("the mended pair is not shown")
-		}
-	})
 }
 
 func TestListen(t *testing.T) {

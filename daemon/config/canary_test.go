@@ -23,6 +23,7 @@ func roles() map[string]string {
 		"agents_file":     hq + "groups: [{name: g, platform: hq, passwords_dir: d, agents_file: named}]\n",
 		"holidays":        schedule("sign_in: '0 9 * * *', sign_out: '0 18 * * *', holidays: [named]"),
 		"ca_file":         "platforms: {hq: {vendor: huawei, url: 'https://h', tls: {ca_file: named}}}\n",
+		"tls cert":        "platforms: {hq: {vendor: huawei, url: 'https://h', tls: {cert_file: named, key_file: named}}}\n",
 		"web_config_file": "web_config_file: named\n" + hq,
 		"callback cert":   "callback: {listen: ':1', cert_file: named, key_file: named}\n" + hq,
 		"events cert":     "events: {listen: ':1', cert_file: named, key_file: named, users: [" + user + "]}\n" + hq,
@@ -88,7 +89,7 @@ platforms:
   hq:
     vendor: huawei
     url: https://h
-    tls: {server_name: "", pin_sha256: "", insecure_skip_verify: false}
+    tls: {server_name: "", pin_sha256: "", insecure_skip_verify: false, legacy: false}
     window: 2m
     sign_in: {rate: 20, concurrent: 10, timeout: 30s}
     backoff: {initial: 1s, max: 60s}

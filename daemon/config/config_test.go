@@ -215,7 +215,7 @@ func TestWarnings(t *testing.T) {
 			"  - {name: b, platform: hq, passwords_dir: d, agents: [{login: '1', number: '2'}]}\n",
 			want: []string{`agentkeeper.yaml:3:5: group "a" has no agents`}},
 		{name: "plain addresses and tls without use", text: "platforms:\n  a: {vendor: huawei, url: 'http://h', tls: {server_name: x}}\n" +
-			"  b:\n    vendor: ecss\n    url: ws://h\n  c:\n    vendor: ecss\n    url: wss://h\n    tls:\n      insecure_skip_verify: true\n" +
+			"  b:\n    vendor: ecss\n    url: ws://h\n  c:\n    vendor: ecss\n    url: wss://h\n    tls:\n      insecure_skip_verify: true\n      legacy: true\n" +
 			"groups: [{name: b, platform: a, passwords_dir: d, agents: [{login: '1', number: '2'}]}]\n",
 			want: []string{
 				"agentkeeper.yaml:2:28: http:// sends passwords in clear text; use https:// where the platform offers it",
@@ -224,6 +224,7 @@ func TestWarnings(t *testing.T) {
 				"agentkeeper.yaml:5:10: ws:// sends passwords in clear text; use wss:// where the platform offers it",
 				`agentkeeper.yaml:6:3: platform "c" has no agents`,
 				"agentkeeper.yaml:10:29: platforms.c.tls.insecure_skip_verify lets anybody in between read the passwords; set ca_file or pin_sha256 instead",
+				"agentkeeper.yaml:11:15: platforms.c.tls.legacy lets whoever is in between break the encryption and read the passwords; have the server brought up to date instead",
 			}},
 		{name: "exposed secrets", open: []string{"d/1", "d/2", main, "x"}, text: platform + "allow_inline_secrets: true\n" +
 			"groups:\n- name: b\n  platform: hq\n  passwords_dir: d\n  agents:\n  - {login: '1', number: '1'}\n  - {login: '2', number: '2'}\n" +

@@ -196,12 +196,15 @@ var platformSection = section{
 }
 
 var tlsSection = section{
-	doc: "How the other end proves who it is; the system's authorities where left out.",
+	doc: "How the two ends prove who they are; the system's authorities where left out.",
 	keys: []key{
-		{name: "ca_file", kind: kindPath, doc: "Authorities in PEM; empty: the system's."},
+		{name: "ca_file", kind: kindPath, doc: "Authorities: PEM, DER or PKCS #7 (.p7b); empty: the system's."},
+		{name: "cert_file", kind: kindPath, doc: "Our own certificate in PEM, where the server asks clients for one; read anew when it changes."},
+		{name: "key_file", kind: kindPath, doc: "Its key in PEM."},
 		{name: "server_name", kind: kindText, doc: "Name in the certificate; empty: the host in url."},
 		{name: "pin_sha256", kind: kindText, doc: "SHA-256 of the server's certificate or public key, hex or base64."},
 		{name: "insecure_skip_verify", kind: kindFlag, fallback: "false", doc: "true accepts every certificate."},
+		{name: "legacy", kind: kindFlag, fallback: "false", doc: "UNSAFE: true accepts TLS 1.0, 1.1 and outdated ciphers."},
 	},
 }
 

@@ -106,7 +106,9 @@ func TestMistakes(t *testing.T) {
 		{"backoff's max alone", "platforms: {hq: {" + vendor + ", backoff: {max: 1ms}}}\n", "1:67: platforms.hq.backoff.initial (1s) is above platforms.hq.backoff.max (1ms); raise max or lower initial"},
 		{"lockout", "platforms: {hq: {" + vendor + ", lockout: {failures: none, within: -1s}}}\n", `1:72: platforms.hq.lockout.failures is no whole number above 0; write one, for example 3` + "\n1:86: platforms.hq.lockout.within is not above 0; write a duration such as 30s"},
 		{"no authority file", "platforms: {hq: {" + vendor + ", tls: {ca_file: ca.pem}}}\n", "1:67: tls.ca_file ca.pem: no such file or directory; create it or correct the path"},
-		{"authority file without a certificate", "platforms: {hq: {" + vendor + ", tls: {ca_file: one}}}\n", "1:67: tls.ca_file: one holds no certificate in PEM form: it must contain a block that begins with -----BEGIN CERTIFICATE-----"},
+		{"authority file without a certificate", "platforms: {hq: {" + vendor + ", tls: {ca_file: one}}}\n", "1:67: tls.ca_file: one holds no certificate in PEM form, DER or PKCS #7: it must contain a block that begins with -----BEGIN CERTIFICATE-----"},
+		{"client certificate without a key", "platforms: {hq: {" + vendor + ", tls: {cert_file: one}}}\n", "1:69: platforms.hq.tls.cert_file needs key_file: the file with the certificate's key"},
+		{"client key without a certificate", "platforms: {hq: {" + vendor + ", tls: {key_file: one}}}\n", "1:68: platforms.hq.tls.key_file needs cert_file: the file with the key's certificate"},
 		{"pin", "platforms: {hq: {" + vendor + ", tls: {pin_sha256: ab}}}\n", "1:70: tls.pin_sha256: not a SHA-256: write 64 hex digits (colons allowed) or 44 characters of base64, for example from `openssl x509 -noout -fingerprint -sha256`"},
 
 		// Options.

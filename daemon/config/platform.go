@@ -145,15 +145,26 @@ func tlsSettings(m *mapping) wire.TLSSettings {
 	defer m.done(nil)
 	return wire.TLSSettings{
 		CAFile:     m.path("ca_file"),
+		CertFile:   m.path("cert_file"),
+		KeyFile:    m.path("key_file"),
 		ServerName: m.text("server_name"),
 		PinSHA256:  m.text("pin_sha256"),
 		Insecure:   m.flag("insecure_skip_verify"),
+		Legacy:     m.flag("legacy"),
 	}
 }
 
 // checkTLS tries each file and pin by itself, to place what is wrong with it.
 // u is nil where the address is wrong; what is what passes over it.
 func (l *loader) checkTLS(m *mapping, s wire.TLSSettings, u *url.URL, what string) {
+	switch {
+	case s.CertFile != "" && s.KeyFile != "":
+		l.keyPair(m, s.CertFile, s.KeyFile)
+	case s.CertFile != "":
+		m.wrong("cert_file", "needs key_file: the file with the certificate's key")
+	case s.KeyFile != "":
+		m.wrong("key_file", "needs cert_file: the file with the key's certificate")
+	}
 	if s.CAFile != "" {
 		if pem, err := l.readList(s.CAFile, maxPEM); err != nil {
 			l.wrong(m.at("ca_file"), "tls.ca_file %s: %v", s.CAFile, err)
@@ -171,6 +182,10 @@ func (l *loader) checkTLS(m *mapping, s wire.TLSSettings, u *url.URL, what strin
 	case s.Insecure && s.PinSHA256 == "":
 		l.warn(m.at("insecure_skip_verify"), "%s lets anybody in between read %s; set ca_file or pin_sha256 instead",
 			m.name("insecure_skip_verify"), what)
+	}
+	if s.Legacy {
+		l.warn(m.at("legacy"), "%s lets whoever is in between break the encryption and read %s; have the server brought up to date instead",
+			m.name("legacy"), what)
 	}
 }
 

@@ -84,7 +84,7 @@ func TestWebhookMistakes(t *testing.T) {
 		{"agent", hooks("{url: 'https://h', secret_file: one, agents: ['291']}"), "4:51: webhook.agents holds something that is not an agent's name, for example hq/291 or hq/*"},
 		{"timeout", hooks("{url: 'https://h', secret_file: one, timeout: 0s}"), "4:51: webhook.timeout is not above 0; write a duration such as 30s"},
 		{"concurrent", hooks("{url: 'https://h', secret_file: one, concurrent: 0}"), `4:54: webhook.concurrent is no whole number above 0; write one, for example 3`},
-		{"authority", hooks("{url: 'https://h', secret_file: one, tls: {ca_file: one}}"), "4:57: tls.ca_file: one holds no certificate in PEM form: it must contain a block that begins with -----BEGIN CERTIFICATE-----"},
+		{"authority", hooks("{url: 'https://h', secret_file: one, tls: {ca_file: one}}"), "4:57: tls.ca_file: one holds no certificate in PEM form, DER or PKCS #7: it must contain a block that begins with -----BEGIN CERTIFICATE-----"},
 		{"key", hooks("{url: 'https://h', secret_file: one, secret: hunter2}"), `4:42: unknown key "secret"; known here: agents, concurrent, name, secret_file, timeout, tls, types, url`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -30,13 +30,15 @@ const GapType = "session.gap"
 // Gap tells what was lost. The sequence numbers are those that the lost events
 // had; its own event has the last of them.
 type Gap struct {
-	Agent  string    `json:"agent"`  // hq/291
-	Reason string    `json:"reason"` // one of Reasons
-	Events int       `json:"events"` // how many
-	First  uint64    `json:"first_sequence"`
-	Last   uint64    `json:"last_sequence"`
-	Since  time.Time `json:"since"` // when the first of them was received
-	Until  time.Time `json:"until"` // and the last
+	Agent  string `json:"agent"`  // hq/291
+	Reason string `json:"reason"` // one of Reasons
+	Events int    `json:"events"` // how many; at most, where Possible
+	// Possible tells that nobody knows whether anything was lost.
+	Possible bool      `json:"possible,omitempty"`
+	First    uint64    `json:"first_sequence"`
+	Last     uint64    `json:"last_sequence"`
+	Since    time.Time `json:"since"` // when the first of them was received
+	Until    time.Time `json:"until"` // and the last
 }
 
 func newGap(id session.ID, reason string, lost ...*letter) *Gap {

@@ -11,6 +11,8 @@
 // answered about, is offered again under the same ids until it answers: it is
 // late, but neither lost nor out of order. Of events that were pushed the platform
 // is told, and may send them again, under new ids: the mark says so by its reason.
+// The same mark stands where an answer of the platform broke off, so that an event
+// may have been lost on its way to us.
 // Our own events (session.signed_in …) never make an agent wait, and wait
 // themselves until the store works.
 //
@@ -54,14 +56,15 @@ type Counter interface {
 const (
 	DroppedStore     = "store"     // the store could not take them in time
 	DroppedRefused   = "refused"   // likewise, and the platform that pushes them was told: it may send them again
-	DroppedTooLarge  = "too_large" // larger than the store takes
+	DroppedTooLarge  = "too_large" // larger than the store takes, or than is read from a platform
+	DroppedCut       = "cut"       // perhaps: an answer of the platform broke off after it had begun
 	DroppedQueue     = "queue"     // too many events of our own while the store was away
 	DroppedRetention = "retention" // older, or more, than the store is to keep; consumers may have seen them
 )
 
 // Reasons returns every reason for which events are dropped.
 func Reasons() []string {
-	return []string{DroppedStore, DroppedRefused, DroppedTooLarge, DroppedQueue, DroppedRetention}
+	return []string{DroppedStore, DroppedRefused, DroppedTooLarge, DroppedCut, DroppedQueue, DroppedRetention}
 }
 
 const (
@@ -142,8 +145,13 @@ func (s *Stream) Take(ctx context.Context, id session.ID, events []keeper.Event)
 	}
 }
 
-// Note implements keeper.Sink.
+// Note implements keeper.Sink. A mark of events that are missing is counted as one
+// that was dropped.
 func (s *Stream) Note(id session.ID, e keeper.Event) {
+	if e.Missing != session.MissingNone {
+		s.missing(id, e)
+		return
+	}
 	s.push(s.item(id, []keeper.Event{e}))
 }
 
@@ -221,16 +229,22 @@ func pause(ctx context.Context, d time.Duration) {
 // stored answers those who wait, and says in the log what the stream now says
 // of losses.
 func (s *Stream) stored(batch []*letter) {
-	lost, agents, now := 0, 0, time.Now()
+	var lost, agents, marks int
+	now := time.Now()
 	for _, l := range batch {
-		if l.of.gap != nil {
-			lost, agents = lost+l.of.gap.Events, agents+1
-		} else {
+		switch gap := l.of.gap; {
+		case gap == nil:
 			s.counter.EventDelivery(Sink, max(now.Sub(l.received), 0))
+		case gap.Reason == DroppedCut || gap.Reason == DroppedTooLarge: // not the store's doing
+			marks++
+		default:
+			marks++
+			agents++
+			lost += gap.Events
 		}
 		l.of.settle(nil)
 	}
-	s.counter.EventsDelivered(Sink, len(batch)-agents)
+	s.counter.EventsDelivered(Sink, len(batch)-marks)
 	if agents > 0 {
 		s.log.Warn("the store takes events again; those lost meanwhile are marked in the stream as session.gap", "events", lost, "agents", agents)
 	}

@@ -381,6 +381,47 @@ func TestTooLargeIsMarked(t *testing.T) {
 	})
 }
 
+// What was lost on its way to us is marked in its place, one mark for what follows
+// each other, and counted; it is nothing that the store did.
+func TestMissingIsMarked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{open: true}
+		p := &publisher{fail: g.fail}
+		s, c := newStream(p)
+		missing := func(n uint64, why session.Missing) {
+			e := event(n, "")
+			e.Own, e.Missing = true, why
+			s.Note(agent, e)
+		}
+		if err := s.Take(t.Context(), agent, []keeper.Event{event(1, `{}`)}); err != nil {
+			t.Fatal(err)
+		}
+		g.set(false)
+		s.Note(session.ID{Platform: "hq", Login: "z"}, event(1, `{}`)) // what the store hangs over
+		time.Sleep(time.Second)
+		missing(2, session.MissingCut)
+		missing(3, session.MissingCut)
+		missing(4, session.MissingTooLarge)
+		g.set(true)
+		if err := s.Take(t.Context(), agent, []keeper.Event{event(5, `{}`)}); err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		want := []string{"291 AgentState_Ready 1", "291 gap cut 2: 2-3", "291 gap too_large 1: 4-4", "291 AgentState_Ready 5", "z AgentState_Ready 1"}
+		if diff := cmp.Diff(want, sortedByAgent(lines(t, p))); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff(map[string]int{DroppedCut: 2, DroppedTooLarge: 1}, c.dropped); diff != "" {
+			t.Error(diff)
+		}
+		for _, m := range p.got {
+			if possible := strings.Contains(string(m.Data), `"possible":true`); possible != strings.Contains(string(m.Data), `"cut"`) {
+				t.Errorf("%s", m.Data)
+			}
+		}
+	})
+}
+
 // What cannot be stored before the end is counted, and the end is in time.
 func TestCloseInTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

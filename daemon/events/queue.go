@@ -6,6 +6,7 @@ import (
 
 	"agentkeeper/daemon/store"
 	"agentkeeper/session"
+	"agentkeeper/session/keeper"
 )
 
 // item is what one agent handed over at once, with the one who waits for it; or
@@ -122,6 +123,27 @@ func (s *Stream) lose(it *item, reason string) (first bool) {
 		s.newest[it.id] = b
 	}
 	return first
+}
+
+// missing queues the mark of events that were lost on their way to us, or makes
+// the agent's mark before it longer.
+func (s *Stream) missing(id session.ID, e keeper.Event) {
+	at, reason := e.Received.UTC(), e.Missing.String()
+	mark := &Gap{
+		Agent: id.String(), Reason: reason, Events: 1, Possible: e.Missing == session.MissingCut,
+		First: e.Sequence, Last: e.Sequence, Since: at, Until: at,
+	}
+	s.counter.EventsDropped(reason, 1)
+	s.mu.Lock()
+	b := s.newest[id]
+	longer := b != nil && b.gap != nil && b.gap.Reason == reason
+	if longer {
+		b.gap.extend(mark)
+	}
+	s.mu.Unlock()
+	if !longer {
+		s.push(&item{id: id, gap: mark})
+	}
 }
 
 // pop takes the oldest items, together about batchSize events. From then on

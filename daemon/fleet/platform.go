@@ -94,7 +94,9 @@ func (f *Fleet) place(c config.Platform) wire.Place {
 	var conf *tls.Config
 	if c.URL.Scheme == "https" || c.URL.Scheme == "wss" {
 		var err error
-		if conf, err = c.TLS.Config(c.URL.Hostname()); err != nil {
+		settings := c.TLS
+		settings.Log = f.log.With("platform", c.Name)
+		if conf, err = settings.Config(c.URL.Hostname()); err != nil {
 			// Load found the settings good; a file that went away since is
 			// told by every handshake, and other platforms go on.
 			f.log.Error("TLS settings cannot be used", "platform", c.Name, "error", err)

@@ -18,6 +18,7 @@ type breaker struct {
 	out     bool
 	since   time.Time    // of the first failure after the last success; zero: none
 	reached time.Time    // last success
+	answers bool         // the last failure was something's answer
 	missed  []session.ID // different agents that failed since, at most enough
 	vanish  []session.ID // those of them whose connection was refused or vanished, at most two
 }

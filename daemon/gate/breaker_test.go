@@ -336,6 +336,29 @@ func TestVanished(t *testing.T) {
 	}
 }
 
+// "Cannot be reached" is said only where nothing answered.
+func TestOutThoughSomethingAnswers(t *testing.T) {
+	op := &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+	for _, tt := range []struct {
+		fault session.Fault
+		want  string
+	}{
+		{session.Fault{Kind: session.Outage, Text: "no code, no answer"}, "cannot be reached"},
+		{session.Fault{Kind: session.Outage, Code: "refused", Err: op}, "cannot be reached"},
+		{session.Fault{Kind: session.Outage, Code: "timeout", Err: os.ErrDeadlineExceeded}, "cannot be reached"},
+		{session.Fault{Kind: session.Outage, Code: "http 500"}, "is reached but does not work"},
+		{session.Fault{Kind: session.Outage, Code: "http 503", Cause: session.CauseThrottled}, "is reached but does not work"},
+		{session.Fault{Kind: session.Outage, Code: "100-003", Cause: session.CauseAnswered}, "is reached but does not work"},
+	} {
+		g := New(Options{})
+		g.judge(attempt{}, session.ID{Platform: "hq", Login: "1"}, &tt.fault, time.Now())
+		g.breaker.out = true
+		if got := g.Snapshot().Trouble(); got != tt.want {
+			t.Errorf("%v: %q, want %q", &tt.fault, got, tt.want)
+		}
+	}
+}
+
 // A sign-in answered "not signed in" proves nothing: the canaries stay slow.
 func TestSenselessCanaryWaitsForTheBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

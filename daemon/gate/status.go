@@ -12,8 +12,8 @@ type ChangeKind uint8
 const (
 	Quarantined ChangeKind = iota // log-ins stopped until Change.Until; also when a quarantine begins anew
 	Released                      // a canary's log-in succeeded: the quarantine is over
-	Out                           // the platform cannot be reached
-	Back                          // it can again
+	Out                           // the platform cannot be reached, or does not work
+	Back                          // it works again
 	Unwell                        // requests of live sessions fail while the platform is not out; told once a minute at most
 	Forgot                        // the saved state could not be read: refusals and quarantine before the restart are unknown
 )
@@ -38,11 +38,24 @@ type Status struct {
 	QuarantinedUntil time.Time // zero: not quarantined; passed: one log-in may try
 	RefusalsLeft     int       // before a quarantine; 0 in one
 	Out              bool
+	Answers          bool      // something answers though the platform is out
 	OutSince         time.Time // zero: not out
 	NextCanary       time.Time // earliest next try while out or quarantined; zero: at once, or neither
 	// Held tells people why no sign-in may go now though the rate and the
 	// operations in flight allow it; "" if one may.
 	Held string
+}
+
+// Trouble says in a few words what a platform that is out suffers from, to be put
+// behind its name.
+func (s Status) Trouble() string { return Trouble(s.Answers) }
+
+// Trouble is [Status.Trouble] by what Status.Answers tells.
+func Trouble(answers bool) string {
+	if answers {
+		return "is reached but does not work"
+	}
+	return "cannot be reached"
 }
 
 // Snapshot returns the gate's status now.
@@ -56,7 +69,7 @@ func (g *Gate) Snapshot() Status {
 		RefusalsLeft: g.guard.left(now), Out: g.breaker.out, Held: g.held(now),
 	}
 	if s.Out {
-		s.OutSince = g.breaker.since
+		s.OutSince, s.Answers = g.breaker.since, g.breaker.answers
 	}
 	if s.Out || s.Quarantined {
 		s.NextCanary = g.pace.next

@@ -92,11 +92,12 @@ func (g *Gate) refuse(f *session.Fault, now time.Time) {
 	}
 }
 
-// miss notes that the platform could not be reached.
+// miss notes that the platform could not be reached, or did not work.
 func (g *Gate) miss(id session.ID, f *session.Fault, start time.Time, canary bool, now time.Time) {
 	if f.Cause == session.CauseStore {
 		return
 	}
+	g.breaker.answers = answered(f)
 	began := g.breaker.miss(id, vanished(f), start, now)
 	if began {
 		g.tell(Change{Kind: Out, Text: "platform out: " + inWords(f)})
@@ -148,6 +149,12 @@ func (g *Gate) suspectBan(f *session.Fault, canary bool, now time.Time) {
 		g.guard.quarantine(now, "connections are refused or vanish right after a refused log-in, as if our address were banned")
 		g.tellQuarantine()
 	}
+}
+
+// answered reports whether something answered: a failure without an answer has an
+// error of the network underneath.
+func answered(f *session.Fault) bool {
+	return f.Cause == session.CauseAnswered || f.Cause == session.CauseThrottled || (f.Err == nil && f.Code != "")
 }
 
 // vanished reports whether a connection was refused or ended without an

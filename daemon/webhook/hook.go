@@ -77,7 +77,9 @@ type counts struct {
 }
 
 func newHook(cfg config.Webhook, rec *record, o Options) (*hook, error) {
-	p, err := newPoster(cfg, o.Version, o.Dial)
+	told := cfg
+	told.TLS.Log = o.Log.With("webhook", cfg.Name)
+	p, err := newPoster(told, o.Version, o.Dial)
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,9 @@ func (k *Keeper) deliver(ctx context.Context, batch session.Batch) {
 	if batch.Settled != nil {
 		batch.Settled(err)
 	}
+	if batch.Missing != session.MissingNone {
+		k.note(ctx, Event{Event: session.Event{Type: "gap"}, Missing: batch.Missing})
+	}
 }
 
 // handOn returns when the vendor's events are with the sink, which has counted
@@ -48,8 +51,14 @@ func (k *Keeper) own(ctx context.Context, name string, data map[string]string) {
 	if data != nil {
 		encoded, _ = json.Marshal(data) // strings always encode
 	}
+	k.note(ctx, Event{Event: session.Event{Type: name, Data: encoded}})
+}
+
+// note numbers an event of ours and hands it on.
+func (k *Keeper) note(ctx context.Context, e Event) {
 	now := time.Now()
-	e := Event{Event: session.Event{Type: name, Data: encoded}, Own: true, Sequence: k.number(now), Received: now}
+	e.Own, e.Received = true, now
+	e.Sequence = k.number(now)
 	k.reserve(ctx)
 	k.sink.Note(k.id, e)
 }

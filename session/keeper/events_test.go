@@ -44,6 +44,25 @@ func TestEventsAreTakenBeforeTheNextPoll(t *testing.T) {
 	})
 }
 
+// Where an answer broke off, the place is marked behind what came before it, and
+// ahead of what comes later.
+func TestEventsThatMayBeMissing(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.vendor.script("poll", answer{takes: time.Second, events: []string{"a"}},
+			answer{takes: time.Second, err: errOutage, missing: session.MissingCut}, answer{takes: time.Second, events: []string{"b"}}, answer{takes: hold})
+		b.start(stay)
+		pass(time.Minute)
+		if diff := cmp.Diff([]string{".signed_in", "a", ".gap", "b"}, b.sink.names()); diff != "" {
+			b.Error(diff)
+		}
+		if mark := b.sink.all()[2]; mark.Missing != session.MissingCut || mark.Received.IsZero() {
+			b.Errorf("%+v", mark)
+		}
+		b.stop(quit)
+		rising(b.T, b.sink.all())
+	})
+}
+
 // Events that came by themselves prove nothing about the session, and whoever
 // sent them learns what became of them before the next call.
 func TestEventsThatNobodyAskedFor(t *testing.T) {

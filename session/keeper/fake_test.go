@@ -45,6 +45,7 @@ type answer struct {
 	// Of a poll: nothing was asked, and who is told what became of the events.
 	unasked bool
 	settled func(error)
+	missing session.Missing // of a poll
 }
 
 // vendor is a platform for one agent. What it answers is scripted per kind of
@@ -197,7 +198,7 @@ type login struct {
 func (l *login) Next(ctx context.Context) (session.Batch, error) {
 	a := l.v.arrive("poll")
 	err := l.v.answerWithin(ctx, a)
-	b := session.Batch{Unasked: a.unasked, Settled: a.settled}
+	b := session.Batch{Unasked: a.unasked, Settled: a.settled, Missing: a.missing}
 	if ctx.Err() == nil {
 		for _, e := range a.events {
 			b.Events = append(b.Events, session.Event{Type: e})

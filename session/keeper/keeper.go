@@ -34,6 +34,9 @@ type Event struct {
 	Sequence uint64 // rising per agent
 	Received time.Time
 	Again    bool // its sender learns when it is not taken, and may send it again
+	// Missing, other than none, makes the event a mark that stands where events of
+	// the platform may be lost. It is handed to Note.
+	Missing session.Missing
 }
 
 // Observer counts. Its methods are called on the agents' goroutines and must

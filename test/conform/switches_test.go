@@ -17,22 +17,40 @@ import (
 var positions = []struct{ vendor, name, switches string }{
 	{"huawei", "Set-GUID alone", `{"guid_in":"set-guid"}`},
 	{"huawei", "header Guid alone", `{"guid_in":"guid"}`},
+	{"huawei", "cookie JSESSIONID alone", `{"guid_in":"cookie"}`},
+	{"huawei", "no Guid", `{"guid_in":"none"}`},
+	{"huawei", "headers early", `{"web":{"early_headers":true}}`},
+	{"huawei", "headers early, long hold", `{"web":{"early_headers":true},"hold":"15s"}`},
 	{"huawei", "content type demanded", `{"web":{"need_content_type":true}}`},
 	{"huawei", "calls at once", `{"work":{"call_step":"1ns"}}`},
 	{"runtel", "lists in body", `{"lists_in":"body"}`},
 	{"", "chunked", `{"wire":{"chunked":true}}`},
+	{"", "body late", `{"wire":{"body_delay":"12s"}}`},
+	{"", "body in two pieces", `{"wire":{"body_pause":"12s"}}`},
+	{"", "gzip", `{"wire":{"encoding":"gzip"}}`},
+	{"", "deflate", `{"wire":{"encoding":"deflate"}}`},
 	{"", "GBK", `{"wire":{"charset":"gbk"}}`},
 	{"", "Windows-1251, not told", `{"wire":{"charset":"windows-1251","charset_told":"not"}}`},
 	{"", "strings cut", `{"wire":{"cut_text":7}}`},
+	{"", "an empty line behind", `{"wire":{"behind":"crlf"}}`},
+	{"", "the end of a chunked body behind", `{"wire":{"behind":"chunk"}}`},
+	{"", "a balancer's answer behind", `{"wire":{"behind":"408"}}`},
 }
 
 // refusals are the positions that change how a wrong password is refused.
 var refusals = []struct{ vendor, name, switches string }{
+	{"huawei", "HTTP 401", `{"web":{"failure_status":401}}`},
+	{"huawei", "HTTP 400", `{"web":{"failure_status":400}}`},
+	{"huawei", "HTTP 403", `{"web":{"failure_status":403}}`},
+	{"huawei", "HTTP 500", `{"web":{"failure_status":500}}`},
+	{"huawei-config", "HTTP 401", `{"failure_status":401}`},
+	{"huawei-config", "HTTP 500", `{"failure_status":500}`},
 	{"ecss", "payload", `{"error_at":"payload"}`},
 	{"ecss", "payload.error", `{"error_at":"payload.error"}`},
 	{"ecss", "message", `{"error_at":"message"}`},
 	{"ecss", "error", `{"error_at":"error"}`},
 	{"edna", "400", `{"wrong_password":400}`},
+	{"", "gzip", `{"wire":{"encoding":"gzip"}}`},
 	{"", "Windows-1251", `{"wire":{"charset":"windows-1251"}}`},
 }
 

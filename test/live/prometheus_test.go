@@ -38,7 +38,7 @@ var contracted = map[string][]string{
 	"agentkeeper_quarantined":                                  {"platform", "hq"},
 	"agentkeeper_refusals_left":                                {"platform", "hq"},
 	"agentkeeper_events_received_total":                        {"platform", "hq"},
-	"agentkeeper_events_dropped_total":                         {"reason", "store", "refused", "too_large", "queue"},
+	"agentkeeper_events_dropped_total":                         {"reason", "store", "refused", "too_large", "cut", "queue"},
 }
 
 // authorised adds a password to every request.

@@ -10,34 +10,47 @@ import (
 	"agentkeeper/vendors/wire"
 )
 
-// Read judges the answer to r: its envelope if the platform said yes, otherwise
-// a fault. clean makes the vendor's text fit to show. For a sign-out, "already
-// out" is yes.
+// Read judges the answer to r by the rule of [wire.Read]: its envelope if the
+// platform said yes, otherwise a fault. clean makes the vendor's text fit to show.
+// For a sign-out, "already out" is yes.
 func Read(r Request, a wire.Answer, clean func(string) string) (Envelope, *session.Fault) {
-	if !a.OK() {
+	e, by := wire.Read(a, Parse)
+	switch by {
+	case wire.ByStatus:
 		return Envelope{}, statusFault(r, a)
-	}
-	e, err := Parse(a.Body)
-	if err != nil {
+	case wire.ByNothing:
 		return Envelope{}, unreadable(r)
+	case wire.ByCode:
 	}
 	if e.OK() {
 		return e, nil
 	}
-	return e, codeFault(r, string(e.Retcode), clean(e.text()))
+	f := codeFault(r, string(e.Retcode), clean(e.text()))
+	if f != nil && f.Kind == session.Outage {
+		f.After = max(f.After, rest(r, a.Header))
+	}
+	return e, f
 }
 
-// statusFault is what an HTTP status other than 2xx means. 502 and 504 come
+// rest is how long the platform asks to be left alone. A live session must not
+// fall silent because of it: polls keep to their own pace.
+func rest(r Request, h http.Header) time.Duration {
+	if r == Poll {
+		return 0
+	}
+	return retryAfter(h)
+}
+
+// statusFault is what an HTTP status other than 2xx means without an envelope. 502 and 504 come
 // from a load balancer that had passed the request on, so an operation may have
 // been carried out.
 func statusFault(r Request, a wire.Answer) *session.Fault {
 	f := &session.Fault{Kind: session.Outage, Code: "http " + strconv.Itoa(a.Status)}
 	f.Text, f.Action = statusMeaning(a.Status)
-	// A live session must not fall silent because the platform asks for rest:
-	// polls keep to their own pace.
-	if r != Poll {
-		f.After = retryAfter(a.Header)
+	if to := a.Redirect(); to != "" {
+		f.Text = to
 	}
+	f.After = rest(r, a.Header)
 	switch a.Status {
 	case http.StatusBadGateway, http.StatusGatewayTimeout:
 		if r != Poll {
@@ -78,13 +91,14 @@ func retryAfter(h http.Header) time.Duration {
 }
 
 // Answers reports, as a fault or nil, whether a shows that the gateway works:
-// any envelope does, whatever its retcode.
+// any envelope does, whatever its retcode and the HTTP status.
 func Answers(a wire.Answer) *session.Fault {
-	if !a.OK() {
+	switch _, by := wire.Read(a, Parse); by {
+	case wire.ByStatus:
 		return statusFault(Poll, a)
-	}
-	if _, err := Parse(a.Body); err != nil {
+	case wire.ByNothing:
 		return unreadable(Poll)
+	case wire.ByCode:
 	}
 	return nil
 }

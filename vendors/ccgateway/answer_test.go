@@ -34,11 +34,16 @@ func TestStatuses(t *testing.T) {
 		504: {{kind: session.Doubt}, {kind: session.Outage}, {kind: session.Doubt}},
 	} {
 		for r, v := range want {
-			a := wire.Answer{Status: status, Header: http.Header{"Retry-After": {"5"}}, Body: []byte(`{"retcode":"0"}`)}
+			a := wire.Answer{Status: status, Header: http.Header{"Retry-After": {"5"}}, Body: []byte(`{"status":"0"}`)}
 			_, f := Read(Request(r), a, plainly)
 			if f == nil || f.Kind != v.kind || f.Cause != v.cause || f.Text == "" || f.Action == "" {
 				t.Errorf("%d at request %d: %+v", status, r, f)
 				continue
+			}
+			if a.Body = []byte(`{"retcode":"100-004"}`); Request(r) == SignIn { // a code decides, whatever the status
+				if _, f := Read(SignIn, a, plainly); f == nil || f.Kind != session.Refused {
+					t.Errorf("%d with a code: %+v", status, f)
+				}
 			}
 			if polls := Request(r) == Poll; polls != (f.After == 0) {
 				t.Errorf("%d at request %d: not before %v", status, r, f.After)
@@ -78,10 +83,21 @@ func TestAnswers(t *testing.T) {
 	}{
 		{wire.Answer{Status: 200, Body: []byte(`{"retcode":"100-006"}`)}, true},
 		{wire.Answer{Status: 200, Body: []byte(`<html>`)}, false},
-		{wire.Answer{Status: 404, Body: []byte(`{"retcode":"0"}`)}, false},
+		{wire.Answer{Status: 404, Body: []byte(`{"retcode":"000-002"}`)}, true},
+		{wire.Answer{Status: 404, Body: []byte(`{"status":404}`)}, false},
 	} {
 		if f := Answers(tt.answer); (f == nil) != tt.want || f != nil && f.Kind != session.Outage {
 			t.Errorf("%d %s: %v", tt.answer.Status, tt.answer.Body, f)
+		}
+	}
+}
+
+func TestRedirectsNameTheirTarget(t *testing.T) {
+	h := http.Header{"Location": {"https://user:secret@sso.example:8443/login?ticket=secret"}}
+	for _, r := range []Request{SignIn, Poll, SignOut} {
+		_, f := Read(r, wire.Answer{Status: 302, Header: h}, plainly)
+		if want := "the address redirects to https://sso.example:8443"; f == nil || f.Text != want {
+			t.Errorf("%+v, want %q", f, want)
 		}
 	}
 }

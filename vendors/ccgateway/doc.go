@@ -3,10 +3,10 @@
 // on: the envelope of answers, the table of retcodes, the Guid and the load
 // balancer's cookies. It sends nothing and keeps nothing.
 //
-// Business failures come as a retcode in a 200 answer. The same retcode can
-// mean different things after a sign-in, a poll and a sign-out ([Request]); the
-// table in codes.go says which. Everything that is not a well-formed envelope in
-// a 2xx answer is the transport's trouble and never "signed out". After an
-// operation, 502, 504, an unreadable 2xx answer and silence leave it in doubt;
-// other statuses are outages.
+// Business failures come as a retcode, mostly in a 200 answer; it counts under any
+// other status too. The same retcode can mean different things after a sign-in, a
+// poll and a sign-out ([Request]); the table in codes.go says which. Everything
+// that is no well-formed envelope is the transport's trouble and never "signed
+// out". After an operation, 502, 504, an unreadable 2xx answer and silence leave it
+// in doubt; other statuses are outages.
 package ccgateway

@@ -1,20 +1,23 @@
 package ccgateway
 
 import (
-	"net/http"
 	"strings"
 
 	"agentkeeper/vendors/rules"
 	"agentkeeper/vendors/wire"
 )
 
-// RetcodeOf reads the code in an answer's envelope, "" for none.
+// RetcodeOf reads the code in an answer's envelope, whatever the HTTP status, ""
+// for none.
 func RetcodeOf(a rules.Answer) string {
 	var envelope struct {
 		Retcode wire.Text `json:"retcode"`
 	}
-	if a.Status != http.StatusOK || !rules.Decode(a.Body, &envelope) {
+	if !rules.Decode(a.Body, &envelope) {
 		return ""
 	}
-	return strings.TrimSpace(string(envelope.Retcode))
+	if code := strings.TrimSpace(string(envelope.Retcode)); plausible(code) {
+		return code
+	}
+	return ""
 }

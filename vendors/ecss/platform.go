@@ -112,8 +112,8 @@ func (p *platform) dialFault(err error) *session.Fault {
 func networkFault(host string, err error) *session.Fault {
 	code := reason(err)
 	text, action, _ := wire.Explain(code)
-	if why, remedy, ok := wire.CertificateTrouble(err); ok {
-		text, action = why, remedy
+	if t, ok := wire.TLSTrouble(err); ok {
+		code, text, action = t.Code, t.Text, t.Action
 	}
 	return &session.Fault{Kind: session.Outage, Code: code, Text: host + ": " + text, Action: action, Err: err}
 }
@@ -122,6 +122,9 @@ func networkFault(host string, err error) *session.Fault {
 func httpFault(status int, h http.Header) *session.Fault {
 	f := &session.Fault{Kind: session.Outage, Code: "http " + strconv.Itoa(status)}
 	f.Text, f.Action, _ = Explain(f.Code)
+	if to := (wire.Answer{Status: status, Header: h}).Redirect(); to != "" {
+		f.Text = to
+	}
 	switch status {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		f.Cause, f.After = session.CauseThrottled, retryAfter(h)
@@ -149,7 +152,7 @@ func reason(err error) string {
 	var dns *net.DNSError
 	var handshake *socket.HandshakeError
 	var timeout net.Error
-	_, _, certificate := wire.CertificateTrouble(err)
+	trouble, _ := wire.TLSTrouble(err)
 	switch {
 	case errors.As(err, &dns):
 		return wire.Unresolved.String()
@@ -159,7 +162,7 @@ func reason(err error) string {
 		return wire.Refused.String()
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
 		return wire.Unreachable.String()
-	case certificate:
+	case trouble.Certificate:
 		return wire.Certificate.String()
 	case errors.As(err, &handshake):
 		return wire.Handshake.String()

@@ -130,6 +130,9 @@ func refusal(r request, a wire.Answer, clean func(string) string) *session.Fault
 		return nil
 	}
 	line := statusLine(a.Status)
+	if to := a.Redirect(); to != "" {
+		line.text = to
+	}
 	v := line.on[r]
 	if v == alive {
 		return nil

@@ -1,7 +1,9 @@
 package huawei
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -28,6 +30,7 @@ type agent struct {
 	rest   time.Duration // before the next poll
 	races  int           // polls in a row that met a Guid replaced meanwhile
 	unsure bool          // the last poll was answered "no permission", once
+	proven bool          // a poll was answered well since the sign-in or the adoption
 
 	renewed    time.Time // last attempt to renew an overdue Guid
 	guidMissed bool      // a new one seems to have been announced unheard
@@ -82,6 +85,7 @@ func (s *agent) enter(w welcome, now time.Time) {
 	s.key.ForceChange = strings.EqualFold(string(w.IsForceChange), "true")
 	s.skills.wanted = s.skills.path != "" && !s.key.ForceChange
 	s.refresh()
+	s.box.begin()
 }
 
 // clean makes the vendor's text fit to show: no secrets, one line.
@@ -147,18 +151,43 @@ func (s *agent) poll(ctx context.Context) (session.Batch, error) {
 	answer, err := s.ask(ctx, wire.Request{Method: http.MethodGet, Path: s.path("agentevent"), Timeout: s.timeout})
 	s.collectSkills(false)
 	if err != nil {
-		return session.Batch{}, s.unanswered(ctx, err)
+		return session.Batch{Missing: missing(answer, err)}, s.unanswered(ctx, err)
 	}
 	return s.polled(used, answer)
+}
+
+// missing tells whether a poll that failed with err may have brought an event that
+// is lost now: the platform does not send one twice. Under another status than one
+// of success there is none.
+func missing(a wire.Answer, err error) session.Missing {
+	var e *wire.Error
+	switch {
+	case !errors.As(err, &e), !e.Began, a.Status != 0 && !a.OK():
+		return session.MissingNone
+	case e.Reason == wire.TooLarge:
+		return session.MissingTooLarge
+	}
+	return session.MissingCut
+}
+
+// broken reports whether an answer's body looks like an envelope that was cut
+// short: some answers have no length by which that would be noticed.
+func broken(a wire.Answer) bool {
+	body := bytes.TrimSpace(bytes.TrimPrefix(a.Body, []byte("\xef\xbb\xbf")))
+	return a.OK() && bytes.HasPrefix(body, []byte("{")) && !json.Valid(body)
 }
 
 // polled reads the answer to a poll that was asked with the Guid used.
 func (s *agent) polled(used string, answer wire.Answer) (session.Batch, error) {
 	e, fault := read(ccgateway.Poll, answer, s.clean)
 	if fault != nil {
-		return session.Batch{}, s.missed(used, fault)
+		var batch session.Batch
+		if fault.Code == ccgateway.Unreadable && broken(answer) {
+			batch.Missing = session.MissingCut
+		}
+		return batch, s.missed(used, fault)
 	}
-	s.races, s.unsure = 0, false
+	s.races, s.unsure, s.proven = 0, false, true
 	events := e.events()
 	if len(events) == 0 {
 		s.rest = s.pause
@@ -191,6 +220,7 @@ var errUnsure = errors.New("to be asked once more")
 // page: error codes).
 func (s *agent) missed(used string, f *session.Fault) error {
 	s.rest = max(s.pause, failedRest)
+	s.client.Heed(f)
 	if f.Code != ccgateway.NotSignedIn && f.Code != ccgateway.NoRight {
 		return f
 	}
@@ -204,7 +234,11 @@ func (s *agent) missed(used string, f *session.Fault) error {
 	}
 	if f.Code == ccgateway.NoRight && !s.unsure {
 		s.unsure = true
+		s.client.Close() // another node may know better
 		return errUnsure
+	}
+	if s.key.Guid == "" && !s.proven {
+		return ownFault(session.Lost, codeNoGuid)
 	}
 	return f
 }
@@ -246,10 +280,13 @@ func (s *agent) Close() error {
 	return nil
 }
 
-// credential is what another program needs to act within the session: the Guid
-// and, for the load balancer, the cookies.
+// credential is what another program needs to act within the session: the Guid,
+// where the gateway knows any, and, for the load balancer, the cookies.
 func (k *key) credential() session.Credential {
-	h := http.Header{"Guid": {k.Guid}}
+	h := http.Header{}
+	if k.Guid != "" {
+		h["Guid"] = []string{k.Guid}
+	}
 	if c := k.Cookies.Header(); c != "" {
 		h["Cookie"] = []string{c}
 	}

@@ -19,7 +19,7 @@ type advice struct{ text, action string }
 
 // own explains this adapter's codes.
 var own = map[string]advice{
-	codeNoGuid:     {"the sign-in succeeded but its answer carried no Guid", "check that no proxy between this host and the gateway removes the header Set-GUID"},
+	codeNoGuid:     {"the sign-in's answer carried no Guid, and without one the gateway does not know the session", "check that no proxy between this host and the gateway removes the header Set-GUID"},
 	codeShutdown:   {"the platform reported that the agent was signed out", ccgateway.SignsInAgain},
 	codeKey:        {"the stored key is not one of this adapter", ccgateway.SignsInAgain},
 	codeUnverified: {"the sign-out was accepted, but whether the agent is out could not be seen", "nothing to do: it is tried again"},

@@ -39,7 +39,8 @@ type inbox struct {
 	wake  chan struct{} // a token when there may be something to do; capacity 1
 
 	mu      sync.Mutex
-	guid    string // "" = not known yet
+	begun   bool   // the session is signed in
+	guid    string // "" = not known yet, or the gateway knows none
 	before  string // the one that guid replaced
 	pending int    // requests under way: their answers may bring another Guid
 	queue   []*delivery
@@ -82,6 +83,17 @@ func (b *inbox) answered() {
 	}
 }
 
+// begin tells that the session is signed in: what waits is its own.
+func (b *inbox) begin() {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.begun = true
+	b.rouse()
+}
+
 // know tells the session's newest Guid. The one before stays good for what was
 // on its way.
 func (b *inbox) know(guid string) {
@@ -96,10 +108,10 @@ func (b *inbox) know(guid string) {
 	b.rouse()
 }
 
-// knows reports whether a Guid is the session's, now or just before. The caller
-// holds mu.
+// knows reports whether a Guid is the session's, now or just before; a session that
+// was given none can tell no stranger by it. The caller holds mu.
 func (b *inbox) knows(guid string) bool {
-	return guid == "" || same(guid, b.guid) || same(guid, b.before)
+	return guid == "" || same(guid, b.guid) || same(guid, b.before) || (b.begun && b.guid == "")
 }
 
 // same compares in constant time; nothing is the same as "".
@@ -205,7 +217,7 @@ func (b *inbox) refuse(i int, err error) {
 func (b *inbox) take() session.Batch {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.guid == "" {
+	if !b.begun {
 		return session.Batch{}
 	}
 	var batch session.Batch

@@ -12,7 +12,7 @@ import (
 // key is what proves a session, and what must not be forgotten about it when
 // another process adopts it.
 type key struct {
-	Guid      string    `json:"guid"`
+	Guid      string    `json:"guid"` // "" = the gateway knows none
 	GuidSince time.Time `json:"guid_since"`
 	// Pace is the shortest time after which the platform changed the Guid by
 	// itself; 0: it never did.
@@ -43,7 +43,7 @@ func decodeKey(stored session.Key) (k key, ok bool) {
 	if err := json.Unmarshal([]byte(stored.Reveal()), &k); err != nil {
 		return key{}, false
 	}
-	return k, ccgateway.ValidGuid(k.Guid)
+	return k, ccgateway.ValidGuid(k.Guid) || (k.Guid == "" && !k.SignedIn.IsZero())
 }
 
 // update takes the Guid and the cookies of an answer to a request that was sent

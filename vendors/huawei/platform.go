@@ -49,7 +49,8 @@ func (p *platform) SignIn(ctx context.Context, a session.Account, force bool) (s
 	return s, nil
 }
 
-// signIn sends the request and takes over what its answer brings.
+// signIn sends the request and takes over what its answer brings. Retcode 0 proves
+// the session: gateways that know no Guid ask for none later.
 func (s *agent) signIn(ctx context.Context, a session.Account, force bool) *session.Fault {
 	r := wire.Request{Method: http.MethodPut, Path: s.path("onlineagent"), Body: s.signInBody(a), Timeout: s.platform.timeout, Fresh: true}
 	if force {
@@ -62,9 +63,6 @@ func (s *agent) signIn(ctx context.Context, a session.Account, force bool) *sess
 	e, fault := read(ccgateway.SignIn, answer, s.clean)
 	if fault != nil {
 		return fault
-	}
-	if s.key.Guid == "" {
-		return ownFault(session.Doubt, codeNoGuid)
 	}
 	s.enter(e.welcome(), time.Now())
 	return nil
@@ -113,18 +111,20 @@ func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session
 		s.push = Push{} // as the session was made
 	}
 	s.refresh()
+	s.box.begin()
 	return s, nil
 }
 
-// Probe implements session.Platform by a poll without a Guid, which the gateway
-// refuses in its own words: any envelope proves that it answers. It touches no
-// session.
+// Probe implements session.Platform by asking for the agent's status without a
+// Guid, which the gateway refuses in its own words: any envelope proves that it
+// answers. It touches no session; a poll would, where the gateway knows no Guid,
+// and would take an event with it.
 func (p *platform) Probe(ctx context.Context, a session.Account) error {
 	client := p.transport.Client()
 	defer client.Close()
 	s := p.agent(a)
 	answer, err := client.Do(ctx, wire.Request{
-		Method: http.MethodGet, Path: s.path("agentevent"), Timeout: probeTimeout,
+		Method: http.MethodGet, Path: s.path("onlineagent") + "/agentstatus", Timeout: probeTimeout,
 		Header: http.Header{"Content-Type": ccgateway.ContentType},
 	})
 	if err != nil {

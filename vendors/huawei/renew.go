@@ -63,7 +63,7 @@ func (s *agent) renew(ctx context.Context) bool {
 	defer s.box.answered()
 	before := s.key.Guid
 	answer, err := s.ask(ctx, wire.Request{Method: http.MethodPut, Path: s.path("onlineagent") + "/updateGuid", Timeout: renewTimeout})
-	if err != nil || !answer.OK() {
+	if err != nil {
 		return s.key.Guid != before
 	}
 	e, err := ccgateway.Parse(answer.Body)

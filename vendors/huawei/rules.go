@@ -37,14 +37,14 @@ func admit(r rules.Request) (rules.Request, string) {
 
 // judgeAnswer never calls a credential dead: the agent's poll, at most 10 s away,
 // gives a better verdict than a request that may concern another agent or lack
-// a right, and the price of an error is a sign-out. HTTP statuses are a load
-// balancer's (vendor page: polling).
+// a right, and the price of an error is a sign-out. HTTP statuses
+// without an envelope are a load balancer's (vendor page: polling).
 func judgeAnswer(a rules.Answer) rules.Verdict {
 	if !slices.Contains(a.Segments, a.Login) {
 		return rules.Good
 	}
 	switch code := ccgateway.RetcodeOf(a); {
-	case a.Status == http.StatusUnauthorized, code == ccgateway.NotSignedIn, code == ccgateway.NoRight:
+	case code == "" && a.Status == http.StatusUnauthorized, code == ccgateway.NotSignedIn, code == ccgateway.NoRight:
 		return rules.Doubtful
 	}
 	return rules.Good

@@ -92,7 +92,6 @@ func TestSignInAnswers(t *testing.T) {
 		"repeated":         {`{"retcode":"000-007"}`, session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "000-007", After: 2 * time.Second}},
 		"unknown code":     {`{"retcode":"555-123","msg":"` + leaky + `"}`, outcome(session.Outage, session.CauseAnswered, "555-123")},
 		"numeric code":     {`{"retcode":7}`, outcome(session.Outage, session.CauseAnswered, "7")},
-		"no Guid":          {`{"retcode":"0","result":{}}`, outcome(session.Doubt, 0, codeNoGuid)},
 		"HTML":             {`<html>` + leaky + `</html>`, outcome(session.Doubt, 0, ccgateway.Unreadable)},
 		"empty":            {``, outcome(session.Doubt, 0, ccgateway.Unreadable)},
 		"cut":              {`{"message":"","retco`, outcome(session.Doubt, 0, ccgateway.Unreadable)},
@@ -106,7 +105,14 @@ func TestSignInAnswers(t *testing.T) {
 		"429, later":       {"< 429\n< Retry-After: 99999", session.Fault{Kind: session.Outage, Cause: session.CauseThrottled, Code: "http 429", After: 10 * time.Minute}},
 		"429, at a date":   {"< 429\n< Retry-After: Sat, 01 Jan 2000 00:00:30 GMT", session.Fault{Kind: session.Outage, Cause: session.CauseThrottled, Code: "http 429", After: 30 * time.Second}},
 		"503, in the past": {"< 503\n< Retry-After: -3", outcome(session.Outage, session.CauseThrottled, "http 503")},
-		"404":              {"< 404\n" + `{"retcode":"100-004"}`, outcome(session.Outage, session.CauseAnswered, "http 404")},
+		"404":              {"< 404", outcome(session.Outage, session.CauseAnswered, "http 404")},
+		"code under 404":   {"< 404\n" + `{"retcode":"100-004"}`, outcome(session.Refused, session.CauseCredential, "100-004")},
+		"code under 400":   {"< 400\n" + `{"retcode":"100-004"}`, outcome(session.Refused, session.CauseCredential, "100-004")},
+		"code under 401":   {"< 401\n" + `{"retcode":"100-004"}`, outcome(session.Refused, session.CauseCredential, "100-004")},
+		"code under 403":   {"< 403\n" + `{"retcode":"110-021"}`, outcome(session.Refused, session.CauseCredential, "110-021")},
+		"code under 500":   {"< 500\n" + `{"retcode":"100-002"}`, outcome(session.Taken, 0, "100-002")},
+		"code under 503":   {"< 503\n< Retry-After: 17\n" + `{"retcode":"100-003"}`, session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "100-003", After: 17 * time.Second}},
+		"JSON of a proxy":  {"< 401\n" + `{"error":"100-004","code":401}`, outcome(session.Outage, session.CauseAnswered, "http 401")},
 		"401":              {"< 401", outcome(session.Outage, session.CauseAnswered, "http 401")},
 		"302":              {"< 302\n< Location: https://sso/?token=" + guid1, outcome(session.Outage, session.CauseAnswered, "http 302")},
 		"reset":            {"< reset", outcome(session.Doubt, 0, "closed")},
@@ -159,13 +165,14 @@ func TestProbe(t *testing.T) {
 		"refused as it should be": {`{"retcode":"100-006"}`, session.OK},
 		"any code":                {`{"retcode":"000-003","result":""}`, session.OK},
 		"HTML":                    {`<html>`, session.Outage},
+		"under 401":               {"< 401\n" + `{"retcode":"100-006"}`, session.OK},
 		"502":                     {"< 502", session.Outage},
 		"reset":                   {"< reset", session.Outage},
 		"silence":                 {"< wait 9s", session.Outage},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p, _ := play(t, "> GET agentevent/291\n"+tt.answer)
+				p, _ := play(t, "> GET onlineagent/291/agentstatus\n"+tt.answer)
 				begin := time.Now()
 				if got := session.KindOf(p.Probe(t.Context(), account(t, nil))); got != tt.kind {
 					t.Errorf("got %v, want %v", got, tt.kind)

@@ -25,7 +25,7 @@ func admit(r rules.Request) (rules.Request, string) {
 // codes). "No right" may be the account's lasting state.
 func judgeAnswer(a rules.Answer) rules.Verdict {
 	switch code := ccgateway.RetcodeOf(a); {
-	case a.Status == http.StatusUnauthorized, code == "107-000", code == "107-007", code == ccgateway.NotSignedIn:
+	case code == "" && a.Status == http.StatusUnauthorized, code == "107-000", code == "107-007", code == ccgateway.NotSignedIn:
 		return rules.Dead
 	case code == ccgateway.NoRight:
 		return rules.Doubtful

@@ -71,6 +71,7 @@ func (s *login) keepAlive(ctx context.Context) error {
 		return ctx.Err()
 	}
 	fault := s.read(answer, err)
+	s.client.Heed(fault)
 	switch judge(fault) {
 	case alive:
 		s.lives(nil)

@@ -13,16 +13,25 @@ import (
 // a fault. clean makes the platform's text fit to show. For a log-out, a token
 // that is dead already is yes.
 func read(r request, c call, a wire.Answer, clean func(string) string) (envelope, *session.Fault) {
-	e, err := parse(a.Body)
+	e, by := wire.Read(a, parse)
 	switch {
-	case err != nil && a.OK():
+	case by == wire.ByNothing:
 		return envelope{}, ownFault(codeUnreadable, own[codeUnreadable].on[r])
-	case err != nil:
-		return envelope{}, rested(statusLine(a.Status).fault(r, "http "+strconv.Itoa(a.Status), ""), r, a)
+	case by == wire.ByStatus:
+		return envelope{}, rested(answerLine(a).fault(r, "http "+strconv.Itoa(a.Status), ""), r, a)
 	case !e.echoes(c, a):
 		return envelope{}, ownFault(codeCrossed, outage)
 	}
 	return e, rested(codeFault(r, e.verdict(a), clean(e.notice())), r, a)
+}
+
+// answerLine explains the HTTP status of an answer without an envelope.
+func answerLine(a wire.Answer) code {
+	line := statusLine(a.Status)
+	if to := a.Redirect(); to != "" {
+		line.text = to
+	}
+	return line
 }
 
 // verdict is the code to judge by: the envelope's, or the HTTP status where that

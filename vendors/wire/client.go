@@ -10,11 +10,13 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"agentkeeper/session"
 )
 
 const (
 	connectLimit = 10 * time.Second // for dialling and the handshake together
-	finishLimit  = 10 * time.Second // for the rest of an answer once it has begun
+	quietLimit   = 15 * time.Second // between two pieces of an answer whose time is over
 	staleLimit   = time.Second      // a reused connection that ends sooner after a request was dead before it
 	defaultLimit = 30 * time.Second // for a request that names no time-out
 	bodyLimit    = 1 << 20          // for an answer's body, unless the request names another
@@ -104,6 +106,7 @@ func (a Answer) Date() time.Time {
 type Client struct {
 	transport *Transport
 	conn      net.Conn // nil: none
+	ear       *ear     // of conn
 	source    source   // of the answer being read
 }
 
@@ -111,10 +114,16 @@ type Client struct {
 // Errors are *Error. An Answer beside an error carries what had arrived: status
 // and headers, where they had.
 //
-// ctx interrupts connecting, sending and waiting. Once the first byte of the
-// answer is there, the rest is read whatever ctx says (for at most 10 s), so
-// that a cancelled poll does not lose the event that is just coming in.
-// After any error the connection is closed; the next Do makes a new one.
+// The request's own time-out rules until the body is complete: status and
+// headers may come long before it. ctx interrupts connecting, sending and
+// waiting. An answer that has begun when the time is over or ctx ends is read on
+// while no more than 15 s pass without a byte, and for no more than 15 s beyond the
+// time-out, so that a poll does not lose the event that is just coming in.
+//
+// After any error the connection is closed, and after an answer that tells of
+// trouble (HTTP 5xx): the next Do makes a new one, by the host's addresses of that
+// time. What such an answer says in other ways, see [Client.Heed]. A connection on
+// which the server said something unasked, or that it closed, is not used again.
 func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 	if err := r.check(); err != nil {
 		return Answer{}, &Error{Reason: Invalid, Host: c.transport.address, Text: reasonTexts[Invalid], Action: reasonActions[Invalid], Err: err}
@@ -122,19 +131,29 @@ func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 	if ctx.Err() != nil {
 		return Answer{}, newError(c.transport.address, ctx.Err())
 	}
-	if r.Fresh {
+	if r.Fresh || (c.conn != nil && !c.ear.silent(c.conn)) {
 		c.Close()
 	}
 	begin, deadline := time.Now(), r.deadline(ctx)
 	reused := c.conn != nil
 	a, fail := c.attempt(ctx, &r, deadline)
-	if fail != nil && reused && (r.Method == http.MethodGet || r.Repeatable) && fail.wasStale(begin) {
-		a, fail = c.attempt(ctx, &r, deadline)
+	if reused && (r.Method == http.MethodGet || r.Repeatable) && (a.Status == http.StatusRequestTimeout || fail.wasStale(begin)) {
+		a, fail = c.attempt(ctx, &r, deadline) // a 408 was for the connection, which nobody had used for too long
 	}
 	if fail != nil {
 		return a, fail
 	}
 	return a, nil
+}
+
+// Heed drops the connection where f, the adapter's verdict on an answer, tells of
+// trouble behind it, so that the next request is sent on a new one: the node that
+// a kept connection leads to may be ill while others are well. Every adapter
+// calls it with its verdict on every answer; nil is fine.
+func (c *Client) Heed(f *session.Fault) {
+	if f != nil && (f.Kind == session.Outage || f.Kind == session.Doubt) {
+		c.Close()
+	}
 }
 
 // Close drops the connection, if any. It does not block and talks to nobody.
@@ -144,7 +163,7 @@ func (c *Client) Close() {
 		return
 	}
 	_ = rawConn(c.conn).Close() // nothing can be done about a connection that fails to close
-	c.conn = nil
+	c.conn, c.ear = nil, nil
 }
 
 // rawConn returns the connection below TLS: its Close does not wait to send a
@@ -159,17 +178,18 @@ func rawConn(conn net.Conn) net.Conn {
 // wasStale tells a connection that had died before the request from one that
 // died with it.
 func (e *Error) wasStale(begin time.Time) bool {
-	return e.Reason == Closed && !e.answered && time.Since(begin) < staleLimit
+	return e != nil && e.Reason == Closed && !e.Began && time.Since(begin) < staleLimit
 }
 
 // attempt makes the connection where there is none and runs the request over it.
 func (c *Client) attempt(ctx context.Context, r *Request, deadline time.Time) (Answer, *Error) {
-	if c.conn == nil {
+	reused := c.conn != nil
+	if !reused {
 		if err := c.connect(ctx, deadline); err != nil {
 			return Answer{}, newError(c.transport.address, err)
 		}
 	}
-	a, keep, fail := c.exchange(ctx, r, deadline)
+	a, keep, fail := c.exchange(ctx, r, deadline, reused)
 	if !keep {
 		c.Close()
 	}
@@ -187,7 +207,9 @@ func (c *Client) connect(ctx context.Context, deadline time.Time) error {
 	done := make(chan error, 1)
 	go func() {
 		conn, err := c.transport.dial(ctx)
-		c.conn = conn
+		if c.conn = conn; conn != nil {
+			c.ear = newEar(conn)
+		}
 		done <- err
 	}()
 	return <-done

@@ -210,7 +210,7 @@ func TestRequestOnTheWire(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		agent := http.Header{"User-Agent": {"agentkeeper"}}
+		agent := http.Header{"User-Agent": {"agentkeeper"}, "Accept-Encoding": {"identity"}}
 		with := func(name, value string) http.Header {
 			h := agent.Clone()
 			h.Set(name, value)
@@ -341,7 +341,7 @@ func TestDialAddress(t *testing.T) {
 }
 
 func TestExplainKnowsEveryReason(t *testing.T) {
-	for r := wire.Failed; r <= wire.Invalid; r++ {
+	for r := wire.Failed; r <= wire.Encoded; r++ {
 		if text, action, ok := wire.Explain(r.String()); !ok || text == "" || (action == "" && r != wire.Canceled) {
 			t.Errorf("%v: %q, %q, %v", r, text, action, ok)
 		}

@@ -29,11 +29,12 @@ const (
 	Malformed                 // what came is not HTTP
 	TooLarge                  // the answer is longer than allowed
 	Invalid                   // the request cannot be written; a mistake of ours or of the configuration
+	Encoded                   // the answer is packed in a way that is not known here
 )
 
 var reasonNames = [...]string{
 	"network", "canceled", "timeout", "refused", "closed", "dns", "unreachable",
-	"certificate", "tls", "malformed", "too large", "invalid",
+	"certificate", "tls", "malformed", "too large", "invalid", "encoding",
 }
 
 var reasonTexts = [...]string{
@@ -43,12 +44,13 @@ var reasonTexts = [...]string{
 	"connection refused",
 	"the connection was closed before the answer came",
 	"the host's name cannot be looked up",
-	"the host cannot be reached",
+	"there is no route to the host",
 	"the server's certificate is not acceptable",
 	"the TLS handshake failed",
 	"the answer is not HTTP",
 	"the answer is too large",
 	"the request cannot be sent",
+	"the answer is packed in a form that was not asked for",
 }
 
 var reasonActions = [...]string{
@@ -64,14 +66,18 @@ var reasonActions = [...]string{
 	Malformed:   "check the port in url, and what answers there",
 	TooLarge:    "check what answers at url",
 	Invalid:     "check the agent's login and options",
+	Encoded:     "switch the compression of answers off on the platform or on the proxy before it; gzip and deflate can be read",
 }
 
-// String returns the reason's short stable name, which serves as Fault.Code.
+// String returns the reason's short stable name.
 func (r Reason) String() string { return reasonNames[r] }
 
-// Explain looks up a Reason by its name: what it means and what a person can
-// do. ok is false for other codes.
+// Explain looks up an [Error.Code]: what it means and what a person can do. ok is
+// false for other codes.
 func Explain(code string) (text, action string, ok bool) {
+	if t, known := troubles[code]; known {
+		return t.Text, t.Action, true
+	}
 	for r, name := range reasonNames {
 		if name == code {
 			return reasonTexts[r], reasonActions[r], true
@@ -84,15 +90,20 @@ func Explain(code string) (text, action string, ok bool) {
 // path, the headers or the body.
 type Error struct {
 	Reason Reason
+	// Code is the reason's name, or a finer one where more is known ("tls
+	// version"). It serves as Fault.Code; Explain knows all of them.
+	Code string
 	// Sent is true when the whole request was handed to the connection: the
-	// platform may have carried it out.
-	Sent   bool
+	// platform may have carried it out. It is false where TLS itself was refused
+	// before a byte of an answer: nothing was read on the other side then.
+	Sent bool
+	// Began is true when at least one byte of the answer had come. What the rest
+	// of it carried is lost.
+	Began  bool
 	Host   string // host and port
 	Text   string // what went wrong, in words
 	Action string // what a person can do; "" where nothing
 	Err    error  // the underlying error, nil where it would quote foreign text
-
-	answered bool // at least one byte of the answer had come
 }
 
 // Error returns the host, the words and the underlying error in one line.
@@ -110,7 +121,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // Fault classifies the error for an adapter: an operation (sign-in, sign-out)
 // that was sent is in doubt; everything else is an outage.
 func (e *Error) Fault(operation bool) *session.Fault {
-	f := &session.Fault{Kind: session.Outage, Code: e.Reason.String(), Text: e.Host + ": " + e.Text, Action: e.Action, Err: e.Err}
+	f := &session.Fault{Kind: session.Outage, Code: e.Code, Text: e.Host + ": " + e.Text, Action: e.Action, Err: e.Err}
 	if operation && e.Sent {
 		f.Kind = session.Doubt
 	}
@@ -119,17 +130,19 @@ func (e *Error) Fault(operation bool) *session.Fault {
 
 // newError classifies err. host is not secret.
 func newError(host string, err error) *Error {
-	e := &Error{Reason: classify(err), Host: host, Err: err}
-	e.Text, e.Action = reasonTexts[e.Reason], reasonActions[e.Reason]
-	if e.Reason == Certificate {
-		if text, action, ok := CertificateTrouble(err); ok {
-			e.Text, e.Action = text, action
-		}
+	r := classify(err)
+	e := &Error{Reason: r, Code: r.String(), Host: host, Text: reasonTexts[r], Action: reasonActions[r], Err: err}
+	if t, ok := TLSTrouble(err); ok {
+		e.Code, e.Text, e.Action = t.Code, t.Text, t.Action
 	}
 	var record tls.RecordHeaderError
 	if errors.As(err, &record) {
 		e.Text, e.Action = "the port does not speak TLS", "write http:// instead of https:// in url, or name the TLS port"
 		e.Err = nil // it quotes what came
+	}
+	var packed *encodingError
+	if errors.As(err, &packed) {
+		e.Text, e.Err = "the answer is "+packed.Error()+", which was not asked for", nil
 	}
 	if e.Reason == TooLarge || e.Reason == Malformed {
 		e.Err = nil // it says no more than Text
@@ -141,7 +154,7 @@ func newError(host string, err error) *Error {
 // is about DNS, a cancelled dial is the caller's doing.
 func classify(err error) Reason {
 	var dns *net.DNSError
-	var handshake *handshakeError
+	var packed *encodingError
 	var timeout interface{ Timeout() bool }
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -159,8 +172,10 @@ func classify(err error) Reason {
 		return Closed
 	case isCertificate(err):
 		return Certificate
-	case errors.As(err, &handshake):
+	case isHandshake(err):
 		return Handshake
+	case errors.As(err, &packed):
+		return Encoded
 	case errors.Is(err, errLarge):
 		return TooLarge
 	case errors.Is(err, errNoise):
@@ -182,8 +197,13 @@ func isClosed(err error) bool {
 }
 
 func isCertificate(err error) bool {
-	_, _, ok := CertificateTrouble(err)
-	return ok
+	t, ok := TLSTrouble(err)
+	return ok && t.Certificate
+}
+
+func isHandshake(err error) bool {
+	var handshake *handshakeError
+	return errors.As(err, &handshake) || alertOf(err) != noAlert
 }
 
 // handshakeError marks what crypto/tls said about a handshake.

@@ -8,48 +8,34 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 )
 
 // exchange sends r and reads its answer. keep tells whether the connection can
-// carry another request.
-func (c *Client) exchange(ctx context.Context, r *Request, deadline time.Time) (a Answer, keep bool, fail *Error) {
-	fail = c.await(ctx, r, deadline)
-	if fail != nil {
-		return Answer{}, false, fail
-	}
-	if finish := time.Now().Add(finishLimit); finish.Before(deadline) || ctx.Err() != nil {
-		deadline = finish
-	}
+// carry another request. Until the answer's first byte this is where an agent
+// spends its life: nothing is held here but the connection.
+func (c *Client) exchange(ctx context.Context, r *Request, deadline time.Time, reused bool) (a Answer, keep bool, fail *Error) {
 	if err := c.conn.SetDeadline(deadline); err != nil {
-		return Answer{}, false, c.failed(ctx, err, true)
-	}
-	a, keep, err := c.receive(r)
-	if err != nil {
-		fail = c.failed(context.Background(), err, true)
-		fail.answered = true
-		return a, false, fail
-	}
-	return a, keep, nil
-}
-
-// await sends r and waits for the first byte of the answer, until deadline or
-// the end of ctx. This is where an agent spends its life: nothing is held here
-// but the connection.
-func (c *Client) await(ctx context.Context, r *Request, deadline time.Time) *Error {
-	if err := c.conn.SetDeadline(deadline); err != nil {
-		return c.failed(ctx, err, false)
+		return Answer{}, false, c.failed(ctx, err, false)
 	}
 	release := interruptible(ctx, c.conn)
 	defer release()
 	if err := c.send(r); err != nil {
-		return c.failed(ctx, err, false)
+		return Answer{}, false, c.failed(ctx, err, false)
 	}
-	if _, err := io.ReadFull(c.conn, c.source.first[:]); err != nil {
-		return c.failed(ctx, err, true)
+	c.source = source{ctx: ctx, conn: c.conn, deadline: deadline, reused: reused, budget: headerLimit}
+	if err := c.source.await(); err != nil {
+		return Answer{}, false, c.failed(ctx, err, alertOf(err) == noAlert)
 	}
-	return nil
+	a, keep, err := c.receive(r)
+	if err != nil {
+		fail = c.failed(ctx, err, true)
+		fail.Began = true
+		return a, false, fail
+	}
+	return a, keep && a.Status < http.StatusInternalServerError, nil
 }
 
 // interruptible makes the end of ctx end conn's reads and writes. The returned
@@ -103,7 +89,7 @@ func (r *Request) encode(b *bytes.Buffer, host string) {
 	b.WriteString(r.Path)
 	b.WriteString(" HTTP/1.1\r\nHost: ")
 	b.WriteString(host)
-	b.WriteString("\r\nUser-Agent: agentkeeper\r\n")
+	b.WriteString("\r\nUser-Agent: agentkeeper\r\nAccept-Encoding: identity\r\n")
 	_ = r.Header.Write(b) // a Buffer takes everything; line breaks in values become spaces
 	if len(r.Body) > 0 || r.Method == http.MethodPost || r.Method == http.MethodPut {
 		b.WriteString("Content-Length: ")
@@ -131,7 +117,6 @@ func (r *Request) check() error {
 
 // receive reads the answer whose first byte is in c.source.
 func (c *Client) receive(r *Request) (a Answer, keep bool, err error) {
-	c.source.begin(c.conn)
 	reader := c.transport.readers.Get().(*bufio.Reader)
 	reader.Reset(&c.source)
 	defer func() {
@@ -147,6 +132,9 @@ func (c *Client) receive(r *Request) (a Answer, keep bool, err error) {
 	a.Body, err = c.body(response, r.limit())
 	if err != nil {
 		return a, false, c.unreadable(err)
+	}
+	if a.Body, err = decoded(a.Body, response.Header, r.limit()); err != nil {
+		return a, false, err
 	}
 	return a, !response.Close && reader.Buffered() == 0, nil
 }
@@ -217,15 +205,40 @@ func (c *Client) unreadable(err error) error {
 // source is where an answer is read from: the byte that was waited for, then
 // the connection, up to a budget.
 type source struct {
-	first  [1]byte
-	unread bool // first was not given out yet
-	conn   io.Reader
-	budget int64
-	err    error // the first error
+	first    [1]byte
+	unread   bool // first was not given out yet
+	ctx      context.Context
+	conn     net.Conn
+	reused   bool      // conn carried another answer before
+	deadline time.Time // of the whole answer
+	last     time.Time // when the last piece of it came
+	budget   int64
+	err      error // the first error
 }
 
-func (s *source) begin(conn io.Reader) {
-	s.unread, s.conn, s.budget, s.err = true, conn, headerLimit, nil
+// strayLimit is how many bytes may stand before an answer on a kept connection:
+// what some servers send behind the body of the one before, such as an empty line.
+const strayLimit = 64
+
+// await waits for the first byte of the answer, until the deadline or the end of
+// the context. On a kept connection it passes over lines that begin no answer.
+func (s *source) await() error {
+	stray := false
+	for range strayLimit {
+		if _, err := io.ReadFull(s.conn, s.first[:]); err != nil {
+			return err
+		}
+		switch c := s.first[0]; {
+		case c == '\n':
+			stray = false
+		case !s.reused || (!stray && c == 'H'):
+			s.unread, s.last = true, time.Now()
+			return nil
+		default:
+			stray = c != '\r'
+		}
+	}
+	return errNoise
 }
 
 // Read implements io.Reader.
@@ -239,10 +252,34 @@ func (s *source) Read(p []byte) (int, error) {
 		s.err = errLarge
 		return 0, errLarge
 	}
-	n, err := s.conn.Read(p[:min(int64(len(p)), s.budget)])
-	s.budget -= int64(n)
+	p = p[:min(int64(len(p)), s.budget)]
+	n, err := s.conn.Read(p)
+	for n == 0 && err != nil && s.goesOn(err) {
+		n, err = s.conn.Read(p)
+	}
+	if n > 0 {
+		s.budget, s.last = s.budget-int64(n), time.Now()
+	}
 	if err != nil && s.err == nil {
 		s.err = err
 	}
 	return n, err
+}
+
+// goesOn gives a read that ran out of time, or that the end of the context cut,
+// some more: an answer that has begun is read on while its pieces follow each
+// other. The read may be repeated, on TLS too, whose reads can time out without
+// harm.
+func (s *source) goesOn(err error) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	limit, last := s.last.Add(quietLimit), s.deadline.Add(quietLimit)
+	if last.Before(limit) {
+		limit = last
+	}
+	if s.ctx.Err() == nil && limit.Before(s.deadline) {
+		limit = s.deadline
+	}
+	return time.Now().Before(limit) && s.conn.SetReadDeadline(limit) == nil
 }

@@ -4,20 +4,23 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"os"
+	"log/slog"
 	"strings"
 )
 
 // TLSSettings is the `tls` block of a platform as configured.
 type TLSSettings struct {
-	// CAFile names a PEM file with the certificate authorities to trust
-	// instead of the system's; "" = the system's.
+	// CAFile names a file with the certificate authorities to trust instead of
+	// the system's (see ParseRoots for its form); "" = the system's.
 	CAFile string
+	// CertFile and KeyFile name files in PEM form with the certificate by which
+	// we prove who we are, and its key; "" = none. They are read anew when they
+	// change. With them the server may negotiate TLS anew, once, to ask for them.
+	CertFile string `json:",omitempty"`
+	KeyFile  string `json:",omitempty"`
 	// ServerName is the name that the certificate must carry; "" = the host of
 	// the platform's address.
 	ServerName string
@@ -30,11 +33,16 @@ type TLSSettings struct {
 	PinSHA256 string
 	// Insecure accepts every certificate; a pin is still enforced.
 	Insecure bool
+	// Legacy also accepts TLS 1.0 and 1.1 and ciphers without forward secrecy.
+	// It is unsafe: whoever is in between may be able to read what is sent.
+	Legacy bool `json:",omitempty"`
+	// Log is told of a new key pair that cannot be used; nil: nobody is.
+	Log *slog.Logger `json:"-"`
 }
 
 // Config reads the settings into a client configuration for the platform at
-// host (no port): TLS 1.2 or newer, HTTP/1.1, one session cache for all agents
-// of the platform. Errors name the key or file and what to do.
+// host (no port): TLS 1.2 or newer unless Legacy is set, HTTP/1.1, one session
+// cache for all agents of the platform. Errors name the key or file and what to do.
 func (s TLSSettings) Config(host string) (*tls.Config, error) {
 	roots, err := readRoots(s.CAFile)
 	if err != nil {
@@ -45,11 +53,22 @@ func (s TLSSettings) Config(host string) (*tls.Config, error) {
 		ServerName:         strings.Trim(host, "[]"),
 		RootCAs:            roots,
 		NextProtos:         []string{"http/1.1"},
-		ClientSessionCache: tls.NewLRUClientSessionCache(4),
+		ClientSessionCache: newSessionCache(),
 		InsecureSkipVerify: s.Insecure, //nolint:gosec // asked for by the person who configured it
 	}
 	if s.ServerName != "" {
 		config.ServerName = s.ServerName
+	}
+	if s.Legacy {
+		config.MinVersion, config.CipherSuites = tls.VersionTLS10, allCiphers()
+	}
+	if s.CertFile != "" || s.KeyFile != "" {
+		own, err := NewKeyPair("tls.cert_file and tls.key_file", s.CertFile, s.KeyFile, s.Log)
+		if err != nil {
+			return nil, err
+		}
+		config.GetClientCertificate, config.ClientSessionCache = own.ForClient, own
+		config.Renegotiation = tls.RenegotiateOnceAsClient
 	}
 	if s.PinSHA256 == "" {
 		return config, nil
@@ -63,37 +82,13 @@ func (s TLSSettings) Config(host string) (*tls.Config, error) {
 	return config, nil
 }
 
-// readRoots returns the authorities in file, nil (the system's) for "".
-func readRoots(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil //nolint:nilnil // nil is crypto/tls's word for the system's roots
+// allCiphers lists what crypto/tls can do below TLS 1.3, the good ones first.
+func allCiphers() []uint16 {
+	var ids []uint16
+	for _, c := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
+		ids = append(ids, c.ID)
 	}
-	info, err := os.Stat(file)
-	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxRoots) {
-		err = fmt.Errorf("%s is no regular file of at most %d bytes", file, maxRoots) // a pipe would block
-	}
-	var pem []byte
-	if err == nil {
-		pem, err = os.ReadFile(file)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("tls.ca_file: %w: name a readable PEM file with the authority's certificate", err)
-	}
-	return ParseRoots(file, pem)
-}
-
-// maxRoots bounds a file of authorities, in bytes; a distribution's whole bundle
-// has a quarter of a megabyte.
-const maxRoots = 4 << 20
-
-// ParseRoots returns the authorities in a file's content. The error names the
-// file and repeats nothing of it.
-func ParseRoots(file string, pem []byte) (*x509.CertPool, error) {
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("tls.ca_file: %s holds no certificate in PEM form: it must contain a block that begins with -----BEGIN CERTIFICATE-----", file)
-	}
-	return roots, nil
+	return ids
 }
 
 // pin is the SHA-256 of a certificate or of its public key.
@@ -134,55 +129,4 @@ func (p pin) verify(state tls.ConnectionState) error {
 		return nil
 	}
 	return &PinError{Got: hex.EncodeToString(whole[:])}
-}
-
-// CertificateTrouble explains err if it is about the server's certificate: what
-// is wrong in words, and what a person can set. ok is false for other errors.
-func CertificateTrouble(err error) (text, action string, ok bool) {
-	var (
-		unknown x509.UnknownAuthorityError
-		host    x509.HostnameError
-		invalid x509.CertificateInvalidError
-		pinned  *PinError
-		verify  *tls.CertificateVerificationError
-	)
-	switch {
-	case errors.As(err, &pinned):
-		return pinned.Error(), "compare it with the gateway's certificate and set tls.pin_sha256 if the change was meant", true
-	case errors.As(err, &unknown):
-		return "the certificate comes from an authority that is not trusted", "set tls.ca_file to the authority's certificate, or tls.pin_sha256 to " + shown(err), true
-	case errors.As(err, &host):
-		return "the certificate is for another name (" + names(host.Certificate) + ")", "set tls.server_name to a name in the certificate, or tls.pin_sha256 to " + shown(err), true
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return "the certificate is expired or not yet valid", "renew the gateway's certificate, or check this machine's clock", true
-	case errors.As(err, &verify), errors.As(err, &invalid):
-		return "the certificate cannot be verified", "set tls.ca_file or tls.pin_sha256", true
-	}
-	return "", "", false
-}
-
-// shown returns the fingerprint of the certificate that failed verification, so
-// that a person can compare it and pin it.
-func shown(err error) string {
-	var verify *tls.CertificateVerificationError
-	if !errors.As(err, &verify) || len(verify.UnverifiedCertificates) == 0 {
-		return "its SHA-256"
-	}
-	sum := sha256.Sum256(verify.UnverifiedCertificates[0].Raw)
-	return hex.EncodeToString(sum[:]) + " after comparing it with the gateway's"
-}
-
-// names lists what a certificate is for, at most a few.
-func names(c *x509.Certificate) string {
-	if c == nil {
-		return "none"
-	}
-	all := append([]string(nil), c.DNSNames...)
-	for _, ip := range c.IPAddresses {
-		all = append(all, ip.String())
-	}
-	if len(all) == 0 {
-		return "it carries no names"
-	}
-	return Plain(strings.Join(all[:min(len(all), 5)], ", "))
 }

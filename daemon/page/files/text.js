@@ -79,7 +79,7 @@ const words = { signing_in: 'signing in', signing_out: 'signing out' };
 export const state = (name) => words[name] || name;
 
 export const reasons = {
-  outage: 'the platform cannot be reached',
+  outage: 'the platform cannot be reached, or does not work',
   lost: 'the session was lost',
   taken: 'somebody else holds the session or the number',
   doubt: 'an answer never came',
