@@ -44,11 +44,11 @@ func (m *Machine) stay() Action {
 
 // keep goes on with a live session, and renews it where it asked for that.
 func (m *Machine) keep() Action {
-	renew := m.renew && m.parked == ReasonNone
+	renew := m.renew && m.parked == ReasonNone && m.doubt == OpNone
 	switch {
 	case m.doubt == OpSignIn && !m.before(m.until):
 		return Action{Do: DoProbe}
-	case renew && m.doubt == OpNone && !m.before(m.nextAt):
+	case renew && !m.before(m.nextAt):
 		return Action{Do: DoSignIn, Renew: true}
 	case m.adrift() && !m.before(m.nextAt):
 		return m.replace()
@@ -56,7 +56,7 @@ func (m *Machine) keep() Action {
 		return m.waitUntil(m.retry)
 	case m.doubt == OpSignIn:
 		return Action{Do: DoNext, For: m.until.Sub(m.now)}
-	case renew && m.doubt == OpNone:
+	case renew:
 		return Action{Do: DoNext, For: m.nextAt.Sub(m.now)}
 	}
 	return Action{Do: DoNext}
@@ -69,7 +69,7 @@ func (m *Machine) keep() Action {
 // same, a new session is tried. The old one is kept until there is a new one: a
 // server before the platform that answers in its place must not end it.
 func (m *Machine) adrift() bool {
-	settled := m.doubt == OpNone || m.doubt == OpSignOut && !m.before(m.until.Add(m.policy.Window))
+	settled := m.doubt == OpNone || (m.doubt == OpSignOut && !m.before(m.until.Add(m.policy.Window)))
 	return m.held && m.odd >= oddLimit && m.parked == ReasonNone && settled
 }
 
