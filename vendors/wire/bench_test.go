@@ -1,0 +1,80 @@
+package wire
+
+import (
+	"bufio"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"agentkeeper/test/sim"
+)
+
+// What it costs to look for bytes on a kept connection, beside a whole request on
+// the same one: the server answers at once, so the request is nothing but CPU.
+func BenchmarkLookBeforeRequest(b *testing.B) {
+	ca, err := sim.NewCA()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, scheme := range []string{"http", "https"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			b.Fatal(err)
+		}
+		place := Place{URL: &url.URL{Scheme: scheme, Host: l.Addr().String()}}
+		if scheme == "https" {
+			conf, err := ca.TLS(sim.CertGood)
+			if err != nil {
+				b.Fatal(err)
+			}
+			l = tls.NewListener(l, conf)
+			place.TLS = &tls.Config{RootCAs: ca.Pool(), ServerName: "127.0.0.1"}
+		}
+		go answerAll(l)
+		c := NewTransport(place).Client()
+		ask := func(b *testing.B) {
+			if _, err := c.Do(b.Context(), Request{Method: http.MethodGet, Path: "/"}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.Run(scheme+" request", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				ask(b)
+			}
+		})
+		b.Run(scheme+" look", func(b *testing.B) {
+			ask(b)
+			b.ReportAllocs()
+			for b.Loop() {
+				if !c.ear.silent(c.conn) {
+					b.Fatal("not silent")
+				}
+			}
+		})
+		c.Close()
+		_ = l.Close()
+	}
+}
+
+func answerAll(l net.Listener) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer conn.Close()
+			reader := bufio.NewReader(conn)
+			for {
+				if _, err := http.ReadRequest(reader); err != nil {
+					return
+				}
+				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 28\r\n\r\n"+`{"message":"","retcode":"0"}`)
+			}
+		}()
+	}
+}
