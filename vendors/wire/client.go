@@ -69,7 +69,8 @@ type Request struct {
 	Header http.Header // beside Host, Content-Length and User-Agent
 	Body   []byte
 	// Timeout bounds the whole request, connecting included; 0 = 30 s. The
-	// context's deadline bounds it as well.
+	// context's deadline bounds it as well. An answer that is coming in then may
+	// take up to 15 s more, see [Client.Do].
 	Timeout time.Duration
 	// Fresh sends the request on a new connection, which stays for the requests
 	// after it. Operations use it, so that a dead connection cannot put them in

@@ -9,7 +9,9 @@
 // keeps at most one connection and has at most one request under way. While a
 // long poll is held, all that exists of it is the connection and the caller's
 // goroutine waiting in a read of one byte; buffers are taken from the
-// [Transport]'s pools when the answer begins and go back with its end. Dialling
+// [Transport]'s pools when the answer begins and go back with its end. (A server
+// that sends the headers of a held poll at once makes them last as long as the
+// hold.) Dialling
 // and the TLS handshake run on a goroutine of their own, which ends with them,
 // because they need a deep stack that the agent's goroutine would keep. Every
 // goroutine started here is joined before the call that started it returns.
@@ -19,8 +21,17 @@
 // Adapters must tell an operation that surely did not happen (an outage) from
 // one that may have happened (doubt). [Error.Sent] answers that: it is true
 // from the moment that the whole request was handed to the connection, whatever
-// became of it. Nothing is ever sent twice, with one exception: a GET (or what is
-// marked as repeatable) on a
-// connection that was already in use, where the connection turns out to have
-// been closed before a single byte of an answer came.
+// became of it, but for a TLS alert in place of an answer: the server read nothing
+// then. Nothing is ever sent twice, with one exception: a GET (or what is marked as
+// repeatable) on a connection that was already in use, where the connection turns
+// out to have been closed before a single byte of an answer came, or is answered
+// 408, which a balancer says to a connection that nobody used for too long.
+//
+// # Which connection?
+//
+// A kept connection is used again only while all is well behind it. It is looked
+// at before each request, and left where the server said something unasked or
+// closed it; and it is left after an answer of trouble, by its HTTP status or by
+// the adapter's verdict ([Client.Heed]). Each new one asks for the host's
+// addresses anew.
 package wire
