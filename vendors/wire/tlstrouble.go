@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net"
+	"slices"
 	"reflect"
 	"strings"
 )
@@ -168,11 +169,9 @@ func untrusted(err error) (Trouble, bool) {
 }
 
 func weak(a x509.SignatureAlgorithm) bool {
-	switch a {
-	case x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1, x509.MD5WithRSA, x509.MD2WithRSA:
-		return true
-	}
-	return false
+	return slices.Contains([]x509.SignatureAlgorithm{
+		x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1, x509.MD5WithRSA, x509.MD2WithRSA,
+	}, a)
 }
 
 // shown returns the fingerprint of the certificate that failed verification, so
