@@ -115,7 +115,7 @@ type Session interface {
 type Event struct {
 	Type string          // the vendor's own name, for example "AgentState_Ready"; no vendor prefix
 	Time time.Time       // when it happened, by the platform; zero where it does not tell
-	Data json.RawMessage // the whole vendor object, untouched
+	Data json.RawMessage // the whole vendor object, untouched; in UTF-8 as far as the adapter knows the charset
 }
 
 // Batch is what one Next brought: events oldest first, possibly none.

@@ -11,6 +11,7 @@ import (
 
 	"agentkeeper/daemon/listener"
 	"agentkeeper/session"
+	"agentkeeper/vendors/wire"
 )
 
 const (
@@ -93,6 +94,7 @@ func (r *Receiver) hand(ctx context.Context, platform string, h http.Header, bod
 	if settled := r.began.Add(beginning); settled.After(until) {
 		until = settled
 	}
+	body = wire.UTF8(h.Get("Content-Type"), body)
 	for {
 		got := adapter.Receive(ctx, h, body)
 		if got.Refusal != session.NoSession || time.Now().After(until) || !pause(ctx, lookAgain) {

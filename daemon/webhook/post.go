@@ -149,7 +149,7 @@ func (p *poster) answer(res *http.Response, text []byte) string {
 	if res.StatusCode >= 300 && res.StatusCode <= 399 {
 		return said + ": redirects are not followed; write the final address in url"
 	}
-	if body := wire.Plain(p.redact(string(text))); body != "" {
+	if body := wire.Plain(p.redact(string(wire.UTF8(res.Header.Get("Content-Type"), text)))); body != "" {
 		said += ": " + body
 	}
 	return said

@@ -47,6 +47,7 @@ type envelope struct {
 	status  int // 0: none
 	payload json.RawMessage
 	all     map[string]json.RawMessage
+	raw     json.RawMessage // the frame as it came, in UTF-8
 }
 
 // open reads one frame; ok is false for everything but a JSON object.
@@ -54,6 +55,7 @@ func open(data []byte) (e envelope, ok bool) {
 	if json.Unmarshal(data, &e.all) != nil || e.all == nil {
 		return envelope{}, false
 	}
+	e.raw = data
 	e.action = e.scalar("action")
 	e.payload = e.all["payload"]
 	if status, ok := whole(e.scalar("status")); ok && status <= math.MaxInt16 {

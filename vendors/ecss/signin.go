@@ -101,7 +101,7 @@ func (l *live) ask(ctx context.Context, action string, payload any) (envelope, *
 		case ok && len(l.events) == maxBatch:
 			return envelope{}, noted(session.Doubt, session.CauseNone, codeUnreadable, nil)
 		case ok:
-			l.keep(e, m.Data)
+			l.keep(e)
 		}
 	}
 }
