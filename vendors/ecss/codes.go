@@ -90,7 +90,7 @@ type note struct{ text, action string }
 
 var notes = map[string]note{
 	codeClosed:      {"the platform closed the websocket, and with it the session", ""},
-	codeBroken:      {"the platform sent what no websocket may, or a message above 1 MiB, so the connection was given up, and with it the session", "look at what the proxy sends to this operator, and at what stands between it and this host"},
+	codeBroken:      {"the platform sent what no websocket may, or a message above 8 MiB, so the connection was given up, and with it the session", "look at what the proxy sends to this operator, and at what stands between it and this host"},
 	codeEvicted:     {"the platform ended the session in favour of another one", "find the other client that signs this agent in, or allow the agent several sessions (only_one_session)"},
 	codeDead:        {"the platform did not answer any ping in time", ""},
 	codeExpired:     {"the platform does not know the session any more", "if it happens about every autoLogoutTimeout, raise the agent's auto_logout_timeout on the platform"},

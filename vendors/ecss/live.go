@@ -46,7 +46,8 @@ type live struct {
 	events    []session.Event
 	evicted   time.Time // when a message said that another session took over
 	garbage   int
-	lost      *session.Fault // why the session is over
+	lost      *session.Fault  // why the session is over
+	missing   session.Missing // told with the last events, or beside the loss
 }
 
 func newLive(place *wire.Place, id session.ID, o settings, conn *socket.Conn) *live {
@@ -126,7 +127,9 @@ func (l *live) Next(ctx context.Context) (session.Batch, error) {
 	case len(l.events) > 0:
 		return l.batch(), nil
 	case l.lost != nil:
-		return session.Batch{}, l.lost
+		b := session.Batch{Missing: l.missing}
+		l.missing = session.MissingNone
+		return b, l.lost
 	}
 	return session.Batch{}, ctx.Err()
 }
@@ -156,7 +159,7 @@ func (l *live) turn(ctx context.Context) (told bool) {
 
 // drain takes what has arrived already, so that one batch carries it.
 func (l *live) drain(ctx context.Context) {
-	for l.lost == nil && len(l.events) < maxBatch && l.conn.Pending() {
+	for l.lost == nil && len(l.events) < maxBatch && l.held() < session.MessageLimit && l.conn.Pending() {
 		m, err := l.conn.Read(ctx, time.Now())
 		switch {
 		case err == nil:
@@ -167,6 +170,14 @@ func (l *live) drain(ctx context.Context) {
 			l.lose(err)
 		}
 	}
+}
+
+// held is how many bytes the events have that were not handed out yet.
+func (l *live) held() (n int) {
+	for _, e := range l.events {
+		n += len(e.Data)
+	}
+	return n
 }
 
 // deadAt is when the oldest unanswered ping has waited too long: with the
@@ -234,6 +245,9 @@ func (l *live) lose(err error) {
 	kind, cause, code := session.Lost, session.CauseClosed, codeClosed
 	if socket.Malformed(err) {
 		code = codeBroken
+	}
+	if errors.Is(err, socket.ErrTooBig) {
+		l.missing = session.MissingTooLarge
 	}
 	byOther := !l.evicted.IsZero() && time.Since(l.evicted) < farewell
 	if errors.As(err, &closed) {

@@ -147,15 +147,18 @@ func TestLargeMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := scripted(t, func(p *peer) {
 			p.admit("null")
-			p.say(`{"action":"large","payload":%q}`, strings.Repeat("a", 900<<10))
-			p.say(`{"action":"too large","payload":%q}`, strings.Repeat("a", 1<<20))
+			p.say(`{"action":"large","payload":%q}`, strings.Repeat("a", 5<<20))
+			p.say(`{"action":"too large","payload":%q}`, strings.Repeat("a", 8<<20))
 			p.idle()
 		})
 		s := p.signIn(t)
 		if events := next(t, s); len(events) != 1 || events[0].Type != "large" {
 			t.Errorf("got %d events", len(events))
 		}
-		_, err := s.Next(t.Context())
+		batch, err := s.Next(t.Context())
+		if batch.Missing != session.MissingTooLarge {
+			t.Errorf("the place of the message above the limit is not marked: %+v", batch)
+		}
 		is(t, err, session.Lost, session.CauseClosed, "broken-frame")
 	})
 }

@@ -111,7 +111,7 @@ func TestALoginWithoutAnAnswerIsInDoubt(t *testing.T) {
 		"no id":         {func(p *peer) { p.hear(); p.say(`{"action":"login","status":200}`); p.hear() }, session.Doubt, "unreadable", 30 * time.Second},
 		"HTML":          {func(p *peer) { p.hear(); p.say(`<html>`); p.hear() }, session.Doubt, "unreadable", 30 * time.Second},
 		"cut":           {func(p *peer) { p.hear(); p.say(`{"action":"login","requestId":1,"sta`); p.hear() }, session.Doubt, "unreadable", 30 * time.Second},
-		"too large":     {func(p *peer) { p.hear(); p.say(`{"token":%q}`, strings.Repeat("a", 1<<20)); p.hear() }, session.Doubt, "unreadable", 0},
+		"too large":     {func(p *peer) { p.hear(); p.say(`{"token":%q}`, strings.Repeat("a", 8<<20)); p.hear() }, session.Doubt, "unreadable", 0},
 		"no status":     {func(p *peer) { p.hear(); p.say(`{"action":"login","requestId":1}`); p.hear() }, session.Doubt, "unreadable", 0},
 		"flood":         {flood, session.Doubt, "unreadable", 0},
 		"garbage, reply": {func(p *peer) {
