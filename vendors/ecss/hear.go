@@ -14,17 +14,20 @@ import (
 // the session alive.
 func (l *live) hear(m socket.Message) (told bool) {
 	if m.Kind == socket.Pong {
-		l.asked = time.Time{}
+		l.heard()
+		l.deaf = false
 		return true
 	}
 	e, ok := l.open(m)
 	if !ok {
 		return false
 	}
-	l.asked = time.Time{}
 	if l.waiting != 0 && e.hasID && e.id == l.waiting {
+		l.swallowed()
+		l.heard()
 		return l.subscribed(e)
 	}
+	l.heard()
 	l.keep(e)
 	l.suspect(e)
 	return true
@@ -61,7 +64,7 @@ func (l *live) keep(e envelope) {
 // rights.
 func (l *live) subscribed(e envelope) (told bool) {
 	l.waiting = 0
-	_, outage := known(e.texts())
+	_, outage := e.failure()
 	switch {
 	case e.good():
 		if !l.known && l.options.subscribe && holds(e.payload) {

@@ -24,10 +24,12 @@ const (
 	frameLimit   = session.MessageLimit
 )
 
-// platform is one proxy. It holds nothing but how to reach it.
+// platform is one proxy: how to reach it, and whose log-ins it refused for
+// unknown reasons.
 type platform struct {
 	place     wire.Place
 	transport *wire.Transport // for logins by POST
+	puzzles   puzzles
 }
 
 // Open makes the adapter for the proxy at p. It does no I/O.
