@@ -65,7 +65,7 @@ func (s *bearer) probing() bool {
 func (s *bearer) ends() (earliest, latest time.Time) {
 	known, _ := s.platform.memory.now()
 	plausible := known.plausible(s.key.Readings)
-	return s.key.earliest(plausible, s.probing()), s.key.latest(plausible)
+	return s.key.earliest(plausible, s.probing() && s.platform.stand.isUseless()), s.key.latest(plausible)
 }
 
 // Next implements session.Session. It waits until the token is to be looked at:

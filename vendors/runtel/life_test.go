@@ -493,3 +493,27 @@ func TestFleet(t *testing.T) {
 		}
 	})
 }
+
+// The earliest reading of exp rules however short it is: the renewal is asked for
+// before the token can be dead, and one that outlives the reading refutes it.
+func TestShortLifeIsRenewedInTime(t *testing.T) {
+	for _, life := range []time.Duration{time.Minute, 5 * time.Minute, 9 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			s := open(t, simulator.Switches{Zone: simulator.ZoneMoscow, Life: sim.Duration(life)})
+			in := s.enter(t, account(t, nil))
+			begin := time.Now()
+			for !next(t, in).Renew {
+			}
+			if took := time.Since(begin); took >= life*9/10+time.Second {
+				t.Errorf("a token of %v is to be renewed after %v", life, took)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, simulator.Switches{Zone: simulator.ZoneUTC, Life: sim.Duration(3*time.Hour + 5*time.Minute)}) // five minutes by Moscow's reading
+		s.drive(t, account(t, nil), 24*time.Hour)
+		if n := len(s.Agent(login).Logins); n > 16 {
+			t.Errorf("%d log-ins a day with tokens of three hours: the short reading was not refuted", n)
+		}
+	})
+}
