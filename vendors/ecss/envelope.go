@@ -97,7 +97,11 @@ func (e envelope) answers(action string, id uint64, only bool) bool {
 	if e.hasID {
 		return e.id == id
 	}
-	return only && (e.thrown || e.action == action && e.status != 0 && (!e.good() || e.grant().token != ""))
+	if !only || e.thrown {
+		return only
+	}
+	refuses := e.status != 0 && !e.good()
+	return e.action == action && (refuses || (e.good() && e.grant().token != ""))
 }
 
 func (e envelope) scalar(key string) string {
@@ -137,26 +141,17 @@ func (e envelope) code() string {
 	return code
 }
 
-// eventType names an event: the action with dots for slashes, or the status of
-// a frame without one ("status.401"), or "notification".
+// eventType names an event: the action as the vendor writes it, in one line of 200
+// characters at most, or the status of a frame without one ("status.401"), or
+// "notification".
 func (e envelope) eventType() string {
-	switch {
-	case e.action != "":
-		return strings.Map(typeRune, e.action[:min(len(e.action), 100)])
-	case e.status != 0:
+	if name := wire.Plain(e.action); name != "" {
+		return name
+	}
+	if e.status != 0 {
 		return "status." + strconv.Itoa(e.status)
 	}
 	return "notification"
-}
-
-func typeRune(c rune) rune {
-	switch {
-	case c == '/':
-		return '.'
-	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-', c == '.':
-		return c
-	}
-	return '_'
 }
 
 // textKeys are the keys under which a failure's text may stand, likely ones

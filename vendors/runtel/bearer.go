@@ -230,7 +230,7 @@ func (s *bearer) prove(ctx context.Context) error {
 // ban. One log-in tells, and a second one is not asked for.
 func (s *bearer) barredNow(err error) bool {
 	f := session.AsFault(err)
-	if s.barred || !s.key.Proven || f.Cause != session.CauseForbidden && f.Cause != session.CauseBan {
+	if s.barred || !s.key.Proven || (f.Cause != session.CauseForbidden && f.Cause != session.CauseBan) {
 		return false
 	}
 	s.barred = true
