@@ -51,7 +51,7 @@ func newGauges(source Source, perAgent bool) *gauges {
 		hookLag:      desc("webhook_lag_events", "Events that wait to be posted, counted before the webhook's filters.", "webhook"),
 		hookAge:      desc("webhook_lag_seconds", "Age of the oldest event that waits to be posted.", "webhook"),
 		hookStopped:  desc("webhook_stopped", "1 while the webhook is stopped until a person acts.", "webhook"),
-		hookDead:     desc("webhook_dead_letters", "Events that the webhook cannot deliver: dropped before (retention), or waiting while it is stopped (gone).", "webhook", "reason"),
+		hookDead:     desc("webhook_dead_letters", "Events that the webhook cannot deliver: dropped before (retention), refused again and again (refused), skipped by a person (skipped), or waiting while it is stopped (gone).", "webhook", "reason"),
 	}
 	const expiry = "When the password expires, where the platform tells"
 	if !perAgent {

@@ -86,7 +86,7 @@ func every() []string {
 		[]string{`agentkeeper_stream_connections`, `agentkeeper_stream_connections_limit`, `agentkeeper_stream_refused_total{reason="login"}`},
 		expand(`agentkeeper_stream_%s{user="bi"}`, "consumers", "consumer_lag_events"),
 		expand(`agentkeeper_webhook_%s{webhook="crm"}`, "lag_events", "lag_seconds", "stopped"),
-		expand(`agentkeeper_webhook_dead_letters{reason="%s",webhook="crm"}`, "retention", "gone"),
+		expand(`agentkeeper_webhook_dead_letters{reason="%s",webhook="crm"}`, "retention", "refused", "skipped", "gone"),
 		expand(`agentkeeper_agents{platform="hq",state="%s"}`,
 			"offline", "signing_in", "online", "signing_out", "waiting", "parked"),
 		expand(`agentkeeper_agents_missing{platform="hq",reason="%s"}`,
@@ -112,7 +112,7 @@ func fresh(s source, o Options) *Metrics {
 }
 
 func TestEverySeriesFromTheStart(t *testing.T) {
-	m := fresh(source{Platforms: []PlatformStatus{{Name: "hq"}}, Webhooks: []WebhookStatus{{Name: "crm", Dead: map[string]uint64{"retention": 0, "gone": 0}}},
+	m := fresh(source{Platforms: []PlatformStatus{{Name: "hq"}}, Webhooks: []WebhookStatus{{Name: "crm", Dead: map[string]uint64{"retention": 0, "refused": 0, "skipped": 0, "gone": 0}}},
 		Stream: StreamStatus{Listening: true, Users: []StreamUser{{Name: "bi"}}}}, Options{})
 	want := every()
 	slices.Sort(want)

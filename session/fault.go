@@ -46,12 +46,17 @@ const (
 	CauseThrottled        // Outage: the platform asks to slow down (After says for how long)
 	CauseStore            // Outage: our own store could not take the intent; no request was sent
 	CauseAnswered         // Outage: the platform itself answered, but with something that is no verdict (an unknown code, HTTP 404)
+	CauseForbidden        // Outage: the answer is what both a refused account and a banned address get (HTTP 403); after a log-in the gate decides which of the two it is, and none is sent before
 )
 
-var causeNames = [...]string{"", "credential", "setting", "closed", "restart", "expired", "ban", "throttled", "store", "answered"}
+var causeNames = [...]string{"", "credential", "setting", "closed", "restart", "expired", "ban", "throttled", "store", "answered", "forbidden"}
 
 // String returns the cause's name, "" for CauseNone.
 func (c Cause) String() string { return causeNames[c] }
+
+// Answered reports whether the platform itself gave an answer, though one that
+// is no verdict about the session.
+func (c Cause) Answered() bool { return c == CauseAnswered || c == CauseForbidden }
 
 // Fault is the one error type of adapters. Code, Text and Action are for
 // people and must hold no secret.

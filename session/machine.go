@@ -295,11 +295,12 @@ func (m *Machine) learnNext(o Outcome) Loss {
 		return m.lose(o)
 	default: // no answer, or none about the session
 	}
+	m.renew = m.renew || o.Renew
 	m.pollFails++
 	silent := m.silent()
 	m.retry = m.now.Add(max(o.After, m.pollRetry(m.pollFails, silent)))
 	m.odd = min(m.odd+1, oddLimit)
-	if known := m.now.Sub(m.restored) > m.policy.Window; !silent || !known || o.Cause != CauseAnswered {
+	if known := m.now.Sub(m.restored) > m.policy.Window; !silent || !known || !o.Cause.Answered() {
 		m.odd, m.sane = 0, false
 	}
 	return LossNone

@@ -52,6 +52,15 @@ type Receiver interface {
 	Receive(ctx context.Context, header http.Header, body []byte) Receipt
 }
 
+// LargeReceiver is a Receiver that can tell whom a request is about which is
+// larger than [MessageLimit]. Optional.
+type LargeReceiver interface {
+	// ReceiveLarge is Receive for such a request, of which head is the beginning.
+	// Its events are lost; the place where they would have been is marked among
+	// the agent's events ([Batch].Missing).
+	ReceiveLarge(ctx context.Context, header http.Header, head []byte) Receipt
+}
+
 // Receipt is what became of a request that the platform sent us, and the
 // answer to it.
 type Receipt struct {
@@ -111,11 +120,16 @@ type Session interface {
 	Close() error
 }
 
+// MessageLimit is the largest message of a platform that is read, in bytes: the
+// answer to a poll, a pushed request, a frame. An event in it that the store
+// cannot take, and a message above it, is counted and marked as lost.
+const MessageLimit = 8 << 20
+
 // Event is one thing that the platform reported about an agent.
 type Event struct {
 	Type string          // the vendor's own name, for example "AgentState_Ready"; no vendor prefix
 	Time time.Time       // when it happened, by the platform; zero where it does not tell
-	Data json.RawMessage // the whole vendor object, untouched
+	Data json.RawMessage // the whole vendor object, untouched; in UTF-8 as far as the adapter knows the charset
 }
 
 // Batch is what one Next brought: events oldest first, possibly none.

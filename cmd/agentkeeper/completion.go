@@ -216,7 +216,7 @@ func (c *completer) values(v *kong.Value, word, head string) (list []string) {
 		names := slices.DeleteFunc(c.names("agent"), func(name string) bool { return c.given[name] })
 		return fitting(names, word, head)
 	case v.Name == resumeWord:
-		return fitting([]string{resumeWord}, word, head)
+		return fitting([]string{resumeWord, skipWord}, word, head)
 	case v.Name == "webhook":
 		return fitting(c.webhooks(), word, head)
 	case v.Name == removeWord:

@@ -14,21 +14,25 @@ import (
 	"agentkeeper/daemon/webhook"
 )
 
-// resumeWord is what a webhook can be told.
-const resumeWord = "resume"
+// What a webhook can be told.
+const (
+	resumeWord = "resume"
+	skipWord   = "skip"
+)
 
 type webhooksCmd struct {
 	controlFlag
-	Word   string `arg:"" optional:"" name:"resume" help:"End what a webhook waits for: a stop after 410, a pause, a back-off. It tries at once."`
-	Name   string `arg:"" optional:"" name:"webhook" help:"Which webhook is to resume."`
-	Reason string `placeholder:"TEXT" help:"Why it is to resume; it stands in the audit log."`
+	Word   string `arg:"" optional:"" name:"resume" help:"resume ends what a webhook waits for: a stop after 410, a pause, a back-off; it tries at once. skip gives up the oldest event that its receiver does not take."`
+	Name   string `arg:"" optional:"" name:"webhook" help:"Which webhook is told so."`
+	Agent  string `placeholder:"AGENT" help:"With skip: the agent whose event is given up, for example hq/291."`
+	Reason string `placeholder:"TEXT" help:"Why; it stands in the audit log."`
 	Output string `short:"o" enum:"table,json" default:"table" help:"table, or json as the API has it (default: ${default})."`
 }
 
 // Help is shown by webhooks --help.
 func (webhooksCmd) Help() string {
 	return `Shows what each webhook does, how many events wait and since when, how many were
-dropped before it could deliver them (DEAD), and why the last request failed.
+dropped before it could deliver them or given up (DEAD), and why the last request failed.
 
 A webhook that was answered with 410 is stopped until its configuration changes
 or it is resumed; it then gets what waited, as far as that is kept.
@@ -36,8 +40,13 @@ or it is resumed; it then gets what waited, as far as that is kept.
     agentkeeper webhooks
     agentkeeper webhooks -o json | jq '.webhooks[] | select(.state != "delivering")'
     agentkeeper webhooks resume crm --reason "receiver mended"
+    agentkeeper webhooks skip crm --agent hq/291 --reason "receiver cannot read it"
 
-Exit codes: 0 good, 1 unknown webhook, 2 usage, 69 no service, 77 not permitted.`
+An event that the receiver refuses holds up its agent's later ones. skip gives it
+up and goes on with the next; what was given up is counted (DEAD), listed by
+-o json as given_up, and stays in the stream as long as that keeps it.
+
+Exit codes: 0 good, 1 unknown webhook or nothing to skip, 2 usage, 69 no service, 77 not permitted.`
 }
 
 // Run shows the webhooks, of which one may be resumed before.
@@ -49,23 +58,47 @@ func (c webhooksCmd) Run() error {
 	if c.Word == "" {
 		return c.show(ctx, cl, "")
 	}
-	_, err := cl.call(ctx, http.MethodPost, "/api/v1/webhooks/"+url.PathEscape(c.Name)+"/resume", map[string]string{"reason": c.Reason})
+	order := map[string]string{"reason": c.Reason}
+	if c.Agent != "" {
+		order["agent"] = c.Agent
+	}
+	body, err := cl.call(ctx, http.MethodPost, "/api/v1/webhooks/"+url.PathEscape(c.Name)+"/"+c.Word, order)
 	if err != nil {
 		return err
+	}
+	if c.Word == skipWord && c.Output != "json" {
+		if err := printSkipped(body); err != nil {
+			return err
+		}
 	}
 	return c.show(ctx, cl, c.Name)
 }
 
+// printSkipped says which event was given up.
+func printSkipped(body []byte) error {
+	var answer struct {
+		Skipped api.DeadLetter `json:"skipped"`
+	}
+	if err := decode(body, &answer); err != nil {
+		return err
+	}
+	d := answer.Skipped
+	fmt.Printf("skipped event %s (%s), position %d, tried %d times\n", d.ID, d.Type, d.Position, d.Attempts)
+	return nil
+}
+
 func (c webhooksCmd) check() error {
 	switch {
-	case c.Word == "" && c.Reason != "":
-		return usage("--reason is for: agentkeeper webhooks resume NAME --reason TEXT")
+	case c.Word == "" && (c.Reason != "" || c.Agent != ""):
+		return usage("--reason and --agent are for: agentkeeper webhooks resume|skip NAME --reason TEXT")
 	case c.Word == "":
 		return nil
-	case c.Word != resumeWord:
-		return usage("unknown word %q: use agentkeeper webhooks, or agentkeeper webhooks resume NAME --reason TEXT", c.Word)
+	case c.Word != resumeWord && c.Word != skipWord:
+		return usage("unknown word %q: use agentkeeper webhooks, or agentkeeper webhooks resume|skip NAME --reason TEXT", c.Word)
+	case c.Agent != "" && c.Word != skipWord:
+		return usage("--agent is for: agentkeeper webhooks skip NAME --agent AGENT --reason TEXT")
 	case c.Name == "":
-		return usage("which webhook is to resume? agentkeeper webhooks shows their names")
+		return usage("which webhook is to %s? agentkeeper webhooks shows their names", c.Word)
 	case strings.TrimSpace(c.Reason) == "":
 		return usage("--reason is missing: say why, it stands in the audit log")
 	}
@@ -122,10 +155,10 @@ func oldestOf(w api.Webhook, _ time.Time) string {
 	return short(time.Duration(w.LagSeconds*float64(time.Second))) + " ago"
 }
 
-// deadOf counts what the retention has dropped: what waits for a stopped webhook
-// is not lost yet.
+// deadOf counts what the retention has dropped and what was given up: what waits
+// for a stopped webhook is not lost yet.
 func deadOf(w api.Webhook, _ time.Time) string {
-	return strconv.FormatUint(w.DeadLetters[webhook.DeadRetention], 10)
+	return strconv.FormatUint(w.DeadLetters[webhook.DeadRetention]+w.DeadLetters[webhook.DeadRefused]+w.DeadLetters[webhook.DeadSkipped], 10)
 }
 
 func hookNextTry(w api.Webhook, now time.Time) string {

@@ -106,6 +106,17 @@ func (s *service) Resume(_ context.Context, name, by, reason string) error {
 	return nil
 }
 
+func (s *service) Skip(_ context.Context, name, agent, by, reason string) (webhook.DeadLetter, error) {
+	switch {
+	case name != "crm":
+		return webhook.DeadLetter{}, fmt.Errorf("%w: %s", webhook.ErrUnknown, name)
+	case agent == "hq/299":
+		return webhook.DeadLetter{}, webhook.ErrNothingFails
+	}
+	s.resumed = append(s.resumed, "skip "+name+" "+agent+" "+reason+" "+by)
+	return webhook.DeadLetter{ID: "hq/291/7", Type: "huawei.A", Position: 42, Reason: webhook.DeadSkipped, Attempts: 3, Error: "400 Bad Request"}, nil
+}
+
 func (s *service) FollowerCame(string)    { s.reading.Add(1) }
 func (s *service) FollowerLeft(string)    { s.reading.Add(-1) }
 func (s *service) FollowerRefused(string) { s.refused.Add(1) }

@@ -58,6 +58,7 @@ func (c *Controller) Handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/agents/{platform}/{login}/credential", c.credential)
 	mux.HandleFunc("POST /api/v1/agents/{platform}/{login}/credential/refused", c.refused)
 	mux.HandleFunc("POST /api/v1/webhooks/{name}/resume", c.resumeWebhook)
+	mux.HandleFunc("POST /api/v1/webhooks/{name}/skip", c.skipWebhook)
 	mux.HandleFunc("GET /api/v1/consumers", c.consumers)
 	mux.HandleFunc("POST /api/v1/consumers/{user}/{name}/remove", c.removeConsumer)
 	mux.HandleFunc("POST /api/v1/reload", c.reload)

@@ -21,6 +21,7 @@ type Webhooks interface {
 // Resumer ends what makes a webhook wait.
 type Resumer interface {
 	Resume(ctx context.Context, name, by, reason string) error
+	Skip(ctx context.Context, name, agent, by, reason string) (webhook.DeadLetter, error)
 }
 
 // Webhook is one webhook in JSON.
@@ -41,6 +42,22 @@ type Webhook struct {
 	NextAttempt  *instant          `json:"next_attempt"`
 	Failing      *FailingEvent     `json:"failing"`      // the oldest event that was tried in vain
 	DeadLetters  map[string]uint64 `json:"dead_letters"` // by reason
+	GivenUp      []DeadLetter      `json:"given_up"`     // the latest events that were given up, oldest first
+}
+
+// DeadLetter is an event that a webhook gave up.
+type DeadLetter struct {
+	ID       string   `json:"id"`
+	Type     string   `json:"type"`
+	Position uint64   `json:"position"`
+	Reason   string   `json:"reason"` // refused or skipped
+	Attempts int      `json:"attempts"`
+	Error    string   `json:"error"`
+	At       *instant `json:"at"`
+}
+
+func deadLetterOf(d webhook.DeadLetter) DeadLetter {
+	return DeadLetter{ID: d.ID, Type: d.Type, Position: d.Position, Reason: d.Reason, Attempts: d.Attempts, Error: d.Error, At: instantOf(d.At)}
 }
 
 // FailingEvent is an event that a receiver does not take.
@@ -59,7 +76,10 @@ func webhookOf(s webhook.Status, now time.Time) Webhook {
 		Name: s.Name, URL: s.URL, State: string(s.State), StoppedSince: instantOf(s.Since), Cursor: s.Cursor,
 		LagEvents: s.Lag, LagSeconds: s.Age(now).Round(time.Millisecond).Seconds(), InFlight: s.InFlight, Delivered: s.Delivered, Retries: s.Retries,
 		LastDelivery: instantOf(s.LastOK), LastError: s.LastError, LastErrorAt: instantOf(s.ErrorAt), NextAttempt: instantOf(s.Next),
-		DeadLetters: s.Dead,
+		DeadLetters: s.Dead, GivenUp: []DeadLetter{},
+	}
+	for _, d := range s.Letters {
+		out.GivenUp = append(out.GivenUp, deadLetterOf(d))
 	}
 	if f := s.Failing; f != nil {
 		out.Failing = &FailingEvent{ID: f.ID, Type: f.Type, Position: f.Position, Received: instantOf(f.Received),
@@ -82,17 +102,29 @@ func (r *Reader) webhooks(w http.ResponseWriter, req *http.Request) {
 	reply(w, http.StatusOK, map[string]any{"webhooks": list})
 }
 
-// resumeWebhook takes a person's word to try a hook at once.
-func (c *Controller) resumeWebhook(w http.ResponseWriter, req *http.Request) {
-	var o struct {
-		Reason string `json:"reason"`
-	}
+// webhookOrder is what is told to a webhook.
+type webhookOrder struct {
+	Reason string `json:"reason"`
+	Agent  string `json:"agent"` // of a skip; "": of any
+}
+
+// webhookOrderOf reads an order; ok is false where the request was answered.
+func webhookOrderOf(w http.ResponseWriter, req *http.Request) (o webhookOrder, ok bool) {
 	if err := json.NewDecoder(req.Body).Decode(&o); err != nil && !errors.Is(err, io.EOF) {
 		failBody(w, fmt.Errorf(`the body is not {"reason":"…"}: %w`, err))
-		return
+		return o, false
 	}
 	if err := CheckReason(o.Reason); err != nil {
 		fail(w, http.StatusBadRequest, err.Error())
+		return o, false
+	}
+	return o, true
+}
+
+// resumeWebhook takes a person's word to try a hook at once.
+func (c *Controller) resumeWebhook(w http.ResponseWriter, req *http.Request) {
+	o, ok := webhookOrderOf(w, req)
+	if !ok {
 		return
 	}
 	name := req.PathValue("name")
@@ -102,6 +134,26 @@ func (c *Controller) resumeWebhook(w http.ResponseWriter, req *http.Request) {
 	case err != nil: // the caller has gone
 	default:
 		reply(w, http.StatusAccepted, map[string]string{"webhook": name})
+	}
+}
+
+// skipWebhook takes a person's word to give up the event that a hook cannot
+// deliver, and answers which one that was.
+func (c *Controller) skipWebhook(w http.ResponseWriter, req *http.Request) {
+	o, ok := webhookOrderOf(w, req)
+	if !ok {
+		return
+	}
+	name := req.PathValue("name")
+	letter, err := c.Resumer.Skip(req.Context(), name, o.Agent, PeerOf(req.Context()).String(), o.Reason)
+	switch {
+	case errors.Is(err, webhook.ErrUnknown):
+		fail(w, http.StatusNotFound, err.Error()+c.nearWebhook(req.Context(), name))
+	case errors.Is(err, webhook.ErrNothingFails):
+		fail(w, http.StatusConflict, err.Error())
+	case err != nil: // the caller has gone
+	default:
+		reply(w, http.StatusOK, map[string]any{"webhook": name, "skipped": deadLetterOf(letter)})
 	}
 }
 

@@ -1,6 +1,7 @@
 package callback
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -11,10 +12,12 @@ import (
 
 	"agentkeeper/daemon/listener"
 	"agentkeeper/session"
+	"agentkeeper/vendors/wire"
 )
 
 const (
-	bodyLimit   = 1 << 20          // of one request
+	bodyLimit   = session.MessageLimit
+	headLimit   = 64 << 10         // of a larger request's body that is looked at
 	heldLimit   = 256 << 20        // of all requests that wait for their outcome
 	readers     = 128              // requests that are read at once
 	readerQueue = 5 * time.Second  // how long one waits to be read
@@ -75,12 +78,19 @@ func (r *Receiver) receive(w http.ResponseWriter, q *http.Request) {
 		return
 	}
 	body, status := r.read(w, q)
+	if large, can := adapter.(session.LargeReceiver); can && status == http.StatusRequestEntityTooLarge {
+		ctx, cancel := context.WithTimeout(q.Context(), patience)
+		defer cancel()
+		w.Header().Set("Connection", "close") // the rest of the body is not read
+		r.answer(w, q, name, large.ReceiveLarge(ctx, q.Header, body))
+		return
+	}
 	if status != 0 {
 		r.log.warn(name, http.StatusText(status), slog.String("from", q.RemoteAddr))
 		http.Error(w, http.StatusText(status), status)
 		return
 	}
-	defer r.held.Add(-int64(len(body)))
+	defer r.held.Add(-int64(len(body))) // before it is decoded, as it was counted
 	ctx, cancel := context.WithTimeout(q.Context(), patience)
 	defer cancel()
 	r.answer(w, q, name, r.hand(ctx, name, q.Header, body, adapter))
@@ -93,6 +103,7 @@ func (r *Receiver) hand(ctx context.Context, platform string, h http.Header, bod
 	if settled := r.began.Add(beginning); settled.After(until) {
 		until = settled
 	}
+	body = wire.UTF8(h.Get("Content-Type"), body)
 	for {
 		got := adapter.Receive(ctx, h, body)
 		if got.Refusal != session.NoSession || time.Now().After(until) || !pause(ctx, lookAgain) {
@@ -116,25 +127,47 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// read returns the body, or the status to refuse the request with. The body
-// counts as held until the request was answered.
+// read returns the body, or the status to refuse the request with; beside 413
+// the beginning of the body. The body counts as held until the request was
+// answered.
 func (r *Receiver) read(w http.ResponseWriter, q *http.Request) (body []byte, status int) {
 	if !r.enter(q.Context()) {
 		return nil, http.StatusServiceUnavailable
 	}
 	defer func() { <-r.slots }()
-	body, err := io.ReadAll(http.MaxBytesReader(w, q.Body, bodyLimit))
+	counted := &heldReader{from: http.MaxBytesReader(w, q.Body, bodyLimit), held: &r.held}
+	body, err := io.ReadAll(counted)
+	if err == nil {
+		return body, 0
+	}
+	r.held.Add(-counted.read)
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return nil, http.StatusRequestEntityTooLarge
-	case err != nil:
-		return nil, http.StatusBadRequest
-	case r.held.Add(int64(len(body))) > heldLimit:
-		r.held.Add(-int64(len(body)))
+		return bytes.Clone(body[:min(len(body), headLimit)]), http.StatusRequestEntityTooLarge
+	case errors.Is(err, errHeld):
 		return nil, http.StatusServiceUnavailable
 	}
-	return body, 0
+	return nil, http.StatusBadRequest
+}
+
+var errHeld = errors.New("too much is held already")
+
+// heldReader counts what is read as held, and stops at the limit.
+type heldReader struct {
+	from io.Reader
+	held *atomic.Int64
+	read int64
+}
+
+// Read implements io.Reader.
+func (h *heldReader) Read(p []byte) (int, error) {
+	n, err := h.from.Read(p)
+	h.read += int64(n)
+	if h.held.Add(int64(n)) > heldLimit {
+		return n, errHeld
+	}
+	return n, err
 }
 
 // enter waits for its turn to be read.

@@ -140,8 +140,11 @@ func TestCallbackReachesItsPlatform(t *testing.T) {
 func TestTooLargeAndTooSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := open(t, accepted)
-		if status, _ := d.post("/callback/hq", strings.NewReader(strings.Repeat("x", 2<<20))); status != 413 {
-			t.Errorf("2 MiB: %d", status)
+		if status, _ := d.post("/callback/hq", strings.NewReader(strings.Repeat("x", 9<<20))); status != 413 {
+			t.Errorf("9 MiB: %d", status)
+		}
+		if status, _ := d.post("/callback/hq", strings.NewReader(strings.Repeat("x", 7<<20))); status != 200 {
+			t.Errorf("7 MiB: %d", status)
 		}
 		d.adapter.wait = time.Hour
 		begin := time.Now()

@@ -1,9 +1,11 @@
 package events
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"agentkeeper/daemon/store"
 	"agentkeeper/session"
@@ -20,7 +22,7 @@ type CloudEvent struct {
 	Recorded    time.Time       `json:"recordedtime"` // when we received it, by our clock
 	ContentType string          `json:"datacontenttype"`
 	Sequence    uint64          `json:"sequence"` // per agent, rising
-	Data        json.RawMessage `json:"data"`     // the whole vendor object, untouched
+	Data        json.RawMessage `json:"data"`     // the whole vendor object; bytes that are no UTF-8 became U+FFFD
 }
 
 // GapType is the type of the event that stands where events of its agent were
@@ -85,6 +87,9 @@ func (s *Stream) cloudEvent(id session.ID, e keeper.Event) CloudEvent {
 	data := e.Data
 	if len(data) == 0 {
 		data = json.RawMessage("{}")
+	}
+	if !utf8.Valid(data) { // no consumer could read it
+		data = bytes.ToValidUTF8(data, []byte("\uFFFD"))
 	}
 	return newCloudEvent(id, prefix+"."+e.Type, e.Sequence, at, e.Received, data)
 }

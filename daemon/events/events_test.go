@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -535,6 +536,25 @@ func TestDurableIsCounted(t *testing.T) {
 		want := []time.Duration{50 * time.Millisecond, 50 * time.Millisecond, 70 * time.Millisecond}
 		if diff := cmp.Diff(want, c.took); diff != "" || c.delivered != 3 {
 			t.Errorf("%d events durable after (-want +got):\n%s", c.delivered, diff)
+		}
+	})
+}
+
+// Whatever bytes a platform sends, consumers get JSON in UTF-8.
+func TestEventsAreUTF8(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &publisher{}
+		s, _ := newStream(p)
+		for n, data := range []string{"{\"name\":\"cut \xe5\xba\"}", "no \xff JSON"} {
+			if err := s.Take(t.Context(), agent, []keeper.Event{event(uint64(n+1), data)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Close()
+		for _, m := range p.got {
+			if !utf8.Valid(m.Data) || !json.Valid(m.Data) {
+				t.Errorf("stored %q", m.Data)
+			}
 		}
 	})
 }

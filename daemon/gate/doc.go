@@ -34,6 +34,14 @@
 // itself again, begin a new one; an outage lets the next try wait for the
 // back-off.
 //
+// A log-in that was answered 403, or what else stands for a wrong password on
+// one platform and for a ban on another (session.CauseForbidden), counts as
+// refused and is not repeated. Where another account is served by the platform
+// afterwards, or was within ten minutes before and none was turned away since,
+// it is the account's: Refused, within about half a minute. Where nobody is, it
+// looks like a ban and begins a quarantine, which ends early if another account
+// is served after all.
+//
 // A log-in whose answer never came (session.Doubt, or a predecessor killed in
 // between) may have been refused: it takes its part of the budget until some
 // sign-in succeeds, and turns into a refusal's weight when one is refused.

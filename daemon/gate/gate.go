@@ -65,6 +65,8 @@ type Gate struct {
 	counted   bool // a refusal was counted that Refused is to be told of
 	telling   bool
 
+	forbidden forbidden
+
 	failed     int       // requests of live sessions, since the last complaint
 	complained time.Time // when that was
 }

@@ -108,6 +108,13 @@ func (g *guard) good(canary bool) bool {
 	return true
 }
 
+// release ends a quarantine that turned out to have had no reason; the refusals
+// stay counted.
+func (g *guard) release() {
+	g.until, g.why = time.Time{}, ""
+	g.version++
+}
+
 // suspicious reports whether a connection that vanishes now looks like a ban:
 // a refusal was answered less than a minute ago.
 func (g *guard) suspicious(now time.Time) bool {

@@ -16,6 +16,10 @@ import (
 //     was sent.
 //   - SignOut of its sessions blocks only for a place among the operations in
 //     flight, with the same rule for ctx.
+//   - A log-in whose answer may mean a refusal of the account or a ban of our
+//     address (session.CauseForbidden) is not repeated before it is known which
+//     of the two it was: until then SignIn returns that answer again without
+//     sending anything, and Refused once it is the account's.
 //   - Adopt, Probe, Next and the rest pass through; what Probe and Next are
 //     answered teaches the gate.
 func (g *Gate) Platform(inner session.Platform) session.Platform {
@@ -28,19 +32,29 @@ type platform struct {
 }
 
 func (p *platform) SignIn(ctx context.Context, a session.Account, force bool) (session.Session, error) {
+	if f := p.gate.decided(ctx, a); f != nil {
+		return nil, f
+	}
 	at, err := p.gate.enter(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if f := p.gate.decided(ctx, a); f != nil { // while it waited
+		p.gate.leave(ctx, func(time.Time) {})
+		return nil, f
 	}
 	err = &session.Fault{Kind: session.Doubt, Text: "the sign-in did not return"} // if inner panics
 	defer func() {
 		p.gate.leave(ctx, func(now time.Time) {
 			if !cut(ctx, err) {
-				p.gate.judge(at, a.ID, err, now)
+				p.gate.judge(at, a, err, now)
 			}
 		})
 	}()
 	s, err := p.inner.SignIn(ctx, a, force)
+	if f := session.AsFault(err); f != nil && f.Kind == session.Outage && f.Cause == session.CauseForbidden {
+		err = undecided(f, recheck)
+	}
 	if err != nil {
 		return nil, err
 	}

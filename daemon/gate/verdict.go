@@ -12,12 +12,14 @@ import (
 )
 
 // judge learns from a sign-in's answer.
-func (g *Gate) judge(a attempt, id session.ID, err error, now time.Time) {
-	f := session.AsFault(err)
+func (g *Gate) judge(a attempt, account session.Account, err error, now time.Time) {
+	id, f := account.ID, session.AsFault(err)
 	switch session.KindOf(err) {
 	case session.OK:
 		g.answered(now)
 		g.prove(a)
+		g.forbidden.admit(id)
+		g.serve(id, now)
 	case session.Refused:
 		g.answered(now)
 		g.refuse(f, now)
@@ -27,6 +29,10 @@ func (g *Gate) judge(a attempt, id session.ID, err error, now time.Time) {
 		g.guard.doubt(now)
 		g.miss(id, f, a.start, a.canary, now)
 	case session.Outage:
+		if f.Cause == session.CauseForbidden {
+			g.forbid(account, f, now)
+			return
+		}
 		g.miss(id, f, a.start, a.canary, now)
 	case session.Lost: // no sense in it, no proof either: as slow as an outage
 		if a.canary {
@@ -42,10 +48,14 @@ func (g *Gate) glance(id session.ID, start time.Time, err error, now time.Time) 
 	switch session.KindOf(err) {
 	case session.OK:
 		g.reach(now)
+		g.serve(id, now)
 	case session.Refused:
 		g.reach(now)
 		g.refuse(f, now)
 	case session.Outage, session.Doubt:
+		if f.Cause == session.CauseForbidden || f.Cause == session.CauseBan {
+			g.forbidden.denied.note(id, now)
+		}
 		g.miss(id, f, start, false, now)
 		g.complain(id, f, now)
 	case session.Lost, session.Taken, session.Busy, session.Woken:

@@ -84,7 +84,7 @@ func (c *cursor) take(events []*Event) error {
 func (c *cursor) give(events []*Event) error {
 	chosen := make([]*Event, 0, len(events))
 	for _, ev := range events {
-		if (c.upTo == 0 || ev.Seq <= c.upTo) && c.filter.matches(ev.subject) {
+		if (c.upTo == 0 || ev.Seq <= c.upTo) && c.filter.matches(ev) {
 			chosen = append(chosen, ev)
 		}
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -44,10 +45,11 @@ type matcher struct {
 	any    bool   // all types
 	exact  map[string]struct{}
 	starts []string // beginnings of types
+	types  []string // the patterns themselves, for types that their subjects do not hold whole
 }
 
 func (f Filter) compile() *matcher {
-	m := &matcher{any: len(f.Types) == 0, exact: map[string]struct{}{}}
+	m := &matcher{any: len(f.Types) == 0, exact: map[string]struct{}{}, types: f.Types}
 	if f.Agent != (session.ID{}) {
 		m.agent = agentKey("ev", f.Agent) + "."
 	}
@@ -65,20 +67,40 @@ func (f Filter) compile() *matcher {
 	return m
 }
 
-// matches compares types as tokens, for which beginnings stay beginnings.
-func (m *matcher) matches(subject string) bool {
-	if !strings.HasPrefix(subject, m.agent) {
+// matches compares types as tokens, for which beginnings stay beginnings; one
+// that its subject does not hold whole is read from the event.
+func (m *matcher) matches(ev *Event) bool {
+	if !strings.HasPrefix(ev.subject, m.agent) {
 		return false
 	}
 	if m.any {
 		return true
 	}
-	typ := subject[strings.LastIndexByte(subject, '.')+1:]
+	typ := ev.subject[strings.LastIndexByte(ev.subject, '.')+1:]
+	if len(typ) == maxTypeName {
+		return m.matchesWhole(ev.Data)
+	}
 	if _, ok := m.exact[typ]; ok {
 		return true
 	}
 	for _, start := range m.starts {
 		if strings.HasPrefix(typ, start) {
+			return true
+		}
+	}
+	return false
+}
+
+// matchesWhole compares the type that an event itself carries.
+func (m *matcher) matchesWhole(data []byte) bool {
+	var c struct {
+		Type string `json:"type"`
+	}
+	if json.Unmarshal(data, &c) != nil {
+		return false
+	}
+	for _, want := range m.types {
+		if start, open := strings.CutSuffix(want, "*"); c.Type == want || (open && strings.HasPrefix(c.Type, start)) {
 			return true
 		}
 	}

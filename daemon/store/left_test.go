@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"runtime"
 	"strings"
@@ -136,13 +137,43 @@ func TestFilterIsBounded(t *testing.T) {
 }
 
 func BenchmarkMatcher(b *testing.B) {
-	subject := eventSubject(agent(1), "huawei.AgentState_Ready")
+	event := &Event{subject: eventSubject(agent(1), "huawei.AgentState_Ready")}
 	f := Filter{}
 	for i := range MaxPatterns {
 		f.Types = append(f.Types, strings.Repeat("huawei.AgentState_", 2)+string(rune('a'+i))+"*")
 	}
 	m := f.compile()
 	for b.Loop() {
-		m.matches(subject)
+		m.matches(event)
+	}
+}
+
+// Names are compared in full, also those that a subject cuts short.
+func TestTypesAreComparedInFull(t *testing.T) {
+	long := "ecss.call/" + strings.Repeat("x", 220)
+	for _, tt := range []struct {
+		pattern, typ string
+		want         bool
+	}{
+		{"ecss.call/changed", "ecss.call/changed", true},
+		{"ecss.call/*", "ecss.call/changed", true},
+		{"ecss.call.changed", "ecss.call/changed", false},
+		{"ecss.вызов/*", "ecss.вызов/новый", true},
+		{long + "a", long + "a", true},
+		{long + "a", long + "b", false},
+		{long + "*", long + "b", true},
+		{long + "a*", long + "b", false},
+		{"ecss.*", long + "b", true},
+		{"huawei.*", long + "b", false},
+		{"*", long + "b", true},
+	} {
+		data, err := json.Marshal(map[string]string{"type": tt.typ})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ev := &Event{Data: data, subject: eventSubject(agent(1), tt.typ)}
+		if got := (Filter{Types: []string{tt.pattern}}).compile().matches(ev); got != tt.want {
+			t.Errorf("%.30s… against %.30s…: %v", tt.pattern, tt.typ, got)
+		}
 	}
 }

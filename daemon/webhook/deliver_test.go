@@ -244,7 +244,8 @@ func TestSlowedAndBack(t *testing.T) {
 	})
 }
 
-// An event that the receiver never takes holds up its agent alone.
+// An event that the receiver does not take holds up its agent alone, for as long
+// as it is not given up.
 func TestPoison(t *testing.T) {
 	for _, status := range []int{400, 500} {
 		inBubble(t, func(r *rig) {
@@ -256,7 +257,7 @@ func TestPoison(t *testing.T) {
 			})
 			r.apply(hookTo("crm"))
 			r.publish(3, "291", "292", "293", "294")
-			for range 600 {
+			for range 280 {
 				r.publish(1, "300", "301")
 				r.settle(time.Second)
 			}
@@ -270,8 +271,8 @@ func TestPoison(t *testing.T) {
 					healthy++
 				}
 			}
-			if healthy < 1190 || s.Retries > 150 {
-				t.Errorf("%d: %d of 1200 events of others, %d retries", status, healthy, s.Retries)
+			if healthy < 550 || s.Retries > 150 {
+				t.Errorf("%d: %d of 560 events of others, %d retries", status, healthy, s.Retries)
 			}
 			r.set(nil)
 			r.settle(2 * time.Minute)

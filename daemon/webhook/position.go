@@ -12,12 +12,14 @@ const recordVersion = 1
 // record is what a hook leaves to the next process.
 type record struct {
 	Version int               `json:"v"`
-	Done    uint64            `json:"done"`             // everything up to here is delivered
-	Late    map[string]uint64 `json:"late,omitempty"`   // but of these agents from here on
-	Oldest  time.Time         `json:"oldest,omitzero"`  // when the oldest event that is late was received
-	Dead    uint64            `json:"dead,omitempty"`   // events that were dropped before they were delivered
-	Gone    *gone             `json:"gone,omitempty"`   // the receiver answered 410
-	Removed time.Time         `json:"removed,omitzero"` // when the hook left the configuration
+	Done    uint64            `json:"done"`              // everything up to here is delivered
+	Late    map[string]uint64 `json:"late,omitempty"`    // but of these agents from here on
+	Oldest  time.Time         `json:"oldest,omitzero"`   // when the oldest event that is late was received
+	Dead    uint64            `json:"dead,omitempty"`    // events that were dropped before they were delivered
+	Buried  map[string]uint64 `json:"buried,omitempty"`  // events that were given up, by reason
+	Letters []DeadLetter      `json:"letters,omitempty"` // the latest of them, oldest first
+	Gone    *gone             `json:"gone,omitempty"`    // the receiver answered 410
+	Removed time.Time         `json:"removed,omitzero"`  // when the hook left the configuration
 }
 
 // gone says since when a hook is stopped, and with which settings.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -43,6 +44,8 @@ type result struct {
 	verdict verdict
 	after   time.Duration // as the receiver asks; 0: it does not
 	err     string        // for people, without a secret
+	denied  bool          // 4xx that speaks of the request, not of the moment
+	content bool          // and of the event in it: 400, 413, 415 or 422
 }
 
 // poster makes the requests of one hook. Its methods may be called from any
@@ -139,6 +142,9 @@ func (p *poster) judge(res *http.Response, text []byte) result {
 		r.verdict = away
 	case code >= 500:
 		r.verdict = down
+	case code >= 400 && code != http.StatusRequestTimeout && code != http.StatusTooEarly:
+		r.denied = true
+		r.content = slices.Contains([]int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity}, code)
 	}
 	return r
 }
@@ -149,7 +155,7 @@ func (p *poster) answer(res *http.Response, text []byte) string {
 	if res.StatusCode >= 300 && res.StatusCode <= 399 {
 		return said + ": redirects are not followed; write the final address in url"
 	}
-	if body := wire.Plain(p.redact(string(text))); body != "" {
+	if body := wire.Plain(p.redact(string(wire.UTF8(res.Header.Get("Content-Type"), text)))); body != "" {
 		said += ": " + body
 	}
 	return said

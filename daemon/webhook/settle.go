@@ -13,9 +13,24 @@ func (h *hook) settle(r result, now time.Time) {
 		return
 	}
 	l := r.lane
-	l.fails++
-	l.err = r.err
+	if l.fails++; l.fails == 1 {
+		l.since = now
+	}
+	if l.denied++; !r.denied {
+		l.denied = 0
+	}
+	l.err, l.content = r.err, r.content
 	h.counts.lastError, h.counts.lastErrorAt = r.err, now
+	switch {
+	case l.skipped && r.verdict != refused:
+		h.answered(now)
+		h.bury(l, DeadSkipped, now)
+		return
+	case h.hopeless(l, now):
+		h.answered(now)
+		h.bury(l, DeadRefused, now)
+		return
+	}
 	switch r.verdict {
 	case refused:
 		h.win.again(l)

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -19,11 +20,13 @@ const (
 // Why events are dead letters.
 const (
 	DeadRetention = "retention" // dropped by the stream before they were delivered
+	DeadRefused   = "refused"   // given up, because the receiver answered 4xx again and again
+	DeadSkipped   = "skipped"   // given up by a person's word
 	DeadGone      = "gone"      // waiting while the hook is stopped by 410; delivered after all if it is resumed in time
 )
 
 // DeadReasons returns every reason.
-func DeadReasons() []string { return []string{DeadRetention, DeadGone} }
+func DeadReasons() []string { return []string{DeadRetention, DeadRefused, DeadSkipped, DeadGone} }
 
 // Status is a hook at one instant. Counts but the dead letters are since the
 // start of the process.
@@ -44,6 +47,7 @@ type Status struct {
 	Next      time.Time         // when the hook or its first lane tries again; zero: nothing waits for a time
 	Failing   *Failing          // the oldest event that was tried in vain; nil: none
 	Dead      map[string]uint64 // by reason, every reason
+	Letters   []DeadLetter      // the latest that were given up, oldest first
 }
 
 // Age is how long the oldest event that waits has been here; 0 where none does.
@@ -95,7 +99,11 @@ func (h *hook) status(first, last uint64, now time.Time) Status {
 		Name: h.cfg.Name, URL: h.cfg.Shown, State: h.state(now), Cursor: h.cursor(), Lag: h.pending(first, last), Oldest: h.oldestAt(),
 		InFlight: h.inFlight, Delivered: h.counts.delivered, Retries: h.counts.retries,
 		LastOK: h.counts.lastDelivery, LastError: h.counts.lastError, ErrorAt: h.counts.lastErrorAt,
-		Failing: h.failing(), Dead: map[string]uint64{DeadRetention: h.rec.Dead + h.dropping(first), DeadGone: 0},
+		Failing: h.failing(), Letters: slices.Clone(h.rec.Letters),
+		Dead: map[string]uint64{
+			DeadRetention: h.rec.Dead + h.dropping(first), DeadGone: 0,
+			DeadRefused: h.rec.Buried[DeadRefused], DeadSkipped: h.rec.Buried[DeadSkipped],
+		},
 	}
 	if at := h.wakeUp(); at.After(now) {
 		s.Next = at

@@ -18,6 +18,11 @@ type lane struct {
 	fails int  // of the first event, in a row
 	due   time.Time
 	err   string // why it failed last
+
+	since   time.Time // when it failed first
+	denied  int       // how often in a row it was answered 4xx
+	content bool      // the last such answer speaks of the event itself: 400, 413, 415 or 422
+	skipped bool      // a person gave it up while a request was in flight
 }
 
 // window holds what a hook has read and not delivered. It is a value without
@@ -71,12 +76,22 @@ func (w *window) delivered(l *lane) {
 	w.bytes -= len(l.queue[0].data)
 	l.queue[0] = event{}
 	l.queue = l.queue[1:]
-	l.busy, l.fails, l.err, l.due = false, 0, "", time.Time{}
+	l.busy, l.skipped = false, false
+	l.content = false
+	l.fails, l.denied, l.err = 0, 0, ""
+	l.due, l.since = time.Time{}, time.Time{}
 	if len(l.queue) == 0 {
 		delete(w.lanes, l.key)
 		return
 	}
 	w.ready = append(w.ready, l)
+}
+
+// drop takes the lane's first event out undelivered; the next one is ready.
+func (w *window) drop(l *lane) {
+	is := func(x *lane) bool { return x == l }
+	w.ready, w.waiting = slices.DeleteFunc(w.ready, is), slices.DeleteFunc(w.waiting, is)
+	w.delivered(l)
 }
 
 // failed lets the lane wait; again makes it ready at once.
@@ -131,6 +146,17 @@ func (w *window) failing() (first *lane) {
 		}
 	}
 	return first
+}
+
+// failingOf returns the lane of an agent whose first event was tried in vain, nil
+// where there is none.
+func (w *window) failingOf(agent string) *lane {
+	for _, l := range w.lanes {
+		if l.fails > 0 && l.queue[0].agent() == agent {
+			return l
+		}
+	}
+	return nil
 }
 
 // heads are the positions of the lanes' first events.

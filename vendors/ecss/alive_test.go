@@ -11,6 +11,7 @@ import (
 	"github.com/coder/websocket"
 
 	"agentkeeper/session"
+	platform "agentkeeper/test/sim/ecss"
 )
 
 func TestPingsAreContacts(t *testing.T) {
@@ -229,6 +230,67 @@ func TestUnansweredRequestsAreNoLoss(t *testing.T) {
 		})
 		if err := forAnHour(t, p.signIn(t)); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// Where pings are swallowed and requests answered, the session lives, within the
+// window, and a warning says so until a pong comes.
+func TestSwallowedPings(t *testing.T) {
+	for _, subscribe := range []string{"true", "false"} {
+		t.Run("subscribe "+subscribe, func(t *testing.T) {
+			simulate(t, platform.Switches{PongBlackhole: true}, func(t *testing.T, site site) {
+				s := site.set("subscribe", subscribe).signIn(t)
+				last := time.Now()
+				for range 50 {
+					next(t, s)
+					if gap := time.Since(last); gap >= 75*time.Second {
+						t.Fatalf("no contact for %s", gap)
+					}
+					last = time.Now()
+				}
+				if list := s.Info().Warnings; len(list) != 1 || list[0].Code != "no-pong" {
+					t.Errorf("warnings %+v", list)
+				}
+				if err := site.Switch(func(w *platform.Switches) { w.PongBlackhole = false }); err != nil {
+					t.Fatal(err)
+				}
+				for range 4 {
+					next(t, s)
+				}
+				if list := s.Info().Warnings; len(list) != 0 {
+					t.Errorf("pings are answered again, warnings %+v", list)
+				}
+			})
+		})
+	}
+}
+
+// With ping: 0 no ping leaves, requests prove the session alive, and a socket
+// that does not answer them is dead within three times their pace.
+func TestWithoutPings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := scripted(t, func(p *peer) {
+			p.admit("null")
+			for range 20 {
+				p.reply(p.hear(), 200, `[]`)
+			}
+			p.hear()
+			time.Sleep(time.Hour)
+		})
+		s := p.set("ping", "0").signIn(t)
+		begin := time.Now()
+		for range 20 {
+			next(t, s)
+		}
+		if list := s.Info().Warnings; len(list) != 0 || time.Since(begin) < 5*time.Minute {
+			t.Errorf("20 answers after %s, warnings %+v", time.Since(begin), list)
+		}
+		begin = time.Now()
+		_, err := s.Next(t.Context())
+		is(t, err, session.Lost, session.CauseClosed, "dead-socket")
+		if took := time.Since(begin); took > 75*time.Second {
+			t.Errorf("noticed after %s", took)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package ecss
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -84,13 +85,16 @@ const (
 	codeNoAnswer    = "no-answer"
 	codeUnreadable  = "unreadable"
 	codeNoSubscribe = "subscribe"
+	codeException   = "exception"
+	codeNoPong      = "no-pong"
+	codeUnknown     = "401"
 )
 
 type note struct{ text, action string }
 
 var notes = map[string]note{
 	codeClosed:      {"the platform closed the websocket, and with it the session", ""},
-	codeBroken:      {"the platform sent what no websocket may, or a message above 1 MiB, so the connection was given up, and with it the session", "look at what the proxy sends to this operator, and at what stands between it and this host"},
+	codeBroken:      {"the platform sent what no websocket may, or a message above 8 MiB, so the connection was given up, and with it the session", "look at what the proxy sends to this operator, and at what stands between it and this host"},
 	codeEvicted:     {"the platform ended the session in favour of another one", "find the other client that signs this agent in, or allow the agent several sessions (only_one_session)"},
 	codeDead:        {"the platform did not answer any ping in time", ""},
 	codeExpired:     {"the platform does not know the session any more", "if it happens about every autoLogoutTimeout, raise the agent's auto_logout_timeout on the platform"},
@@ -99,6 +103,8 @@ var notes = map[string]note{
 	codeUnreadable:  {"the platform's answer cannot be understood", "check that url names the ecss-cc-ui-api proxy (port 8091 as installed)"},
 	codeNoSubscribe: {"the platform does not send this agent's calls", "check the operator's rights, or set subscribe: false"},
 	"401":           {"the platform refused for a reason that it does not document", "look at the text and at the platform's log"},
+	codeException:   {"the proxy reports an exception instead of an answer", "look at the text and at the proxy's log"},
+	codeNoPong:      {"requests are answered, but websocket pings are not: something between this host and the proxy swallows them", "none needed, requests prove the session alive instead; set ping: 0 to send no pings"},
 	"500 5":         {"the operator is not allowed to do that", "check the operator's rights on the platform"},
 	"http 426":      {"the address speaks websocket only", "set login_over: websocket"},
 }
@@ -137,8 +143,9 @@ func noted(kind session.Kind, cause session.Cause, code string, err error) *sess
 	return &session.Fault{Kind: kind, Cause: cause, Code: code, Text: n.text, Action: n.action, Err: err}
 }
 
-// known finds the failure that one of the texts stands for.
-func known(texts []string) (failure, bool) {
+// known finds the failure that one of the texts stands for: it is the vendor's
+// text, or, where within is set, holds it or the words of a translation.
+func known(texts []string, within bool) (failure, bool) {
 	for _, text := range texts {
 		text = strings.TrimRight(strings.TrimSpace(text), ".")
 		for _, f := range failures {
@@ -147,14 +154,75 @@ func known(texts []string) (failure, bool) {
 			}
 		}
 	}
+	if !within {
+		return failure{}, false
+	}
+	for _, text := range texts {
+		if f, ok := foundIn(strings.ToLower(text)); ok {
+			return f, true
+		}
+	}
 	return failure{}, false
 }
+
+// foundIn finds the longest of the vendor's texts that a text holds, or else the
+// failure whose words it has.
+func foundIn(text string) (found failure, ok bool) {
+	for _, f := range failures {
+		if strings.Contains(text, strings.ToLower(f.text)) && len(f.text) > len(found.text) {
+			found, ok = f, true
+		}
+	}
+	if ok {
+		return found, true
+	}
+	for _, t := range translations {
+		if !slices.ContainsFunc(t.words, func(word string) bool { return !strings.Contains(text, word) }) {
+			return byCode(t.code)
+		}
+	}
+	return failure{}, false
+}
+
+// translations are words that a translated text has, all of them, in lower case.
+// The vendor's is a Russian product; how it translates is not documented. The
+// first that fits counts.
+var translations = []struct {
+	code  string
+	words []string
+}{
+	{"401 credentials", []string{"логин", "парол"}},
+	{"401 credentials", []string{"неверн", "парол"}},
+	{"401 credentials", []string{"invalid", "password"}},
+	{"401 credentials", []string{"wrong", "password"}},
+	{"401 credentials", []string{"incorrect", "password"}},
+	{"401 occupied", []string{"номер", "занят"}},
+	{"401 not-activated", []string{"не активирован"}},
+	{"401 no-number", []string{"номер", "не существует"}},
+	{"401 no-domain", []string{"домен", "не существует"}},
+	{"401 system", []string{"недоступ"}},
+	{"401 gateway-timeout", []string{"врем", "ожидания", "шлюз"}},
+	{"401 timeout", []string{"врем", "ожидания"}},
+}
+
+func byCode(code string) (failure, bool) {
+	for _, f := range failures {
+		if f.code == code {
+			return f, true
+		}
+	}
+	return failure{}, false
+}
+
+// failure finds what a frame's texts stand for. Longer texts and translations
+// count where the frame is a refusal.
+func (e envelope) failure() (failure, bool) { return known(e.texts(), e.denied() || e.thrown) }
 
 // rejected classifies an answer that is no success. What the table does not
 // know is an outage of a platform that answers.
 func rejected(e envelope, takenRetry time.Duration, secrets ...string) *session.Fault {
 	texts := e.texts()
-	if f, ok := known(texts); ok {
+	if f, ok := e.failure(); ok {
 		return f.fault(takenRetry)
 	}
 	fault := &session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: e.code()}

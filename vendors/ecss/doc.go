@@ -14,7 +14,9 @@
 //
 // A proxy that is gone without a word is found by pings of our own: after each
 // silence of `ping` one is sent, and without any answer for 3 x `ping` the
-// socket counts as dead. Pings are no actions of an operator, so the proxy's
+// socket counts as dead. Halfway there a request is sent, for some proxies swallow
+// pings: where it is answered the session lives, with a warning, and requests are
+// sent beside the pings from then on; `ping: 0` sends requests alone. Pings are no actions of an operator, so the proxy's
 // autoLogoutTimeout (minutes) is met by repeating call/subscribe at a third of
 // it. Every pong, reply and notification is a contact.
 //
@@ -29,10 +31,12 @@
 //
 // Much of the protocol is unknown: where a failure's text stands, how a
 // notification looks, what a logout is called. Everything is therefore read
-// leniently: replies are matched by requestId, never by order; every other
-// frame is an event; a frame that cannot be read is counted and logged (its
+// leniently: replies are matched by requestId, never by order, but while a log-in
+// is the only request a frame with its action or an exception that names no
+// request is its answer; every other frame is an event; a frame that cannot be read is counted and logged (its
 // size, not its contents) and never ends a session. A failure is classified by
 // its text ([Explain] knows the table), because the platform answers 401 to a
 // wrong password and to its own outages alike; what the table does not know is
-// an outage, never a refusal.
+// an outage, never a refusal, but after three in a row it is repeated twice an hour
+// only. Under 401 and 403 the texts count inside longer ones and translated, too.
 package ecss

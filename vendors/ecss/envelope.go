@@ -47,6 +47,8 @@ type envelope struct {
 	status  int // 0: none
 	payload json.RawMessage
 	all     map[string]json.RawMessage
+	raw     json.RawMessage // the frame as it came, in UTF-8
+	thrown  bool            // an exception of the proxy's framework: {"event":"exception","data":{…}}
 }
 
 // open reads one frame; ok is false for everything but a JSON object.
@@ -54,13 +56,52 @@ func open(data []byte) (e envelope, ok bool) {
 	if json.Unmarshal(data, &e.all) != nil || e.all == nil {
 		return envelope{}, false
 	}
+	e.raw = data
 	e.action = e.scalar("action")
 	e.payload = e.all["payload"]
 	if status, ok := whole(e.scalar("status")); ok && status <= math.MaxInt16 {
 		e.status = int(status)
 	}
 	e.id, e.hasID = whole(e.scalar("requestId"))
+	if e.scalar("event") == "exception" {
+		e.throw()
+	}
 	return e, true
+}
+
+// throw reads an exception frame. Frameworks of the kind that the proxy is made
+// with send it for a request that failed, without the request's id.
+func (e *envelope) throw() {
+	e.thrown = true
+	if len(e.payload) == 0 {
+		e.payload = e.all["data"]
+	}
+	var data struct {
+		Status     wire.Text `json:"status"`
+		StatusCode wire.Text `json:"statusCode"`
+	}
+	if e.status != 0 || json.Unmarshal(e.payload, &data) != nil {
+		return
+	}
+	for _, text := range []wire.Text{data.Status, data.StatusCode} {
+		if n, ok := whole(string(text)); ok && n <= math.MaxInt16 {
+			e.status = int(n)
+		}
+	}
+}
+
+// answers reports whether a frame is the answer to the request with the action
+// and id. While it is the only one under way, so is an exception that names no
+// request, and a frame with its action that refuses it or carries a token.
+func (e envelope) answers(action string, id uint64, only bool) bool {
+	if e.hasID {
+		return e.id == id
+	}
+	if !only || e.thrown {
+		return only
+	}
+	refuses := e.status != 0 && !e.good()
+	return e.action == action && (refuses || (e.good() && e.grant().token != ""))
 }
 
 func (e envelope) scalar(key string) string {
@@ -90,6 +131,9 @@ func (e envelope) denied() bool { return e.status == 401 || e.status == 403 }
 // calls code (integrators saw 500 with 5).
 func (e envelope) code() string {
 	code := strconv.Itoa(e.status)
+	if e.thrown && e.status == 0 {
+		code = codeException
+	}
 	var inner struct{ Code wire.Text }
 	if json.Unmarshal(e.payload, &inner) == nil && number(string(inner.Code)) {
 		code += " " + string(inner.Code)
@@ -97,26 +141,17 @@ func (e envelope) code() string {
 	return code
 }
 
-// eventType names an event: the action with dots for slashes, or the status of
-// a frame without one ("status.401"), or "notification".
+// eventType names an event: the action as the vendor writes it, in one line of 200
+// characters at most, or the status of a frame without one ("status.401"), or
+// "notification".
 func (e envelope) eventType() string {
-	switch {
-	case e.action != "":
-		return strings.Map(typeRune, e.action[:min(len(e.action), 100)])
-	case e.status != 0:
+	if name := wire.Plain(e.action); name != "" {
+		return name
+	}
+	if e.status != 0 {
 		return "status." + strconv.Itoa(e.status)
 	}
 	return "notification"
-}
-
-func typeRune(c rune) rune {
-	switch {
-	case c == '/':
-		return '.'
-	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-', c == '.':
-		return c
-	}
-	return '_'
 }
 
 // textKeys are the keys under which a failure's text may stand, likely ones

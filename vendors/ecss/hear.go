@@ -7,24 +7,28 @@ import (
 
 	"agentkeeper/session"
 	"agentkeeper/vendors/ecss/socket"
+	"agentkeeper/vendors/wire"
 )
 
 // hear takes one message of the running session. told means that it proves
 // the session alive.
 func (l *live) hear(m socket.Message) (told bool) {
 	if m.Kind == socket.Pong {
-		l.asked = time.Time{}
+		l.heard()
+		l.deaf = false
 		return true
 	}
 	e, ok := l.open(m)
 	if !ok {
 		return false
 	}
-	l.asked = time.Time{}
 	if l.waiting != 0 && e.hasID && e.id == l.waiting {
-		return l.subscribed(e, m.Data)
+		l.swallowed()
+		l.heard()
+		return l.subscribed(e)
 	}
-	l.keep(e, m.Data)
+	l.heard()
+	l.keep(e)
 	l.suspect(e)
 	return true
 }
@@ -33,7 +37,7 @@ func (l *live) hear(m socket.Message) (told bool) {
 // and logged by its size.
 func (l *live) open(m socket.Message) (envelope, bool) {
 	if m.Kind == socket.Text {
-		if e, ok := open(m.Data); ok {
+		if e, ok := open(wire.UTF8("", m.Data)); ok {
 			return e, true
 		}
 	}
@@ -50,21 +54,21 @@ func (l *live) open(m socket.Message) (envelope, bool) {
 
 // keep puts a frame down as an event. The vendor's frames carry no time of
 // their own.
-func (l *live) keep(e envelope, data []byte) {
-	l.events = append(l.events, session.Event{Type: e.eventType(), Data: json.RawMessage(data)})
+func (l *live) keep(e envelope) {
+	l.events = append(l.events, session.Event{Type: e.eventType(), Data: e.raw})
 }
 
 // subscribed takes the answer to call/subscribe. The first good one may hold
 // the calls under way, so it is an event then. Only a platform that answered
 // well before can say that the session is gone; a first refusal is about
 // rights.
-func (l *live) subscribed(e envelope, data []byte) (told bool) {
+func (l *live) subscribed(e envelope) (told bool) {
 	l.waiting = 0
-	_, outage := known(e.texts())
+	_, outage := e.failure()
 	switch {
 	case e.good():
 		if !l.known && l.options.subscribe && holds(e.payload) {
-			l.keep(e, data)
+			l.keep(e)
 		}
 		l.known, l.warnings = true, nil
 	case e.denied() && l.known && !outage:

@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"agentkeeper/session"
@@ -42,11 +43,14 @@ type live struct {
 	subscribe time.Time     // when the next one is due; zero = none
 	ping      time.Time     // when the next ping is due
 	asked     time.Time     // when the oldest unanswered ping left; zero = none
+	doubted   bool          // a request was sent since, because it was not answered
+	deaf      bool          // requests are answered, pings are not: requests take their place
 	left      time.Time     // when nobody was listening any more
 	events    []session.Event
 	evicted   time.Time // when a message said that another session took over
 	garbage   int
-	lost      *session.Fault // why the session is over
+	lost      *session.Fault  // why the session is over
+	missing   session.Missing // told with the last events, or beside the loss
 }
 
 func newLive(place *wire.Place, id session.ID, o settings, conn *socket.Conn) *live {
@@ -95,11 +99,27 @@ func (l *live) spread(d time.Duration) time.Duration {
 // Key returns the token and agentId of the login; it never changes.
 func (l *live) Key() session.Key { return l.key }
 
+// heard notes a sign of life.
+func (l *live) heard() { l.asked, l.doubted = time.Time{}, false }
+
+// swallowed notes that a request was answered where pings were not.
+func (l *live) swallowed() {
+	if l.doubted && !l.deaf && !l.options.pingless {
+		l.deaf = true
+		l.log(slog.LevelWarn, "websocket pings are not answered, but requests are: something on the way swallows the pings")
+	}
+}
+
 // Info returns the warnings so far, and the token for consumers. The vendor
 // documents no header that takes it.
 func (l *live) Info() session.Info {
+	warnings := l.warnings
+	if l.deaf {
+		n := notes[codeNoPong]
+		warnings = append(slices.Clone(warnings), session.Warning{Code: codeNoPong, Text: n.text, Action: n.action})
+	}
 	return session.Info{
-		Warnings:   l.warnings,
+		Warnings:   warnings,
 		Credential: session.Credential{Token: l.token, IssuedAt: l.since},
 	}
 }
@@ -126,7 +146,9 @@ func (l *live) Next(ctx context.Context) (session.Batch, error) {
 	case len(l.events) > 0:
 		return l.batch(), nil
 	case l.lost != nil:
-		return session.Batch{}, l.lost
+		b := session.Batch{Missing: l.missing}
+		l.missing = session.MissingNone
+		return b, l.lost
 	}
 	return session.Batch{}, ctx.Err()
 }
@@ -156,7 +178,7 @@ func (l *live) turn(ctx context.Context) (told bool) {
 
 // drain takes what has arrived already, so that one batch carries it.
 func (l *live) drain(ctx context.Context) {
-	for l.lost == nil && len(l.events) < maxBatch && l.conn.Pending() {
+	for l.lost == nil && len(l.events) < maxBatch && l.held() < session.MessageLimit && l.conn.Pending() {
 		m, err := l.conn.Read(ctx, time.Now())
 		switch {
 		case err == nil:
@@ -169,9 +191,21 @@ func (l *live) drain(ctx context.Context) {
 	}
 }
 
+// held is how many bytes the events have that were not handed out yet.
+func (l *live) held() (n int) {
+	for _, e := range l.events {
+		n += len(e.Data)
+	}
+	return n
+}
+
 // deadAt is when the oldest unanswered ping has waited too long: with the
 // pause before it, that is at most 3 x ping of silence.
 func (l *live) deadAt() time.Time { return l.asked.Add((silence - 1) * l.options.ping) }
+
+// doubtAt is when an unanswered ping makes us ask by a request: halfway to the
+// verdict.
+func (l *live) doubtAt() time.Time { return l.asked.Add(l.options.ping) }
 
 // wake is when Next has something to do though nothing came.
 func (l *live) wake() time.Time {
@@ -179,8 +213,15 @@ func (l *live) wake() time.Time {
 	if !l.subscribe.IsZero() && l.subscribe.Before(at) {
 		at = l.subscribe
 	}
-	if dead := l.deadAt(); !l.asked.IsZero() && dead.Before(at) {
-		at = dead
+	if l.asked.IsZero() {
+		return at
+	}
+	next := l.deadAt()
+	if !l.doubted {
+		next = l.doubtAt()
+	}
+	if next.Before(at) {
+		at = next
 	}
 	return at
 }
@@ -192,12 +233,33 @@ func (l *live) sendDue() error {
 			return err
 		}
 	}
+	if !l.asked.IsZero() && !l.doubted && !now.Before(l.doubtAt()) {
+		l.doubted = true
+		if err := l.sendSubscribe(now); err != nil {
+			return err
+		}
+	}
 	if now.Before(l.ping) {
 		return nil
 	}
 	l.ping = now.Add(l.spread(l.options.ping))
 	if l.asked.IsZero() {
 		l.asked = now
+	}
+	return l.sendPing(now)
+}
+
+// sendPing asks for a sign of life: by a ping, by a request, or by both where
+// pings are not answered, in case they are again.
+func (l *live) sendPing(now time.Time) error {
+	if l.options.pingless || l.deaf {
+		l.doubted = true
+		if err := l.sendSubscribe(now); err != nil {
+			return err
+		}
+	}
+	if l.options.pingless {
+		return nil
 	}
 	return l.conn.Ping(now.Add(writeLimit))
 }
@@ -234,6 +296,9 @@ func (l *live) lose(err error) {
 	kind, cause, code := session.Lost, session.CauseClosed, codeClosed
 	if socket.Malformed(err) {
 		code = codeBroken
+	}
+	if errors.Is(err, socket.ErrTooBig) {
+		l.missing = session.MissingTooLarge
 	}
 	byOther := !l.evicted.IsZero() && time.Since(l.evicted) < farewell
 	if errors.As(err, &closed) {

@@ -60,12 +60,12 @@ func TestWithoutSubscriptionAPingGoesAtOnce(t *testing.T) {
 // TestNotifications runs every envelope that a notification might have.
 func TestNotifications(t *testing.T) {
 	tests := map[string]struct{ frame, kind string }{
-		"subscription's id":   {`{"action":"call/subscribe","requestId":2,"payload":{"id":"c1"},"status":200}`, "call.subscribe"},
-		"id as text":          {`{"action":"call/subscribe","requestId":"2","payload":{"id":"c1"}}`, "call.subscribe"},
-		"no id":               {`{"action":"call/subscribe","payload":[{"id":"c1"}]}`, "call.subscribe"},
-		"null id":             {`{"action":"call/subscribe","requestId":null,"payload":[{"id":"c1"}]}`, "call.subscribe"},
-		"another action":      {`{"action":"call/changed","payload":{"id":"c1"}}`, "call.changed"},
-		"strange action":      {`{"action":"Новый / *>","payload":{}}`, "______.___"},
+		"subscription's id":   {`{"action":"call/subscribe","requestId":2,"payload":{"id":"c1"},"status":200}`, "call/subscribe"},
+		"id as text":          {`{"action":"call/subscribe","requestId":"2","payload":{"id":"c1"}}`, "call/subscribe"},
+		"no id":               {`{"action":"call/subscribe","payload":[{"id":"c1"}]}`, "call/subscribe"},
+		"null id":             {`{"action":"call/subscribe","requestId":null,"payload":[{"id":"c1"}]}`, "call/subscribe"},
+		"another action":      {`{"action":"call/changed","payload":{"id":"c1"}}`, "call/changed"},
+		"strange action":      {`{"action":"Новый / *>","payload":{}}`, "Новый / *>"},
 		"no action":           {`{"payload":{"id":"c1"}}`, "notification"},
 		"action of no text":   {`{"action":{"a":1},"payload":{"id":"c1"}}`, "notification"},
 		"status without more": {`{"status":"401"}`, "status.401"},
@@ -104,7 +104,7 @@ func TestTheCallsUnderWayAreAnEventOnce(t *testing.T) {
 			}
 		})
 		s := p.signIn(t)
-		if events := next(t, s); len(events) != 1 || events[0].Type != "call.subscribe" || !strings.Contains(string(events[0].Data), `"c1"`) {
+		if events := next(t, s); len(events) != 1 || events[0].Type != "call/subscribe" || !strings.Contains(string(events[0].Data), `"c1"`) {
 			t.Errorf("first answer: %v", events)
 		}
 		for range 20 {
@@ -147,15 +147,18 @@ func TestLargeMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := scripted(t, func(p *peer) {
 			p.admit("null")
-			p.say(`{"action":"large","payload":%q}`, strings.Repeat("a", 900<<10))
-			p.say(`{"action":"too large","payload":%q}`, strings.Repeat("a", 1<<20))
+			p.say(`{"action":"large","payload":%q}`, strings.Repeat("a", 5<<20))
+			p.say(`{"action":"too large","payload":%q}`, strings.Repeat("a", 8<<20))
 			p.idle()
 		})
 		s := p.signIn(t)
 		if events := next(t, s); len(events) != 1 || events[0].Type != "large" {
 			t.Errorf("got %d events", len(events))
 		}
-		_, err := s.Next(t.Context())
+		batch, err := s.Next(t.Context())
+		if batch.Missing != session.MissingTooLarge {
+			t.Errorf("the place of the message above the limit is not marked: %+v", batch)
+		}
 		is(t, err, session.Lost, session.CauseClosed, "broken-frame")
 	})
 }

@@ -31,8 +31,8 @@ var Options = []option.Spec{
 	{Name: "login_path", Kind: option.String, Default: "/", Doc: "path of the websocket, or of the POST where login_over is http"},
 	{Name: "token_in", Kind: option.String, Default: inHeader, Enum: []string{inHeader, inQuery, inMessage, inNone}, When: option.When{Option: "login_over", Is: overHTTP},
 		Doc: "where the websocket carries the token after a login by POST: Authorization header, query parameter token, a first message with the action authorize, or nowhere"},
-	{Name: "ping", Kind: option.Duration, Default: "25s", Min: int64(10 * time.Millisecond), Max: int64(time.Hour),
-		Doc: "pause between websocket pings; no answer within 3 x ping is a dead socket"},
+	{Name: "ping", Kind: option.Duration, Default: "25s", Min: 0, Max: int64(time.Hour),
+		Doc: "pause between websocket pings; where they are not answered a request is sent, and no answer within 3 x ping is a dead socket; 0 sends no pings, and a request every 25s instead"},
 	{Name: "keep_active", Kind: option.Bool, Default: "true", Doc: "repeat call/subscribe at a third of autoLogoutTimeout, so that the platform does not log the agent out for inactivity"},
 	{Name: "taken_retry", Kind: option.Duration, Default: "15s", Min: int64(time.Second), Max: int64(time.Hour), Doc: "pause before the next login when the number is occupied"},
 	{Name: "subscribe", Kind: option.Bool, Default: "true", Doc: "subscribe to the agent's calls (call/subscribe) after the login"},
@@ -43,19 +43,35 @@ var Options = []option.Spec{
 // silence is how many pings long the platform may be silent.
 const silence = 3
 
+const (
+	pingLeast = 10 * time.Millisecond
+	noPings   = 25 * time.Second // the pace of requests where pings are switched off
+)
+
+// pace returns the pause between signs of life that are asked for, and whether
+// pings ask for them.
+func pace(ping time.Duration) (every time.Duration, pings bool) {
+	if ping == 0 {
+		return noPings, false
+	}
+	return ping, true
+}
+
 // settings is an agent's options, decoded.
 type settings struct {
 	profile, domain, role string
 	byPost                bool
 	path, tokenIn         string
 	ping, takenRetry      time.Duration
+	pingless              bool // requests take the pings' place
 	keepActive, subscribe bool
 	logoutAction, origin  string
 }
 
 // Window returns 3 x ping of the platform's options.
 func Window(platform option.Set) time.Duration {
-	return silence * option.Read(platform, Options).Duration("ping")
+	every, _ := pace(option.Read(platform, Options).Duration("ping"))
+	return silence * every
 }
 
 // Decode turns an agent's options into what SignIn expects in
@@ -70,6 +86,12 @@ func Decode(set option.Set, window time.Duration) (any, session.Terms, []option.
 		ping: r.Duration("ping"), takenRetry: r.Duration("taken_retry"),
 		keepActive: r.Bool("keep_active"), subscribe: r.Bool("subscribe"),
 		logoutAction: r.String("logout_action"), origin: r.String("origin"),
+	}
+	if s.ping > 0 && s.ping < pingLeast {
+		r.Problem("ping", fmt.Sprintf("option %q: %s is outside 10ms to 1h, and is not 0 for no pings", "ping", s.ping))
+	}
+	if s.ping == 0 {
+		s.pingless, s.ping = true, min(noPings, window/silence)
 	}
 	if silence*s.ping > window {
 		r.Problem("ping", fmt.Sprintf("option %q: 3 x %s is above the platform's window of %s: make ping shorter or window longer", "ping", s.ping, window))

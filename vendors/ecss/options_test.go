@@ -47,7 +47,7 @@ func TestDecode(t *testing.T) {
 }
 
 func TestWindow(t *testing.T) {
-	for ping, want := range map[string]time.Duration{"25s": 75 * time.Second, "10s": 30 * time.Second, "never": 75 * time.Second} {
+	for ping, want := range map[string]time.Duration{"25s": 75 * time.Second, "10s": 30 * time.Second, "0": 75 * time.Second, "0s": 75 * time.Second, "never": 75 * time.Second} {
 		if got := Window(set("ping", ping)); got != want {
 			t.Errorf("%s: %s", ping, got)
 		}
@@ -57,7 +57,7 @@ func TestWindow(t *testing.T) {
 func TestWrongOptions(t *testing.T) {
 	tests := []struct{ name, value, want string }{
 		{"ping", "30s", "window"},
-		{"ping", "0s", "outside"},
+		{"ping", "1ms", "outside"},
 		{"ping", "often", "duration"},
 		{"taken_retry", "10ms", "outside"},
 		{"login_over", "carrier pigeon", "websocket"},

@@ -21,13 +21,15 @@ const (
 	connectLimit = 10 * time.Second // for dialling and both handshakes
 	replyLimit   = 10 * time.Second // for an answer to a request that is no login
 	closeLimit   = 2 * time.Second  // for the platform's part of a close
-	frameLimit   = 1 << 20          // bytes of one message
+	frameLimit   = session.MessageLimit
 )
 
-// platform is one proxy. It holds nothing but how to reach it.
+// platform is one proxy: how to reach it, and whose log-ins it refused for
+// unknown reasons.
 type platform struct {
 	place     wire.Place
 	transport *wire.Transport // for logins by POST
+	puzzles   puzzles
 }
 
 // Open makes the adapter for the proxy at p. It does no I/O.

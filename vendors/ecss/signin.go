@@ -22,6 +22,7 @@ const authorize = "authorize"
 func (p *platform) SignIn(ctx context.Context, a session.Account, _ bool) (session.Session, error) {
 	o := optionsOf(a)
 	l, fault := p.signIn(ctx, a, o)
+	fault = p.puzzles.weigh(a.ID, fault)
 	if fault != nil {
 		return nil, fault
 	}
@@ -70,7 +71,8 @@ func (l *live) logIn(ctx context.Context, a session.Account) (grant, *session.Fa
 // granted judges the answer to a login.
 func granted(e envelope, o settings, secrets ...string) (grant, *session.Fault) {
 	g := e.grant()
-	switch _, failed := known(e.texts()); {
+	switch _, failed := e.failure(); {
+	case e.thrown: // whatever else it holds
 	case e.good(), e.status == 0 && g.token != "":
 		return g, nil
 	case e.status == 0 && !failed:
@@ -96,12 +98,12 @@ func (l *live) ask(ctx context.Context, action string, payload any) (envelope, *
 		e, ok := l.open(m)
 		crossed = crossed || ok && e.action == action
 		switch {
-		case ok && e.hasID && e.id == id:
+		case ok && e.answers(action, id, true):
 			return e, nil
 		case ok && len(l.events) == maxBatch:
 			return envelope{}, noted(session.Doubt, session.CauseNone, codeUnreadable, nil)
 		case ok:
-			l.keep(e, m.Data)
+			l.keep(e)
 		}
 	}
 }
@@ -112,7 +114,7 @@ func (l *live) ask(ctx context.Context, action string, payload any) (envelope, *
 func (l *live) unanswered(err error, crossed bool) *session.Fault {
 	var closed *socket.CloseError
 	if errors.As(err, &closed) {
-		if f, ok := known([]string{closed.Reason}); ok {
+		if f, ok := known([]string{closed.Reason}, false); ok {
 			return f.fault(l.options.takenRetry)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"agentkeeper/session"
+	platform "agentkeeper/test/sim/ecss"
 	"agentkeeper/vendors/ecss"
 	"agentkeeper/vendors/wire"
 )
@@ -111,7 +113,7 @@ func TestALoginWithoutAnAnswerIsInDoubt(t *testing.T) {
 		"no id":         {func(p *peer) { p.hear(); p.say(`{"action":"login","status":200}`); p.hear() }, session.Doubt, "unreadable", 30 * time.Second},
 		"HTML":          {func(p *peer) { p.hear(); p.say(`<html>`); p.hear() }, session.Doubt, "unreadable", 30 * time.Second},
 		"cut":           {func(p *peer) { p.hear(); p.say(`{"action":"login","requestId":1,"sta`); p.hear() }, session.Doubt, "unreadable", 30 * time.Second},
-		"too large":     {func(p *peer) { p.hear(); p.say(`{"token":%q}`, strings.Repeat("a", 1<<20)); p.hear() }, session.Doubt, "unreadable", 0},
+		"too large":     {func(p *peer) { p.hear(); p.say(`{"token":%q}`, strings.Repeat("a", 8<<20)); p.hear() }, session.Doubt, "unreadable", 0},
 		"no status":     {func(p *peer) { p.hear(); p.say(`{"action":"login","requestId":1}`); p.hear() }, session.Doubt, "unreadable", 0},
 		"flood":         {flood, session.Doubt, "unreadable", 0},
 		"garbage, reply": {func(p *peer) {
@@ -140,6 +142,55 @@ func TestALoginWithoutAnAnswerIsInDoubt(t *testing.T) {
 			})
 		})
 	}
+}
+
+// While the log-in is the only request, a refusal that names no request is its
+// answer, at once.
+func TestRefusalsWithoutARequestID(t *testing.T) {
+	for _, refusal := range []string{"absent", "null", "exception"} {
+		t.Run(refusal, func(t *testing.T) {
+			simulate(t, platform.Switches{Refusal: refusal}, func(t *testing.T, s site) {
+				account := s.account(t)
+				account.Password = session.NewSecret("wrong")
+				begin := time.Now()
+				_, err := s.platform.SignIn(t.Context(), account, false)
+				is(t, err, session.Refused, session.CauseCredential, "401 credentials")
+				if took := time.Since(begin); took > time.Second {
+					t.Errorf("took %s", took)
+				}
+			})
+		})
+	}
+}
+
+// A refusal with a text that nobody knows goes over to a long pause, until the
+// agent gets in or is refused for a known reason.
+func TestUnknownRefusalsInARow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		texts := []string{"Niet goed", "Niet goed", "Niet goed", "Niet goed", "Gateway timeout", "Niet goed", "", "Niet goed"}
+		n := 0
+		p := scripted(t, func(p *peer) {
+			text := texts[n]
+			if n++; text == "" {
+				p.admit("null")
+				p.idle()
+				return
+			}
+			p.reply(p.hear(), 401, strconv.Quote(text))
+			p.hear()
+		})
+		long := []bool{false, false, true, true, false, true, false, false}
+		for i, want := range long {
+			s, err := p.trySignIn(t)
+			if err == nil {
+				_ = s.Close()
+				continue
+			}
+			if f := faultOf(t, err); f.Kind != session.Outage || (f.After >= 30*time.Minute) != want {
+				t.Errorf("log-in %d: %v, again after %s", i, f, f.After)
+			}
+		}
+	})
 }
 
 func flood(p *peer) {

@@ -61,7 +61,7 @@ func (l *live) askLogout(ctx context.Context, until time.Time) (asked bool, err 
 		case ok && e.hasID && e.id == id:
 			return true, nil
 		case ok:
-			l.keep(e, m.Data)
+			l.keep(e)
 		}
 	}
 }

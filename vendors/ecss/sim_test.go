@@ -167,10 +167,7 @@ func TestEndsOfASession(t *testing.T) {
 		"clean restart":        {platform.Switches{}, func(s site) { s.Restart(true, 0) }, session.Lost, "socket-closed", 0},
 		"hard restart":         {platform.Switches{}, func(s site) { s.Restart(false, 0) }, session.Lost, "socket-closed", 0},
 		"reset":                {platform.Switches{}, func(s site) { s.line.DropAll() }, session.Lost, "socket-closed", 0},
-		"pong blackhole": {platform.Switches{}, func(s site) {
-			_ = s.Switch(func(w *platform.Switches) { w.PongBlackhole = true })
-		}, session.Lost, "dead-socket", 75 * time.Second},
-		"displaced": {platform.Switches{OnlyOneSession: true}, func(s site) { _ = s.Displace("291") }, session.Taken, "evicted", 0},
+		"displaced":            {platform.Switches{OnlyOneSession: true}, func(s site) { _ = s.Displace("291") }, session.Taken, "evicted", 0},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -22,6 +22,7 @@ type bearer struct {
 	checkAt time.Time // of the next probe, or of the next return where there is none
 	alive   time.Time // of the last good probe; zero: none by this process
 	asked   time.Time // for a renewal; zero: not yet
+	barred  bool      // the probe was answered 403 though it was answered well before, and a renewal was asked for
 	ageless bool      // the clock was set since the token was stored: its age is not known, so its renewal is due
 
 	stored session.Key // key encoded; zero: to be encoded
@@ -155,9 +156,11 @@ func (s *bearer) prove(ctx context.Context) *session.Fault {
 	status, fault := s.ask(ctx)
 	now := time.Now()
 	switch {
+	case fault == nil && status == http.StatusForbidden && s.key.Proven && !s.key.Forbidden:
+		return ownFault(codeBarred, forbidden)
 	case fault == nil:
 		s.lives(now, status == http.StatusForbidden)
-	case s.fresh(now) && (fault.Kind == session.Lost || fault.Cause == session.CauseAnswered):
+	case s.fresh(now) && (fault.Kind == session.Lost || fault.Cause.Answered()):
 		s.key.Unfit, s.key.UnfitCode, s.stored = s.settings.Probe, fault.Code, session.Key{}
 		return nil
 	case fault.Kind == session.Lost:
@@ -192,7 +195,7 @@ func (s *bearer) ask(ctx context.Context) (status int, fault *session.Fault) {
 
 // lives notes that the token answered.
 func (s *bearer) lives(now time.Time, forbidden bool) {
-	s.alive = now
+	s.alive, s.barred = now, false
 	known := s.platform.memory.learn(s.id, func(l life) life { return l.outlived(now.Sub(s.key.Issued)) })
 	if s.key.Proven && s.key.Forbidden == forbidden && s.key.Life.equal(known) {
 		return
@@ -218,7 +221,9 @@ func (s *bearer) dies(now time.Time, f *session.Fault) *session.Fault {
 // paces the rest.
 const retryRest = 200 * time.Millisecond
 
-// unproven is a check that did not show the token alive. A platform that answers
+// unproven is a check that did not show the token alive. A token that was good
+// and is answered 403 asks for one renewal: some platforms answer so to a token
+// that died. A platform that answers
 // but cannot carry out the probe must not keep the token from being renewed: the
 // renewal is asked for once all the same.
 func (s *bearer) unproven(ctx context.Context, f *session.Fault) (session.Batch, error) {
@@ -227,6 +232,11 @@ func (s *bearer) unproven(ctx context.Context, f *session.Fault) (session.Batch,
 	}
 	now := time.Now()
 	s.checkAt = now.Add(retryRest)
+	if f.Code == codeBarred {
+		first := !s.barred
+		s.barred = true
+		return session.Batch{Renew: first}, f
+	}
 	if f.Kind != session.Lost && sick(f) && s.asked.IsZero() && s.wantsRenewal(now) {
 		return session.Batch{Renew: true}, nil
 	}

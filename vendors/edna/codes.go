@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,8 +32,8 @@ type verdict struct {
 
 var (
 	odd        = verdict{session.Outage, session.CauseAnswered} // an answer, but no verdict
+	forbidden  = verdict{session.Outage, session.CauseForbidden}
 	outage     = verdict{kind: session.Outage}
-	ban        = verdict{session.Outage, session.CauseBan}
 	throttled  = verdict{session.Outage, session.CauseThrottled}
 	doubt      = verdict{kind: session.Doubt}
 	dead       = verdict{session.Lost, session.CauseExpired}
@@ -60,8 +61,8 @@ const (
 var statuses = map[int]code{
 	http.StatusBadRequest:          {on: [requests]verdict{credential, alive}, text: "the request, or what it names, is not valid", action: "correct the account's login or password; it is tried again when one of them changes"},
 	http.StatusUnauthorized:        {on: [requests]verdict{credential, dead}, text: "login, password or token is not valid", action: "correct the account's login or password; it is tried again when one of them changes"},
-	http.StatusForbidden:           {on: [requests]verdict{ban, alive}, text: "not allowed: this host is banned, or the account's role forbids it", action: "check that nothing before the platform blocks this host, and the account's role (INTEGRATOR, given by the vendor's support)"},
-	http.StatusNotFound:            {on: [requests]verdict{odd, alive}, text: "there is no such address or object", action: "check url"},
+	http.StatusForbidden:           {on: [requests]verdict{forbidden, alive}, text: "not allowed: the login or password is wrong, this host is banned, or the account's role forbids it", action: "check the account's login and password, that nothing before the platform blocks this host, and the role (INTEGRATOR, given by the vendor's support)"},
+	http.StatusNotFound:            {on: [requests]verdict{forbidden, alive}, text: "there is no such address, object or account", action: "check url, and the account's login and password"},
 	http.StatusMethodNotAllowed:    {on: [requests]verdict{odd, odd}, text: "the address does not take this request", action: "check url and the option probe"},
 	http.StatusUnprocessableEntity: {on: [requests]verdict{setting, odd}, text: "a field is not valid", action: "check the account's login and the option locale"},
 	http.StatusLocked:              {on: [requests]verdict{credential, odd}, text: "the account is locked", action: "have it unlocked on the platform, then resume the agent"},
@@ -87,6 +88,7 @@ func statusLine(status int) code {
 
 // The codes of this adapter's own.
 const (
+	codeBarred    = "barred"
 	codeContested = "contested"
 	codeExpired   = "expired"
 	codeKey       = "key"
@@ -96,10 +98,11 @@ const (
 
 // own explains this adapter's codes.
 var own = map[string]code{
+	codeBarred:    {text: "the probe is answered 403 though it was answered well with this token before: the token died, the account's role changed, or this host is banned", action: "nothing to do: one log-in tells; if it is refused, check the account and whether the platform blocks this host"},
 	codeContested: {text: "a young token was refused, as was the one before: another client logs in with the account, the platform restarts, or its tokens live for minutes only", action: "make sure that nobody else uses the account; set max_age if tokens are known to live that short"},
 	codeExpired:   {text: "the token is older than it is trusted, and nothing proves it alive", action: ourSide},
 	codeKey:       {text: "the stored key is not one of this adapter", action: ourSide},
-	codeNoToken:   {text: "the log-in was answered with success but without a usable token", action: "check that url is the platform's, and what the servers before it answer"},
+	codeNoToken:   {text: "the log-in was answered with success but without a usable token, as some platforms answer a wrong password", action: "check the account's login and password, that url is the platform's, and what the servers before it answer"},
 	codePage:      {text: "the probe was answered with a web page: that was not the platform's API", action: "check url, the option probe, and what the servers before the platform answer"},
 }
 
@@ -134,8 +137,13 @@ func refusal(r request, a wire.Answer, clean func(string) string) *session.Fault
 		line.text = to
 	}
 	v := line.on[r]
-	if v == alive {
+	switch {
+	case v == alive:
 		return nil
+	case r == logIn && v == forbidden && a.Status == http.StatusNotFound && isPage(a):
+		v = odd // a web server's own page: the address is wrong
+	case r == logIn && a.Status == http.StatusInternalServerError && aboutCredentials(messageOf(a.Body)):
+		v = forbidden
 	}
 	f := &session.Fault{
 		Kind: v.kind, Cause: v.cause, Code: statusCode(a.Status),
@@ -145,6 +153,16 @@ func refusal(r request, a wire.Answer, clean func(string) string) *session.Fault
 		f.After = retryAfter(a.Header)
 	}
 	return f
+}
+
+// credentialWords are of the texts in which Spring Security, which the platform's
+// answers look like, speaks of a refused account. Installations answer such an
+// exception with 500 where nothing handles it.
+var credentialWords = []string{"credential", "password", "user not found", "username", "disabled", "locked"}
+
+func aboutCredentials(message string) bool {
+	message = strings.ToLower(message)
+	return slices.ContainsFunc(credentialWords, func(word string) bool { return strings.Contains(message, word) })
 }
 
 // intercepted is a status that a server before the platform answered, and that

@@ -25,7 +25,7 @@ func TestNextVerdicts(t *testing.T) {
 		"200, empty":      {reply{}, session.OK, 0, nil},
 		"400":             {reply{status: 400}, session.OK, 0, nil},
 		"404":             {reply{status: 404, body: `{"status":404}`}, session.OK, 0, nil},
-		"403":             {reply{status: 403, body: `{"status":403}`}, session.OK, 0, []string{"probe_forbidden"}},
+		"403":             {reply{status: 403, body: `{"status":403}`}, session.Outage, session.CauseForbidden, nil},
 		"200, too long":   {reply{body: string(make([]byte, 5<<20))}, session.OK, 0, nil},
 		"200, cut":        {reply{body: `{"id":`, cut: true}, session.OK, 0, nil},
 		"401, JSON":       {reply{status: 401, body: `{"message":"` + leaky + `"}`}, session.Lost, session.CauseExpired, nil},
@@ -283,6 +283,24 @@ func TestNextContested(t *testing.T) {
 			_, err := in.Next(t.Context())
 			if f := faultOf(t, err); f.Kind != session.Lost || f.Cause != session.CauseExpired || f.Code != code {
 				t.Errorf("got %v, want %s", f, code)
+			}
+		}
+	})
+}
+
+// A token that was good and is answered 403 may be dead, or its account may have
+// lost a right: it is kept, and one log-in is asked for, not a second.
+func TestForbiddenLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{logIns: []reply{good(token1)}, probes: []reply{{status: 200}, {status: 403}, {status: 403}, {status: 200}, {status: 403}}}
+		in, err := open(t, s).SignIn(t.Context(), account(t, withProbe), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, want := range []bool{false, true, false, false, true} {
+			batch, err := in.Next(t.Context())
+			if batch.Renew != want {
+				t.Errorf("probe %d: renewal asked for: %v, want %v (%v)", n, batch.Renew, want, err)
 			}
 		}
 	})

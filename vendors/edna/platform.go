@@ -76,8 +76,12 @@ func (s *bearer) logIn(ctx context.Context, a session.Account) *session.Fault {
 		return fault
 	}
 	w := welcomeOf(answer)
-	if w.token == "" {
+	switch {
+	case w.token != "":
+	case isPage(answer):
 		return ownFault(codeNoToken, odd)
+	default:
+		return ownFault(codeNoToken, forbidden)
 	}
 	s.begin(w, answer.Date(), time.Now())
 	return nil

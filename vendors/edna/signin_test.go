@@ -115,8 +115,8 @@ func TestSignInAnswers(t *testing.T) {
 		"401, empty":          {reply{status: 401}, outcome(session.Refused, session.CauseCredential, "http 401")},
 		"401, page":           {reply{status: 401, body: `<html>` + pass}, outcome(session.Refused, session.CauseCredential, "http 401")},
 		"401, broken off":     {reply{status: 401, body: `{"mess`, cut: true}, outcome(session.Refused, session.CauseCredential, "http 401")},
-		"403, JSON":           {reply{status: 403, body: `{"error":"Forbidden"}`}, outcome(session.Outage, session.CauseBan, "http 403")},
-		"403, page":           {reply{status: 403, body: `<html>nginx</html>`}, outcome(session.Outage, session.CauseBan, "http 403")},
+		"403, JSON":           {reply{status: 403, body: `{"error":"Forbidden"}`}, outcome(session.Outage, session.CauseForbidden, "http 403")},
+		"403, page":           {reply{status: 403, body: `<html>nginx</html>`}, outcome(session.Outage, session.CauseForbidden, "http 403")},
 		"422":                 {reply{status: 422}, outcome(session.Refused, session.CauseSetting, "http 422")},
 		"423":                 {reply{status: 423, header: later("60")}, outcome(session.Refused, session.CauseCredential, "http 423")},
 		"429":                 {reply{status: 429}, after("http 429", 0)},
@@ -125,17 +125,20 @@ func TestSignInAnswers(t *testing.T) {
 		"429, at a date":      {reply{status: 429, header: later("Sat, 01 Jan 2000 00:00:30 GMT")}, after("http 429", 30*time.Second)},
 		"429, nonsense":       {reply{status: 429, header: later("soon")}, after("http 429", 0)},
 		"503, in the past":    {reply{status: 503, header: later("-3")}, after("http 503", 0)},
-		"404":                 {reply{status: 404}, outcome(session.Outage, session.CauseAnswered, "http 404")},
+		"404":                 {reply{status: 404}, outcome(session.Outage, session.CauseForbidden, "http 404")},
+		"404, page":           {reply{status: 404, body: "<html>nginx</html>"}, outcome(session.Outage, session.CauseAnswered, "http 404")},
+		"500, credentials":    {reply{status: 500, body: `{"status":500,"message":"Bad credentials"}`}, outcome(session.Outage, session.CauseForbidden, "http 500")},
+		"500, another text":   {reply{status: 500, body: `{"status":500,"message":"No database"}`}, outcome(session.Outage, 0, "http 500")},
 		"405":                 {reply{status: 405}, outcome(session.Outage, session.CauseAnswered, "http 405")},
 		"418":                 {reply{status: 418}, outcome(session.Outage, session.CauseAnswered, "http 418")},
 		"302":                 {reply{status: 302, header: http.Header{"Location": {"https://sso/?p=" + pass}}}, outcome(session.Outage, session.CauseAnswered, "http 302")},
 		"500":                 {reply{status: 500}, outcome(session.Outage, 0, "http 500")},
 		"502":                 {reply{status: 502}, outcome(session.Doubt, 0, "http 502")},
 		"504":                 {reply{status: 504}, outcome(session.Doubt, 0, "http 504")},
-		"no token":            {reply{body: `{"userId":1}`}, outcome(session.Outage, session.CauseAnswered, codeNoToken)},
-		"empty":               {reply{}, outcome(session.Outage, session.CauseAnswered, codeNoToken)},
+		"no token":            {reply{body: `{"userId":1}`}, outcome(session.Outage, session.CauseForbidden, codeNoToken)},
+		"empty":               {reply{}, outcome(session.Outage, session.CauseForbidden, codeNoToken)},
 		"page":                {reply{body: `<html>` + pass + `</html>`}, outcome(session.Outage, session.CauseAnswered, codeNoToken)},
-		"token of two words":  {reply{body: `{"token":"a b"}`}, outcome(session.Outage, session.CauseAnswered, codeNoToken)},
+		"token of two words":  {reply{body: `{"token":"a b"}`}, outcome(session.Outage, session.CauseForbidden, codeNoToken)},
 		"good and broken off": {reply{body: `{"token":"` + token1, cut: true}, outcome(session.Doubt, 0, "closed")},
 		"reset":               {reply{reset: true}, outcome(session.Doubt, 0, "closed")},
 		"silence":             {reply{wait: time.Minute}, outcome(session.Doubt, 0, "timeout")},
@@ -240,7 +243,7 @@ func TestProbe(t *testing.T) {
 }
 
 func TestExplain(t *testing.T) {
-	for _, name := range []string{"http 401", "http 499", "http 599", "http 301", codeContested, codeExpired, codeKey, codeNoToken, codePage, "timeout"} {
+	for _, name := range []string{"http 401", "http 499", "http 599", "http 301", codeBarred, codeContested, codeExpired, codeKey, codeNoToken, codePage, "timeout"} {
 		if text, _, ok := Explain(name); !ok || text == "" {
 			t.Errorf("%q is not explained", name)
 		}

@@ -148,7 +148,7 @@ func (s *agent) sleep(ctx context.Context) error {
 // poll asks once.
 func (s *agent) poll(ctx context.Context) (session.Batch, error) {
 	used := s.key.Guid
-	answer, err := s.ask(ctx, wire.Request{Method: http.MethodGet, Path: s.path("agentevent"), Timeout: s.timeout})
+	answer, err := s.ask(ctx, wire.Request{Method: http.MethodGet, Path: s.path("agentevent"), Timeout: s.timeout, Limit: session.MessageLimit})
 	s.collectSkills(false)
 	if err != nil {
 		return session.Batch{Missing: missing(answer, err)}, s.unanswered(ctx, err)

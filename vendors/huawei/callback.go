@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,8 +18,9 @@ import (
 // agent's events, the oldest left (vendor page: push), or a single one in the
 // shape of a poll's answer (older gateways).
 type callback struct {
-	login  string
-	events []session.Event
+	login   string
+	events  []session.Event
+	missing session.Missing // instead of events
 }
 
 var errCallback = errors.New("no JSON object with workNo and eventList, or with event")
@@ -70,7 +72,12 @@ func (p *platform) Receive(ctx context.Context, header http.Header, body []byte)
 	if err != nil {
 		return receipt(c, session.Malformed)
 	}
-	d := &delivery{guid: strings.TrimSpace(header.Get("Guid")), events: c.events, done: make(chan error, 1)}
+	return p.deliver(ctx, header, c)
+}
+
+// deliver hands a callback to the session that it proves itself to.
+func (p *platform) deliver(ctx context.Context, header http.Header, c callback) session.Receipt {
+	d := &delivery{guid: strings.TrimSpace(header.Get("Guid")), events: c.events, missing: c.missing, done: make(chan error, 1)}
 	if guid := ccgateway.ParseGuid(d.guid); guid != "" {
 		d.guid = guid
 	}
@@ -81,6 +88,20 @@ func (p *platform) Receive(ctx context.Context, header http.Header, body []byte)
 		}
 	}
 	return receipt(c, refusalOf(err))
+}
+
+// workNoPattern finds the agent in the beginning of a body that is not read whole.
+var workNoPattern = regexp.MustCompile(`"workNo"\s*:\s*"?\s*([^"\s,}\]]{1,64})`)
+
+// ReceiveLarge implements session.LargeReceiver. The request is answered as one
+// that was taken once the loss is marked: sent again it would be as large, and
+// hold up what comes after it.
+func (p *platform) ReceiveLarge(ctx context.Context, header http.Header, head []byte) session.Receipt {
+	found := workNoPattern.FindSubmatch(head)
+	if found == nil {
+		return receipt(callback{}, session.Malformed)
+	}
+	return p.deliver(ctx, header, callback{login: string(found[1]), missing: session.MissingTooLarge})
 }
 
 // tokenIn returns the service token of a request, "" where there is none. Some

@@ -55,6 +55,8 @@ type delivery struct {
 	guid   string // "" = it carried none
 	events []session.Event
 	done   chan error // buffered; gets what became of it
+
+	missing session.Missing // it was larger than is read: what stands for its events
 }
 
 func newInbox(login, token string) *inbox {
@@ -222,7 +224,8 @@ func (b *inbox) take() session.Batch {
 	}
 	var batch session.Batch
 	n := 0
-	for n < len(b.queue) && b.knows(b.queue[n].guid) && len(batch.Events) < takeLimit {
+	for n < len(b.queue) && b.knows(b.queue[n].guid) && len(batch.Events) < takeLimit && batch.Missing == session.MissingNone {
+		batch.Missing = b.queue[n].missing
 		batch.Events = append(batch.Events, b.queue[n].events...)
 		n++
 	}

@@ -330,3 +330,27 @@ func TestInfo(t *testing.T) {
 		})
 	}
 }
+
+// An event of some megabytes arrives; the place of what is above the limit is
+// marked, and the session lives on.
+func TestLargeAnswers(t *testing.T) {
+	for name, tt := range map[string]struct {
+		size int
+		lost session.Missing
+	}{"5 MB": {5 << 20, session.MissingNone}, "9 MB": {9 << 20, session.MissingTooLarge}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				event := `{"eventType":"A","content":"` + strings.Repeat("x", tt.size) + `"}`
+				p, _ := play(t, welcomed+"> GET agentevent/291"+with1+"\n"+`{"retcode":"0","event":`+event+`}`)
+				got, err := enter(t, p, account(t, nil)).Next(t.Context())
+				whole := tt.lost == session.MissingNone
+				if got.Missing != tt.lost || (err == nil) != whole || (len(got.Events) == 1) != whole {
+					t.Fatalf("%d events, missing %q, %v", len(got.Events), got.Missing, err)
+				}
+				if whole && len(got.Events[0].Data) != len(event) {
+					t.Errorf("the event has %d of %d bytes", len(got.Events[0].Data), len(event))
+				}
+			})
+		})
+	}
+}

@@ -512,3 +512,33 @@ func TestPushOptions(t *testing.T) {
 		}
 	}
 }
+
+// A callback above the limit is answered when the place of its events is marked.
+func TestLargeCallbackIsMarked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := play(t, welcomed)
+		large, ok := p.(session.LargeReceiver)
+		if !ok {
+			t.Fatal("the adapter cannot tell whom a large callback is about")
+		}
+		s := enter(t, p, pusher(t, nil))
+		header, body := call(guid1, "", "A")
+		for text, want := range map[string]session.Refusal{`{"eventList":[`: session.Malformed, `{"workNo":"nobody"`: session.NoSession} {
+			if got := large.ReceiveLarge(t.Context(), header, []byte(text)); got.Refusal != want {
+				t.Errorf("%s: %v, want %v", text, got.Refusal, want)
+			}
+		}
+		answered := make(chan session.Receipt, 1)
+		go func() { answered <- large.ReceiveLarge(t.Context(), header, body[:len(body)/2]) }()
+		synctest.Wait()
+		box := s.(*agent).box
+		batch := box.take()
+		if len(batch.Events) != 0 || batch.Missing != session.MissingTooLarge {
+			t.Fatalf("handed over: %+v", batch)
+		}
+		batch.Settled(nil)
+		if got := <-answered; got.Refusal != session.Accepted || got.Status != 200 {
+			t.Errorf("answered %+v", got)
+		}
+	})
+}

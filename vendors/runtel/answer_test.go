@@ -132,9 +132,9 @@ type class struct {
 // classes holds what answers mean, by request: log-in, probe of a proven token,
 // log-out. The empty string is success.
 var classes = []class{
-	{"good", coded(200), "outage answered no-token", "", "", "200"},
+	{"good", coded(200), "outage forbidden no-token", "", "", "200"},
 	{"401", coded(401), "refused credential 401", "lost expired 401", "", "401"},
-	{"403", coded(403), "outage ban 403", "outage answered 403", "outage answered 403", "403"},
+	{"403", coded(403), "outage forbidden 403", "outage forbidden 403", "outage answered 403", "403"},
 	{"400", coded(400), "refused setting 400", "outage answered 400", "outage answered 400", "400"},
 	{"422", coded(422), "refused setting 422", "outage answered 422", "outage answered 422", "422"},
 	{"402", coded(402), "outage answered 402 5m0s", "outage answered 402 5m0s", "outage answered 402 5m0s", "402"},
@@ -149,7 +149,7 @@ var classes = []class{
 	{"HTTP 401 and code", with(coded(401), 401), "refused credential 401", "lost expired 401", "", ""},
 	{"HTTP 401, good code", with(coded(200), 401), "refused credential 401", "lost expired 401", "", ""},
 	{"HTTP 500, good code", with(welcomed(`"2000-01-01T04:00:00"`), 500), "outage 500", "outage 500", "outage 500", ""},
-	{"HTTP 403 page", with(page, 403), "outage ban http 403", "outage ban http 403", "outage ban http 403", "http 403"},
+	{"HTTP 403 page", with(page, 403), "outage forbidden http 403", "outage ban http 403", "outage ban http 403", "http 403"},
 	{"HTTP 404 page", with(page, 404), "outage answered http 404", "outage http 404", "outage http 404", "http 404"},
 	{"HTTP 302", with(page, 302), "outage answered http 302", "outage http 302", "outage http 302", "http 302"},
 	{"HTTP 418", with(page, 418), "outage answered http 418", "outage http 418", "outage http 418", "http 418"},
@@ -166,9 +166,9 @@ var classes = []class{
 	{"crossed refusal", reply{body: `{"action_id":"123","code":401}`}, "outage crossed", "outage crossed", "outage crossed", ""},
 	{"success of nobody", reply{body: `{"code":200,"body":{"token":"theirs"}}`}, "outage crossed", "outage crossed", "outage crossed", ""},
 	{"refusal of nobody", reply{body: `{"code":401}`}, "refused credential 401", "lost expired 401", "", ""},
-	{"token with a blank", reply{body: `{"action_id":"ID","code":200,"body":{"token":"a b"}}`}, "outage answered no-token", "", "", "no-token"},
-	{"empty token", reply{body: `{"action_id":"ID","code":200,"body":{"token":""}}`}, "outage answered no-token", "", "", ""},
-	{"body is a list", reply{body: `{"action_id":"ID","code":200,"body":[1]}`}, "outage answered no-token", "", "", ""},
+	{"token with a blank", reply{body: `{"action_id":"ID","code":200,"body":{"token":"a b"}}`}, "outage forbidden no-token", "", "", "no-token"},
+	{"empty token", reply{body: `{"action_id":"ID","code":200,"body":{"token":""}}`}, "outage forbidden no-token", "", "", ""},
+	{"body is a list", reply{body: `{"action_id":"ID","code":200,"body":[1]}`}, "outage forbidden no-token", "", "", ""},
 	{"lost answer", reply{lost: true}, "doubt closed", "outage closed", "doubt closed", "closed"},
 }
 
@@ -222,7 +222,7 @@ func told(t *testing.T, err error) string {
 
 var causes = map[session.Cause]string{
 	session.CauseCredential: "credential", session.CauseSetting: "setting", session.CauseExpired: "expired",
-	session.CauseBan: "ban", session.CauseThrottled: "throttled", session.CauseAnswered: "answered",
+	session.CauseBan: "ban", session.CauseThrottled: "throttled", session.CauseAnswered: "answered", session.CauseForbidden: "forbidden",
 }
 
 func TestClasses(t *testing.T) {

@@ -27,6 +27,7 @@ type bearer struct {
 	ageless bool          // the clock was set since the token was stored: its age is not known, so its renewal is due
 	pause   time.Duration // before it asks again
 	over    bool          // logged out, or known to be dead
+	barred  bool          // the probe was answered 403 though it was answered well before, and a renewal was asked for
 
 	stored  session.Key // key encoded; zero: to be encoded
 	learned int         // version of the memory that stored holds
@@ -64,7 +65,7 @@ func (s *bearer) probing() bool {
 func (s *bearer) ends() (earliest, latest time.Time) {
 	known, _ := s.platform.memory.now()
 	plausible := known.plausible(s.key.Readings)
-	return s.key.earliest(plausible, s.probing()), s.key.latest(plausible)
+	return s.key.earliest(plausible, s.probing() && s.platform.stand.isUseless()), s.key.latest(plausible)
 }
 
 // Next implements session.Session. It waits until the token is to be looked at:
@@ -82,7 +83,7 @@ func (s *bearer) Next(ctx context.Context) (session.Batch, error) {
 	}
 	if s.probing() {
 		if err := s.prove(ctx); err != nil {
-			return session.Batch{}, err
+			return session.Batch{Renew: s.barredNow(err)}, err
 		}
 	} else if err := s.assume(); err != nil {
 		return session.Batch{}, err
@@ -210,7 +211,7 @@ func (s *bearer) prove(ctx context.Context) error {
 		return nil
 	case ctx.Err() != nil && fault.Kind != session.Lost:
 		return ctx.Err()
-	case !s.key.Proven && now.Sub(s.key.Issued) < freshFor && (fault.Kind == session.Lost || fault.Cause == session.CauseAnswered):
+	case !s.key.Proven && now.Sub(s.key.Issued) < freshFor && (fault.Kind == session.Lost || fault.Cause.Answered()):
 		s.key.Unfit, s.stored = fault.Code, session.Key{}
 		return nil
 	case fault.Kind == session.Lost:
@@ -222,6 +223,18 @@ func (s *bearer) prove(ctx context.Context) error {
 		return ownFault(codeExpired, dead)
 	}
 	return fault
+}
+
+// barredNow reports whether a token that was good is answered 403 for the first
+// time: some platforms answer so to one that died, others to a host that they
+// ban. One log-in tells, and a second one is not asked for.
+func (s *bearer) barredNow(err error) bool {
+	f := session.AsFault(err)
+	if s.barred || !s.key.Proven || (f.Cause != session.CauseForbidden && f.Cause != session.CauseBan) {
+		return false
+	}
+	s.barred = true
+	return true
 }
 
 // ask sends the probe once.
@@ -246,7 +259,7 @@ func (s *bearer) ask(ctx context.Context) *session.Fault {
 
 // lives notes that the token answered.
 func (s *bearer) lives(now time.Time) {
-	s.alive = now
+	s.alive, s.barred = now, false
 	if !s.key.Proven {
 		s.key.Proven, s.stored = true, session.Key{}
 	}

@@ -29,6 +29,7 @@ type verdict struct {
 
 var (
 	odd        = verdict{session.Outage, session.CauseAnswered} // an answer, but no verdict
+	forbidden  = verdict{session.Outage, session.CauseForbidden}
 	outage     = verdict{kind: session.Outage}
 	ban        = verdict{session.Outage, session.CauseBan}
 	throttled  = verdict{session.Outage, session.CauseThrottled}
@@ -61,12 +62,13 @@ const (
 
 // codes says what the envelope's codes mean. The vendor documents none but 200:
 // they are read as HTTP's. At a log-in 403 may be the Defender's ban (vendor page:
-// Defender), which every further log-in would feed.
+// Defender), which every further log-in would feed, or the answer to a wrong
+// password.
 var codes = map[int]code{
 	http.StatusBadRequest:          {on: verdicts{setting, odd, odd}, text: "the request is not valid", action: "check the account's login (an e-mail address of at most 50 characters) and the option probe"},
 	http.StatusUnauthorized:        {on: verdicts{credential, dead, done}, text: "login, password or token is not valid", action: wrongLogin},
 	http.StatusPaymentRequired:     {on: verdicts{odd, odd, odd}, text: "the domain is blocked by its billing", action: rights, after: 5 * time.Minute},
-	http.StatusForbidden:           {on: verdicts{ban, odd, odd}, text: "not allowed: this host is blocked, or the account's role or the domain's billing forbids it", action: unbanUs + "; check the account's role"},
+	http.StatusForbidden:           {on: verdicts{forbidden, forbidden, odd}, text: "not allowed: the login or password is wrong, this host is blocked, or the account's role or the domain's billing forbids it", action: "check the account's login, password and role; if no account gets in, " + unbanUs},
 	http.StatusNotFound:            {on: verdicts{odd, odd, odd}, text: "there is no such object or action", action: "check the options probe and domain_id"},
 	http.StatusMethodNotAllowed:    {on: verdicts{odd, odd, odd}, text: "the action is not allowed for the object", action: "check the option probe"},
 	http.StatusUnprocessableEntity: {on: verdicts{setting, odd, odd}, text: "a parameter is not valid", action: "check the account's login (an e-mail address of at most 50 characters) and the option probe"},
@@ -82,7 +84,7 @@ var codes = map[int]code{
 // server before the API. 502 and 504 stand for an answer that was lost.
 var statuses = map[int]code{
 	http.StatusUnauthorized:       {on: verdicts{credential, dead, done}, text: "login, password or token is not valid", action: wrongLogin},
-	http.StatusForbidden:          {on: verdicts{ban, ban, ban}, text: "the server before the API refuses this host: probably a ban", action: unbanUs},
+	http.StatusForbidden:          {on: verdicts{forbidden, ban, ban}, text: "the server before the API refuses the request: a ban of this host, or a wrong login or password", action: unbanUs + "; check the account's login and password"},
 	http.StatusNotFound:           {on: verdicts{odd, outage, outage}, text: "the API is not at this address", action: "check url"},
 	http.StatusMethodNotAllowed:   {on: verdicts{odd, outage, outage}, text: "the API is not at this address", action: "check url"},
 	http.StatusTooManyRequests:    {on: verdicts{throttled, throttled, throttled}, text: "too many requests", action: "lower sign_in.rate"},
@@ -105,7 +107,7 @@ var own = map[string]code{
 	codeCrossed:    {text: "the answer belongs to another request: its action_id is not ours", action: "look for a proxy or cache between this host and the platform"},
 	codeExpired:    {text: "every plausible end of the token's life is over", action: "nothing to do: the program logs in again by itself"},
 	codeKey:        {text: "the stored key is not one of this adapter", action: "nothing to do: the program logs in again by itself"},
-	codeNoToken:    {text: "the log-in succeeded but its answer carried no usable token", action: theirSide},
+	codeNoToken:    {text: "the log-in was answered well, but without a usable token, as some platforms answer a wrong password", action: "check the account's login and password, and that url is the platform's"},
 	codeUnreadable: {on: verdicts{doubt, outage, doubt}, text: "the answer is no JSON envelope with a code", action: "check that url is the platform's, and what the web server answers"},
 }
 

@@ -147,14 +147,14 @@ func TestRenewal(t *testing.T) {
 		limit            int // minutes; 0: none
 		earliest, latest int // minutes
 	}{
-		"short ones are tried out":  {list, true, 0, 240, 240},
-		"or obeyed without a probe": {list, false, 0, 1, 240},
-		"a short one alone":         {list[:1], true, 0, 1, 1},
-		"all of them short":         {list[:2], true, 0, 8, 8},
-		"a limit":                   {list, true, 100, 100, 100},
-		"a limit beyond":            {list, true, 300, 240, 240},
-		"nothing told":              {nil, true, 0, 60, 24 * 60},
-		"nothing but a limit":       {nil, true, 5, 5, 5},
+		"the earliest rules":                {list, false, 0, 1, 240},
+		"where none can outlive, tried out": {list, true, 0, 240, 240},
+		"a short one alone":                 {list[:1], true, 0, 1, 1},
+		"all of them short":                 {list[:2], true, 0, 8, 8},
+		"a limit":                           {list, true, 100, 100, 100},
+		"a limit beyond":                    {list, true, 300, 240, 240},
+		"nothing told":                      {nil, true, 0, 60, 24 * 60},
+		"nothing but a limit":               {nil, true, 5, 5, 5},
 	} {
 		k := key{Issued: sample, Readings: tt.list}
 		if tt.limit > 0 {

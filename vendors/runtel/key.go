@@ -44,8 +44,8 @@ const (
 	// assumedEnd is when such a token is dead at the latest, as far as nobody
 	// says that it lives.
 	assumedEnd = 24 * time.Hour
-	// shortLife is below which readings are tried out rather than obeyed: see
-	// earliest.
+	// shortLife is below which readings are tried out rather than obeyed where
+	// nothing else can refute them: see earliest.
 	shortLife = 10 * time.Minute
 	// beyond is how far behind its end a token that answers has outlived it, for
 	// Date counts whole seconds.
@@ -100,14 +100,17 @@ func (k *key) header() http.Header {
 
 var contentType = []string{"application/json"}
 
-// earliest returns the end that renewal goes by. Readings of a silly short life
-// are not obeyed where there is a longer one and a probe to tell them apart: it
-// is sent right behind each of them, once for the platform.
-func (k *key) earliest(plausible []reading, probed bool) time.Time {
+// earliest returns the end that renewal goes by: the earliest reading's, however
+// short, so that no consumer is given a dead token. The token that was renewed
+// lives on and refutes the reading once it has outlived it. tried is set where
+// that cannot be, because every log-in ends the token before: then readings of a
+// silly short life are not obeyed where there is a longer one, and the probe is
+// sent right behind each of them.
+func (k *key) earliest(plausible []reading, tried bool) time.Time {
 	end := k.Issued.Add(assumedLife)
 	for i, r := range plausible {
 		end = r.Expires
-		if last := i == len(plausible)-1; last || !probed || end.Sub(k.Issued) >= shortLife {
+		if last := i == len(plausible)-1; last || !tried || end.Sub(k.Issued) >= shortLife {
 			break
 		}
 	}

@@ -223,7 +223,8 @@ func TestUnfitProbe(t *testing.T) {
 	}
 }
 
-// A right that is taken away is no dead token, and no reason for a log-in.
+// A token that was good and is answered 403 may be dead, or its account may have
+// lost a right: it is kept, and one log-in is asked for, not a second.
 func TestForbiddenLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, simulator.Switches{})
@@ -234,9 +235,14 @@ func TestForbiddenLater(t *testing.T) {
 		if err := s.Switch(w); err != nil {
 			t.Fatal(err)
 		}
-		_, err := in.Next(t.Context())
-		if f := session.AsFault(err); f == nil || f.Kind != session.Outage || f.Cause != session.CauseAnswered || f.Code != "403" {
-			t.Error(err)
+		for n := range 3 {
+			batch, err := in.Next(t.Context())
+			if f := session.AsFault(err); f == nil || f.Kind != session.Outage || f.Cause != session.CauseForbidden || f.Code != "403" {
+				t.Error(err)
+			}
+			if batch.Renew != (n == 0) {
+				t.Errorf("probe %d: renewal asked for: %v", n, batch.Renew)
+			}
 		}
 		w.Forbidden = false
 		if err := s.Switch(w); err != nil {
@@ -387,8 +393,8 @@ func TestSignIn(t *testing.T) {
 		"a page":            {fault: sim.Fault{Mode: sim.ModeHTML}, want: "doubt unreadable"},
 		"huge":              {fault: sim.Fault{Mode: sim.ModeBig}, want: "doubt too large"},
 		"crossed":           {switches: simulator.Switches{Crossed: true}, want: "outage crossed"},
-		"banned, page":      {switches: simulator.Switches{Ban: simulator.BanHTTP}, before: banned, want: "outage ban http 403"},
-		"banned, code":      {switches: simulator.Switches{Ban: simulator.BanCode}, before: banned, want: "outage ban 403"},
+		"banned, page":      {switches: simulator.Switches{Ban: simulator.BanHTTP}, before: banned, want: "outage forbidden http 403"},
+		"banned, code":      {switches: simulator.Switches{Ban: simulator.BanCode}, before: banned, want: "outage forbidden 403"},
 		"banned, reset":     {switches: simulator.Switches{Ban: simulator.BanRefuse}, before: banned, want: "doubt closed"},
 		"banned, silence":   {switches: simulator.Switches{Ban: simulator.BanDrop}, before: banned, want: "doubt timeout"},
 		"on the white list": {switches: simulator.Switches{WhiteList: true}, before: banned, want: ""},
@@ -425,7 +431,7 @@ func classOf(err error) string {
 	if f == nil {
 		return ""
 	}
-	cause := map[session.Cause]string{session.CauseCredential: " credential", session.CauseBan: " ban", session.CauseAnswered: " answered"}[f.Cause]
+	cause := map[session.Cause]string{session.CauseCredential: " credential", session.CauseBan: " ban", session.CauseAnswered: " answered", session.CauseForbidden: " forbidden"}[f.Cause]
 	return f.Kind.String() + cause + " " + f.Code
 }
 
@@ -484,6 +490,30 @@ func TestFleet(t *testing.T) {
 			if len(state.Logins) > 9 || state.LongestUncovered > 0 {
 				t.Errorf("%s: %d log-ins, uncovered for %v", name, len(state.Logins), time.Duration(state.LongestUncovered))
 			}
+		}
+	})
+}
+
+// The earliest reading of exp rules however short it is: the renewal is asked for
+// before the token can be dead, and one that outlives the reading refutes it.
+func TestShortLifeIsRenewedInTime(t *testing.T) {
+	for _, life := range []time.Duration{time.Minute, 5 * time.Minute, 9 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			s := open(t, simulator.Switches{Zone: simulator.ZoneMoscow, Life: sim.Duration(life)})
+			in := s.enter(t, account(t, nil))
+			begin := time.Now()
+			for !next(t, in).Renew {
+			}
+			if took := time.Since(begin); took >= life*9/10+time.Second {
+				t.Errorf("a token of %v is to be renewed after %v", life, took)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, simulator.Switches{Zone: simulator.ZoneUTC, Life: sim.Duration(3*time.Hour + 5*time.Minute)}) // five minutes by Moscow's reading
+		s.drive(t, account(t, nil), 24*time.Hour)
+		if n := len(s.Agent(login).Logins); n > 16 {
+			t.Errorf("%d log-ins a day with tokens of three hours: the short reading was not refuted", n)
 		}
 	})
 }

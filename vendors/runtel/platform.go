@@ -75,7 +75,7 @@ func (s *bearer) logIn(ctx context.Context, a session.Account) *session.Fault {
 	}
 	w, ok := e.welcome()
 	if !ok {
-		return ownFault(codeNoToken, odd)
+		return ownFault(codeNoToken, forbidden)
 	}
 	s.key = newKey(w, answered{at: now, date: answer.Date()}, s.settings)
 	s.checkAt = now

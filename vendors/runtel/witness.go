@@ -33,6 +33,14 @@ func (d *stand) offer(s *bearer) {
 	d.witness, d.heard = s, now
 }
 
+// isUseless reports whether a log-in ends the tokens before it here, so that
+// none can bear witness.
+func (d *stand) isUseless() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.useless
+}
+
 // ambiguous reports whether the token may end at more than one time.
 func (s *bearer) ambiguous() bool {
 	known, _ := s.platform.memory.now()

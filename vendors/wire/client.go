@@ -87,7 +87,7 @@ type Request struct {
 type Answer struct {
 	Status int
 	Header http.Header
-	Body   []byte
+	Body   []byte // in UTF-8, see [UTF8]
 }
 
 // OK reports whether the status is one of success (2xx).
@@ -141,6 +141,7 @@ func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 	if reused && (r.Method == http.MethodGet || r.Repeatable) && (a.Status == http.StatusRequestTimeout || fail.wasStale(begin)) {
 		a, fail = c.attempt(ctx, &r, deadline) // a 408 was for the connection, which nobody had used for too long
 	}
+	a.Body = UTF8(a.Header.Get("Content-Type"), a.Body)
 	if fail != nil {
 		return a, fail
 	}
