@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
 	"regexp"
 	"slices"
@@ -23,7 +24,8 @@ func (l *loader) agentsFile(g *group, file string, pos option.Pos) {
 }
 
 func (l *loader) readAgents(g *group, file string, text []byte) {
-	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	l.asRows(file)
+	text = bytes.TrimPrefix(text, []byte(byteOrderMark))
 	if at, found := firstInvalid(file, text); found {
 		l.wrong(at, "a character that is no text; save the file as UTF-8 without control characters, for example by iconv -f %s -t UTF-8", likelyCharset(text))
 		return
@@ -105,8 +107,8 @@ func (t *table) next() []string {
 		var syntax *csv.ParseError
 		switch {
 		case errors.As(err, &syntax):
-			t.wrong(option.Pos{File: t.file, Line: syntax.StartLine, Col: 1},
-				"this row is no CSV: %v; write \"\" for a quote inside a quoted cell and close each quote", syntax.Err)
+			t.wrongAlike(t.file, syntax.Err.Error(), option.Pos{File: t.file, Line: syntax.StartLine, Col: 1},
+				fmt.Sprintf("this row is no CSV: %v; write \"\" for a quote inside a quoted cell and close each quote", syntax.Err))
 			continue
 		case err != nil:
 			if !errors.Is(err, io.EOF) {

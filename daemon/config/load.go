@@ -72,6 +72,7 @@ func WithContext(ctx context.Context) Option {
 func Load(path string, options ...Option) (*Config, []option.Problem, error) {
 	l := newLoader(path, options)
 	l.load(path)
+	l.tellFolded()
 	warnings := limited(path, sorted(l.warnings))
 	if l.ctx.Err() != nil {
 		l.wrong(option.Pos{File: path}, "reading the configuration took too long and was given up; is it the right file?")
