@@ -62,13 +62,15 @@ func (f *folding) isFirst(of alike, index int, pos option.Pos) bool {
 	return false
 }
 
-// kindOfText is what tells a problem from one of another kind: the format,
-// unless all that it says is in its arguments.
-func kindOfText(format, text string) string {
-	if strings.Trim(format, "%sv: ") == "" {
-		return text
-	}
-	return format
+// kindOfText is what a text says, numbers aside: places and counts differ from
+// row to row.
+func kindOfText(text string) string {
+	return strings.Map(func(c rune) rune {
+		if c >= '0' && c <= '9' {
+			return -1
+		}
+		return c
+	}, text)
 }
 
 // tellFolded adds to each problem that stands for several how many they are.

@@ -66,7 +66,7 @@ func FuzzCSV(f *testing.F) {
 		l := newLoader(main, []Option{WithVendors(testVendors())})
 		l.decode(main, []byte(hq))
 		g := &group{Group: Group{Name: "g", Platform: "hq"}, place: l.places["hq"], options: option.Set{}}
-		l.readAgents(g, "bots.csv", []byte(text))
+		l.readAgents(g, agentsList{path: "bots.csv"}, []byte(text))
 		placed(t, l.problems, text)
 	})
 }

@@ -31,14 +31,14 @@ type report struct {
 
 func (r *report) wrong(pos option.Pos, format string, args ...any) {
 	text := oneLine(fmt.Sprintf(format, args...))
-	if !r.isRow(pos) || r.isFirst(alike{file: pos.File, kind: kindOfText(format, text)}, len(r.problems), pos) {
+	if !r.isRow(pos) || r.isFirst(alike{file: pos.File, kind: kindOfText(text)}, len(r.problems), pos) {
 		r.problems = append(r.problems, option.Problem{Pos: pos, Text: text})
 	}
 }
 
 func (r *report) warn(pos option.Pos, format string, args ...any) {
 	text := oneLine(fmt.Sprintf(format, args...))
-	if !r.isRow(pos) || r.isFirst(alike{file: pos.File, kind: kindOfText(format, text), warning: true}, len(r.warnings), pos) {
+	if !r.isRow(pos) || r.isFirst(alike{file: pos.File, kind: kindOfText(text), warning: true}, len(r.warnings), pos) {
 		r.warnings = append(r.warnings, option.Problem{Pos: pos, Text: text})
 	}
 }
