@@ -261,7 +261,7 @@ var scheduleSection = section{
 	title: "schedule",
 	doc:   "When the agents are to be online; left out: always.",
 	keys: []key{
-		{name: "sign_in", kind: kindCron, must: true, doc: "Begin of shifts as cron: minute, hour, day, month, weekday (Sunday is 0)."},
+		{name: "sign_in", kind: kindCron, must: true, doc: "Begin of shifts as cron: minute, hour, day, month, weekday (Sunday is 0 or 7)."},
 		{name: "sign_out", kind: kindCron, must: true, doc: "End of shifts, likewise."},
 		{name: "time_zone", kind: kindText, doc: "The zone of the wall clock, such as Europe/Moscow; left out: the machine's."},
 		{name: "holidays", kind: kindDays, doc: "Days without a sign-in: dates such as 2026-12-31, and files of them, one date a line or iCalendar. A shift begun before goes on to its end."},

@@ -212,6 +212,9 @@ func (l *loader) credential(s Source, name string) (Source, bool) {
 	case !isFileName(name):
 		l.wrong(s.Pos, "password_credential is no name of a systemd credential; write the name that stands in LoadCredential=")
 		return s, false
+	case dir == "" && l.absentCredentials:
+		l.warnAlike(s.Pos.File, keyCredential, s.Pos, "password_credential: this process is not the service's unit and has none of systemd's credentials, so this one is not looked at; the unit needs LoadCredential=NAME:/path/of/file")
+		return s, false
 	case dir == "" && !l.withoutSecrets:
 		l.wrong(s.Pos, "password_credential: systemd has given this process no credentials; run it as a unit with LoadCredential=NAME:/path/of/file")
 		return s, false
