@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -33,6 +34,7 @@ import (
 // Options are what a Daemon is made from.
 type Options struct {
 	ConfigPath string
+	Override   config.Override // of the command line, over the file, at reloads too
 	Version    string
 	Commit     string
 	Log        *slog.Logger   // required
@@ -79,7 +81,10 @@ type Daemon struct {
 // configuration that cannot be used, store.ErrLocked where another process has
 // the store.
 func Open(ctx context.Context, o Options) (*Daemon, error) {
-	cfg, warnings, err := load(o.ConfigPath)
+	if path, err := filepath.Abs(o.ConfigPath); err == nil { // plans come with such
+		o.ConfigPath = path
+	}
+	cfg, warnings, err := o.load()
 	for _, w := range warnings {
 		o.Log.Warn("configuration: " + w.String())
 	}
@@ -98,8 +103,8 @@ func Open(ctx context.Context, o Options) (*Daemon, error) {
 	return d, nil
 }
 
-func load(path string) (*config.Config, []option.Problem, error) {
-	return config.Load(path, config.WithWebConfigCheck(checkWebConfig))
+func (o Options) load() (*config.Config, []option.Problem, error) {
+	return config.Load(o.ConfigPath, config.WithWebConfigCheck(checkWebConfig), config.WithOverride(o.Override))
 }
 
 func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
@@ -261,7 +266,7 @@ func (d *Daemon) Reload(_ context.Context, by string) (fleet.Plan, error) {
 	done := d.manager.Reload()
 	defer func() { done(d.status()) }()
 	began := time.Now()
-	cfg, advice, err := load(d.o.ConfigPath)
+	cfg, advice, err := d.o.load()
 	for _, w := range advice {
 		d.log.Warn("configuration: " + w.String())
 	}
@@ -294,9 +299,9 @@ func (d *Daemon) Plan(ctx context.Context, path string, texts map[string]string)
 	var cfg *config.Config
 	var err error
 	if path == "" {
-		cfg, _, err = load(d.o.ConfigPath)
+		cfg, _, err = d.o.load()
 	} else {
-		cfg, _, err = config.Load(path, config.WithTexts(texts), config.WithContext(ctx))
+		cfg, _, err = config.Load(path, config.WithTexts(texts), config.WithContext(ctx), config.WithOverride(d.o.Override))
 	}
 	if err != nil {
 		return fleet.Plan{}, err

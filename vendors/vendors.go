@@ -29,6 +29,9 @@ type Vendor struct {
 	// WrongLogin tells what is wrong with a login that the vendor can never know,
 	// and what to write; "" for a possible one. nil where every text is possible.
 	WrongLogin func(login string) string
+	// OddLogin tells what is strange about a login that the vendor may know all the
+	// same, "" for a usual one. nil where every text is usual.
+	OddLogin func(login string) string
 	// Schemes lists the URL schemes that the adapter speaks.
 	Schemes []string
 	// Window returns the vendor's default window for the platform's options.
@@ -61,7 +64,7 @@ type Vendor struct {
 var Table = map[string]Vendor{
 	"huawei": {
 		Title: "Huawei AICC / CC-Gateway agents", Options: huawei.Options, NeedsNumber: true,
-		Schemes: []string{"https", "http"}, Window: huawei.Window, Decode: huawei.Decode,
+		Schemes: []string{"https", "http"}, Window: huawei.Window, Decode: huawei.Decode, OddLogin: huawei.OddLogin,
 		Advise: huawei.Advise, Fingerprint: huawei.Fingerprint, Adopts: true, Rules: huawei.Rules(), Open: huawei.Open, Explain: huawei.Explain,
 	},
 	"ecss": {

@@ -18,7 +18,8 @@ import (
 )
 
 type checkCmd struct {
-	Config string `short:"c" placeholder:"FILE" help:"Configuration file (default: /etc/agentkeeper/agentkeeper.yaml)."`
+	Config string `short:"c" placeholder:"FILE" env:"AGENTKEEPER_CONFIG" help:"Configuration file (default: /etc/agentkeeper/agentkeeper.yaml)."`
+	User   string `default:"agentkeeper" placeholder:"NAME" help:"As root: read with the rights of this user, whom the service runs as, where there is one (default: ${default}; root: with your own)."`
 	Output string `short:"o" enum:"text,json" default:"text" help:"text or json."`
 	Sample bool   `help:"Print a commented reference configuration instead."`
 	Schema bool   `help:"Print the configuration's JSON Schema instead, for editors."`
@@ -31,6 +32,10 @@ exits with 78 if there is any. Advice (plain http, secrets readable by others,
 shifts that overlap, two agents at one number) is printed as warnings and does
 not fail the check. For a good file it tells how long the agents of each platform
 take to sign in, and how many fit under the limit of open files.
+
+As root it reads with the rights of the service's user, and says so: what only
+root can read is a mistake. Outside of the service's unit systemd's credentials are
+not there, which is a warning.
 
     agentkeeper check --sample > agentkeeper.yaml
     agentkeeper check --schema > agentkeeper.schema.json`
@@ -50,8 +55,13 @@ func (c checkCmd) Run() error {
 	if path == "" {
 		path = config.DefaultPath
 	}
-	cfg, warnings, err := config.Load(path, config.WithWebConfigCheck(web.Validate))
+	as, err := becomeUser(c.User)
+	if err != nil {
+		return err
+	}
+	cfg, warnings, err := config.Load(path, config.WithWebConfigCheck(web.Validate), config.WithAbsentCredentials())
 	v := newVerdict(path, cfg, warnings, err, time.Now())
+	v.User = as
 	if c.Output == "json" {
 		if jsonErr := v.json(os.Stdout); jsonErr != nil {
 			return jsonErr
@@ -60,6 +70,9 @@ func (c checkCmd) Run() error {
 			return &exit{exitConfig, nil}
 		}
 		return nil
+	}
+	if as != "" {
+		fmt.Fprintf(os.Stderr, "note: read with the rights of the user %s, as the service reads it; --user root reads with your own\n", as)
 	}
 	for _, w := range v.Warnings {
 		fmt.Fprintln(os.Stderr, "warning:", w)
@@ -74,6 +87,7 @@ func (c checkCmd) Run() error {
 type verdict struct {
 	File      string     `json:"file"`
 	Good      bool       `json:"good"`
+	User      string     `json:"user,omitempty"` // whose rights it was read with, where root gave its own up
 	Errors    []remark   `json:"errors"`
 	Warnings  []remark   `json:"warnings"`
 	Agents    int        `json:"agents"`

@@ -82,7 +82,20 @@ func unknownAgent(name string, all []api.Agent) error {
 	if strings.ContainsAny(name, "*?") {
 		return fmt.Errorf("no agent's name is like %s", name)
 	}
+	if named := labelled(name, all); len(named) > 0 {
+		return fmt.Errorf("no such agent: %s; a label with this in it has%s", name, some(" ", named))
+	}
 	return fmt.Errorf("no such agent: %s%s", name, api.DidYouMean(name, namesOf(all, "agent")))
+}
+
+// labelled returns the agents whose label has the words in it.
+func labelled(words string, all []api.Agent) (names []string) {
+	for _, a := range all {
+		if words != "" && strings.Contains(strings.ToLower(a.Label), strings.ToLower(words)) {
+			names = append(names, a.ID)
+		}
+	}
+	return names
 }
 
 // namesOf returns the names of all agents, or of their groups or platforms,

@@ -78,7 +78,11 @@ func tellStory(w io.Writer, t terminal, a api.Agent) error {
 		}
 		fmt.Fprintln(w, "  "+strings.Join(lines, "\n  "))
 	}
-	fmt.Fprintf(w, "\n  %s, group %s; %s, %s.\n\nThe last changes:\n", a.Vendor, a.Group,
+	label := ""
+	if a.Label != "" {
+		label = fmt.Sprintf(", label %q", a.Label)
+	}
+	fmt.Fprintf(w, "\n  %s, group %s%s; %s, %s.\n\nThe last changes:\n", a.Vendor, a.Group, label,
 		plural(int(a.SignIns), "sign-in"), plural(int(a.Events), "event"))
 	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, change := range a.History {

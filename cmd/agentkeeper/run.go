@@ -15,7 +15,10 @@ import (
 )
 
 type runCmd struct {
-	Config string `short:"c" placeholder:"FILE" help:"Configuration file (default: /etc/agentkeeper/agentkeeper.yaml)."`
+	Config    string `short:"c" placeholder:"FILE" env:"AGENTKEEPER_CONFIG" help:"Configuration file (default: /etc/agentkeeper/agentkeeper.yaml)."`
+	Listen    string `placeholder:"HOST:PORT" help:"Over the file's listen."`
+	LogLevel  string `enum:",debug,info,warn,error" default:"" placeholder:"LEVEL" help:"Over the file's log.level: debug, info, warn or error."`
+	LogFormat string `enum:",auto,text,json" default:"" placeholder:"FORMAT" help:"Over the file's log.format: auto, text or json."`
 }
 
 // Help is shown by run --help.
@@ -23,6 +26,11 @@ func (runCmd) Help() string {
 	return `Signals: HUP reloads the configuration; TERM and INT sign every agent out and
 exit within stop_timeout, a second one exits at once; USR2 exits and leaves the
 agents signed in, for the next process to adopt without a login.
+
+What the command line says stands over the file, at reloads too, for a minute's
+debugging:
+
+    agentkeeper run -c try.yaml --listen 127.0.0.1:9999 --log-level debug --log-format text
 
 Exit codes: 0 good, 1 failed or agents had to be left signed in, 75 another
 process has the store, 78 the configuration has mistakes.`
@@ -34,8 +42,12 @@ func (c runCmd) Run() error {
 	if path == "" {
 		path = config.DefaultPath
 	}
+	over := config.Override{Listen: c.Listen, LogLevel: c.LogLevel, LogFormat: c.LogFormat}
+	if err := config.CheckListen(c.Listen); c.Listen != "" && err != nil {
+		return usage("--listen %v", err)
+	}
 	unguarded := daemon.Harden() // before passwords are read
-	cfg, _, err := config.Load(path)
+	cfg, _, err := config.Load(path, config.WithOverride(over))
 	if err != nil {
 		return err
 	}
@@ -45,7 +57,7 @@ func (c runCmd) Run() error {
 		log.Warn("other processes of this user may read the memory", "error", unguarded)
 	}
 	v, commit := buildVersion()
-	return serve(daemon.Options{ConfigPath: path, Version: v, Commit: commit, Log: log, Level: level}, nil)
+	return serve(daemon.Options{ConfigPath: path, Override: over, Version: v, Commit: commit, Log: log, Level: level}, nil)
 }
 
 // serve runs a daemon under this process's signals. up is called once it

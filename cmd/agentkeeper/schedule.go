@@ -17,7 +17,7 @@ import (
 )
 
 type scheduleCmd struct {
-	Config  string `short:"c" placeholder:"FILE" help:"Configuration file (default: /etc/agentkeeper/agentkeeper.yaml)."`
+	Config  string `short:"c" placeholder:"FILE" env:"AGENTKEEPER_CONFIG" help:"Configuration file (default: /etc/agentkeeper/agentkeeper.yaml)."`
 	Agent   string `placeholder:"AGENT" xor:"whom" help:"Only this agent, for example hq/291."`
 	Group   string `placeholder:"NAME" xor:"whom" help:"Only this group and its agents with a schedule of their own."`
 	Days    int    `default:"7" help:"How far to look ahead, up to 366 (default: ${default})."`

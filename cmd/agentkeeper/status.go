@@ -22,6 +22,7 @@ type statusCmd struct {
 	Interval time.Duration `default:"2s" placeholder:"DURATION" help:"Of --watch (default: ${default})."`
 	Platform string        `placeholder:"NAME" help:"Only this platform's agents."`
 	Group    string        `placeholder:"NAME" help:"Only this group's agents."`
+	Label    string        `placeholder:"TEXT" help:"Only agents whose label has this text in it, in whatever case."`
 	State    string        `placeholder:"STATE" help:"Only agents in this state: offline, signing_in, online, signing_out, waiting or parked."`
 }
 
@@ -31,6 +32,7 @@ func (statusCmd) Help() string {
 not fit is left out, and where there is room the vendor's code is told in words.
 
     agentkeeper status --state parked
+    agentkeeper status --label ivanov       # shown where the configuration has labels
     agentkeeper status --watch --platform hq
     agentkeeper status -o json | jq -r '.agents[] | select(.wish != .state) | .id'
     agentkeeper status --check              # for Icinga, Nagios, Zabbix
@@ -47,8 +49,8 @@ func (c statusCmd) Run() error {
 	switch {
 	case c.Watch && (c.Check || c.Interval < 100*time.Millisecond):
 		return usage("--watch goes without --check, and with an --interval of 100ms or more")
-	case c.Check && (c.State != "" || c.Output == "json"):
-		return usage("--check prints one line about all states: leave --state and -o json out")
+	case c.Check && (c.State != "" || c.Label != "" || c.Output == "json"):
+		return usage("--check prints one line about all states: leave --state, --label and -o json out")
 	}
 	cl := c.client()
 	if !c.Watch {
@@ -71,7 +73,7 @@ func (c statusCmd) Run() error {
 }
 
 func (c statusCmd) path() string {
-	return "/api/v1/agents?" + query(map[string]string{"platform": c.Platform, "group": c.Group, "state": c.State}).Encode()
+	return "/api/v1/agents?" + query(map[string]string{"platform": c.Platform, "group": c.Group, "state": c.State, "label": c.Label}).Encode()
 }
 
 // trouble tells what whole platforms suffer from: live sessions do not show it

@@ -27,6 +27,7 @@ type column[T any] struct {
 
 var columns = []column[api.Agent]{
 	{"AGENT", func(a api.Agent, _ time.Time) string { return a.ID }, 9},
+	{"LABEL", func(a api.Agent, _ time.Time) string { return dash(a.Label) }, 1},
 	{"GROUP", func(a api.Agent, _ time.Time) string { return dash(a.Group) }, -1},
 	{"WISH", func(a api.Agent, _ time.Time) string { return a.Wish }, 6},
 	{"STATE", func(a api.Agent, _ time.Time) string { return a.State }, 8},
@@ -135,7 +136,11 @@ func (g *grid) write(b *strings.Builder, t terminal) {
 
 // writeTable writes a line per agent and the sum.
 func writeTable(b *strings.Builder, t terminal, agents []api.Agent, now time.Time) {
-	writeGrid(b, t, columns, agents, now)
+	shown := columns
+	if !slices.ContainsFunc(agents, func(a api.Agent) bool { return a.Label != "" }) {
+		shown = slices.DeleteFunc(slices.Clone(columns), func(c column[api.Agent]) bool { return c.title == "LABEL" })
+	}
+	writeGrid(b, t, shown, agents, now)
 	b.WriteString("\n" + summary(t, agents) + "\n")
 }
 

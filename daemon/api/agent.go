@@ -14,6 +14,7 @@ type Agent struct {
 	Login       string   `json:"login"`
 	Vendor      string   `json:"vendor"`
 	Group       string   `json:"group"`
+	Label       string   `json:"label,omitempty"` // what people call it
 	Wish        string   `json:"wish"`
 	State       string   `json:"state"`
 	Reason      string   `json:"reason"`
@@ -100,7 +101,7 @@ func instantOf(t time.Time) *instant {
 func agentOf(a fleet.Agent, now time.Time) Agent {
 	v := a.View
 	out := Agent{
-		ID: a.ID.String(), Platform: a.ID.Platform, Login: a.ID.Login, Vendor: a.Vendor, Group: a.Group,
+		ID: a.ID.String(), Platform: a.ID.Platform, Login: a.ID.Login, Vendor: a.Vendor, Group: a.Group, Label: a.Label,
 		Wish: a.Wish.String(), State: string(v.State), Reason: string(v.Reason), Code: v.Code, Detail: v.Detail, Action: v.Action,
 		Since: instant(v.Since), NextAttempt: instantOf(v.NextAttempt), LastContact: instantOf(v.LastContact),
 		SignIns: v.SignIns, Events: v.Events, PasswordExpires: instantOf(v.PasswordExpires), Pending: string(a.Pending),

@@ -126,7 +126,7 @@ func (s *service) Delivered(list []*store.Event, _ time.Time) { s.taken.Add(int6
 func newService() *service {
 	at := time.Now().Add(-8 * time.Second)
 	return &service{events: store.NewMemory(), log: slog.New(slog.DiscardHandler), agents: []fleet.Agent{
-		{ID: session.ID{Platform: "hq", Login: "291"}, Vendor: "huawei", Group: "bots", Window: 2 * time.Minute,
+		{ID: session.ID{Platform: "hq", Login: "291"}, Vendor: "huawei", Group: "bots", Label: "Balance enquiries", Window: 2 * time.Minute,
 			View: keeper.View{State: session.Online, Since: at, LastContact: at, Started: at, SignIns: 3, Events: 1234}},
 		{ID: session.ID{Platform: "hq", Login: "a b@c/d"}, Vendor: "huawei", Group: "bots",
 			View: keeper.View{State: session.Parked, Reason: session.ReasonRefused, Code: "100-004", Since: at,
@@ -172,6 +172,8 @@ func TestRead(t *testing.T) {
 		{"/api/v1/agents?platform=pbx", 200, []string{`{"agents":[{"id":"pbx/7"`}},
 		{"/api/v1/agents?state=parked&group=bots", 200, []string{`{"agents":[{"id":"hq/a b@c/d"`}},
 		{"/api/v1/agents?state=asleep", 400, []string{"unknown state"}},
+		{"/api/v1/agents?label=none", 200, []string{`{"agents":[]}`}},
+		{"/api/v1/agents?label=BALANCE", 200, []string{`{"agents":[{"id":"hq/291"`, `"label":"Balance enquiries"`}},
 		{"/api/v1/agents?colour=red", 400, []string{"unknown parameter"}},
 		{"/api/v1/agents?group=none", 200, []string{`{"agents":[]}`}},
 		{"/api/v1/agents/hq/291", 200, []string{`"wish_by":"","wish_reason":"","wish_until":null`, `"explanation":["hq/291 is online, since `, `"wish":"online","state":"online"`, `"sign_ins":3,"events":1234`, `"next_attempt":null`, `"adopted":false`}},

@@ -109,8 +109,8 @@ func (r *Reader) answers(ask func() error) http.HandlerFunc {
 func (r *Reader) list(w http.ResponseWriter, req *http.Request) {
 	q := req.URL.Query()
 	for name := range q {
-		if name != "platform" && name != "state" && name != "group" {
-			fail(w, http.StatusBadRequest, fmt.Sprintf("unknown parameter %q: use platform, state and group", session.Cut(name, textLimit)))
+		if name != "platform" && name != "state" && name != "group" && name != "label" {
+			fail(w, http.StatusBadRequest, fmt.Sprintf("unknown parameter %q: use platform, state, group and label", session.Cut(name, textLimit)))
 			return
 		}
 	}
@@ -120,7 +120,8 @@ func (r *Reader) list(w http.ResponseWriter, req *http.Request) {
 	}
 	now, list := time.Now(), []Agent{}
 	for _, a := range r.Agents.Agents() {
-		if matches(q.Get("platform"), a.ID.Platform) && matches(q.Get("state"), string(a.View.State)) && matches(q.Get("group"), a.Group) {
+		if matches(q.Get("platform"), a.ID.Platform) && matches(q.Get("state"), string(a.View.State)) && matches(q.Get("group"), a.Group) &&
+			contains(a.Label, q.Get("label")) {
 			list = append(list, agentOf(a, now))
 		}
 	}
@@ -133,6 +134,11 @@ func listed(states []session.State) string {
 		words[i] = string(s)
 	}
 	return strings.Join(words, ", ")
+}
+
+// contains reports whether a label has these words in it, in whatever case.
+func contains(label, words string) bool {
+	return strings.Contains(strings.ToLower(label), strings.ToLower(words))
 }
 
 func matches(want, got string) bool { return want == "" || want == got }

@@ -71,14 +71,26 @@ groups: [{name: g, platform: hq, passwords_dir: d, agents_file: a.csv}]
 	equal(t, c.ComeUps(), []ComeUp{{Platform: "hq", Agents: 601, Takes: 20 * time.Minute, Answer: 8 * time.Second}})
 }
 
-// Advice for every row of a long list is cut short.
-func TestLimitedAdvice(t *testing.T) {
+// What is said of many rows of a list is said once, with their number.
+func TestAdviceOfManyRows(t *testing.T) {
 	t.Setenv("AGENTS", "x")
-	list := strings.ReplaceAll(fleet(300), ",5", ",4") // two at some numbers
+	list := fleet(300)
 	for i := range 300 {
-		list = strings.ReplaceAll(list, fmt.Sprintf(",4%04d,", i), ",7,")
+		list = strings.ReplaceAll(list, fmt.Sprintf(",5%04d,", i), ",7,")
 	}
 	_, warnings := mustLoad(t, map[string]string{main: withCSV, "lists/bots.csv": list, "d/x": ""})
+	equal(t, lines(warnings), []string{"lists/bots.csv:3:7: this number is also that of the agent at lists/bots.csv:2:1; the platform seats one agent at a number and answers the other that it is taken (and 298 more like it: line 4, 5, 6, 7, 8 …)"})
+}
+
+// Advice for every agent of a long list in the configuration itself is cut short.
+func TestLimitedAdvice(t *testing.T) {
+	files, agents := map[string]string{}, ""
+	for i := range 300 {
+		files[fmt.Sprintf("d/%d", i)] = "x"
+		agents += fmt.Sprintf("  - {login: '%d', number: '7'}\n", i)
+	}
+	files[main] = oneOf + agents
+	_, warnings := mustLoad(t, files)
 	if n := len(warnings); n != 101 || warnings[100].String() != "agentkeeper.yaml: 199 more warnings are not shown" {
 		t.Errorf("%d warnings, the last %v", n, warnings[n-1])
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
 	"regexp"
 	"slices"
@@ -13,24 +14,27 @@ import (
 )
 
 // agentsFile reads a group's agents from a CSV.
-func (l *loader) agentsFile(g *group, file string, pos option.Pos) {
-	text, err := l.readList(file, maxFile)
+func (l *loader) agentsFile(g *group, list agentsList) {
+	text, err := l.readList(list.path, maxFile)
 	if err != nil {
-		l.wrong(pos, "agents_file %s: %v", file, err)
+		l.wrong(list.pos, "agents_file %s: %v", list.path, err)
 		return
 	}
-	l.readAgents(g, file, text)
+	l.readAgents(g, list, text)
 }
 
-func (l *loader) readAgents(g *group, file string, text []byte) {
-	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+func (l *loader) readAgents(g *group, list agentsList, text []byte) {
+	file := list.path
+	l.asRows(file)
+	text = bytes.TrimPrefix(text, []byte(byteOrderMark))
 	if at, found := firstInvalid(file, text); found {
 		l.wrong(at, "a character that is no text; save the file as UTF-8 without control characters, for example by iconv -f %s -t UTF-8", likelyCharset(text))
 		return
 	}
 	text = withoutSeparatorLine(text)
-	t := &table{loader: l, group: g, file: file, reader: csv.NewReader(bytes.NewReader(text))}
-	t.reader.Comma = separator(text)
+	comma := separator(text)
+	t := &table{loader: l, group: g, list: list, file: file, reader: csv.NewReader(bytes.NewReader(withoutFormulas(text, comma)))}
+	t.reader.Comma = comma
 	t.reader.FieldsPerRecord = -1
 	t.reader.ReuseRecord = true
 	t.reader.TrimLeadingSpace = true
@@ -70,32 +74,46 @@ func separator(text []byte) rune {
 	return best
 }
 
+// withoutFormulas lets ="0234" be read as the quoted cell "0234": spreadsheets
+// write texts so that are to keep their zeros. The sign becomes a blank, so that
+// places stay what they are.
+func withoutFormulas(text []byte, comma rune) []byte {
+	if !bytes.Contains(text, []byte(`="`)) {
+		return text
+	}
+	text = bytes.Clone(text)
+	quoted, begins := false, true
+	for i, c := range text {
+		switch {
+		case c == '"':
+			quoted = !quoted
+		case c == '=' && begins && !quoted && i+1 < len(text) && text[i+1] == '"':
+			text[i] = ' '
+		}
+		begins = !quoted && (rune(c) == comma || c == '\n' || begins && c == ' ')
+	}
+	return text
+}
+
+// unquoted takes a spreadsheet's signs for "this is a text" off a cell:
+// ="0234" and '0234.
+func unquoted(text string) string {
+	text = strings.TrimSpace(text)
+	if inner, ok := strings.CutPrefix(text, `="`); ok && strings.HasSuffix(inner, `"`) {
+		return strings.TrimSpace(strings.ReplaceAll(strings.TrimSuffix(inner, `"`), `""`, `"`))
+	}
+	return strings.TrimPrefix(text, "'")
+}
+
 // table is one CSV under decode.
 type table struct {
 	*loader
 	group   *group
+	list    agentsList
 	file    string
 	reader  *csv.Reader
 	columns []column
 }
-
-// column says what the cells below a name of the header are.
-type column struct {
-	name    string
-	meaning meaning
-}
-
-type meaning uint8
-
-const (
-	ignored meaning = iota // reported once, in the header
-	loginColumn
-	numberColumn
-	secretColumn
-	optionColumn
-	handoverColumn
-	unnamedColumn // spreadsheets add some; nothing may stand in them
-)
 
 // next returns the next row that has one filled cell at least, nil at the end.
 // The row is overwritten by the next call.
@@ -105,8 +123,8 @@ func (t *table) next() []string {
 		var syntax *csv.ParseError
 		switch {
 		case errors.As(err, &syntax):
-			t.wrong(option.Pos{File: t.file, Line: syntax.StartLine, Col: 1},
-				"this row is no CSV: %v; write \"\" for a quote inside a quoted cell and close each quote", syntax.Err)
+			t.wrongAlike(t.file, syntax.Err.Error(), option.Pos{File: t.file, Line: syntax.StartLine, Col: 1},
+				fmt.Sprintf("this row is no CSV: %v; write \"\" for a quote inside a quoted cell and close each quote", syntax.Err))
 			continue
 		case err != nil:
 			if !errors.Is(err, io.EOF) {
@@ -123,90 +141,6 @@ func (t *table) next() []string {
 func (t *table) at(field int) option.Pos {
 	line, col := t.reader.FieldPos(field)
 	return option.Pos{File: t.file, Line: line, Col: col}
-}
-
-// header reads the columns' names and reports whether rows can be read.
-func (t *table) header(names []string) bool {
-	if names == nil {
-		t.wrong(option.Pos{File: t.file, Line: 1, Col: 1}, "the file is empty; begin with a header row, for example login,number,password_file")
-		return false
-	}
-	for _, name := range names {
-		name = t.spelled(strings.TrimSpace(name))
-		t.columns = append(t.columns, column{name, t.meaningOf(name)})
-	}
-	if !slices.Contains(t.columns, column{"login", loginColumn}) {
-		t.wrong(t.at(0), "the first row has no column login; name the columns there, for example login,number,password_file")
-		return false // this is a row of data, perhaps with secrets: do not repeat it
-	}
-	t.checkColumns()
-	return true
-}
-
-func (t *table) checkColumns() {
-	for i, c := range t.columns {
-		switch {
-		case c.meaning == unnamedColumn:
-		case c.meaning == ignored:
-			if text := t.unknown(c.name); text != "" {
-				t.wrong(t.at(i), "%s", text)
-			}
-		case slices.Contains(t.columns[:i], c):
-			t.wrong(t.at(i), "column %q is written twice; keep one", c.name)
-			t.columns[i].meaning = ignored
-		}
-	}
-}
-
-// spelled returns a column's own name for one that differs in case only, which
-// no two columns do.
-func (t *table) spelled(name string) string {
-	for _, known := range t.known() {
-		if strings.EqualFold(known, name) {
-			return known
-		}
-	}
-	return name
-}
-
-// known lists the names that a column may have.
-func (t *table) known() []string {
-	names := slices.Concat([]string{"login", "number"}, secretKeys(), handoverKeys())
-	for _, s := range t.group.specs() {
-		names = append(names, s.Name)
-	}
-	return names
-}
-
-func (t *table) meaningOf(name string) meaning {
-	switch {
-	case name == "":
-		return unnamedColumn
-	case name == "login":
-		return loginColumn
-	case name == "number":
-		return numberColumn
-	case slices.Contains(secretKeys(), name):
-		return secretColumn
-	case isHandoverKey(name):
-		return handoverColumn
-	case hasOption(t.group.specs(), name):
-		return optionColumn
-	}
-	return ignored
-}
-
-// unknown repeats only a name that resembles a column's: the header may have
-// run together with a row, and hold a secret. It says nothing of what may be an
-// option of a vendor that is not known.
-func (t *table) unknown(name string) string {
-	if guess := didYouMean(name, t.known()); guess != "" {
-		return "unknown column" + guess
-	}
-	if t.group.place == nil || !t.group.place.known {
-		return ""
-	}
-	return "unknown column; write login, number, password_file or the name of an option of the vendor"
 }
 
 func (t *table) rows() {
@@ -230,7 +164,7 @@ func (t *table) draft(row []string) draft {
 	for i, text := range row {
 		c := t.columns[i]
 		if c.name != keyInline {
-			text = strings.TrimSpace(text)
+			text = unquoted(text)
 		}
 		if text != "" {
 			t.fill(&d, c, cell{key: c.name, text: strings.Clone(text), pos: t.at(i)})
@@ -248,6 +182,8 @@ func (t *table) fill(d *draft, c column, value cell) {
 		d.login = value
 	case numberColumn:
 		d.number = value
+	case labelColumn:
+		d.label = value
 	case secretColumn:
 		d.secrets = append(d.secrets, value)
 	case optionColumn:
@@ -259,6 +195,6 @@ func (t *table) fill(d *draft, c column, value cell) {
 		d.handover = append(d.handover, value)
 	case unnamedColumn:
 		t.wrong(value.pos, "the column of this cell has no name; name it in the first row, or empty the cell")
-	case ignored:
+	case skippedColumn, unknownColumn:
 	}
 }

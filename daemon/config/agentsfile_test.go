@@ -57,9 +57,9 @@ func TestAgentsFile(t *testing.T) {
 func TestAgentsFileMistakes(t *testing.T) {
 	for _, test := range []struct{ name, csv, want string }{
 		{"empty", "", "1:1: the file is empty; begin with a header row, for example login,number,password_file"},
-		{"no header", "291,40038\n292,40039\n", "1:1: the first row has no column login; name the columns there, for example login,number,password_file"},
-		{"unknown column", "login,numbr,number\n1,1,2\n", `1:7: unknown column; did you mean "number"?`},
-		{"another unknown column", "login,number,hunter2\n1,2,\n", "1:14: unknown column; write login, number, password_file or the name of an option of the vendor"},
+		{"no header", "291,40038\n292,40039\n", "1:1: the first row has no column login; name the columns there, for example login,number,password_file, or say in agents_file: {path, columns: {login: …}} what it is called"},
+		{"unknown column", "login,numbr,number\n1,1,2\n", `1:7: unknown column 2 (B in a spreadsheet); did you mean "number"?`},
+		{"another unknown column", "login,number,hunter2\n1,2,\n", "1:14: unknown column 3 (C in a spreadsheet); write login, number, label, password_file or the name of an option of the vendor, or say in agents_file: {path, columns: {number: …}, ignore: […]} what it is"},
 		{"column twice", "login,number,number\n1,2,3\n", `1:14: column "number" is written twice; keep one`},
 		{"mode of no credential", "login,number,credential_mode\n1,2,\n2,2,0640\n", "3:5: credential_mode without credential_file; write where the credential goes, or leave it out"},
 		{"cell of a column without a name", "login,number,\n1,2,\n2,2,x\n", "3:5: the column of this cell has no name; name it in the first row, or empty the cell"},
@@ -169,4 +169,97 @@ func BenchmarkLoad20000SecretFiles(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// A list that another program made: cells as spreadsheets write texts, columns
+// of other names, and some that are not for us.
+func TestAgentsFileOfAnotherProgram(t *testing.T) {
+	const mapped = hq + `groups:
+- name: g
+  platform: hq
+  passwords_dir: d
+  agents_file: {path: lists/bots.csv, columns: {login: Табельный, number: телефон, label: ФИО}, ignore: [отдел, "Принят "]}
+`
+	for _, test := range []struct{ name, config, csv string }{
+		{"formulas", withCSV, "login,number,label\n=\"0234\",=\"021\",=\"Иванова, А.\"\n"},
+		{"formulas in quotes", withCSV, "login;number;label\n\"=\"\"0234\"\"\";\"=\"\"021\"\"\";\"=\"\"Иванова, А.\"\"\"\n"},
+		{"formulas with blanks before", withCSV, "login;number;label\n =\"0234\"; =\"021\"; =\"Иванова, А.\"\n"},
+		{"apostrophes", withCSV, "login;number;label\n'0234;'021;'Иванова, А.\n"},
+		{"a formula in the header", withCSV, "=\"login\";'number;label\n0234;021;Иванова, А.\n"},
+		{"mapped", mapped, "Отдел;Табельный;ТЕЛЕФОН;ФИО;Принят\nпродажи;0234;021;Иванова, А.;2020-01-01\n"},
+		{"mapped, in formulas", mapped, "Отдел;=\"Табельный\";ТЕЛЕФОН;ФИО;Принят\nпродажи;=\"0234\";'021;Иванова, А.;=\"x\"\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, warnings := mustLoad(t, map[string]string{main: test.config, "lists/bots.csv": test.csv, "d/0234": "p"})
+			equal(t, lines(warnings), []string(nil))
+			if len(c.Agents) != 1 {
+				t.Fatal(c.Agents)
+			}
+			a := c.Agents[0]
+			equal(t, []string{a.ID.Login, a.Number, a.Label}, []string{"0234", "021", "Иванова, А."})
+		})
+	}
+}
+
+// A formula's sign is nothing within quotes, and no part of a password.
+func TestWithoutFormulas(t *testing.T) {
+	for text, want := range map[string]string{
+		"a,=\"1\"\n":      "a, \"1\"\n",
+		"=\"1\";b\n":      " \"1\";b\n",
+		"\"x,=\",=\"1\"":  "\"x,=\", \"1\"",
+		"a=\"1\",b":       "a=\"1\",b",
+		"\"a\n=\"\"1\",b": "\"a\n=\"\"1\",b",
+		"a,=1":            "a,=1",
+	} {
+		comma := ','
+		if strings.Contains(text, ";") {
+			comma = ';'
+		}
+		if got := string(withoutFormulas([]byte(text), comma)); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestMappedColumnsMistakes(t *testing.T) {
+	for _, test := range []struct{ name, list, csv, want, warned string }{
+		{"no such column", "{path: bots.csv, columns: {login: Логин}}", "Табельный,number\n1,2\n",
+			"agentkeeper.yaml:2:99: agents_file.columns.login: the first row of bots.csv has no column of this name; write it as it stands there", ""},
+		{"not a name of ours", "{path: bots.csv, columns: {numbr: Телефон}}", "login,number\n1,2\n",
+			`agentkeeper.yaml:2:92: agents_file.columns begins with a name that no column has here; write login, number, label, password_file or the name of an option of the vendor, then what stands in the list; did you mean "number"?`, ""},
+		{"two of one name", "{path: bots.csv, columns: {login: A, number: a}}", "a,number\n1,2\n",
+			"agentkeeper.yaml:2:110: agents_file.columns.number is another column's name already; write each once", ""},
+		{"our name for another column", "{path: bots.csv, columns: {login: A}}", "A,number,login\n1,2,3\n",
+			"bots.csv:1:10: unknown column 3 (C in a spreadsheet); agents_file.columns says that another one is meant: list this one in agents_file.ignore", ""},
+		{"no path", "{columns: {login: A}}", "", "agentkeeper.yaml:2:65: agents_file.path is missing; name the CSV", ""},
+		{"nothing to ignore", "{path: bots.csv, ignore: [x]}", "login,number\n1,2\n", "",
+			"agentkeeper.yaml:2:91: agents_file.ignore: the first row of bots.csv has no column of this name; leave it out"},
+		{"a list", "[bots.csv]", "login,number\n1,2\n", "agentkeeper.yaml:2:65: agents_file is a list; write a mapping, key: value", ""},
+		{"a long label", "bots.csv", "login,number,label\n1,2," + strings.Repeat("я", 129) + "\n", "bots.csv:2:5: the label is longer than 128 characters; shorten it", ""},
+		{"one line for each kind", "bots.csv", "login,number,status\n1,1,x\n2,2,y\n3,3,z\n4,\n5,\n6,1,3,4\n",
+			"bots.csv:2:5: option \"status\": no whole number (and 2 more like it: line 3, 4)\n" +
+				"bots.csv:5:3: the row has 2 cells, the header 3; leave cells empty for what is not given, and quote a cell that contains a separator (and 2 more like it: line 6, 7)", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			files := map[string]string{main: hq + "groups: [{name: g, platform: hq, passwords_dir: d, agents_file: " + test.list + "}]\n", "bots.csv": test.csv}
+			for i := range 9 {
+				files[fmt.Sprintf("d/%d", i)] = "p"
+			}
+			inDir(t, files)
+			_, warnings, err := load(t)
+			equal(t, strings.Join(problemLines(t, err), "\n"), test.want)
+			equal(t, strings.Join(lines(warnings), "\n"), test.warned)
+		})
+	}
+}
+
+// An agentid is a number: a login that is none is told, and goes.
+func TestOddLogins(t *testing.T) {
+	inDir(t, map[string]string{"d/1": "p", "d/bot 1": "p", "d/x": "p", "bots.csv": "login,number\n1,1\nbot 1,2\nx,3\n",
+		main: hq + "groups: [{name: g, platform: hq, passwords_dir: d, agents_file: bots.csv}]\n"})
+	c, warnings, err := Load(main)
+	if err != nil || len(c.Agents) != 3 {
+		t.Fatal(c, err)
+	}
+	equal(t, lines(warnings), []string{"bots.csv:3:1: the login is no number, which an agentid is: the platform will hardly know it; look whether this is the right column, and whether letters or quotes slipped in (and 1 more like it: line 4)"})
 }

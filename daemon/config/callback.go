@@ -119,6 +119,7 @@ func (l *loader) newToken(source Source, spec option.Spec) token {
 			return token{why: source.place() + ": " + why}
 		}
 	}
+	l.adviseSecret(source, secret)
 	return token{secret: secret}
 }
 

@@ -104,6 +104,7 @@ type Agent struct {
 	ID       session.ID
 	Group    string
 	Number   string // "" only where the vendor needs none
+	Label    string // what people call it, a person's name for example; "" = nothing
 	Source   Source // where Password comes from, to read it again
 	Password session.Secret
 	Options  any // the vendor's own type; agents without options of their own share one value

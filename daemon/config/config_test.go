@@ -128,6 +128,8 @@ func TestSourceRead(t *testing.T) {
 		{name: "one CRLF is dropped", text: "x1\r\n", want: "x1"},
 		{name: "a second newline stays", text: "x1\n\n", want: "x1\n"},
 		{name: "a bare CR stays", text: "x1\r", want: "x1\r"},
+		{name: "a byte order mark is dropped", text: "\ufeffx1\r\n", want: "x1"},
+		{name: "a byte order mark only", text: "\ufeff\n", wrong: "password_file secret: the secret is empty; write it there"},
 		{name: "spaces stay", text: " x 1 \n", want: " x 1 "},
 		{name: "empty", text: "", wrong: "password_file secret: the secret is empty; write it there"},
 		{name: "newline only", text: "\n", wrong: "password_file secret: the secret is empty; write it there"},

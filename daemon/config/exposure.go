@@ -1,12 +1,17 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
 
 	"agentkeeper/vendors/option"
 )
@@ -43,6 +48,46 @@ func (e *exposure) warn(r *report) {
 			others = fmt.Sprintf(" and %d more files beside it", x.count-1)
 		}
 		r.warn(x.pos, "%s%s can be read by other users (mode %04o); chmod 0600", x.example, others, x.mode)
+	}
+}
+
+// CheckListen says why address is not one that `listen` may have.
+func CheckListen(address string) error {
+	if !isAddress(address) {
+		return errors.New("is no address; write host:port, for example 127.0.0.1:9464")
+	}
+	return nil
+}
+
+// adviseListen warns of a status page that other hosts reach without TLS or
+// without a password. web is the web configuration, nil for none.
+func (l *loader) adviseListen(m *mapping, web []byte) {
+	host, _, err := net.SplitHostPort(l.config.Listen)
+	if err != nil || isLoopback(host) {
+		return
+	}
+	var has struct {
+		TLS struct {
+			ClientAuth string `yaml:"client_auth_type"`
+		} `yaml:"tls_server_config"`
+		Users map[string]string `yaml:"basic_auth_users"`
+	}
+	var given struct {
+		TLS *yaml.Node `yaml:"tls_server_config"`
+	}
+	if yaml.Unmarshal(web, &has) != nil || yaml.Unmarshal(web, &given) != nil {
+		return // not the exporters' format, which was said
+	}
+	var lacks []string
+	if given.TLS == nil {
+		lacks = append(lacks, "TLS (tls_server_config)")
+	}
+	if len(has.Users) == 0 && has.TLS.ClientAuth != "RequireAndVerifyClientCert" {
+		lacks = append(lacks, "a password (basic_auth_users)")
+	}
+	if len(lacks) > 0 {
+		l.warn(m.at("listen"), "listen is an address that other hosts may reach, without %s: whoever does sees agents, platforms and events; write it in a web_config_file, or listen on 127.0.0.1",
+			strings.Join(lacks, " and "))
 	}
 }
 

@@ -2,9 +2,11 @@ package config
 
 import (
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
+	"agentkeeper/daemon/shift"
 	"agentkeeper/vendors/option"
 )
 
@@ -66,7 +68,7 @@ func FuzzCSV(f *testing.F) {
 		l := newLoader(main, []Option{WithVendors(testVendors())})
 		l.decode(main, []byte(hq))
 		g := &group{Group: Group{Name: "g", Platform: "hq"}, place: l.places["hq"], options: option.Set{}}
-		l.readAgents(g, "bots.csv", []byte(text))
+		l.readAgents(g, agentsList{path: "bots.csv"}, []byte(text))
 		placed(t, l.problems, text)
 	})
 }
@@ -76,10 +78,9 @@ func FuzzCron(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if spec, why := parseCron(text); (spec == nil) == (why == "") {
-			t.Errorf("%q: %v, %q", text, spec, why)
-		} else if spec != nil {
-			spec.Next(cronEpoch())
+		said := sayings(schedule("sign_in: " + strconv.Quote(text) + ", sign_out: '0 18 * * *'"))
+		if good := shift.Fires(text) == nil; good && strings.Contains(said, "sign_in is no") {
+			t.Errorf("%q: %s", text, said)
 		}
 	})
 }

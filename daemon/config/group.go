@@ -4,6 +4,9 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"agentkeeper/session"
 	"agentkeeper/vendors"
@@ -32,6 +35,7 @@ type decoded struct {
 type draft struct {
 	pos           option.Pos
 	login, number cell
+	label         cell
 	secrets       []cell
 	options       option.Set
 	schedule      *Schedule
@@ -85,8 +89,8 @@ func (l *loader) group(m *mapping) *group {
 			l.enlist(g, l.draft(g, a))
 		}
 	}
-	if file := m.path("agents_file"); file != "" {
-		l.agentsFile(g, file, m.at("agents_file"))
+	if list, ok := l.agentsList(m, g); ok {
+		l.agentsFile(g, list)
 	}
 	m.done(specs)
 	l.settleUnused(g, before)
@@ -150,7 +154,7 @@ func (g *group) specs() []option.Spec {
 
 // draft reads one agent of the YAML list.
 func (l *loader) draft(g *group, m *mapping) draft {
-	d := draft{pos: m.pos, login: m.cell("login"), number: m.cell("number")}
+	d := draft{pos: m.pos, login: m.cell("login"), number: m.cell("number"), label: m.cell("label")}
 	for _, key := range secretKeys() {
 		if c := m.cell(key); c.text != "" {
 			d.secrets = append(d.secrets, c)
@@ -189,6 +193,7 @@ func (l *loader) enlist(g *group, d draft) {
 		ID:       session.ID{Platform: g.Platform, Login: d.login.text},
 		Group:    g.Name,
 		Number:   d.number.text,
+		Label:    l.label(d.label),
 		Schedule: d.schedule,
 		Pos:      d.pos,
 	}
@@ -232,12 +237,33 @@ func (l *loader) unique(id session.ID, pos option.Pos) {
 
 // possible checks what the vendor alone knows of a login.
 func (l *loader) possible(v vendors.Vendor, login cell) {
-	if v.WrongLogin == nil {
-		return
+	if v.WrongLogin != nil {
+		if why := v.WrongLogin(login.text); why != "" {
+			l.wrong(login.pos, "the login %s", why)
+		}
 	}
-	if why := v.WrongLogin(login.text); why != "" {
-		l.wrong(login.pos, "the login %s", why)
+	if v.OddLogin != nil {
+		if why := v.OddLogin(login.text); why != "" {
+			l.warn(login.pos, "the login %s", why)
+		}
 	}
+}
+
+// maxLabel is the longest label, in characters: it is shown in tables.
+const maxLabel = 128
+
+// label checks what people call an agent.
+func (l *loader) label(c cell) string {
+	text := strings.TrimSpace(c.text)
+	switch {
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
+		l.wrong(c.pos, "the label contains a control character or a line's end; write one line")
+		return ""
+	case utf8.RuneCountInString(text) > maxLabel:
+		l.wrong(c.pos, "the label is longer than %d characters; shorten it", maxLabel)
+		return ""
+	}
+	return text
 }
 
 func (l *loader) number(g *group, d draft, a Agent) {

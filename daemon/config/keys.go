@@ -31,26 +31,28 @@ type key struct {
 type kind uint8
 
 const (
-	kindText     kind = iota // any single value
-	kindName                 // of a group: letters, digits, -, _ and .
-	kindFilled               // a text that is not empty
-	kindAddress              // host:port
-	kindPath                 // relative to the file that names it
-	kindChoice               // one of the key's choices
-	kindVendor               // a name in the vendors' table
-	kindFlag                 // true or false
-	kindCount                // a whole number above 0
-	kindRate                 // a number above 0
-	kindDuration             // Go's, above 0
-	kindSize                 // bytes, with or without a unit
-	kindMode                 // octal permissions
-	kindCron                 // five fields
-	kindDays                 // a list of dates and files of dates
-	kindTexts                // a list of single values
-	kindSection              // a mapping
-	kindNamed                // a mapping of names to mappings
-	kindList                 // a list of mappings, of anything where of is nil
-	kindOptions              // a mapping of the vendor's options
+	kindText       kind = iota // any single value
+	kindName                   // of a group: letters, digits, -, _ and .
+	kindFilled                 // a text that is not empty
+	kindAddress                // host:port
+	kindPath                   // relative to the file that names it
+	kindChoice                 // one of the key's choices
+	kindVendor                 // a name in the vendors' table
+	kindFlag                   // true or false
+	kindCount                  // a whole number above 0
+	kindRate                   // a number above 0
+	kindDuration               // Go's, above 0
+	kindSize                   // bytes, with or without a unit
+	kindMode                   // octal permissions
+	kindCron                   // five fields
+	kindDays                   // a list of dates and files of dates
+	kindTexts                  // a list of single values
+	kindSection                // a mapping
+	kindNamed                  // a mapping of names to mappings
+	kindList                   // a list of mappings, of anything where of is nil
+	kindOptions                // a mapping of the vendor's options
+	kindFileOrList             // a path, or a mapping that says more of the file
+	kindColumns                // a mapping of our names to those of a list
 )
 
 // key returns the line of a name.
@@ -244,7 +246,17 @@ var groupSection = section{
 		{name: "options", kind: kindOptions, doc: "The vendor's options; they come over those of the platform."},
 		{name: keyDir, kind: kindPath, doc: "Directory with one file per login, named exactly as the login, that holds the password."},
 		{name: "agents", kind: kindList, of: &agentSection, doc: "The agents that are written here."},
-		{name: "agents_file", kind: kindPath, doc: "More agents as a CSV, whose first row names the columns: login, number, password_file (or another source) and options."},
+		{name: "agents_file", kind: kindFileOrList, of: &agentsFileSection, doc: "More agents as a CSV, whose first row names the columns: login, number, label, password_file (or another source) and options; or a mapping that says what they are called there."},
+	},
+}
+
+var agentsFileSection = section{
+	title: "agents_file",
+	doc:   "A CSV whose columns have names of their own.",
+	keys: []key{
+		{name: "path", kind: kindPath, must: true, doc: "The CSV."},
+		{name: "columns", kind: kindColumns, doc: "What our columns are called in the first row of the CSV: {login: Табельный, number: Телефон}. The others keep our names."},
+		{name: "ignore", kind: kindTexts, doc: "Columns of the CSV, by their names there, that are not for us."},
 	},
 }
 
@@ -252,7 +264,7 @@ var scheduleSection = section{
 	title: "schedule",
 	doc:   "When the agents are to be online; left out: always.",
 	keys: []key{
-		{name: "sign_in", kind: kindCron, must: true, doc: "Begin of shifts as cron: minute, hour, day, month, weekday (Sunday is 0)."},
+		{name: "sign_in", kind: kindCron, must: true, doc: "Begin of shifts as cron: minute, hour, day, month, weekday (Sunday is 0 or 7)."},
 		{name: "sign_out", kind: kindCron, must: true, doc: "End of shifts, likewise."},
 		{name: "time_zone", kind: kindText, doc: "The zone of the wall clock, such as Europe/Moscow; left out: the machine's."},
 		{name: "holidays", kind: kindDays, doc: "Days without a sign-in: dates such as 2026-12-31, and files of them, one date a line or iCalendar. A shift begun before goes on to its end."},
@@ -265,6 +277,7 @@ var agentSection = section{
 	keys: []key{
 		{name: "login", kind: kindText, must: true, doc: "The account's name on the platform: huawei agentid, huawei-config agentId, otherwise login."},
 		{name: "number", kind: kindText, doc: "Telephone number to seat the agent at; huawei and ecss need one."},
+		{name: "label", kind: kindText, doc: "What people call the agent, a person's name or a bot's purpose; shown beside its name everywhere."},
 		{name: keyFile, kind: kindPath, doc: "File that holds the password; new content acts without a reload."},
 		{name: keyEnv, kind: kindText, doc: "Environment variable of the service that holds the password."},
 		{name: keyCredential, kind: kindText, doc: "Systemd credential (LoadCredential=) that holds the password."},

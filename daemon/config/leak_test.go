@@ -68,7 +68,7 @@ func TestNoMistakeInACSVTellsASecret(t *testing.T) {
 	for _, secret := range leakySecrets() {
 		for _, edit := range edits("login,number,password\n1,2," + secret + "\n") {
 			l := newLoader(main, []Option{WithVendors(testVendors())})
-			l.readAgents(&group{}, "lists/bots.csv", []byte(edit))
+			l.readAgents(&group{}, agentsList{path: "lists/bots.csv"}, []byte(edit))
 			if got := Problems(l.problems).Error(); leaks(got, secret) {
 				t.Fatalf("the secret of\n%s\nis told by\n%s", edit, got)
 			}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -61,6 +62,24 @@ func WithRecord(texts map[string]string) Option {
 	return func(l *loader) { l.record = texts }
 }
 
+// Override is what a command line says over the file; "" is as the file says.
+type Override struct {
+	Listen    string // host:port, as CheckListen wants it
+	LogLevel  string // debug, info, warn or error
+	LogFormat string // auto, text or json
+}
+
+// WithOverride makes Load put these over what the file says.
+func WithOverride(o Override) Option {
+	return func(l *loader) { l.override = o }
+}
+
+// WithAbsentCredentials makes it a warning and no mistake that this process has
+// none of systemd's credentials: for a check outside of the service's unit.
+func WithAbsentCredentials() Option {
+	return func(l *loader) { l.absentCredentials = true }
+}
+
 // WithContext makes Load give up, with a mistake that says so, once ctx ends.
 func WithContext(ctx context.Context) Option {
 	return func(l *loader) { l.ctx = ctx }
@@ -72,6 +91,7 @@ func WithContext(ctx context.Context) Option {
 func Load(path string, options ...Option) (*Config, []option.Problem, error) {
 	l := newLoader(path, options)
 	l.load(path)
+	l.tellFolded()
 	warnings := limited(path, sorted(l.warnings))
 	if l.ctx.Err() != nil {
 		l.wrong(option.Pos{File: path}, "reading the configuration took too long and was given up; is it the right file?")
@@ -116,6 +136,9 @@ type loader struct {
 	config   *Config
 
 	reading
+
+	override          Override
+	absentCredentials bool // may be, of systemd
 
 	inlineSecrets bool
 	places        map[string]*place         // platforms as written, broken ones included
@@ -193,30 +216,34 @@ func (l *loader) proxy(m *mapping) {
 func (l *loader) sockets(m *mapping) {
 	c := l.config
 	c.Listen = m.filled("listen")
-	if c.Listen != "" && !isAddress(c.Listen) {
-		m.wrong("listen", "is no address; write host:port, for example 127.0.0.1:9464")
+	if err := CheckListen(c.Listen); c.Listen != "" && err != nil {
+		m.wrong("listen", "%v", err)
 	}
+	c.Listen = cmp.Or(l.override.Listen, c.Listen)
 	c.ListenHosts = m.hosts("listen_hosts")
 	c.Control = relativeTo(m.file, m.filled("control"))
 	if len(c.Control) > 107 {
 		m.wrong("control", "is a path of %d bytes; a socket's may have 107", len(c.Control))
 	}
 	if c.WebConfigFile = m.path("web_config_file"); c.WebConfigFile == "" {
+		l.adviseListen(m, nil)
 		return
 	}
 	if l.withoutSecrets {
 		return
 	}
-	if _, _, err := readRegular(c.WebConfigFile, maxWeb); err != nil {
+	if text, _, err := readRegular(c.WebConfigFile, maxWeb); err != nil {
 		m.wrong("web_config_file", "%s: %v", c.WebConfigFile, err)
 	} else if err := l.checkWeb(c.WebConfigFile); err != nil {
 		m.wrong("web_config_file", "%s is not in the exporters' format, or a file that it names is missing or wrong%s", c.WebConfigFile, placesIn(err))
+	} else {
+		l.adviseListen(m, text)
 	}
 }
 
 func (l *loader) log(m *mapping) {
-	level := m.choice("level")
-	l.config.Log.Format = m.choice("format")
+	level := cmp.Or(l.override.LogLevel, m.choice("level"))
+	l.config.Log.Format = cmp.Or(l.override.LogFormat, m.choice("format"))
 	l.config.Log.Level = map[string]slog.Level{
 		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 	}[level]

@@ -103,7 +103,8 @@ groups:
       - {login: "5", number: "25", password: inline-secret}
     agents_file: more.csv
 `})
-	equal(t, lines(warnings), []string{"agentkeeper.yaml:39:46: agentkeeper.yaml holds passwords itself (1), and so does every copy and backup of it; password_file or passwords_dir keep them apart"})
+	equal(t, lines(warnings), []string{"agentkeeper.yaml:1:9: listen is an address that other hosts may reach, without TLS (tls_server_config) and a password (basic_auth_users): whoever does sees agents, platforms and events; write it in a web_config_file, or listen on 127.0.0.1",
+		"agentkeeper.yaml:39:46: agentkeeper.yaml holds passwords itself (1), and so does every copy and backup of it; password_file or passwords_dir keep them apart"})
 	equal(t, []any{c.Listen, c.WebConfigFile, c.Control, c.StopTimeout, c.Log, c.Store, c.PerAgentMetrics, c.Events},
 		[]any{":9000", "web.yaml", "c.sock", 90 * time.Second, Log{slog.LevelDebug, "json"}, Store{"state"}, true,
 			Events{MaxAge: time.Hour, MaxBytes: 512 << 20, Listen: "127.0.0.1:4222"}})
@@ -144,17 +145,17 @@ groups:
 	nowhere := CredentialFile{Mode: 0o600, GID: -1}
 	cell := option.Pos{File: "more.csv", Line: 2, Col: 1}
 	equal(t, c.Agents, []Agent{
-		{id("b.2", "1"), "g1", "", Source{Key: keyDir, Path: "pw/1", Name: "1", Pos: at(31, 9)}, session.NewSecret("dir-secret"),
+		{id("b.2", "1"), "g1", "", "", Source{Key: keyDir, Path: "pw/1", Name: "1", Pos: at(31, 9)}, session.NewSecret("dir-secret"),
 			decodedOptions{3, 5 * time.Second, all}, session.Terms{}, Source{}, session.Secret{}, nowhere, shift, at(31, 9)},
-		{id("b.2", "02"), "g1", "", Source{Key: keyFile, Path: "two", Pos: at(32, 36)}, session.NewSecret("file-secret"),
+		{id("b.2", "02"), "g1", "", "", Source{Key: keyFile, Path: "two", Pos: at(32, 36)}, session.NewSecret("file-secret"),
 			decodedOptions{3, 5 * time.Second, []string{"7", "8"}}, session.Terms{Force: true}, Source{}, session.Secret{}, nowhere, shift, at(32, 9)},
-		{id("a", "3"), "g2", "23", Source{Key: keyEnv, Name: "AGENT_3", Pos: at(37, 50)}, session.NewSecret("env-secret"),
+		{id("a", "3"), "g2", "23", "", Source{Key: keyEnv, Name: "AGENT_3", Pos: at(37, 50)}, session.NewSecret("env-secret"),
 			decodedOptions{4, 10 * time.Second, all}, session.Terms{}, Source{}, session.Secret{}, nowhere, own, at(37, 9)},
-		{id("a", "4"), "g2", "24", Source{Key: keyCredential, Path: "creds/c4", Name: "c4", Pos: at(38, 57)}, session.NewSecret("cred-secret"),
+		{id("a", "4"), "g2", "24", "", Source{Key: keyCredential, Path: "creds/c4", Name: "c4", Pos: at(38, 57)}, session.NewSecret("cred-secret"),
 			decodedOptions{4, 10 * time.Second, all}, session.Terms{}, Source{}, session.Secret{}, nowhere, nil, at(38, 9)},
-		{id("a", "5"), "g2", "25", Source{Key: keyInline, Pos: at(39, 46), Inline: session.NewSecret("inline-secret")}, session.NewSecret("inline-secret"),
+		{id("a", "5"), "g2", "25", "", Source{Key: keyInline, Pos: at(39, 46), Inline: session.NewSecret("inline-secret")}, session.NewSecret("inline-secret"),
 			decodedOptions{4, 10 * time.Second, all}, session.Terms{}, Source{}, session.Secret{}, nowhere, nil, at(39, 9)},
-		{id("a", "1"), "g2", "21", Source{Key: keyDir, Path: "pw/1", Name: "1", Pos: cell}, session.NewSecret("dir-secret"),
+		{id("a", "1"), "g2", "21", "", Source{Key: keyDir, Path: "pw/1", Name: "1", Pos: cell}, session.NewSecret("dir-secret"),
 			decodedOptions{4, 10 * time.Second, []string{"7", "8"}}, session.Terms{}, Source{}, session.Secret{}, nowhere, nil, cell},
 	})
 
@@ -221,3 +222,63 @@ func TestWebConfigCheck(t *testing.T) {
 type errText string
 
 func (e errText) Error() string { return string(e) }
+
+const oneAgent = hq + "groups: [{name: g, platform: hq, passwords_dir: d, agents: [{login: '1', number: '2'}]}]\n"
+
+// An address that others reach is told where it has no TLS or no password.
+func TestOpenListen(t *testing.T) {
+	const (
+		tls   = "tls_server_config: {cert_file: c, key_file: k}\n"
+		users = "basic_auth_users: {a: $2y$10$x}\n"
+	)
+	for _, test := range []struct{ listen, web, want string }{
+		{"127.0.0.1:1", "", ""},
+		{"localhost:1", "", ""},
+		{"[::1]:1", "", ""},
+		{":1", "", "without TLS (tls_server_config) and a password (basic_auth_users):"},
+		{"0.0.0.0:1", "", "without TLS (tls_server_config) and a password (basic_auth_users):"},
+		{"keeper.example.com:1", tls, "without a password (basic_auth_users):"},
+		{":1", users, "without TLS (tls_server_config):"},
+		{":1", tls + users, ""},
+		{":1", "tls_server_config: {cert_file: c, key_file: k, client_auth_type: RequireAndVerifyClientCert}\n", ""},
+		{":1", "http_server_config: {http2: true}\n", "without TLS (tls_server_config) and a password (basic_auth_users):"},
+	} {
+		text := "listen: '" + test.listen + "'\n" + oneAgent
+		if test.web != "" {
+			text = "web_config_file: w\n" + text
+		}
+		_, warnings := mustLoad(t, map[string]string{main: text, "w": test.web, "d/1": "x"})
+		got := strings.Join(lines(warnings), "\n")
+		if (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
+			t.Errorf("%s with %q: %q, want %q", test.listen, test.web, got, test.want)
+		}
+	}
+}
+
+// What a command line says stands over the file, and needs not be in it.
+func TestOverride(t *testing.T) {
+	inDir(t, map[string]string{main: "log: {level: warn, format: json}\n" + oneAgent, "d/1": "x"})
+	c, warnings, err := Load(main, WithVendors(testVendors()), WithOverride(Override{Listen: ":9", LogLevel: "debug", LogFormat: "text"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, []any{c.Listen, c.Log.Level, c.Log.Format, len(warnings)}, []any{":9", slog.LevelDebug, "text", 1})
+	if c, _, err = Load(main, WithVendors(testVendors()), WithOverride(Override{})); err != nil || c.Listen != "127.0.0.1:9464" || c.Log.Level != slog.LevelWarn {
+		t.Error(c, err)
+	}
+}
+
+// Outside of a unit systemd gives no credentials: for a check that is a warning,
+// once for all agents.
+func TestAbsentCredentials(t *testing.T) {
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	inDir(t, map[string]string{"d/1": "x", main: oneOf + "  - {login: '1', number: '1', password_credential: a}\n  - {login: '2', number: '2', password_credential: b}\n"})
+	_, warnings, err := Load(main, WithVendors(testVendors()), WithAbsentCredentials())
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, lines(warnings), []string{"agentkeeper.yaml:7:52: password_credential: this process is not the service's unit and has none of systemd's credentials, so this one is not looked at; the unit needs LoadCredential=NAME:/path/of/file (and 1 more like it: line 8)"})
+	if _, _, err := load(t); len(problemLines(t, err)) != 2 {
+		t.Error("the service takes an agent without its password:", err)
+	}
+}

@@ -26,14 +26,36 @@ func (p Problems) Error() string {
 // report collects what is wrong or unwise while decoding goes on.
 type report struct {
 	problems, warnings []option.Problem
+	folding
 }
 
 func (r *report) wrong(pos option.Pos, format string, args ...any) {
-	r.problems = append(r.problems, option.Problem{Pos: pos, Text: oneLine(fmt.Sprintf(format, args...))})
+	text := oneLine(fmt.Sprintf(format, args...))
+	if !r.isRow(pos) || r.isFirst(alike{file: pos.File, kind: kindOfText(text)}, len(r.problems), pos) {
+		r.problems = append(r.problems, option.Problem{Pos: pos, Text: text})
+	}
 }
 
 func (r *report) warn(pos option.Pos, format string, args ...any) {
-	r.warnings = append(r.warnings, option.Problem{Pos: pos, Text: oneLine(fmt.Sprintf(format, args...))})
+	text := oneLine(fmt.Sprintf(format, args...))
+	if !r.isRow(pos) || r.isFirst(alike{file: pos.File, kind: kindOfText(text), warning: true}, len(r.warnings), pos) {
+		r.warnings = append(r.warnings, option.Problem{Pos: pos, Text: text})
+	}
+}
+
+// wrongAlike reports a mistake of which those of the same file and kind are
+// counted at the first of them, wherever they stand.
+func (r *report) wrongAlike(file, kind string, pos option.Pos, text string) {
+	if r.isFirst(alike{file: file, kind: kind}, len(r.problems), pos) {
+		r.problems = append(r.problems, option.Problem{Pos: pos, Text: oneLine(text)})
+	}
+}
+
+// warnAlike is wrongAlike for advice.
+func (r *report) warnAlike(file, kind string, pos option.Pos, text string) {
+	if r.isFirst(alike{file: file, kind: kind, warning: true}, len(r.warnings), pos) {
+		r.warnings = append(r.warnings, option.Problem{Pos: pos, Text: oneLine(text)})
+	}
 }
 
 // sorted orders problems by place and drops repetitions: a mistake at a

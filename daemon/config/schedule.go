@@ -8,7 +8,6 @@ import (
 
 	"agentkeeper/daemon/shift"
 	"agentkeeper/vendors/option"
-	"github.com/robfig/cron/v3"
 )
 
 // Schedule says when agents are to be online. Both specs are five-field cron,
@@ -93,32 +92,15 @@ func (m *mapping) cron(key string) string {
 		return ""
 	}
 	text = strings.Join(strings.Fields(text), " ")
-	switch spec, err := parseCron(text); {
-	case err != "":
-		m.wrong(key, "is no cron schedule; write minute, hour, day, month and weekday, for example \"0 9 * * 1-5\"")
-	case spec.Next(cronEpoch()).IsZero():
+	switch err := shift.Fires(text); {
+	case errors.Is(err, shift.ErrNever):
 		m.wrong(key, "never fires; write a day that exists")
+	case err != nil:
+		m.wrong(key, "is no cron schedule; write minute, hour, day, month and weekday, for example \"0 9 * * 1-5\"")
 	default:
 		return text
 	}
 	return ""
-}
-
-// cronEpoch is a fixed instant shortly before a leap day, within the five
-// years for which the cron library looks ahead.
-func cronEpoch() time.Time { return time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC) }
-
-// parseCron allows the five fields only: the library's extensions (@every, TZ=)
-// are not in the contract, and some of them make it panic.
-func parseCron(text string) (spec cron.Schedule, why string) {
-	if len(strings.Fields(text)) != 5 || strings.ContainsAny(text, "@=") {
-		return nil, "not five fields"
-	}
-	spec, err := cron.ParseStandard(text)
-	if err != nil {
-		return nil, err.Error()
-	}
-	return spec, ""
 }
 
 // zone reads time_zone; the machine's where it is left out.

@@ -152,6 +152,12 @@ func (w schemaWriter) value(k key) schema {
 		return schema{"$ref": "#/$defs/options"}
 	case kindSection, kindNamed, kindList:
 		return w.holder(k)
+	case kindFileOrList:
+		out := w.section(k.of) // what it says of keys is about a mapping only
+		out["type"] = append(scalar(), "object")
+		return out
+	case kindColumns:
+		return schema{"type": []string{"object"}, "additionalProperties": schema{"type": scalar()}}
 	case kindFlag, kindCount, kindRate, kindDuration, kindSize, kindMode:
 		return quantity(k.kind)
 	default:

@@ -2,11 +2,11 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"agentkeeper/session"
 	"agentkeeper/vendors/option"
@@ -56,9 +56,10 @@ func (s Source) place() string {
 	return s.Key
 }
 
-// Read returns the secret as it is now, without one trailing newline. It may
-// be called again at any time, by several goroutines. The error says what to
-// do; it wraps fs.ErrNotExist where a file is missing.
+// Read returns the secret as it is now, without a byte order mark before it and
+// without one trailing newline. It may be called again at any time, by several
+// goroutines. The error says what to do; it wraps fs.ErrNotExist where a file is
+// missing.
 func (s Source) Read() (session.Secret, error) {
 	secret, _, err := s.read()
 	return secret, err
@@ -77,12 +78,58 @@ func (s Source) read() (secret session.Secret, mode fs.FileMode, err error) {
 		text = string(raw)
 	}
 	if err != nil {
-		return secret, 0, fmt.Errorf("%s: %w", s.place(), err)
+		return secret, 0, &unreadable{s.place(), err}
 	}
-	if text = trimNewline(text); text == "" {
-		return secret, 0, fmt.Errorf("%s: the secret is empty; write it there", s.place())
+	if text = trimNewline(strings.TrimPrefix(text, byteOrderMark)); text == "" {
+		return secret, 0, &unreadable{s.place(), errEmptySecret}
 	}
 	return session.NewSecret(text), mode, nil
+}
+
+// byteOrderMark is what some editors write before UTF-8.
+const byteOrderMark = "\ufeff"
+
+var errEmptySecret = errors.New("the secret is empty; write it there")
+
+// unreadable is why a secret cannot be read, and where it should be.
+type unreadable struct {
+	place string
+	err   error
+}
+
+func (u *unreadable) Error() string { return u.place + ": " + u.err.Error() }
+func (u *unreadable) Unwrap() error { return u.err }
+
+// Advice says what is hardly meant about a secret that Read returned, "" for
+// nothing: it would be sent as it is, be refused, and count towards a lock-out.
+// It repeats nothing of the secret.
+func (s Source) Advice(secret session.Secret) string {
+	if why := oddSecret(secret.Reveal()); why != "" {
+		return s.place() + ": " + why
+	}
+	return ""
+}
+
+// oddSecret is what an editor or a shell did to a secret, and what to do.
+func oddSecret(text string) string {
+	trimmed := strings.TrimSpace(text)
+	switch {
+	case strings.HasPrefix(text, "\xff\xfe"), strings.HasPrefix(text, "\xfe\xff"), strings.Contains(text, "\x00"):
+		return "the secret looks like UTF-16 and is sent as it is; save it as UTF-8, for example by iconv -f UTF-16 -t UTF-8"
+	case !utf8.ValidString(text):
+		return "the secret is no UTF-8, which platforms expect; save it as UTF-8, for example by iconv -f CP1251 -t UTF-8"
+	case trimmed == "":
+		return "the secret is nothing but blanks; write the secret"
+	case strings.ContainsAny(trimmed, "\r\n"):
+		return "the secret has several lines and is sent with all of them; keep the one that is the secret"
+	case strings.HasSuffix(text, "\n"):
+		return "the secret ends with a second newline, which is sent with it; remove the empty line"
+	case trimmed != text:
+		return "the secret begins or ends with a blank, which is sent with it; remove it unless the account's password has it"
+	case strings.Contains(text, byteOrderMark):
+		return "there is a byte order mark within the secret, which is sent with it; write the secret anew"
+	}
+	return ""
 }
 
 func readEnv(name string) (string, error) {
@@ -165,6 +212,9 @@ func (l *loader) credential(s Source, name string) (Source, bool) {
 	case !isFileName(name):
 		l.wrong(s.Pos, "password_credential is no name of a systemd credential; write the name that stands in LoadCredential=")
 		return s, false
+	case dir == "" && l.absentCredentials:
+		l.warnAlike(s.Pos.File, keyCredential, s.Pos, "password_credential: this process is not the service's unit and has none of systemd's credentials, so this one is not looked at; the unit needs LoadCredential=NAME:/path/of/file")
+		return s, false
 	case dir == "" && !l.withoutSecrets:
 		l.wrong(s.Pos, "password_credential: systemd has given this process no credentials; run it as a unit with LoadCredential=NAME:/path/of/file")
 		return s, false
@@ -201,10 +251,27 @@ func (l *loader) password(s Source) session.Secret {
 	}
 	secret, mode, err := s.read()
 	if err != nil {
-		l.wrong(s.Pos, "%v", err)
+		l.wrongAlike(s.alike(), errors.Unwrap(err).Error(), s.Pos, err.Error())
 	}
 	if mode&0o077 != 0 && s.Key != keyCredential { // systemd guards its own
 		l.exposed.note(s.Path, mode, s.Pos)
 	}
+	l.adviseSecret(s, secret)
 	return secret
+}
+
+// adviseSecret warns of what is hardly meant about a secret, once for all of a
+// directory.
+func (l *loader) adviseSecret(s Source, secret session.Secret) {
+	if why := oddSecret(secret.Reveal()); why != "" {
+		l.warnAlike(s.alike(), why, s.Pos, s.place()+": "+why)
+	}
+}
+
+// alike is what the sources have in common that are told of together.
+func (s Source) alike() string {
+	if s.Path != "" {
+		return s.Key + " " + filepath.Dir(s.Path)
+	}
+	return s.Key + " " + s.Pos.File
 }

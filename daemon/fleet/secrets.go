@@ -152,6 +152,7 @@ func (f *Fleet) newTokens(fresh map[session.ID]session.Secret) {
 		c := a.becomes()
 		c.Token = secret
 		f.log.Info("a token changed", "platform", id.Platform, "agent", id.String())
+		f.adviseSecret(id, c.TokenSource, secret)
 		f.change(a, c, kindOutIn, "token")
 	}
 }
@@ -180,7 +181,16 @@ func (f *Fleet) newSecrets(fresh map[session.ID]session.Secret) {
 		c := a.becomes()
 		c.Password = secret
 		f.log.Info("a secret changed", "platform", id.Platform, "agent", id.String())
+		f.adviseSecret(id, c.Source, secret)
 		f.touch(a, c)
+	}
+}
+
+// adviseSecret warns of what is hardly meant about a new secret, before an agent
+// tries it.
+func (f *Fleet) adviseSecret(id session.ID, source config.Source, secret session.Secret) {
+	if why := source.Advice(secret); why != "" {
+		f.log.Warn("a changed secret is hardly meant so", "platform", id.Platform, "agent", id.String(), "advice", why)
 	}
 }
 

@@ -13,6 +13,7 @@ type Agent struct {
 	ID       session.ID
 	Vendor   string
 	Group    string
+	Label    string       // what people call it; "" = nothing
 	Wish     session.Wish // as wished now, which may be ahead of the view
 	By, Why  string       // who wishes it ("schedule", "configuration", a person, "stop") and the reason given
 	Override *Override    // nil: the schedule rules
@@ -128,7 +129,7 @@ func (f *Fleet) seen(a *agent, held gate.Status, now time.Time) Agent {
 	if view.Queued && held.Held != "" {
 		explainHold(&view, held)
 	}
-	out := Agent{ID: a.id, Vendor: a.platform.cfg.Vendor, Group: a.cfg.Group, Wish: w, By: by, Why: why, NextWish: next,
+	out := Agent{ID: a.id, Vendor: a.platform.cfg.Vendor, Group: a.cfg.Group, Label: a.cfg.Label, Wish: w, By: by, Why: why, NextWish: next,
 		Window: a.platform.cfg.Window, View: view}
 	if a.next != nil {
 		out.Pending = PendingChange

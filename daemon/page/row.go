@@ -16,6 +16,7 @@ import (
 type row struct {
 	ID       string `json:"id"`
 	Group    string `json:"group,omitempty"`
+	Label    string `json:"label,omitempty"`
 	Wish     string `json:"wish"`
 	State    string `json:"state"`
 	Reason   string `json:"reason,omitempty"`
@@ -39,7 +40,7 @@ const detailLimit = 200 // bytes of a detail in the table
 // rowOf returns an agent's row; name is the agent's full name.
 func rowOf(a *fleet.Agent, name string, now time.Time) row {
 	v := &a.View
-	r := row{ID: name, Group: a.Group, Wish: a.Wish.String(), State: string(v.State), Reason: string(v.Reason),
+	r := row{ID: name, Group: a.Group, Label: a.Label, Wish: a.Wish.String(), State: string(v.State), Reason: string(v.Reason),
 		Code: v.Code, Since: millis(v.Since), SignIns: v.SignIns, Queued: v.Queued, Warnings: len(v.Warnings)}
 	if !v.Queued { // what holds a whole queue is told once, by its platform
 		r.Detail, r.Next = shorten(v.Detail), millis(v.NextAttempt)

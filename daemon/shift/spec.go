@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -70,13 +71,64 @@ func parseCron(key, text string) (*cron.SpecSchedule, error) {
 	why := errors.New("it is not five fields")
 	if len(strings.Fields(text)) == 5 && !strings.ContainsAny(text, "@=") {
 		var parsed cron.Schedule
-		parsed, why = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow).Parse(text)
+		parsed, why = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow).Parse(withSunday(text))
 		if spec, ok := parsed.(*cron.SpecSchedule); ok {
 			return spec, fires(key, text, spec)
 		}
 	}
 	return nil, &Error{key, text, fmt.Errorf("is no cron schedule: %w; "+
-		`write minute, hour, day, month and weekday (Sunday is 0), for example "0 9 * * 1-5"`, why)}
+		`write minute, hour, day, month and weekday (Sunday is 0 or 7), for example "0 9 * * 1-5"`, why)}
+}
+
+// withSunday writes 7, which the cron library does not know, as Sunday in the
+// weekday of a spec of five fields: alone, or as the end of a range, with or
+// without a step (1-7, 5-7/2).
+func withSunday(text string) string {
+	fields := strings.Fields(text)
+	var parts []string
+	for part := range strings.SplitSeq(fields[4], ",") {
+		parts = append(parts, sundayIn(part)...)
+	}
+	fields[4] = strings.Join(parts, ",")
+	return strings.Join(fields, " ")
+}
+
+// sundayIn returns a part of a weekday field as parts without a 7.
+func sundayIn(part string) []string {
+	span, step, _ := strings.Cut(part, "/")
+	first, last, isRange := strings.Cut(span, "-")
+	every := 1
+	if step != "" {
+		every, _ = strconv.Atoi(step)
+	}
+	from, err := weekdayOf(first)
+	switch {
+	case !isRange && first == "7" && step == "":
+		return []string{"0"}
+	case !isRange || last != "7" || err != nil || from > 7 || every < 1 || every > 7:
+		return []string{part} // without a 7, or no part at all, which the library says
+	}
+	var days []string
+	for day := from; day <= 7; day += every {
+		days = append(days, strconv.Itoa(day%7))
+	}
+	return days
+}
+
+// weekdayOf reads a weekday as cron writes it: a number, or a name's begin.
+func weekdayOf(text string) (int, error) {
+	names := []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+	if i := slices.Index(names, strings.ToLower(text)); i >= 0 {
+		return i, nil
+	}
+	return strconv.Atoi(text)
+}
+
+// Fires says what is wrong with a spec, nil for a good one. It is what Parse
+// finds in one.
+func Fires(spec string) error {
+	_, err := parseCron("spec", spec)
+	return err
 }
 
 // fires refuses a spec with an empty field (the library reads "," as one) or

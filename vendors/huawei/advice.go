@@ -2,6 +2,7 @@ package huawei
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"agentkeeper/vendors/option"
@@ -25,4 +26,13 @@ func Advise(set option.Set, window time.Duration) []option.Problem {
 		r.Problem("poll_timeout", fmt.Sprintf("option \"poll_timeout\": %s of the window of %s leave no time for a second try: stay below %s", timeout, window, window/2))
 	}
 	return r.Problems()
+}
+
+// OddLogin tells of a login that is no number, which an agentid is on every
+// gateway that the vendor documents; "" for a number.
+func OddLogin(login string) string {
+	if strings.Trim(login, "0123456789") == "" {
+		return ""
+	}
+	return "is no number, which an agentid is: the platform will hardly know it; look whether this is the right column, and whether letters or quotes slipped in"
 }

@@ -127,6 +127,7 @@ export class AgentView {
     const window = a.window_left_seconds === null || !a.last_contact ? null : this.windowLeft(a);
     const facts = [
       ['Platform', [`${a.platform} (${a.vendor})`]],
+      ['Label', a.label && [a.label]],
       ['Group', [a.group || '–']],
       ['Wish', a.wish_by && [`${a.wish}, by ${a.wish_by}${a.wish_until ? `, until ${absolute(Date.parse(a.wish_until))}` : ''}`]],
       ['A person said', a.override && [word(a.override)]],

@@ -79,7 +79,7 @@ export class Fleet {
       a.override = r.override || '';
       a.warnings = r.warnings || 0;
       a.rank = rank(a);
-      a.text = `${a.id} ${a.group} ${a.state} ${a.reason} ${a.code} ${a.detail}`.toLowerCase();
+      a.text = `${a.id} ${a.label || ''} ${a.group} ${a.state} ${a.reason} ${a.code} ${a.detail}`.toLowerCase();
     }
     this.stale.order = true;
     return set.size;

@@ -95,6 +95,7 @@ export class Table {
     const cell = (className) => make('td', { role: 'cell', className });
     const l = {
       link: make('a', { tabIndex: -1 }),
+      label: make('span', { className: 'label', hidden: true }),
       badge: make('span', { className: 'badge', hidden: true }),
       state: make('span', { className: 'state' }),
       since: make('time'),
@@ -106,7 +107,7 @@ export class Table {
       ins: cell('c-ins num'),
     };
     const id = cell('c-id');
-    id.append(l.link, l.badge);
+    id.append(l.link, l.label, l.badge);
     const state = cell('c-state');
     state.append(l.state);
     const since = cell('c-since');
@@ -124,7 +125,9 @@ export class Table {
     mark(l.row, 'data-unmet', (a.wish === 'online') !== (a.state === 'online') ? '' : null);
     put(l.link, a.id);
     mark(l.link, 'href', pathOf(a.id));
-    mark(l.link, 'title', a.id);
+    mark(l.link, 'title', a.label ? `${a.id}: ${a.label}` : a.id);
+    put(l.label, a.label || '');
+    l.label.hidden = !a.label;
     const flags = [a.override, a.warnings ? 'warning' : '', a.late ? 'late' : ''].filter(Boolean).join(', ');
     put(l.badge, flags);
     l.badge.hidden = !flags;
