@@ -7,8 +7,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"net"
-	"slices"
 	"reflect"
+	"slices"
 	"strings"
 )
 
