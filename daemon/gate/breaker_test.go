@@ -351,7 +351,7 @@ func TestOutThoughSomethingAnswers(t *testing.T) {
 		{session.Fault{Kind: session.Outage, Code: "100-003", Cause: session.CauseAnswered}, "is reached but does not work"},
 	} {
 		g := New(Options{})
-		g.judge(attempt{}, session.ID{Platform: "hq", Login: "1"}, &tt.fault, time.Now())
+		g.judge(attempt{}, session.Account{ID: session.ID{Platform: "hq", Login: "1"}}, &tt.fault, time.Now())
 		g.breaker.out = true
 		if got := g.Snapshot().Trouble(); got != tt.want {
 			t.Errorf("%v: %q, want %q", &tt.fault, got, tt.want)
