@@ -5,13 +5,15 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"agentkeeper/session"
 )
 
 // A body is taken up to the bound, and not one byte above it.
 func TestBodyLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := open(t, accepted)
-		for length, want := range map[int]int{1 << 20: 200, 1<<20 + 1: 413} {
+		for length, want := range map[int]int{session.MessageLimit: 200, session.MessageLimit + 1: 413} {
 			if status, _ := d.post("/callback/hq", strings.NewReader(strings.Repeat("x", length))); status != want {
 				t.Errorf("%d bytes: %d, want %d", length, status, want)
 			}

@@ -84,7 +84,7 @@ func TestPollsThatBreakOff(t *testing.T) {
 		"whole":             {`{"retcode":"0"}`, session.MissingNone},
 		"cut in the body":   {"< Content-Length: 500\n" + `{"retcode":"0","ev`, session.MissingCut},
 		"cut, but no error": {`{"retcode":"0","event":{"eventType":"Agent`, session.MissingCut},
-		"too large":         {`{"retcode":"0","event":"` + string(make([]byte, 2<<20)) + `"}`, session.MissingTooLarge},
+		"too large":         {`{"retcode":"0","event":"` + string(make([]byte, session.MessageLimit)) + `"}`, session.MissingTooLarge},
 		"a failure, cut":    {"< 502\n< Content-Length: 500\n<html>", session.MissingNone},
 		"a web page":        {"<html>", session.MissingNone},
 		"reset, twice":      {"< reset\n> GET agentevent/291 guid=" + guid1 + "\n< reset", session.MissingNone},
