@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -92,7 +93,25 @@ type verdict struct {
 	Warnings  []remark   `json:"warnings"`
 	Agents    int        `json:"agents"`
 	Platforms []comingUp `json:"platforms"`
+	Days      []daysFile `json:"files_of_days"`
 	OpenFiles openFiles  `json:"open_files"`
+}
+
+// daysFile is a file of holidays: how many days it gives, and how many of its
+// events are none.
+type daysFile struct {
+	File      string `json:"file"`
+	Days      int    `json:"days"`
+	Timed     int    `json:"events_with_times"`
+	Cancelled int    `json:"events_cancelled"`
+}
+
+func (d daysFile) String() string {
+	text := fmt.Sprintf("%s: %s", d.File, plural(d.Days, "day"))
+	if d.Timed+d.Cancelled == 0 {
+		return text
+	}
+	return fmt.Sprintf("%s; left out: %s with a time of day, %d cancelled", text, plural(d.Timed, "event"), d.Cancelled)
 }
 
 // remark is one mistake or one piece of advice. A line of 0 means the file as a
@@ -128,7 +147,7 @@ type openFiles struct {
 }
 
 func newVerdict(path string, cfg *config.Config, warnings []option.Problem, err error, now time.Time) verdict {
-	v := verdict{File: path, Good: err == nil, Errors: []remark{}, Warnings: remarks(warnings), Platforms: []comingUp{}, OpenFiles: openFilesOf()}
+	v := verdict{File: path, Good: err == nil, Errors: []remark{}, Warnings: remarks(warnings), Platforms: []comingUp{}, Days: []daysFile{}, OpenFiles: openFilesOf()}
 	var problems config.Problems
 	if errors.As(err, &problems) {
 		v.Errors = remarks(problems)
@@ -141,6 +160,11 @@ func newVerdict(path string, cfg *config.Config, warnings []option.Problem, err 
 	if v.OpenFiles.Limit > 0 && uint64(v.Agents) > v.OpenFiles.Fit {
 		v.Warnings = append(v.Warnings, remark{File: path, Text: fmt.Sprintf("%d agents need as many open files, and %d of this process's limit of %d are left for them; raise LimitNOFILE of the unit, or ulimit -Hn",
 			v.Agents, v.OpenFiles.Fit, v.OpenFiles.Limit)})
+	}
+	for _, f := range cfg.Days {
+		if d := (daysFile{f.Path, f.Days, f.Left.Timed, f.Left.Cancelled}); !slices.Contains(v.Days, d) {
+			v.Days = append(v.Days, d)
+		}
 	}
 	for i, up := range cfg.ComeUps() {
 		p := cfg.Platforms[i]
@@ -186,6 +210,9 @@ func (v verdict) text(w io.Writer) error {
 	}
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("print the result: %w", err)
+	}
+	for _, d := range v.Days {
+		fmt.Fprintf(w, "  %s\n", d)
 	}
 	fmt.Fprintf(w, "  %d agents fit under this process's hard limit of %d open files; the service's is its unit's LimitNOFILE\n",
 		v.OpenFiles.Fit, v.OpenFiles.Limit)

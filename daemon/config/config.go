@@ -35,6 +35,7 @@ type Config struct {
 	Consumers       []Consumer // of the stream, in the order of the file
 	Platforms       []Platform // in the order of the file
 	Groups          []Group    // in the order of the file
+	Days            []DaysFile // the files of days, in the order of the schedules that name them first
 	Agents          []Agent    // in the order of the groups, each group's list before its CSV
 }
 

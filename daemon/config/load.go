@@ -115,7 +115,7 @@ func newLoader(path string, options []Option) *loader {
 		tokens:      map[string]token{},
 		callbacks:   map[string]bool{},
 		zones:       map[string]*time.Location{},
-		calendars:   map[string][]holiday.Day{},
+		calendars:   map[[2]string][]holiday.Day{},
 		advice:      map[[2]string][]shift.Advice{},
 		numbers:     map[session.ID]seat{},
 		idle:        map[option.Pos]idleOption{},
@@ -150,7 +150,7 @@ type loader struct {
 	callbackPos   option.Pos
 	exposed       exposure
 	zones         map[string]*time.Location
-	calendars     map[string][]holiday.Day     // files of holidays by path
+	calendars     map[[2]string][]holiday.Day  // files of holidays by path and zone
 	advice        map[[2]string][]shift.Advice // by sign_in and sign_out
 	numbers       map[session.ID]seat          // who was first seated at a platform's number
 	idle          map[option.Pos]idleOption    // options that may do nothing

@@ -50,7 +50,7 @@ func (l *loader) schedule(parent *mapping, key string) *Schedule {
 		TimeZone: l.zone(m),
 		Pos:      m.pos,
 	}
-	s.Holidays, s.HolidayNames = l.holidays(m)
+	s.Holidays, s.HolidayNames = l.holidays(m, s.TimeZone)
 	if s.SignIn != "" && s.SignOut != "" {
 		m.whole(s)
 		l.adviseShifts(m, s)

@@ -114,6 +114,8 @@ func (s Source) Advice(secret session.Secret) string {
 func oddSecret(text string) string {
 	trimmed := strings.TrimSpace(text)
 	switch {
+	case text == "": // unread, which is said
+		return ""
 	case strings.HasPrefix(text, "\xff\xfe"), strings.HasPrefix(text, "\xfe\xff"), strings.Contains(text, "\x00"):
 		return "the secret looks like UTF-16 and is sent as it is; save it as UTF-8, for example by iconv -f UTF-16 -t UTF-8"
 	case !utf8.ValidString(text):

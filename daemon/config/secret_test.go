@@ -58,6 +58,14 @@ func TestOddSecretsOfADirectory(t *testing.T) {
 	equal(t, lines(warnings), []string{"agentkeeper.yaml:7:5: passwords_dir d, the file named as this login: the secret ends with a second newline, which is sent with it; remove the empty line (and 39 more like it: line 8, 9, 10, 11, 12 …)"})
 }
 
+// A secret that cannot be read is a mistake, and no odd one.
+func TestUnreadSecretIsNotOdd(t *testing.T) {
+	inDir(t, map[string]string{"d/2": "x", main: oneOf + "  - {login: '1', number: '1'}\n"})
+	_, warnings, err := load(t)
+	equal(t, lines(warnings), []string(nil))
+	equal(t, len(problemLines(t, err)), 1)
+}
+
 // Webhooks' secrets and the tokens of users are secrets as well.
 func TestOddSecretsOfOthers(t *testing.T) {
 	_, warnings := mustLoad(t, map[string]string{"d/1": "x", "w": strings.Repeat("x", 32) + " \n", "t": " t\n", main: hq +

@@ -154,13 +154,17 @@ func (c *calendar) spread() {
 			c.rules++
 		}
 		switch {
-		case e.timed || e.cancelled:
+		case e.cancelled:
+			c.left.Cancelled++
+			continue
+		case e.timed:
+			c.left.Timed++
 			continue
 		case c.rules > maxRules:
 			c.wrong(e.line, "more than %d recurring events; is it the right file?", maxRules)
 			return
 		}
-		except := e.except
+		except := e.days(e.except, c.zone)
 		if e.instance.IsZero() {
 			except = append(except, c.moved[e.uid]...)
 		}

@@ -17,21 +17,24 @@ type event struct {
 	start, end time.Time // days, as UTC; the end exclusive, zero where it is left out
 	length     int       // of DURATION, in days; 0: left out
 	midnight   bool      // start is written as a time of day
+	allDay     bool      // says Exchange, which may write the day's begin in UTC
+	from, to   time.Time // what is written in UTC
 	timed      bool      // begins or ends within a day: no holiday
 	cancelled  bool
-	instance   time.Time // RECURRENCE-ID: the day of the series that it stands for
+	instanceAt string    // RECURRENCE-ID as written
+	instance   time.Time // the day of the series that it stands for
 	rule       *rrule.ROption
-	more       []time.Time // RDATE
-	except     []time.Time // EXDATE
+	more       string // RDATEs as written, with commas
+	except     string // EXDATEs, likewise
 }
 
 // take obeys one property.
 func (e *event) take(r *reader, p property) {
 	switch p.name {
 	case "DTSTART":
-		e.start = e.day(r, p)
+		e.start, e.from = e.day(r, p), instantOf(p.value)
 	case "DTEND":
-		e.end = e.day(r, p)
+		e.end, e.to = e.day(r, p), instantOf(p.value)
 	case "DURATION":
 		e.duration(r, p)
 	case "SUMMARY":
@@ -41,13 +44,15 @@ func (e *event) take(r *reader, p property) {
 	case "STATUS":
 		e.cancelled = strings.EqualFold(p.value, "CANCELLED")
 	case "RECURRENCE-ID":
-		e.instance = anyDay(p.value)
+		e.instanceAt = p.value
+	case "X-MICROSOFT-CDO-ALLDAYEVENT":
+		e.allDay = strings.EqualFold(p.value, "TRUE")
 	case "RRULE":
 		e.recurs(r, p)
 	case "RDATE":
-		e.more = append(e.more, anyDays(p.value)...)
+		e.more += "," + p.value
 	case "EXDATE":
-		e.except = append(e.except, anyDays(p.value)...)
+		e.except += "," + p.value
 	}
 }
 
@@ -73,6 +78,42 @@ func (e *event) day(r *reader, p property) time.Time {
 	return time.Time{}
 }
 
+// instantOf reads a time in UTC; zero where it is something else.
+func instantOf(text string) time.Time {
+	at, err := time.Parse(dateLayout+"T150405Z", text)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// nearestDay is the day that begins at an instant, or nearest to it, in a zone:
+// a calendar's own zone may be another than the schedule's.
+func nearestDay(at time.Time, zone *time.Location) time.Time {
+	year, month, day := at.In(zone).Add(12 * time.Hour).Date()
+	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+}
+
+// inUTC makes days of an all-day event whose begin and end are written in UTC.
+func (e *event) inUTC(zone *time.Location) {
+	if !e.allDay || e.from.IsZero() {
+		return
+	}
+	e.start, e.timed = nearestDay(e.from, zone), false
+	if !e.to.IsZero() {
+		e.end = nearestDay(e.to, zone)
+	}
+	e.midnight = false
+}
+
+// dayOf returns the day of a date or a time of the event's series.
+func (e *event) dayOf(text string, zone *time.Location) time.Time {
+	if at := instantOf(text); !at.IsZero() && e.allDay && !e.from.IsZero() {
+		return nearestDay(at, zone)
+	}
+	return anyDay(text)
+}
+
 func isDate(p property) bool {
 	return strings.Contains(p.params, ";VALUE=DATE") && !strings.Contains(p.params, "DATE-TIME")
 }
@@ -86,10 +127,10 @@ func anyDay(text string) time.Time {
 	return day
 }
 
-// anyDays reads a list of days or of periods, of which the begin counts.
-func anyDays(text string) (days []time.Time) {
+// days reads a list of days or of periods, of which the begin counts.
+func (e *event) days(text string, zone *time.Location) (days []time.Time) {
 	for part := range strings.SplitSeq(text, ",") {
-		if day := anyDay(strings.TrimSpace(part)); !day.IsZero() {
+		if day := e.dayOf(strings.TrimSpace(part), zone); !day.IsZero() {
 			days = append(days, day)
 		}
 	}
@@ -153,6 +194,10 @@ func ruleOf(text string) (*rrule.ROption, error) {
 
 // check finds what is wrong with the event as a whole.
 func (e *event) check(r *reader) {
+	e.inUTC(r.zone)
+	if e.instanceAt != "" {
+		e.instance = e.dayOf(e.instanceAt, r.zone)
+	}
 	switch {
 	case e.timed || e.cancelled:
 	case e.midnight && e.end.IsZero() && e.length == 0:
@@ -161,16 +206,16 @@ func (e *event) check(r *reader) {
 		r.wrong(e.line, "the event has no DTSTART; fetch the file again")
 	case e.start.Year() < 1600:
 		r.wrong(e.line, "the event begins before the year 1600; is it the right file?")
-	case e.days() < 0:
+	case e.span() < 0:
 		r.wrong(e.line, "the event ends before it begins")
-	case e.days() > maxLength:
+	case e.span() > maxLength:
 		r.wrong(e.line, "the event lasts longer than %d days; up to that are read", maxLength)
 	}
 }
 
-// days is how many days one occurrence lasts. An end that equals the start is
+// span is how many days one occurrence lasts. An end that equals the start is
 // written by some programs for one day.
-func (e *event) days() int {
+func (e *event) span() int {
 	n := e.length
 	if !e.end.IsZero() {
 		n = int(e.end.Sub(e.start) / (24 * time.Hour))
@@ -188,11 +233,11 @@ func (e *event) spread(r *reader, except []time.Time) bool {
 	for _, day := range except {
 		skip[day] = true
 	}
-	for _, start := range slices.Concat(e.occurrences(), e.more) {
+	for _, start := range slices.Concat(e.occurrences(), e.days(e.more, r.zone)) {
 		if skip[start] {
 			continue
 		}
-		for i := range e.days() {
+		for i := range e.span() {
 			if !r.add(start.AddDate(0, 0, i), e.name) {
 				return false
 			}

@@ -7,7 +7,9 @@
 // A calendar is iCalendar (RFC 5545). Its all-day events count, with their
 // recurrences: RRULE by teambition/rrule-go, RDATE, EXDATE and single instances
 // that were moved or cancelled. An event with times of day is no holiday, one
-// from midnight to midnight is (Outlook writes all-day events so); a cancelled
+// from midnight to midnight is (Outlook writes all-day events so), and one that
+// Exchange flags as all-day, whose times it may write in UTC: it counts on the day
+// of the schedule's zone that begins nearest to them. A cancelled
 // one counts for nothing. The end is exclusive, as the standard has it. Content
 // lines are read here and not by a library of calendars, because those at hand
 // tell no line numbers and panic on some texts.
@@ -54,15 +56,22 @@ const (
 func firstDay() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
 func lastDay() time.Time  { return time.Date(2099, 12, 31, 0, 0, 0, 0, time.UTC) }
 
-// Parse returns a file's days, sorted, each once, or what is wrong with it: at
-// least one of the two is empty. A file without any day is a mistake, for it is
+// Left is how many events of a calendar give no day.
+type Left struct {
+	Timed     int // begin or end within a day: meetings
+	Cancelled int
+}
+
+// Parse returns a file's days, sorted, each once, with what was left out, or what
+// is wrong with it: at least one of days and mistakes is empty. zone is that of
+// the schedule: Exchange writes the begin of an all-day event in UTC. A file without any day is a mistake, for it is
 // what a failed download looks like.
-func Parse(text []byte) ([]Day, []Mistake) {
+func Parse(text []byte, zone *time.Location) ([]Day, Left, []Mistake) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
-	r := &reader{days: map[string]string{}}
+	r := &reader{days: map[string]string{}, zone: zone}
 	if len(text) > MaxFile {
 		r.wrong(1, "the file is larger than %d bytes; is it the right one?", MaxFile)
-		return nil, r.mistakes
+		return nil, Left{}, r.mistakes
 	}
 	if isCalendar(text) {
 		r.calendar(text)
@@ -70,9 +79,9 @@ func Parse(text []byte) ([]Day, []Mistake) {
 		r.list(text)
 	}
 	if len(r.mistakes) > 0 {
-		return nil, r.mistakes
+		return nil, Left{}, r.mistakes
 	}
-	return r.sorted(), nil
+	return r.sorted(), r.left, nil
 }
 
 // isCalendar looks at the first line that is not empty.
@@ -87,6 +96,8 @@ const begin = "BEGIN:"
 type reader struct {
 	days     map[string]string // names by date
 	added    int
+	zone     *time.Location
+	left     Left
 	mistakes []Mistake
 }
 

@@ -51,7 +51,7 @@ func TestDays(t *testing.T) {
 		{"a name of many lines and no text", calendar("DTSTART:20261231|SUMMARY:a\\nb \x01\xff" + strings.Repeat("x", 200)), "2026-12-31 a b ?" + strings.Repeat("x", 74) + "…"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			days, mistakes := holiday.Parse([]byte(test.text))
+			days, _, mistakes := holiday.Parse([]byte(test.text), time.UTC)
 			var got []string
 			for _, d := range days {
 				got = append(got, strings.TrimSpace(d.Date+" "+d.Name))
@@ -68,7 +68,7 @@ func TestDays(t *testing.T) {
 
 // A rule without an end ends with the century.
 func TestEndless(t *testing.T) {
-	days, mistakes := holiday.Parse([]byte(calendar("DTSTART:20260101|RRULE:FREQ=YEARLY")))
+	days, _, mistakes := holiday.Parse([]byte(calendar("DTSTART:20260101|RRULE:FREQ=YEARLY")), time.UTC)
 	if len(mistakes) > 0 || len(days) != 74 || days[73].Date != "2099-01-01" {
 		t.Errorf("%v, %d days", mistakes, len(days))
 	}
@@ -100,7 +100,7 @@ func TestMistakes(t *testing.T) {
 		{"deep", strings.Repeat("BEGIN:VCALENDAR\n", 17), "17: components nest deeper than 16; is it the right file?"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			days, mistakes := holiday.Parse([]byte(test.text))
+			days, _, mistakes := holiday.Parse([]byte(test.text), time.UTC)
 			var got []string
 			for _, m := range mistakes {
 				got = append(got, fmt.Sprintf("%d: %s", m.Line, m.Text))
@@ -117,11 +117,11 @@ func TestMistakes(t *testing.T) {
 
 // A page instead of the file is a few lines of complaint.
 func TestAnotherFile(t *testing.T) {
-	_, mistakes := holiday.Parse([]byte(strings.Repeat("<p>Sign in</p>\n", 5000)))
+	_, _, mistakes := holiday.Parse([]byte(strings.Repeat("<p>Sign in</p>\n", 5000)), time.UTC)
 	if len(mistakes) != 21 || mistakes[20].Text != "more lines are wrong; is it the right file?" {
 		t.Errorf("%d mistakes, last %v", len(mistakes), mistakes[len(mistakes)-1])
 	}
-	if _, mistakes := holiday.Parse(make([]byte, holiday.MaxFile+1)); len(mistakes) != 1 {
+	if _, _, mistakes := holiday.Parse(make([]byte, holiday.MaxFile+1), time.UTC); len(mistakes) != 1 {
 		t.Error(mistakes)
 	}
 }
@@ -136,7 +136,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		days, mistakes := holiday.Parse([]byte(text))
+		days, _, mistakes := holiday.Parse([]byte(text), time.UTC)
 		if (len(days) > 0) == (len(mistakes) > 0) {
 			t.Fatalf("%d days and %d mistakes", len(days), len(mistakes))
 		}
@@ -151,4 +151,30 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Exchange writes the begin of an all-day event in UTC and flags it.
+func TestAllDayOfExchange(t *testing.T) {
+	const flag = "X-MICROSOFT-CDO-ALLDAYEVENT:TRUE|"
+	text := calendar(
+		flag+"DTSTART:20261230T210000Z|DTEND:20261231T210000Z|SUMMARY:old year",
+		"DTSTART:20270106T210000Z|DTEND:20270108T210000Z|X-MICROSOFT-CDO-ALLDAYEVENT:true",
+		flag+"UID:w|DTSTART:20270228T210000Z|DTEND:20270301T210000Z|RRULE:FREQ=DAILY;COUNT=3|EXDATE:20270301T210000Z",
+		"DTSTART:20270401T210000Z|DTEND:20270402T210000Z|X-MICROSOFT-CDO-ALLDAYEVENT:FALSE",
+		flag+"DTSTART:20270501T210000Z|DTEND:20270502T210000Z|STATUS:CANCELLED", "DTSTART:20270601T100000|DTEND:20270601T110000")
+	for _, zone := range []string{"Europe/Moscow", "Europe/Berlin", "Asia/Vladivostok"} {
+		place, err := time.LoadLocation(zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		days, left, mistakes := holiday.Parse([]byte(text), place)
+		var got []string
+		for _, d := range days {
+			got = append(got, d.Date)
+		}
+		want := []string{"2026-12-31", "2027-01-07", "2027-01-08", "2027-03-01", "2027-03-03"}
+		if diff := cmp.Diff(want, got); diff != "" || len(mistakes) > 0 || left != (holiday.Left{Timed: 2, Cancelled: 1}) {
+			t.Error(zone, diff, mistakes, left)
+		}
+	}
 }
