@@ -158,10 +158,14 @@ func TestVerdict(t *testing.T) {
 	}
 	want := `c.yaml: good; 1 platform, 3 agents
   hq  3 agents  sign in within 100ms (20 per second, as long as each is answered in 500ms)
+  ` + cfg.Days[0].Path + `: 1 day
   824 agents fit under this process's hard limit of 1024 open files; the service's is its unit's LimitNOFILE
 `
 	if diff := cmp.Diff(want, text.String()); diff != "" {
 		t.Error(diff)
+	}
+	if got := (daysFile{"a.ics", 12, 3, 1}).String(); got != "a.ics: 12 days; left out: 3 events with a time of day, 1 cancelled" {
+		t.Error(got)
 	}
 	later := newVerdict("c.yaml", cfg, nil, nil, time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC))
 	if len(later.Warnings) != 1 || later.Warnings[0].Line != 6 {
