@@ -57,6 +57,9 @@ func (f *Fleet) start(c config.Agent, by string) {
 		a.order(first)
 	} else {
 		a.order(f.orderFor(a, first.Resume))
+		if !rec.Key.IsZero() && a.last.Wish == session.Stay {
+			f.observer.expect(c.ID.Platform)
+		}
 	}
 	f.agentsDone.Go(func() { f.drive(a) })
 }

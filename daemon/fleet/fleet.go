@@ -64,7 +64,7 @@ type Options struct {
 type Fleet struct {
 	store    Store
 	sink     keeper.Sink
-	observer Observer
+	observer *adoptions // in front of the one that counts
 	log      *slog.Logger
 	vendors  map[string]vendors.Vendor
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
@@ -109,7 +109,7 @@ type Fleet struct {
 // New loads what the process before left. It starts nothing but the loops.
 func New(ctx context.Context, o Options) (*Fleet, error) {
 	f := &Fleet{
-		store: o.Store, sink: o.Sink, observer: o.Observer, log: o.Log, vendors: o.Vendors, dial: o.Dial, seed: o.Seed,
+		store: o.Store, sink: o.Sink, log: o.Log, vendors: o.Vendors, dial: o.Dial, seed: o.Seed,
 		nudge: make(chan struct{}, 1), platforms: map[string]*platform{}, agents: map[session.ID]*agent{},
 		pending: map[session.ID]bool{}, write: make(chan struct{}, 1), shifts: newShifts(), beat: time.Now(),
 	}
@@ -122,6 +122,7 @@ func New(ctx context.Context, o Options) (*Fleet, error) {
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
 	}
+	f.observer = &adoptions{Observer: o.Observer, log: f.log, ready: f.wake, open: map[string]*adoption{}}
 	if err := f.load(ctx); err != nil {
 		return nil, err
 	}
