@@ -97,7 +97,7 @@ func Open(ctx context.Context, o Options) (*Daemon, error) {
 	d := &Daemon{o: o, log: o.Log, first: cfg, began: time.Now()}
 	d.cfg.Store(cfg)
 	if err := d.open(ctx, cfg); err != nil {
-		d.closeAll()
+		d.closeAll(time.Now().Add(time.Minute)) // each part has its own limit
 		return nil, err
 	}
 	return d, nil
@@ -206,7 +206,8 @@ func (d *Daemon) announce(cfg *config.Config) {
 func (d *Daemon) stop(how End) (left []fleet.Agent) {
 	cfg := d.cfg.Load()
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(context.Background(), cfg.StopTimeout)
+	ends := began.Add(cfg.StopTimeout)
+	ctx, cancel := context.WithDeadline(context.Background(), ends.Add(-timeToClose(cfg.StopTimeout)))
 	defer cancel()
 	phase := api.PhaseStopping
 	if how == HandOver {
@@ -226,19 +227,25 @@ func (d *Daemon) stop(how End) (left []fleet.Agent) {
 			"reason", string(a.View.Reason), "code", a.View.Code, "detail", a.View.Detail)
 	}
 	told()
-	d.closeAll()
+	d.closeAll(ends)
 	d.log.Info("ended", "after", time.Since(began).Round(time.Millisecond).String(), "left", len(left))
 	return left
 }
 
-func (d *Daemon) closeAll() {
+// timeToClose is the part of stop_timeout that is kept for what follows the
+// agents' end: events on their way to the store and to webhooks, answers to
+// requests that were taken, and the store itself.
+func timeToClose(stopTimeout time.Duration) time.Duration { return min(stopTimeout/8, time.Second) }
+
+// closeAll closes what is open. What waits for others waits until ends at most.
+func (d *Daemon) closeAll(ends time.Time) {
 	if d.stream != nil {
-		d.stream.Close()
+		d.stream.CloseWithin(time.Until(ends))
 	}
 	if d.hooks != nil {
-		d.hooks.Close()
+		d.hooks.CloseWithin(time.Until(ends))
 	}
-	d.endServers()
+	d.endServers(time.Until(ends))
 	if d.store != nil {
 		if err := d.store.Close(); err != nil {
 			d.log.Warn("closing the store", "error", err)
@@ -343,10 +350,16 @@ func (d *Daemon) Healthy() error {
 	return nil
 }
 
-// Ready implements api.Health. It does not wait for agents to be online.
+// Ready implements api.Health. It does not wait for agents to be online. A
+// service that ends is not ready: balancers and monitoring turn to the next.
 func (d *Daemon) Ready() error {
-	if !d.started.Load() {
+	switch d.phase() {
+	case api.PhaseStarting:
 		return errors.New("starting")
+	case api.PhaseHandingOver:
+		return errors.New("handing over: the next process goes on with the agents, which stay signed in")
+	case api.PhaseStopping:
+		return errors.New("stopping: every agent is signed out")
 	}
 	if err := d.store.Err(); err != nil {
 		return err

@@ -46,9 +46,9 @@ func listenPublic(address string, log *slog.Logger) ([]net.Listener, error) {
 const graceOfRequests = 2 * time.Second
 
 // endServers takes no more connections and lets those that were taken have
-// their answer: behind a socket of systemd's no scrape fails while the service
+// their answer, for up to most: behind a socket of systemd's no scrape fails while the service
 // is replaced. (http.Server.Shutdown drops a request that it reads meanwhile.)
-func (d *Daemon) endServers() {
+func (d *Daemon) endServers(most time.Duration) {
 	for _, l := range append(slices.Clone(d.public), d.control, d.proxy, d.inbound.listener) {
 		if l != nil {
 			_ = l.Close()
@@ -60,7 +60,7 @@ func (d *Daemon) endServers() {
 	for _, server := range d.http {
 		server.SetKeepAlivesEnabled(false)
 	}
-	d.busy.wait(graceOfRequests)
+	d.busy.wait(min(most, graceOfRequests))
 	for _, server := range d.http {
 		_ = server.Close()
 	}

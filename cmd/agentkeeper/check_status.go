@@ -20,25 +20,28 @@ var pluginWords = []string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}
 
 // check is a monitoring plugin: critical when an agent is parked or its platform
 // is quarantined, or the service has a critical problem; warning when an agent
-// is not as it is wished, or the service has another problem; unknown while it
-// hands over, for the next process goes on with the agents.
+// is not as it is wished, or the service has another problem; unknown while the
+// service ends: the next process goes on with the agents, or nobody does.
 func check(w io.Writer, service api.Service, agents []api.Agent) error {
 	t := tallyOf(agents)
 	code := max(t.code(), codeOf(service.Problems))
 	var notes []string
+	switch service.Phase {
+	case api.PhaseHandingOver:
+		code, notes = pluginUnknown, append(notes, "handing over")
+	case api.PhaseStopping:
+		code, notes = pluginUnknown, append(notes, "stopping, every agent is signed out")
+	}
 	for _, p := range service.Problems {
 		notes = append(notes, plain(p.Text))
 	}
-	if service.Phase == api.PhaseHandingOver {
-		code = pluginUnknown
-		notes = append(notes, "the service is handing over")
-	}
-	text := fmt.Sprintf("%d of %d agents online%s%s", t.online, t.wished, some(", stopped: ", t.parked), some(", not yet: ", t.waiting))
+	text := fmt.Sprintf("%d of %d agents online%s%s%s", t.online, t.wished,
+		some(", stopped: ", t.parked), some(", in quarantine: ", t.quarantined), some(", not yet: ", t.waiting))
 	if len(notes) > 0 {
 		text = strings.Join(notes, "; ") + "; " + text
 	}
-	_, _ = fmt.Fprintf(w, "%s - %s | online=%d wished=%d parked=%d waiting=%d problems=%d\n",
-		pluginWords[code], text, t.online, t.wished, len(t.parked), len(t.waiting), len(service.Problems))
+	_, _ = fmt.Fprintf(w, "%s - %s | online=%d wished=%d parked=%d quarantined=%d waiting=%d unmet=%d problems=%d\n",
+		pluginWords[code], text, t.online, t.wished, len(t.parked), len(t.quarantined), len(t.waiting), t.unmet, len(service.Problems))
 	if code == pluginOK {
 		return nil
 	}
@@ -61,14 +64,18 @@ func codeOf(problems []api.Problem) int {
 	return code
 }
 
-// tally is the agents that are wished online.
+// tally is what became of the agents' wishes.
 type tally struct {
-	wished, online  int
-	parked, waiting []string
+	wished, online               int      // those that are wished online, and those of them that are
+	parked, quarantined, waiting []string // the names of the others
+	unmet                        int      // those that are not as they are wished, online or offline
 }
 
 func tallyOf(agents []api.Agent) (t tally) {
 	for _, a := range agents {
+		if a.Unmet() {
+			t.unmet++
+		}
 		if a.Wish != "online" {
 			continue
 		}
@@ -76,8 +83,10 @@ func tallyOf(agents []api.Agent) (t tally) {
 		switch {
 		case a.State == "online":
 			t.online++
-		case a.State == "parked" || a.Reason == "quarantine":
+		case a.State == "parked":
 			t.parked = append(t.parked, a.ID)
+		case a.Reason == "quarantine":
+			t.quarantined = append(t.quarantined, a.ID)
 		default:
 			t.waiting = append(t.waiting, a.ID)
 		}
@@ -87,7 +96,7 @@ func tallyOf(agents []api.Agent) (t tally) {
 
 func (t tally) code() int {
 	switch {
-	case len(t.parked) > 0:
+	case len(t.parked)+len(t.quarantined) > 0:
 		return pluginCritical
 	case len(t.waiting) > 0:
 		return pluginWarning

@@ -72,9 +72,23 @@ func (c *client) call(ctx context.Context, method, path string, body any) ([]byt
 	return answer, nil
 }
 
-// open makes one request and returns its good answer, whose body the caller
-// closes.
+// open makes one request and returns its good answer, which is JSON or a stream
+// of events and whose body the caller closes.
 func (c *client) open(ctx context.Context, method, path string, body any, header http.Header) (*http.Response, error) {
+	res, err := c.send(ctx, method, path, body, header)
+	if err != nil {
+		return nil, err
+	}
+	if kind := res.Header.Get("Content-Type"); res.StatusCode == http.StatusOK && !strings.HasPrefix(kind, "application/json") && !strings.HasPrefix(kind, "text/event-stream") {
+		_ = res.Body.Close()
+		return nil, notOurs(c.socket, fmt.Errorf("it answers with %q", kind))
+	}
+	return res, nil
+}
+
+// send makes one request and returns its good answer, whose body the caller
+// closes.
+func (c *client) send(ctx context.Context, method, path string, body any, header http.Header) (*http.Response, error) {
 	var text io.Reader = http.NoBody
 	if body != nil {
 		encoded, err := json.Marshal(body)
@@ -97,10 +111,6 @@ func (c *client) open(ctx context.Context, method, path string, body any, header
 	if res.StatusCode >= http.StatusBadRequest {
 		defer func() { _ = res.Body.Close() }()
 		return nil, c.refused(res)
-	}
-	if kind := res.Header.Get("Content-Type"); res.StatusCode == http.StatusOK && !strings.HasPrefix(kind, "application/json") && !strings.HasPrefix(kind, "text/event-stream") {
-		_ = res.Body.Close()
-		return nil, notOurs(c.socket, fmt.Errorf("it answers with %q", kind))
 	}
 	return res, nil
 }

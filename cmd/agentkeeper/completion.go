@@ -228,7 +228,7 @@ func (c *completer) values(v *kong.Value, word, head string) (list []string) {
 	case v.Name == "group", v.Name == "platform":
 		return fitting(c.names(v.Name), word, head)
 	case v.Name == "state":
-		return fitting([]string{"offline", "online", "parked", "signing_in", "signing_out", "waiting"}, word, head)
+		return fitting([]string{"offline", "online", "parked", "signing_in", "signing_out", "unmet", "waiting"}, word, head)
 	case v.Name == "type":
 		return fitting([]string{"session.*", "session.adopted", "session.gap", "session.lost", "session.parked", "session.signed_in", "session.signed_out"}, word, head)
 	case v.Name == "config", v.Name == "control", v.Name == "dir":

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"agentkeeper/daemon/api"
 	"agentkeeper/daemon/events"
 	"agentkeeper/session"
 )
@@ -22,7 +23,7 @@ import (
 type eventsCmd struct {
 	controlFlag
 	Follow bool           `short:"f" help:"Go on with new events as they come, over restarts of the service too."`
-	Agent  string         `placeholder:"AGENT" help:"Only this agent's."`
+	Agent  []string       `placeholder:"AGENT" sep:"none" help:"Only this agent's; may be repeated, and may be a pattern for a shell to leave alone, for example 'hq/29*'."`
 	Type   []string       `placeholder:"TYPE" help:"Only of these types, for example session.lost or 'huawei.*'."`
 	After  *uint64        `placeholder:"POSITION" help:"Only behind this position; 0 is before the oldest kept."`
 	Since  *time.Duration `placeholder:"DURATION" help:"Only those of the last, for example, 10m."`
@@ -37,11 +38,15 @@ goes on behind it. An event may come twice, with the same id. Where events are
 gone before they could be printed, a line on standard error says so.
 
     agentkeeper events --agent hq/291 --since 1h
+    agentkeeper events --agent 'hq/29*' --agent pbx/101 --follow
     agentkeeper events --follow --type 'session.*'
     agentkeeper events --follow --after 0 -o json >> events.jsonl
 
-Exit codes: 0 good, 1 failed, 2 usage, 69 no service, 75 the store is not
-available, 77 not permitted.`
+The events of an agent that is configured no longer are printed, too, as long as
+they are kept; to --follow it is unknown.
+
+Exit codes: 0 good, 1 failed, or an --agent of which there is neither an agent nor
+an event, 2 usage, 69 no service, 75 the store is not available, 77 not permitted.`
 }
 
 // Run prints events until their end, or until it is interrupted.
@@ -52,50 +57,83 @@ func (c eventsCmd) Run() error {
 	case c.Since != nil && *c.Since <= 0:
 		return usage("--since %v has nothing in it: write for example 10m", *c.Since)
 	}
-	if _, err := session.ParseID(c.Agent); c.Agent != "" && err != nil {
-		return &exit{exitUsage, err}
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	cl := newClient(c.Control, 0)
-	if err := c.known(ctx, cl); err != nil {
-		return err
-	}
-	f := &follower{cmd: c, client: cl, out: bufio.NewWriter(os.Stdout), screen: terminalOf(os.Stdout), now: time.Now()}
-	f.begin()
-	err := f.run(ctx)
-	if ctx.Err() != nil { // whoever interrupts has seen enough
-		err = nil
-	}
-	return together(err, f.out.Flush())
-}
-
-// known makes a mistyped agent an error: its events would never come. That of
-// an agent that is gone are still to be had.
-func (c eventsCmd) known(ctx context.Context, cl *client) error {
-	if c.Agent == "" {
-		return nil
-	}
-	all, err := cl.agents(ctx)
+	who, err := c.known(ctx, cl)
 	if err != nil {
 		return err
 	}
-	for _, a := range all {
-		if a.ID == c.Agent {
-			return nil
+	f := &follower{cmd: c, client: cl, who: who, out: bufio.NewWriter(os.Stdout), screen: terminalOf(os.Stdout), now: time.Now()}
+	f.begin()
+	err = f.run(ctx)
+	switch {
+	case ctx.Err() != nil: // whoever interrupts has seen enough
+		err = nil
+	case err == nil:
+		err = who.unmatched()
+	}
+	return together(f.out.Flush(), err)
+}
+
+// chosen is whose events are wanted.
+type chosen struct {
+	names []string // and patterns; none: everybody's
+	found []bool   // that somebody has the name, by index
+	all   []api.Agent
+}
+
+// takes reports whether an agent is wanted, and remembers who was found.
+func (c *chosen) takes(agent string) bool {
+	wanted := len(c.names) == 0
+	for i, pattern := range c.names {
+		if glob(pattern, agent) {
+			wanted, c.found[i] = true, true
 		}
 	}
-	if c.Follow {
-		return unknownAgent(c.Agent, all)
+	return wanted
+}
+
+// unmatched tells of every name that is nobody's.
+func (c *chosen) unmatched() error { return selection{Agents: c.names}.unmatched(c.found, c.all) }
+
+// alone returns the one agent that is wanted, for the service to choose its
+// events; "" where several may be.
+func (c *chosen) alone() string {
+	if len(c.names) != 1 || strings.ContainsAny(c.names[0], "*?") {
+		return ""
 	}
-	fmt.Fprintf(os.Stderr, "agentkeeper: %v\nagentkeeper: if an agent of that name was there before, its events follow\n", unknownAgent(c.Agent, all))
-	return nil
+	if _, err := session.ParseID(c.names[0]); err != nil {
+		return ""
+	}
+	return c.names[0]
+}
+
+// known asks who there is. With --follow a mistyped name is an error at once: its
+// events would never come. Those of an agent that is gone are still to be had.
+func (c eventsCmd) known(ctx context.Context, cl *client) (*chosen, error) {
+	who := &chosen{names: c.Agent, found: make([]bool, len(c.Agent))}
+	if len(c.Agent) == 0 {
+		return who, nil
+	}
+	var err error
+	if who.all, err = cl.agents(ctx); err != nil {
+		return nil, err
+	}
+	for _, a := range who.all {
+		who.takes(a.ID)
+	}
+	if c.Follow {
+		return who, who.unmatched()
+	}
+	return who, nil
 }
 
 // follower prints the stream, over reconnections.
 type follower struct {
 	cmd    eventsCmd
 	client *client
+	who    *chosen
 	out    *bufio.Writer
 	screen terminal
 	now    time.Time
@@ -163,8 +201,8 @@ func (f *follower) tellLost(err error) {
 // once prints one connection's events.
 func (f *follower) once(ctx context.Context) error {
 	q := url.Values{"follow": {strconv.FormatBool(f.cmd.Follow)}}
-	if f.cmd.Agent != "" {
-		q.Set("agent", f.cmd.Agent)
+	if agent := f.who.alone(); agent != "" {
+		q.Set("agent", agent)
 	}
 	if len(f.cmd.Type) > 0 {
 		q.Set("type", strings.Join(f.cmd.Type, ","))
@@ -226,6 +264,9 @@ func (f *follower) print(e serverEvent) error {
 	if err := json.Unmarshal([]byte(e.data), &c); err != nil {
 		return fmt.Errorf("the event at %s: %w", e.id, err)
 	}
+	if !f.who.takes(agentOfSource(c.Source)) {
+		return nil
+	}
 	if f.cmd.Since != nil && c.Time.Before(f.now.Add(-*f.cmd.Since)) {
 		return nil
 	}
@@ -251,7 +292,7 @@ func withPosition(data, id string) string {
 
 // row is one event as a line that fits the terminal.
 func (f *follower) row(id string, c events.CloudEvent) string {
-	agent := strings.Replace(strings.TrimPrefix(c.Source, "/platforms/"), "/agents/", "/", 1)
+	agent := agentOfSource(c.Source)
 	head := fmt.Sprintf("%7s  %s  %-16s  ", id, c.Time.Local().Format("2006-01-02 15:04:05.000"), agent)
 	typ, data := fmt.Sprintf("%-24s", c.Type), string(c.Data)
 	if data == "{}" {
@@ -266,6 +307,11 @@ func (f *follower) row(id string, c events.CloudEvent) string {
 		line += "  " + f.screen.paint(faint, data)
 	}
 	return line
+}
+
+// agentOfSource returns the agent that an event's source names.
+func agentOfSource(source string) string {
+	return strings.Replace(strings.TrimPrefix(source, "/platforms/"), "/agents/", "/", 1)
 }
 
 func eventColour(typ string) string {

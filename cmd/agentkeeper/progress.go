@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// progress is a bar on the standard error, on a terminal only. Its methods are
-// for one goroutine.
+// progress is a bar on the standard error where that is a terminal, and a line
+// now and then elsewhere. Its methods are for one goroutine.
 type progress struct {
 	label string
 	total int
@@ -17,6 +17,10 @@ type progress struct {
 	shown bool
 	out   *os.File
 }
+
+// lineEvery is the time between two lines where there is no terminal: what takes
+// less says nothing.
+const lineEvery = 5 * time.Second
 
 const (
 	redraw   = 100 * time.Millisecond
@@ -35,10 +39,29 @@ func (p *progress) show(done, failed int) {
 	}
 	t := terminalOf(p.out)
 	if !t.on {
+		p.tell(done, failed, now)
 		return
 	}
 	p.drawn, p.shown = now, true
 	fmt.Fprint(p.out, "\r"+p.line(t, done, failed, now)+"\x1b[K")
+}
+
+// tell writes a line if it is time to.
+func (p *progress) tell(done, failed int, now time.Time) {
+	if now.Sub(p.began) < lineEvery || now.Sub(p.drawn) < lineEvery {
+		return
+	}
+	p.drawn = now
+	fmt.Fprintln(p.out, p.label+": "+p.counts(done, failed, now))
+}
+
+// counts says how far it is.
+func (p *progress) counts(done, failed int, now time.Time) string {
+	lost := ""
+	if failed > 0 {
+		lost = fmt.Sprintf("  %d failed", failed)
+	}
+	return fmt.Sprintf("%d/%d%s  %s", done, p.total, lost, short(now.Sub(p.began).Truncate(time.Second)))
 }
 
 // clear takes the bar away; what is printed next stands in its place.
@@ -53,10 +76,7 @@ func (p *progress) clear() {
 // wraps.
 func (p *progress) line(t terminal, done, failed int, now time.Time) string {
 	head := p.label + " "
-	tail := fmt.Sprintf(" %d/%d  %s", done, p.total, short(now.Sub(p.began).Truncate(time.Second)))
-	if failed > 0 {
-		tail = fmt.Sprintf(" %d/%d  %d failed  %s", done, p.total, failed, short(now.Sub(p.began).Truncate(time.Second)))
-	}
+	tail := " " + p.counts(done, failed, now)
 	room := min(t.width-1-len(head)-len(tail)-2, 50)
 	if room < 5 {
 		return cut(head+strings.TrimSpace(tail), t.width-1)

@@ -16,7 +16,8 @@ import (
 
 type reloadCmd struct {
 	controlFlag
-	Wait   time.Duration `default:"10m" placeholder:"DURATION" help:"How long to wait for the agents that change (default: ${default}; 0: not at all)."`
+	Wait   time.Duration `default:"2m" placeholder:"DURATION" help:"How long to wait for the agents that change (default: ${default}; 0: not at all)."`
+	NoWait bool          `help:"Do not wait for the agents: return when the configuration is in use."`
 	Output string        `short:"o" enum:"text,json" default:"text" help:"text or json (default: ${default})."`
 }
 
@@ -25,9 +26,11 @@ func (reloadCmd) Help() string {
 	return `The service loads its configuration file again: all of it, or nothing where it
 has a mistake, of which each is printed as FILE:LINE:COL: what is wrong. Agents
 that are not concerned are not touched. Then it is waited until the others are
-started, stopped or changed.
+started, stopped or changed, for two minutes at most: a bar shows how far it is,
+or a line every 5 s where standard error is no terminal.
 
-    agentkeeper reload --wait 2m
+    agentkeeper reload --wait 10m
+    agentkeeper reload --no-wait
     agentkeeper plan && agentkeeper reload
 
 Exit codes: 0 good, 1 an agent failed (is parked), 69 no service, 75 not in
@@ -58,7 +61,7 @@ func (c reloadCmd) Run() error {
 		tellNotes(plan)
 		fmt.Println(sum(plan, "started", "stopped", "changed", "left as they were"))
 	}
-	if c.Wait <= 0 {
+	if c.NoWait || c.Wait <= 0 {
 		return nil
 	}
 	return c.await(ctx, cl, before, plan)

@@ -24,8 +24,10 @@ type runCmd struct {
 // Help is shown by run --help.
 func (runCmd) Help() string {
 	return `Signals: HUP reloads the configuration; TERM and INT sign every agent out and
-exit within stop_timeout, a second one exits at once; USR2 exits and leaves the
-agents signed in, for the next process to adopt without a login.
+exit within stop_timeout, a second one more than 250 ms later exits at once; USR2
+exits and leaves the agents signed in, for the next process to adopt without a
+login. Polls in progress end by themselves first, which takes up to the platform's
+hold (of Huawei 10 s) and is bounded by stop_timeout.
 
 What the command line says stands over the file, at reloads too, for a minute's
 debugging:
@@ -76,7 +78,8 @@ func serve(o daemon.Options, up func(d *daemon.Daemon)) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		obey(ctx, d, o.Log, signals, end)
+		s := signalled{reload: d.Reload, log: o.Log, end: end, exit: os.Exit}
+		s.obey(ctx, signals)
 	}()
 	if up != nil {
 		go up(d) // prints; ends with the process at the latest
@@ -88,33 +91,6 @@ func serve(o daemon.Options, up func(d *daemon.Daemon)) error {
 		return err
 	}
 	return leftOver(left)
-}
-
-// obey turns signals into what they mean.
-func obey(ctx context.Context, d *daemon.Daemon, log *slog.Logger, signals <-chan os.Signal, end chan<- daemon.End) {
-	ending := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case s := <-signals:
-			switch {
-			case s == syscall.SIGHUP && !ending:
-				_, _ = d.Reload(ctx, "signal HUP") // says by itself what is wrong
-			case s == syscall.SIGHUP:
-			case ending && s != syscall.SIGUSR2:
-				log.Error("second signal: exiting at once", "signal", s.String())
-				os.Exit(exitFailed)
-			case !ending:
-				ending = true
-				how := daemon.SignOut
-				if s == syscall.SIGUSR2 {
-					how = daemon.HandOver
-				}
-				end <- how
-			}
-		}
-	}
 }
 
 // leftOver is the exit code for agents that could not be signed out. Those in

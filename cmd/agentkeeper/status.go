@@ -23,7 +23,7 @@ type statusCmd struct {
 	Platform string        `placeholder:"NAME" help:"Only this platform's agents."`
 	Group    string        `placeholder:"NAME" help:"Only this group's agents."`
 	Label    string        `placeholder:"TEXT" help:"Only agents whose label has this text in it, in whatever case."`
-	State    string        `placeholder:"STATE" help:"Only agents in this state: offline, signing_in, online, signing_out, waiting or parked."`
+	State    string        `placeholder:"STATE" help:"Only agents in this state: offline, signing_in, online, signing_out, waiting or parked; or unmet: not as they are wished."`
 }
 
 // Help is shown by status --help.
@@ -32,16 +32,17 @@ func (statusCmd) Help() string {
 not fit is left out, and where there is room the vendor's code is told in words.
 
     agentkeeper status --state parked
+    agentkeeper status --state unmet        # those that are not as they are wished
     agentkeeper status --label ivanov       # shown where the configuration has labels
     agentkeeper status --watch --platform hq
-    agentkeeper status -o json | jq -r '.agents[] | select(.wish != .state) | .id'
+    agentkeeper status -o json --state unmet | jq -r '.agents[].id'
     agentkeeper status --check              # for Icinga, Nagios, Zabbix
 
 Exit codes: 0 good, 1 no such platform or group, 2 usage, 69 no service, 77 not
 permitted; of --check: 0 all as wished, 1 some not yet, or the last reload failed,
 a webhook is stuck or the store was mended after damage, 2 some stopped (parked or
 in quarantine), or the store cannot be written or has lost something, 3 unknown (no
-service, one that is handing over, no such platform or group).`
+service, one that is handing over or stopping, no such platform or group).`
 }
 
 // Run asks the running service.

@@ -160,7 +160,7 @@ func summary(t terminal, agents []api.Agent) string {
 	states, reasons, other := map[string]int{}, map[string]map[string]int{}, 0
 	for _, a := range agents {
 		states[a.State]++
-		if a.Wish != a.State {
+		if a.Unmet() {
 			other++
 		}
 		if a.Reason != "" {

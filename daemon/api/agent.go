@@ -120,6 +120,16 @@ func agentOf(a fleet.Agent, now time.Time) Agent {
 	return out
 }
 
+// StateUnmet is what the filter of states calls agents that are not as they are wished.
+const StateUnmet = "unmet"
+
+// Unmet reports whether the agent is not as it is wished: online, or not. The
+// status page counts the same.
+func (a Agent) Unmet() bool {
+	const online = string(session.Online)
+	return (a.Wish == online) != (a.State == online)
+}
+
 // storyOf is what is told about one agent, on a platform.
 func storyOf(a fleet.Agent, p fleet.Platform, now time.Time) *Story {
 	s := &Story{WishBy: a.By, WishReason: a.Why, WishUntil: instantOf(a.NextWish), Explanation: explain(a, p, now)}

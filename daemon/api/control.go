@@ -63,6 +63,7 @@ func (c *Controller) Handler() http.Handler {
 	mux.HandleFunc("POST /api/v1/consumers/{user}/{name}/remove", c.removeConsumer)
 	mux.HandleFunc("POST /api/v1/reload", c.reload)
 	mux.HandleFunc("POST /api/v1/plan", oneAtATime(c.plan))
+	mux.HandleFunc("GET /debug/pprof/{profile}", oneAtATime(c.profile))
 	return limited(Admit(mux))
 }
 
@@ -251,7 +252,7 @@ func oneAtATime(h http.HandlerFunc) http.HandlerFunc {
 			h(w, req)
 		default:
 			w.Header().Set("Retry-After", "5")
-			fail(w, http.StatusServiceUnavailable, "another plan is being made: try again in a moment")
+			fail(w, http.StatusServiceUnavailable, "another request of this kind is being answered: try again in a moment")
 		}
 	}
 }

@@ -114,15 +114,17 @@ func (r *Reader) list(w http.ResponseWriter, req *http.Request) {
 			return
 		}
 	}
-	if s := q.Get("state"); s != "" && !validState(s) {
-		fail(w, http.StatusBadRequest, fmt.Sprintf("unknown state %q: use one of %s", session.Cut(s, textLimit), listed(session.States())))
+	if s := q.Get("state"); s != "" && s != StateUnmet && !validState(s) {
+		fail(w, http.StatusBadRequest, fmt.Sprintf("unknown state %q: use one of %s, or %s", session.Cut(s, textLimit), listed(session.States()), StateUnmet))
 		return
 	}
 	now, list := time.Now(), []Agent{}
 	for _, a := range r.Agents.Agents() {
-		if matches(q.Get("platform"), a.ID.Platform) && matches(q.Get("state"), string(a.View.State)) && matches(q.Get("group"), a.Group) &&
-			contains(a.Label, q.Get("label")) {
-			list = append(list, agentOf(a, now))
+		if !matches(q.Get("platform"), a.ID.Platform) || !matches(q.Get("group"), a.Group) || !contains(a.Label, q.Get("label")) {
+			continue
+		}
+		if out := agentOf(a, now); matches(q.Get("state"), out.State) || q.Get("state") == StateUnmet && out.Unmet() {
+			list = append(list, out)
 		}
 	}
 	reply(w, http.StatusOK, map[string]any{"agents": list})

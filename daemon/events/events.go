@@ -112,9 +112,12 @@ func New(p Publisher, c Counter, vendorOf func(platform string) string, log *slo
 }
 
 // Close offers what is queued to the store, for up to five seconds in all.
-func (s *Stream) Close() {
+func (s *Stream) Close() { s.CloseWithin(takeTimeout) }
+
+// CloseWithin is Close with a shorter limit.
+func (s *Stream) CloseWithin(most time.Duration) {
 	close(s.closing)
-	limit := time.AfterFunc(takeTimeout, s.end)
+	limit := time.AfterFunc(min(most, takeTimeout), s.end)
 	<-s.done
 	limit.Stop()
 	s.end()

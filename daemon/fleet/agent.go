@@ -21,6 +21,7 @@ type agent struct {
 	schedule *shift.Schedule // nil: always online
 	keeper   *keeper.Keeper
 	last     keeper.Order
+	wished   keeper.Order  // what was wished before the fleet's end; until that begins meaningless
 	next     *config.Agent // what the next keeper is for, where this one is to end
 	resume   bool          // the next keeper is to end a parking
 	removed  bool          // no longer configured: forgotten once signed out
@@ -56,6 +57,9 @@ func (f *Fleet) start(c config.Agent, by string) {
 		a.order(first)
 	} else {
 		a.order(f.orderFor(a, first.Resume))
+		if !rec.Key.IsZero() && a.last.Wish == session.Stay {
+			f.observer.expect(c.ID.Platform)
+		}
 	}
 	f.agentsDone.Go(func() { f.drive(a) })
 }

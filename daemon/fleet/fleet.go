@@ -64,7 +64,7 @@ type Options struct {
 type Fleet struct {
 	store    Store
 	sink     keeper.Sink
-	observer Observer
+	observer *adoptions // in front of the one that counts
 	log      *slog.Logger
 	vendors  map[string]vendors.Vendor
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
@@ -102,13 +102,14 @@ type Fleet struct {
 	wishes    map[session.ID]Override
 	shifts    shifts
 	ending    bool
+	handing   bool      // the end is a hand-over
 	beat      time.Time // of the comparing loop
 }
 
 // New loads what the process before left. It starts nothing but the loops.
 func New(ctx context.Context, o Options) (*Fleet, error) {
 	f := &Fleet{
-		store: o.Store, sink: o.Sink, observer: o.Observer, log: o.Log, vendors: o.Vendors, dial: o.Dial, seed: o.Seed,
+		store: o.Store, sink: o.Sink, log: o.Log, vendors: o.Vendors, dial: o.Dial, seed: o.Seed,
 		nudge: make(chan struct{}, 1), platforms: map[string]*platform{}, agents: map[session.ID]*agent{},
 		pending: map[session.ID]bool{}, write: make(chan struct{}, 1), shifts: newShifts(), beat: time.Now(),
 	}
@@ -121,6 +122,7 @@ func New(ctx context.Context, o Options) (*Fleet, error) {
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
 	}
+	f.observer = &adoptions{Observer: o.Observer, log: f.log, ready: f.wake, open: map[string]*adoption{}}
 	if err := f.load(ctx); err != nil {
 		return nil, err
 	}
@@ -213,40 +215,53 @@ func (f *Fleet) wake() {
 	}
 }
 
-// Stop signs every agent out and waits until all are, or ctx ends; then it
-// hands over what is left. It returns the agents that were still signed in.
+// Stop signs every agent out and waits until all are; what is left shortly
+// before ctx's deadline is handed over. It returns the agents that were still
+// signed in, before the deadline.
 func (f *Fleet) Stop(ctx context.Context, by string) (left []Agent) {
 	f.end(keeper.Order{Wish: session.Leave, End: true, By: by, Why: "the service stops"})
-	if !f.wait(ctx) {
+	if !f.waitMost(ctx) {
 		left = f.signedIn()
 	}
-	f.quit(by)
+	f.quit(ctx, by)
 	return left
 }
 
 // HandOver ends every keeper and leaves the agents signed in. Polls in
 // progress end by themselves, because cutting one may lose its event; ctx
-// bounds the wait for them.
+// bounds the wait for them. Meanwhile, and afterwards, the agents are shown
+// with the wishes that they had before: the next process goes on with those.
 func (f *Fleet) HandOver(ctx context.Context, by string) {
 	f.end(keeper.Order{Wish: session.Quit, By: by, Why: "hand-over"})
-	f.wait(ctx)
-	f.quit(by)
+	f.waitMost(ctx)
+	f.quit(ctx, by)
 }
 
-// lastWait is how long the end waits for what should end at once.
+// lastWait is how long the end waits at most for what should end at once.
 const lastWait = time.Second
+
+// waitMost is wait, but ends so long before ctx's deadline that there is time
+// for quit.
+func (f *Fleet) waitMost(ctx context.Context) bool {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-min(lastWait, time.Until(deadline)/8)))
+		defer cancel()
+	}
+	return f.wait(ctx)
+}
 
 // quit ends what still runs and joins it. An operation whose answer is still
 // out cannot be cut: it is left to end with the process; its intent is on
 // record.
-func (f *Fleet) quit(by string) {
+func (f *Fleet) quit(ctx context.Context, by string) {
 	f.mu.Lock()
 	for _, a := range f.agents {
 		a.order(keeper.Order{Wish: session.Quit, By: by, Why: "hand-over"})
 	}
 	f.mu.Unlock()
 	f.cancel()
-	ctx, cancel := context.WithTimeout(context.Background(), lastWait)
+	ctx, cancel := context.WithTimeout(ctx, lastWait)
 	defer cancel()
 	f.wait(ctx)
 	f.loops.Wait()
@@ -256,8 +271,12 @@ func (f *Fleet) quit(by string) {
 func (f *Fleet) end(o keeper.Order) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.ending = true
+	f.ending, f.handing = true, o.Wish == session.Quit
 	for _, a := range f.agents {
+		a.wished = a.last
+		if !a.removed {
+			a.wished = f.orderFor(a, false)
+		}
 		a.next = nil
 		a.order(o)
 	}

@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"cmp"
 	"reflect"
 	"slices"
 
@@ -102,7 +101,3 @@ func (f *Fleet) compare(a *agent, c config.Agent, place config.Platform, unread 
 }
 
 func sameUpdate(a, b keeper.Update) bool { return reflect.DeepEqual(a, b) }
-
-func compareIDs(a, b session.ID) int {
-	return cmp.Or(cmp.Compare(a.Platform, b.Platform), cmp.Compare(a.Login, b.Login))
-}

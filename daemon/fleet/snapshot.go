@@ -41,7 +41,7 @@ type Platform struct {
 	Gate   gate.Status
 }
 
-// Agents returns every agent, sorted by name.
+// Agents returns every agent, sorted by name in natural order: 9 before 10.
 func (f *Fleet) Agents() []Agent {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -78,14 +78,14 @@ func (f *Fleet) Tally() Tally {
 	defer f.mu.Unlock()
 	t := Tally{Agents: len(f.agents)}
 	for _, a := range f.agents {
-		t.add(a)
+		t.add(a, f.shownOrder(a))
 	}
 	return t
 }
 
-func (t *Tally) add(a *agent) {
+func (t *Tally) add(a *agent, order keeper.Order) {
 	view := a.keeper.View()
-	if a.last.Wish == session.Stay {
+	if order.Wish == session.Stay {
 		t.Wished++
 	}
 	if !view.Started.IsZero() {
@@ -135,7 +135,8 @@ func (f *Fleet) seen(a *agent, held gate.Status, now time.Time) Agent {
 		out.Pending = PendingChange
 	}
 	if a.removed || f.ending {
-		out.Wish, out.By, out.Why, out.NextWish = session.Leave, a.last.By, a.last.Why, time.Time{}
+		order := f.shownOrder(a)
+		out.Wish, out.By, out.Why, out.NextWish = order.Wish, order.By, order.Why, time.Time{}
 	}
 	if a.removed {
 		out.Pending = PendingRemoval
@@ -144,6 +145,19 @@ func (f *Fleet) seen(a *agent, held gate.Status, now time.Time) Agent {
 		out.Override = &o
 	}
 	return out
+}
+
+// shownOrder is the order that people are shown. A hand-over changes no wish:
+// the next process goes on with those of before. The caller holds mu.
+func (f *Fleet) shownOrder(a *agent) keeper.Order {
+	order := a.last
+	switch {
+	case f.handing:
+		order = a.wished
+	case order.Wish == session.Quit:
+		order.Wish = session.Leave
+	}
+	return order
 }
 
 // explainHold says why a sign-in waits in the gate.

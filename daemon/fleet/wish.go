@@ -178,6 +178,7 @@ func (f *Fleet) compareLoop() {
 			return
 		}
 		f.lookAtClock()
+		f.observer.tell(time.Now())
 		timer.Reset(f.compareAll())
 	}
 }

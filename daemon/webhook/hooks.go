@@ -219,8 +219,11 @@ func (h *Hooks) Resume(ctx context.Context, name, by, reason string) error {
 // most: the last events of a stop would wait for the next start. It gives the
 // requests in flight two seconds, stores the positions and ends the hooks. The
 // store must still be open.
-func (h *Hooks) Close() {
-	h.catchUp()
+func (h *Hooks) Close() { h.CloseWithin(lastMoment) }
+
+// CloseWithin is Close with a shorter limit for what is delivered yet.
+func (h *Hooks) CloseWithin(most time.Duration) {
+	h.catchUp(min(most, lastMoment))
 	h.cancel()
 	h.applying.Lock()
 	defer h.applying.Unlock()
@@ -232,8 +235,8 @@ const (
 	lookAgain  = 10 * time.Millisecond
 )
 
-func (h *Hooks) catchUp() {
-	ctx, cancel := context.WithTimeout(h.ctx, lastMoment)
+func (h *Hooks) catchUp(most time.Duration) {
+	ctx, cancel := context.WithTimeout(h.ctx, most)
 	defer cancel()
 	last, err := h.o.Store.LastSeq(ctx)
 	if err != nil {

@@ -90,11 +90,47 @@ func (j *journal) begin(ctx context.Context, op session.Op, force bool) (context
 	return ctx, stop, nil
 }
 
+// auditAgain is how long the sign-ins of an agent that somebody else holds are
+// counted before the next line tells how many there were.
+const auditAgain = 10 * time.Minute
+
+// audited is the last line of audit, and what was counted since.
+type audited struct {
+	at      time.Time
+	by, why string
+	repeats int // sign-ins since, without a line
+}
+
+// audit writes the line of an operation that leaves now. While somebody else
+// holds the agent, sign-ins for the same wish are counted instead.
 func (k *Keeper) audit(op session.Op, force bool) {
+	last := &k.audited
+	again := op == session.OpSignIn && !force && k.fault != nil && k.fault.Kind == session.Taken && last.by == k.wish.By && last.why == k.wish.Why
+	if again && time.Since(last.at) < auditAgain {
+		last.repeats++
+		return
+	}
+	k.writeAudit(op, force)
+}
+
+// auditCounted writes the line of a sign-in that was only counted and ended in
+// another way than those before.
+func (k *Keeper) auditCounted(result session.Kind) {
+	if k.audited.repeats > 0 && result != session.Taken {
+		k.audited.repeats--
+		k.writeAudit(session.OpSignIn, false)
+	}
+}
+
+func (k *Keeper) writeAudit(op session.Op, force bool) {
 	attrs := []slog.Attr{slog.String("platform", k.id.Platform), slog.String("agent", k.id.String()),
 		slog.String("operation", op.String()), slog.String("by", k.wish.By), slog.String("reason", k.wish.Why)}
 	if force {
 		attrs = append(attrs, slog.Bool("force", true))
 	}
+	if k.audited.repeats > 0 {
+		attrs = append(attrs, slog.Int("repeats", k.audited.repeats))
+	}
+	k.audited = audited{time.Now(), k.wish.By, k.wish.Why, 0}
 	k.log.LogAttrs(context.Background(), slog.LevelInfo, "audit", attrs...)
 }

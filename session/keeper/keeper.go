@@ -134,7 +134,8 @@ type Keeper struct {
 	informed    time.Time         // when the session was last asked for its Info
 	informedKey session.Key       // and its key at that time
 	logged      logged
-	repeats     int    // outcomes like the last one, not logged
+	repeats     int // outcomes like the last one, not logged
+	audited     audited
 	noticed     string // the codes of the warnings that are logged, each between spaces
 }
 

@@ -195,6 +195,7 @@ func (k *Keeper) signIn(ctx context.Context, a session.Action) session.Outcome {
 	o.Sent = k.sent
 	if !k.sent.IsZero() {
 		k.observer.SignIn(k.id.Platform, o.Kind, time.Since(k.sent))
+		k.auditCounted(o.Kind)
 	}
 	if o.Kind == session.OK {
 		k.adopt(s, false)

@@ -230,7 +230,14 @@ func (k *Keeper) logTransition(ctx context.Context) {
 	if k.repeats > 0 {
 		attrs = append(attrs, slog.Int("repeats", k.repeats))
 	}
-	k.log.LogAttrs(ctx, v.level(), "agent", attrs...)
+	level := v.level()
+	if v.Adopted && v.State == session.Online {
+		attrs = append(attrs, slog.Bool("adopted", true))
+		if k.logged == (logged{}) && !k.wish.Resume && level == slog.LevelInfo {
+			level = slog.LevelDebug // whoever started it sums the adoptions up
+		}
+	}
+	k.log.LogAttrs(ctx, level, "agent", attrs...)
 }
 
 // logged is what makes two lines of the log the same.

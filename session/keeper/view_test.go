@@ -49,6 +49,32 @@ func TestAuditLinePerOperationSent(t *testing.T) {
 	})
 }
 
+// Sign-ins of an agent that somebody else holds are counted, and told every ten
+// minutes and when one ends in another way.
+func TestTakenIsCounted(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		var script []answer
+		for range 40 {
+			script = append(script, answer{err: &session.Fault{Kind: session.Taken, Code: "100-002"}})
+		}
+		b.vendor.script("sign in", append(script, answer{err: errOutage}, answer{})...)
+		b.start(stay)
+		pass(2 * time.Hour)
+		b.stop(quit)
+		lines, sum := b.log.lines(b.T, "audit"), 0
+		for _, line := range lines {
+			n, _ := line["repeats"].(float64)
+			sum += 1 + int(n)
+		}
+		if sum != 42 || len(lines) < 4 || len(lines) > 12 {
+			b.Errorf("%d lines tell of %d sign-ins, want some for 42", len(lines), sum)
+		}
+		if got := len(b.log.lines(b.T, "agent")); got != 3 { // taken, outage, online
+			b.Errorf("%d transitions", got)
+		}
+	})
+}
+
 func TestForceIsAudited(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		taken := &session.Fault{Kind: session.Taken, Code: "100-002"}
