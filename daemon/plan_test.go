@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"agentkeeper/daemon/config"
 )
@@ -33,7 +34,7 @@ groups:
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.closeAll()
+	defer d.closeAll(time.Now().Add(time.Minute))
 	d.fleet.Apply(d.cfg.Load(), "test")
 	path, err := filepath.Abs("agentkeeper.yaml")
 	if err != nil {
