@@ -189,7 +189,8 @@ func (m *Machine) learn(o Outcome) Loss {
 	return LossNone
 }
 
-// renewPatience is the pause after a renewal that was not let through.
+// renewPatience is the pause after a renewal, or a probe, that was not let
+// through while a session is held.
 const renewPatience = 5 * time.Second
 
 func (m *Machine) learnWoken(o Outcome) {
@@ -199,10 +200,24 @@ func (m *Machine) learnWoken(o Outcome) {
 	if m.last.Renew && !o.Resume {
 		m.nextAt = m.now.Add(m.spread(renewPatience, m.policy.Max))
 	}
+	if m.last.Do == DoProbe && m.held && o.Wish == Stay {
+		m.probeLater()
+	}
 	if o.Renew && m.held && !m.renew {
 		m.renewed++
 		m.renew, m.nextAt = true, m.now.Add(m.backoff(m.renewed-1))
 	}
+}
+
+// probeLater lets the session be asked before the next probe, for as long as one
+// poll may take.
+func (m *Machine) probeLater() {
+	at := m.now.Add(m.policy.Terms.Grace + m.spread(renewPatience, m.policy.Max))
+	if m.doubt == OpSignIn {
+		m.until = at
+		return
+	}
+	m.nextAt = at
 }
 
 func (m *Machine) learnSignIn(o Outcome) {

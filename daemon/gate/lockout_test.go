@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -151,6 +152,61 @@ func TestCanaryEndsTheQuarantine(t *testing.T) {
 		}
 		if diff := cmp.Diff([]ChangeKind{Quarantined, Released}, changes); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+// Agents in doubt ask nothing of a quarantined platform. After the quiet time
+// they go one at a time among the sign-ins, slower where nothing answers, and
+// what they are answered does not end the quarantine.
+func TestProbesWaitOutAQuarantine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.answer = refusing("a", "b", "c")
+		g := New(Options{Rand: seeded(1)})
+		p := g.Platform(f)
+		for n := range 4 {
+			if err := p.Probe(t.Context(), agent(n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := len(f.asked()); n != 4 {
+			t.Fatalf("%d probes went without a quarantine", n)
+		}
+		for _, login := range []string{"a", "b", "c"} {
+			signIn(t, p, login, session.Refused)
+		}
+		quiet := g.Snapshot().QuarantinedUntil.Sub(f.begin)
+		f.fail(errGone)
+		f.takes = time.Second
+		cut, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := p.Probe(cut, agent(9)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a probe in the quarantine ended with %v", err)
+		}
+		for n := range 4 {
+			go func() {
+				for p.Probe(t.Context(), agent(n)) != nil {
+					time.Sleep(time.Second)
+				}
+			}()
+		}
+		time.Sleep(16 * time.Minute)
+		asked := f.asked()[4:]
+		if len(asked) < 3 || len(asked) > 12 || asked[0].at != quiet || f.mostProbing != 1 {
+			t.Errorf("%d probes within a minute of the quiet time's end at %v: %v", len(asked), quiet, asked[:min(len(asked), 12)])
+		}
+		f.fail(nil)
+		time.Sleep(5 * time.Minute)
+		if n := len(f.asked()) - len(asked) - 4; n != 4 {
+			t.Errorf("%d probes were answered, want each agent's", n)
+		}
+		if st := g.Snapshot(); !st.Quarantined || st.Queue != 0 {
+			t.Errorf("after the probes: %+v", st)
+		}
+		signIn(t, p, "d", session.OK)
+		if st := g.Snapshot(); st.Quarantined {
+			t.Errorf("after a sign-in: %+v", st)
 		}
 	})
 }

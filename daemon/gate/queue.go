@@ -69,6 +69,15 @@ func (g *Gate) try(ctx context.Context, e *list.Element) (attempt, time.Time, bo
 	return g.admit(now), time.Time{}, true
 }
 
+// holdsProbes reports whether a probe must wait its turn among the sign-ins: a
+// platform that may be counting our requests towards a ban gets none beside the
+// one that tries.
+func (g *Gate) holdsProbes() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.guard.quarantined()
+}
+
 // leave counts a sign-in out and learns from its answer.
 func (g *Gate) leave(ctx context.Context, judge func(now time.Time)) {
 	g.mu.Lock()

@@ -42,8 +42,9 @@ func (g *Gate) judge(a attempt, account session.Account, err error, now time.Tim
 	}
 }
 
-// glance learns from what a live session or a probe was answered.
-func (g *Gate) glance(id session.ID, start time.Time, err error, now time.Time) {
+// glance learns from what a live session or a probe was answered. alone tells
+// that the probe went as the one that tries after a quarantine.
+func (g *Gate) glance(id session.ID, start time.Time, alone bool, err error, now time.Time) {
 	f := session.AsFault(err)
 	switch session.KindOf(err) {
 	case session.OK:
@@ -56,7 +57,7 @@ func (g *Gate) glance(id session.ID, start time.Time, err error, now time.Time) 
 		if f.Cause == session.CauseForbidden || f.Cause == session.CauseBan {
 			g.forbidden.denied.note(id, now)
 		}
-		g.miss(id, f, start, false, now)
+		g.miss(id, f, start, alone, now)
 		g.complain(id, f, now)
 	case session.Lost, session.Taken, session.Busy, session.Woken:
 	}

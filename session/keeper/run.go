@@ -174,8 +174,8 @@ func sameReason(a, b *session.Memo) bool {
 	return a.Reason == b.Reason && a.Code == b.Code && a.Text == b.Text && a.Action == b.Action
 }
 
-// renewQueue is how long a renewal waits to be let through before the live
-// session is looked after again.
+// renewQueue is how long a renewal, or a probe, waits to be let through before
+// the live session is looked after again.
 const renewQueue = 10 * time.Second
 
 func (k *Keeper) signIn(ctx context.Context, a session.Action) session.Outcome {
@@ -314,11 +314,24 @@ func (k *Keeper) signOut(ctx context.Context) session.Outcome {
 	return o
 }
 
+// probe asks whether the platform answers. The gate may hold it back; a live
+// session is looked after again before long. An agent that is to sign out asks
+// past the gate, which holds back no sign-out, either.
 func (k *Keeper) probe(ctx context.Context) session.Outcome {
-	limited, cancel := context.WithTimeout(k.arm(ctx, 0), k.now.Policy.OpTimeout)
-	defer cancel()
-	err := k.platform.Probe(limited, k.now.Account)
-	if k.disarm() && err != nil {
+	k.sent = time.Time{}
+	queued := k.arm(ctx, 0)
+	if k.machine.Held() {
+		var cancel context.CancelFunc
+		queued, cancel = context.WithTimeout(queued, renewQueue)
+		defer cancel()
+	}
+	platform := k.platform
+	if k.wish.Wish != session.Stay {
+		platform = &journal{k}
+	}
+	err := platform.Probe(queued, k.now.Account)
+	held := k.sent.IsZero() && queued.Err() != nil
+	if (k.disarm() || held) && err != nil {
 		return session.Outcome{Kind: session.Woken}
 	}
 	return k.outcome(err)
