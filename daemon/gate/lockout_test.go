@@ -32,7 +32,7 @@ func wrongPasswords(t *testing.T, failures int, takes time.Duration) {
 	for run := range 4 {
 		s := wide()
 		s.Lockout = Lockout{Failures: failures, Within: time.Hour, Quiet: 2 * time.Hour}
-		g := New(Options{Settings: s, Save: disk.save, Saved: disk.state})
+		g := New(Options{Settings: s, Service: NewService(ServiceOptions{Save: disk.save, Saved: disk.state, Lockout: s.Lockout})})
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 		fleet(ctx, g.Platform(f), 0, 50, time.Minute).Wait()
 		cancel()
@@ -218,7 +218,7 @@ func TestCanaryRestoresTheBudget(t *testing.T) {
 		f.answer = refusing("a", "b", "c")
 		var disk memory
 		s := Settings{Lockout: Lockout{Quiet: time.Minute}}
-		g := New(Options{Settings: s, Save: disk.save})
+		g := New(Options{Settings: s, Service: NewService(ServiceOptions{Save: disk.save})})
 		p := g.Platform(f)
 		for _, login := range []string{"a", "b", "c"} {
 			signIn(t, p, login, session.Refused)
@@ -227,7 +227,7 @@ func TestCanaryRestoresTheBudget(t *testing.T) {
 		if st := g.Snapshot(); st.RefusalsLeft != 3 {
 			t.Errorf("after the canary: %+v", st)
 		}
-		if st := New(Options{Settings: s, Saved: disk.state}).Snapshot(); st.RefusalsLeft != 3 {
+		if st := New(Options{Settings: s, Service: NewService(ServiceOptions{Saved: disk.state, Lockout: s.Lockout})}).Snapshot(); st.RefusalsLeft != 3 {
 			t.Errorf("after the canary and a restart: %+v", st)
 		}
 	})
@@ -423,7 +423,7 @@ func TestUpdateShortensAQuarantine(t *testing.T) {
 		f := newFake()
 		f.answer = refusing("a", "b", "c")
 		var disk memory
-		g := New(Options{Save: disk.save})
+		g := New(Options{Service: NewService(ServiceOptions{Save: disk.save})})
 		p := g.Platform(f)
 		for _, login := range []string{"a", "b", "c"} {
 			signIn(t, p, login, session.Refused)
@@ -441,32 +441,4 @@ func TestUpdateShortensAQuarantine(t *testing.T) {
 			t.Error("the lower limit does not act")
 		}
 	})
-}
-
-// Platforms of one host share its patience: what is refused at one counts at
-// the other, and is not told back.
-func TestNeighbours(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var other *Gate
-		told := 0
-		one := New(Options{Refused: func() { told++; other.NoteRefusal(t.Context()) }})
-		other = New(Options{Refused: func() { t.Error("a refusal was told back") }})
-		refuse := one.Platform(&refuser{})
-		for i := range 2 {
-			_, _ = refuse.SignIn(t.Context(), session.Account{ID: session.ID{Platform: "one", Login: fmt.Sprint(i)}}, false)
-		}
-		if s := other.Snapshot(); told != 2 || s.RefusalsLeft != 1 || s.Quarantined {
-			t.Errorf("told %d times, the neighbour is %+v", told, s)
-		}
-		_, _ = refuse.SignIn(t.Context(), session.Account{ID: session.ID{Platform: "one", Login: "3"}}, false)
-		if s := other.Snapshot(); !s.Quarantined {
-			t.Errorf("the neighbour is not quarantined: %+v", s)
-		}
-	})
-}
-
-type refuser struct{ session.Platform }
-
-func (*refuser) SignIn(context.Context, session.Account, bool) (session.Session, error) {
-	return nil, &session.Fault{Kind: session.Refused, Cause: session.CauseCredential, Code: "401"}
 }

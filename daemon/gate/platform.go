@@ -38,17 +38,17 @@ func (p *platform) SignIn(ctx context.Context, a session.Account, force bool) (s
 	if f := p.gate.decided(ctx, a); f != nil {
 		return nil, f
 	}
-	at, err := p.gate.enter(ctx)
+	at, err := p.gate.enter(ctx, a.Proven)
 	if err != nil {
 		return nil, err
 	}
 	if f := p.gate.decided(ctx, a); f != nil { // while it waited
-		p.gate.leave(ctx, func(time.Time) {})
+		p.gate.leave(ctx, at, func(time.Time) {})
 		return nil, f
 	}
 	err = &session.Fault{Kind: session.Doubt, Text: "the sign-in did not return"} // if inner panics
 	defer func() {
-		p.gate.leave(ctx, func(now time.Time) {
+		p.gate.leave(ctx, at, func(now time.Time) {
 			if !cut(ctx, err) {
 				p.gate.judge(at, a, err, now)
 			}
@@ -79,13 +79,13 @@ func (p *platform) Probe(ctx context.Context, a session.Account) error {
 		p.gate.learn(ctx, a.ID, start, err)
 		return err
 	}
-	at, err := p.gate.enter(ctx)
+	at, err := p.gate.enter(ctx, false)
 	if err != nil {
 		return err
 	}
 	err = &session.Fault{Kind: session.Outage, Text: "the probe did not return"} // if inner panics
 	defer func() {
-		p.gate.leave(ctx, func(now time.Time) {
+		p.gate.leave(ctx, at, func(now time.Time) {
 			if !cut(ctx, err) {
 				p.gate.glance(a.ID, at.start, at.canary, err, now)
 			}
@@ -126,7 +126,7 @@ func (g *Gate) learn(ctx context.Context, id session.ID, start time.Time, err er
 	if cut(ctx, err) {
 		return
 	}
-	g.mu.Lock()
+	g.service.mu.Lock()
 	defer g.unlock(ctx)
 	now := time.Now()
 	if start.IsZero() {

@@ -103,6 +103,9 @@ func (k *Keeper) remember(o session.Outcome) {
 	} else if k.session != nil {
 		next.Key = k.session.Key()
 	}
+	if o.Kind == session.Refused && o.Cause == session.CauseCredential {
+		next.ProvenHash = ""
+	}
 	if next.Key != k.rec.Key && k.session != nil && k.renewedCredential() {
 		next.Generation++
 	}
@@ -160,7 +163,7 @@ func (k *Keeper) save(ctx context.Context) {
 // not worth a write per agent when a platform is away.
 func same(a, b *session.Record) bool {
 	return a.Key == b.Key && a.Started.Equal(b.Started) && a.Intent == b.Intent && a.SecretHash == b.SecretHash &&
-		a.SettingsHash == b.SettingsHash && a.SignIns == b.SignIns && sameMemo(&a.Memo, &b.Memo) &&
+		a.SettingsHash == b.SettingsHash && a.ProvenHash == b.ProvenHash && a.SignIns == b.SignIns && sameMemo(&a.Memo, &b.Memo) &&
 		(!a.Key.IsZero() || sameReason(&a.Memo, &b.Memo))
 }
 
@@ -186,7 +189,7 @@ func (k *Keeper) signIn(ctx context.Context, a session.Action) session.Outcome {
 		queued, cancel = context.WithTimeout(queued, renewQueue)
 		defer cancel()
 	}
-	s, err := k.platform.SignIn(queued, k.now.Account, a.Force)
+	s, err := k.platform.SignIn(queued, k.account(), a.Force)
 	late := errors.Is(err, context.DeadlineExceeded) && queued.Err() != nil
 	if (k.disarm() || late) && k.sent.IsZero() {
 		return session.Outcome{Kind: session.Woken}
@@ -199,6 +202,7 @@ func (k *Keeper) signIn(ctx context.Context, a session.Action) session.Outcome {
 	if o.Kind == session.OK {
 		k.adopt(s, false)
 		k.forgive()
+		k.rec.ProvenHash = k.now.ProofHash
 		k.rec.SignIns++
 		if a.Replace {
 			k.lost(ctx, session.LossOutage)
@@ -209,6 +213,13 @@ func (k *Keeper) signIn(ctx context.Context, a session.Action) session.Outcome {
 		}
 	}
 	return o
+}
+
+// account is what the next sign-in is made from.
+func (k *Keeper) account() session.Account {
+	a := k.now.Account
+	a.Proven = k.now.ProofHash != "" && k.now.ProofHash == k.rec.ProvenHash
+	return a
 }
 
 // adopt makes s the agent's session: one that was stored, or a new one.
