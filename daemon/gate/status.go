@@ -50,7 +50,7 @@ type Status struct {
 	SharedWith []string
 	Address    string
 	Out        bool
-	Answers    bool // something answers though the platform is out
+	Answers    bool      // something answers though the platform is out
 	OutSince   time.Time // zero: not out
 	NextCanary time.Time // earliest next try while out or quarantined; zero: at once, or neither
 	// Held tells people why no sign-in may go now though the rate and the
