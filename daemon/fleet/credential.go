@@ -223,7 +223,9 @@ func (f *Fleet) usesCredential(path string) bool {
 	return false
 }
 
-// writeOne brings one agent's credential file up to date.
+// writeOne brings one agent's credential file up to date. The file of a session
+// that is lost stays while a new one is on its way; that of an agent that is
+// signed out or parked goes.
 func (f *Fleet) writeOne(id session.ID) error {
 	f.mu.Lock()
 	a := f.agents[id]
@@ -236,7 +238,10 @@ func (f *Fleet) writeOne(id session.ID) error {
 	if file.Path == "" {
 		return nil
 	}
-	if !h.Live {
+	switch {
+	case h.Replacing:
+		return nil // readers go on with what they have until there is a new one
+	case !h.Live:
 		return removeFile(file.Path)
 	}
 	text, err := json.Marshal(CredentialOf(h))

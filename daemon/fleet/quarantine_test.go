@@ -3,6 +3,8 @@ package fleet_test
 import (
 	"errors"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -215,6 +217,40 @@ func TestServiceIsHostAndPort(t *testing.T) {
 			if p.Gate.Quarantined {
 				t.Errorf("%s is still quarantined", p.Name)
 			}
+		}
+		s.stop()
+	})
+}
+
+// The credential file of a lost session stays while a new one is on its way, in
+// a quarantine and over a restart too. It goes when the agent is parked.
+func TestCredentialFileStaysWhileReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "credential.json")
+	there := func() bool {
+		_, err := os.Stat(path)
+		return err == nil
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, 4)
+		s.cfg.Agents[0].Credential.Path = path
+		s.quarantine(1)
+		if !there() {
+			t.Fatal("no file of a live session")
+		}
+		s.change(func() { delete(s.numbers, "1") })
+		time.Sleep(time.Minute)
+		if a, _ := s.fleet.Agent(one("1")); a.View.Reason != session.ReasonQuarantine || !there() {
+			t.Errorf("%v, %v: the file is there: %v", a.View.State, a.View.Reason, there())
+		}
+		s.restart()
+		time.Sleep(time.Minute)
+		if a, _ := s.fleet.Agent(one("1")); a.View.State != session.Waiting || !there() {
+			t.Errorf("after a restart: %v, %v: the file is there: %v", a.View.State, a.View.Reason, there())
+		}
+		s.change(func() { s.passwords["1"] = "other" })
+		time.Sleep(20 * time.Minute)
+		if a, _ := s.fleet.Agent(one("1")); a.View.State != session.Parked || there() {
+			t.Errorf("%v: the file is there: %v", a.View.State, there())
 		}
 		s.stop()
 	})

@@ -122,7 +122,12 @@ const (
 	waitForOwn = "nothing to do: the platform lets go of it by itself, and it is tried again until then"
 )
 
-const spentForce = "find and stop the other client that signs this agent in, then resume the agent: it was displaced by force as often as it may be"
+// What to do about another client where force is of no use: it was used up, or
+// displaced nobody. The vendor's word would advise it.
+const (
+	spentForce  = "find and stop the other client that signs this agent in, then resume the agent: it was displaced by force as often as it may be"
+	futileForce = "find and stop the other client that signs this agent in, or have the platform end its session: force did not displace it"
+)
 
 // explained adds to a reason what the vendor said, now or before a restart.
 func (k *Keeper) explained(memo session.Memo) session.Memo {
@@ -137,7 +142,10 @@ func (k *Keeper) explained(memo session.Memo) session.Memo {
 		memo.Text, memo.Action = ownSession+" ("+k.fault.Text+")", waitForOwn
 	}
 	if memo.Parked == session.ReasonReplaced && k.now.Policy.Terms.Force {
-		memo.Action = spentForce // the vendor's word advises the force that was used up
+		memo.Action = spentForce
+	}
+	if memo.Reason == session.ReasonTaken && k.now.Policy.Terms.Force && k.fault != nil && k.fault.Cause != session.CauseUnforceable {
+		memo.Action = futileForce
 	}
 	return memo
 }

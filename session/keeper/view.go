@@ -53,7 +53,7 @@ func (k *Keeper) look(a session.Action) {
 	m := &k.machine
 	warnings, expires := k.inform()
 	k.mu.Lock()
-	changed := k.hand()
+	changed := k.hand(a.Do != session.DoNothing)
 	defer func() {
 		k.mu.Unlock()
 		if changed && k.changedCredential != nil {
