@@ -54,7 +54,7 @@ func (f *Fleet) setPlatforms(cfg *config.Config) {
 // sameSystem reports whether two configurations of a platform mean one system,
 // though they may reach it by other settings.
 func sameSystem(a, b config.Platform) bool {
-	return a.Vendor == b.Vendor && serviceKey(a) == serviceKey(b)
+	return a.Vendor == b.Vendor && a.Address() == b.Address()
 }
 
 // Place returns where a platform is and which vendor's it is. It is the same

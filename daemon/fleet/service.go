@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
+	"net/url"
 	"strings"
 
 	"agentkeeper/daemon/config"
@@ -13,28 +13,16 @@ import (
 	"agentkeeper/session"
 )
 
-// serviceKey names what a platform shares with every other one that is reached
-// there: host and port. The budget of refused log-ins is stored by it.
-func serviceKey(c config.Platform) string { return address(c.URL.Host, c.URL.Scheme) }
-
-// address adds the scheme's port where none is written.
-func address(host, scheme string) string {
-	name, port, err := net.SplitHostPort(host)
-	if err != nil {
-		name, port = strings.Trim(host, "[]"), "80"
-		if scheme == "https" || scheme == "wss" {
-			port = "443"
-		}
-	}
-	return net.JoinHostPort(strings.ToLower(name), port)
-}
-
 // olderKey reports whether an earlier version stored a budget of a platform at
 // the same address by that key, "name vendor host". A host without a port is
 // taken to mean the port of the present scheme.
 func olderKey(key string, c config.Platform) bool {
 	fields := strings.Fields(key)
-	return len(fields) >= 3 && address(fields[len(fields)-1], c.URL.Scheme) == serviceKey(c)
+	if len(fields) < 3 {
+		return false
+	}
+	was := config.Platform{URL: &url.URL{Scheme: c.URL.Scheme, Host: fields[len(fields)-1]}}
+	return was.Address() == c.Address()
 }
 
 // olderGates returns the budgets that an earlier version stored for the
@@ -50,7 +38,7 @@ func (f *Fleet) olderGates(c config.Platform) (states [][]byte) {
 
 // service returns what guards the address of a platform. The caller holds mu.
 func (f *Fleet) service(c config.Platform) *gate.Service {
-	key := serviceKey(c)
+	key := c.Address()
 	if s := f.services[key]; s != nil {
 		return s
 	}
@@ -131,7 +119,7 @@ func (f *Fleet) proof(p *platform, a config.Agent) string {
 	if a.Password.IsZero() {
 		return ""
 	}
-	return f.store.Hash(session.NewSecret(serviceKey(p.cfg) + "\x00" + a.Password.Reveal()))
+	return f.store.Hash(session.NewSecret(p.cfg.Address() + "\x00" + a.Password.Reveal()))
 }
 
 // trustSession takes the present password for proven where an earlier version,
@@ -141,7 +129,7 @@ func (f *Fleet) trustSession(a *agent, rec session.Record) session.Record {
 	was, known := f.left.places[a.id.Platform]
 	memo := rec.Memo
 	settled := rec.Intent.Op == session.OpNone && memo.Doubt == session.OpNone && memo.Parked == session.ReasonNone && memo.Fails == 0
-	if known && settled && rec.ProvenHash == "" && !rec.Key.IsZero() && rec.SignIns > 0 && serviceKey(was) == serviceKey(a.platform.cfg) &&
+	if known && settled && rec.ProvenHash == "" && !rec.Key.IsZero() && rec.SignIns > 0 && was.Address() == a.platform.cfg.Address() &&
 		rec.SecretHash != "" && rec.SecretHash == f.store.Hash(a.cfg.Password) {
 		rec.ProvenHash = f.proof(a.platform, a.cfg)
 	}

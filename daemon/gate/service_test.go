@@ -84,9 +84,9 @@ func TestOneCanaryForAService(t *testing.T) {
 		}
 		f.takes = time.Minute
 		go func() { _, _ = hq.Platform(f).SignIn(t.Context(), of("hq", "9"), false) }()
-		time.Sleep(time.Second)
+		time.Sleep(15*time.Minute + time.Second)
 		go func() { _, _ = ecss.Platform(g).SignIn(t.Context(), of("ecss", "1"), false) }()
-		time.Sleep(15*time.Minute + 30*time.Second)
+		time.Sleep(30 * time.Second)
 		if n := len(g.seen()); n != 0 || len(f.seen()) != 4 {
 			t.Errorf("%d log-ins beside the one that tries, which are %d", n, len(f.seen())-3)
 		}

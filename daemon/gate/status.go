@@ -54,7 +54,8 @@ type Status struct {
 	OutSince   time.Time // zero: not out
 	NextCanary time.Time // earliest next try while out or quarantined; zero: at once, or neither
 	// Held tells people why no sign-in may go now though the rate and the
-	// operations in flight allow it; "" if one may.
+	// operations in flight allow it, or only the one that ends a quarantine; ""
+	// if they may.
 	Held string
 }
 
@@ -115,6 +116,9 @@ func (g *Gate) held(now time.Time) string {
 	case spent:
 		return "as many log-ins are in flight, or were refused of late, as may be refused before the platform is quarantined" + g.company()
 	case nothing, full, tooSoon: // its turn comes by itself
+		if g.service.guard.quarantined() {
+			return g.trialReason() + "; the next log-in that is due tries first"
+		}
 	}
 	return ""
 }
