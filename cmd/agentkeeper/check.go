@@ -211,7 +211,13 @@ func (v verdict) json(w io.Writer) error {
 	return nil
 }
 
-func inSeconds(n float64) string { return short(time.Duration(n * float64(time.Second))) }
+// inSeconds prints seconds; what is below one to the millisecond.
+func inSeconds(n float64) string {
+	if d := time.Duration(n * float64(time.Second)).Round(time.Millisecond); d < time.Second {
+		return d.String()
+	}
+	return short(time.Duration(n * float64(time.Second)))
+}
 
 // text is for people who have read the warnings.
 func (v verdict) text(w io.Writer) error {
