@@ -36,20 +36,21 @@ type Cause uint8
 
 // The causes.
 const (
-	CauseNone       Cause = iota
-	CauseCredential       // Refused: user or password wrong, account locked; counts towards the lock-out guard
-	CauseSetting          // Refused: a number, domain or parameter is wrong; parks the agent, counts for nobody else
-	CauseClosed           // Lost: the connection that was the session was closed
-	CauseRestart          // Lost: the session ended with the process of ours that held it; no other client has to do with it
-	CauseExpired          // Lost: the credential's life is over
-	CauseBan              // Outage: looks like a ban of our address
-	CauseThrottled        // Outage: the platform asks to slow down (After says for how long)
-	CauseStore            // Outage: our own store could not take the intent; no request was sent
-	CauseAnswered         // Outage: the platform itself answered, but with something that is no verdict (an unknown code, HTTP 404)
-	CauseForbidden        // Outage: the answer is what both a refused account and a banned address get (HTTP 403); after a log-in the gate decides which of the two it is, and none is sent before
+	CauseNone        Cause = iota
+	CauseCredential        // Refused: user or password wrong, account locked; counts towards the lock-out guard
+	CauseSetting           // Refused: a number, domain or parameter is wrong; parks the agent, counts for nobody else
+	CauseClosed            // Lost: the connection that was the session was closed
+	CauseRestart           // Lost: the session ended with the process of ours that held it; no other client has to do with it
+	CauseExpired           // Lost: the credential's life is over
+	CauseBan               // Outage: looks like a ban of our address
+	CauseThrottled         // Outage: the platform asks to slow down (After says for how long)
+	CauseStore             // Outage: our own store could not take the intent; no request was sent
+	CauseUnforceable       // Taken: a forced sign-in would not displace whoever holds the session or the number
+	CauseAnswered          // Outage: the platform itself answered, but with something that is no verdict (an unknown code, HTTP 404)
+	CauseForbidden         // Outage: the answer is what both a refused account and a banned address get (HTTP 403); after a log-in the gate decides which of the two it is, and none is sent before
 )
 
-var causeNames = [...]string{"", "credential", "setting", "closed", "restart", "expired", "ban", "throttled", "store", "answered", "forbidden"}
+var causeNames = [...]string{"", "credential", "setting", "closed", "restart", "expired", "ban", "throttled", "store", "unforceable", "answered", "forbidden"}
 
 // String returns the cause's name, "" for CauseNone.
 func (c Cause) String() string { return causeNames[c] }

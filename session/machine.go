@@ -60,7 +60,8 @@ type Outcome struct {
 //     one is held);
 //   - Refused parks; only Resume ends a parking;
 //   - a forced sign-in follows a plain one that was answered Taken, by the
-//     account's terms only, and within their limit;
+//     account's terms only, where force can help, and within their limit, in
+//     which only those count that may have displaced somebody;
 //   - Leave does not come to rest while the platform may hold a session of ours;
 //   - neither silence of the platform nor answers that are no verdict ever end a
 //     session; only the platform's word does, or a sign-in that it accepts;
@@ -189,7 +190,8 @@ func (m *Machine) learn(o Outcome) Loss {
 	return LossNone
 }
 
-// renewPatience is the pause after a renewal that was not let through.
+// renewPatience is the pause after a renewal, or a probe, that was not let
+// through while a session is held.
 const renewPatience = 5 * time.Second
 
 func (m *Machine) learnWoken(o Outcome) {
@@ -199,15 +201,32 @@ func (m *Machine) learnWoken(o Outcome) {
 	if m.last.Renew && !o.Resume {
 		m.nextAt = m.now.Add(m.spread(renewPatience, m.policy.Max))
 	}
+	if m.last.Do == DoProbe && m.held && o.Wish == Stay {
+		m.probeLater()
+	}
 	if o.Renew && m.held && !m.renew {
 		m.renewed++
 		m.renew, m.nextAt = true, m.now.Add(m.backoff(m.renewed-1))
 	}
 }
 
+// probeLater lets the session be asked before the next probe, for as long as one
+// poll may take.
+func (m *Machine) probeLater() {
+	at := m.now.Add(m.policy.Terms.Grace + m.spread(renewPatience, m.policy.Max))
+	if m.doubt == OpSignIn {
+		m.until = at
+		return
+	}
+	m.nextAt = at
+}
+
 func (m *Machine) learnSignIn(o Outcome) {
 	forced := m.last.Force
 	m.force = false
+	if forced && o.displacedNobody() {
+		m.forced.giveBack()
+	}
 	m.own = o.Kind == Taken && (m.last.Renew || m.before(later(m.ghost, m.ours)))
 	switch {
 	case o.Kind == OK:
@@ -228,6 +247,17 @@ func (m *Machine) learnSignIn(o Outcome) {
 	default:
 		m.fails++
 		m.wait(ReasonOutage, max(o.After, m.signInDelay()))
+	}
+}
+
+// displacedNobody reports whether a forced sign-in that ended so left whoever
+// holds the session alone: the platform said no, or was not asked.
+func (o Outcome) displacedNobody() bool {
+	switch o.Kind {
+	case Taken, Refused, Busy, Lost:
+		return true
+	default:
+		return o.Cause == CauseStore
 	}
 }
 
@@ -261,7 +291,7 @@ func (m *Machine) trusted() {
 }
 
 func (m *Machine) learnTaken(o Outcome, forced bool) {
-	mayForce := m.policy.Terms.Force && !forced
+	mayForce := m.policy.Terms.Force && !forced && o.Cause != CauseUnforceable
 	switch {
 	case mayForce && m.forced.left(m.now, m.policy.Terms):
 		m.force, m.nextAt, m.reason = true, time.Time{}, m.heldBy()

@@ -95,6 +95,7 @@ func everything() alphabet {
 	for _, k := range Kinds() {
 		a.kinds = append(a.kinds, Outcome{Kind: k})
 	}
+	a.kinds = append(a.kinds, Outcome{Kind: Taken, Cause: CauseUnforceable})
 	return a
 }
 
@@ -188,7 +189,10 @@ func (t *truth) observe(before node, o Outcome) {
 		t.forces = t.forces[:len(t.forces)-1]
 	case o.Kind == Woken:
 	case last.Do == DoSignIn:
-		t.takenLast = o.Kind == Taken
+		t.takenLast = o.Kind == Taken && o.Cause != CauseUnforceable
+		if refused := o.Kind == Taken || o.Kind == Refused || o.Kind == Lost || o.Kind == Busy; refused && last.Force {
+			t.forces = t.forces[:len(t.forces)-1] // it displaced nobody
+		}
 		if o.Kind == OK {
 			t.in, t.ghost, t.contact, t.asked = true, time.Time{}, before.at, false
 			t.ours, t.sane, t.oddSince = time.Time{}, false, false

@@ -154,7 +154,7 @@ func (b *budget) take(now time.Time, t Terms) bool {
 	return true
 }
 
-// giveBack undoes the last take: its sign-in never left.
+// giveBack undoes the last take: its sign-in never left, or displaced nobody.
 func (b *budget) giveBack() {
 	b.n = (b.n + len(b.at) - 1) % len(b.at)
 	b.at[b.n] = time.Time{}

@@ -15,7 +15,10 @@ type Account struct {
 	Number   string // the telephone number to seat the agent at; "" where the vendor has none
 	Password Secret
 	Token    Secret // what the platform is to prove itself with when it calls us; zero where it does not
-	Options  any    // the vendor's own decoded options for this agent (agent over group over platform)
+	// Proven tells that the platform has accepted this very password from this
+	// agent before, so that it is hardly refused now. Adapters ignore it.
+	Proven  bool
+	Options any // the vendor's own decoded options for this agent (agent over group over platform)
 }
 
 // Platform is one vendor system at one address. Each call is one attempt: no

@@ -38,6 +38,9 @@ type Record struct {
 	SecretHash string
 	// SettingsHash tells the same of everything else that a sign-in sends.
 	SettingsHash string
+	// ProvenHash is the keyed hash of the secret that the platform accepted last,
+	// and of the platform's address; "" after it was refused.
+	ProvenHash string
 	// Sequence is the highest event sequence that may have been given out.
 	Sequence uint64
 	// Generation rises with every change of the credential that Key holds.

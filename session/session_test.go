@@ -202,3 +202,54 @@ func TestHostilePlatforms(t *testing.T) {
 		})
 	}
 }
+
+// TestForceThatDisplacesNobody has sign-ins refused in ways that force does not
+// mend: the agent waits, taken, and what displaced nobody costs nothing of the
+// budget of forced sign-ins.
+func TestForceThatDisplacesNobody(t *testing.T) {
+	for name, test := range map[string]struct {
+		plain, forced Outcome
+		mayForce      bool
+	}{
+		"may not be forced":              {plain: Outcome{Kind: Taken, Cause: CauseUnforceable}},
+		"may not be forced, found later": {Outcome{Kind: Taken}, Outcome{Kind: Taken, Cause: CauseUnforceable}, true},
+		"taken though forced":            {Outcome{Kind: Taken}, Outcome{Kind: Taken}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, at := New(testPolicy(true), 5), start
+			o, plain, forced := Outcome{Kind: Woken}, 0, 0
+			for at.Before(start.Add(time.Hour)) {
+				o.Now = at
+				a := m.Next(o)
+				switch {
+				case a.Do == DoWait:
+					at, o = at.Add(a.For), Outcome{Kind: OK}
+				case a.Do == DoSignIn && a.Force:
+					at, o, forced = at.Add(time.Second), test.forced, forced+1
+				case a.Do == DoSignIn:
+					at, o, plain = at.Add(time.Second), test.plain, plain+1
+				default:
+					t.Fatalf("%v after %d plain and %d forced sign-ins, %v", a.Do, plain, forced, m.Reason())
+				}
+			}
+			if plain < 60 || plain > 130 || (forced > 0) != test.mayForce || forced > plain {
+				t.Errorf("%d plain and %d forced sign-ins in an hour", plain, forced)
+			}
+			if m.State() == Waiting && m.Reason() != ReasonTaken {
+				t.Errorf("waits because of %q", m.Reason())
+			}
+			if m.forced.list() != nil {
+				t.Errorf("the budget is used up: %v", m.forced.list())
+			}
+		})
+	}
+	t.Run("refused", func(t *testing.T) {
+		m := New(testPolicy(true), 5)
+		for i, kind := range []Kind{Woken, Taken, Refused} {
+			m.Next(Outcome{Now: start.Add(time.Duration(i) * time.Second), Kind: kind, Cause: CauseNone})
+		}
+		if m.State() != Parked || m.Reason() != ReasonRefused || m.forced.list() != nil {
+			t.Errorf("%v, %v, budget %v", m.State(), m.Reason(), m.forced.list())
+		}
+	})
+}

@@ -32,7 +32,10 @@ func (checkCmd) Help() string {
 exits with 78 if there is any. Advice (plain http, secrets readable by others,
 shifts that overlap, two agents at one number) is printed as warnings and does
 not fail the check. For a good file it tells how long the agents of each platform
-take to sign in, and how many fit under the limit of open files.
+take to sign in, and how many fit under the limit of open files. At a first start
+no more log-ins are in flight than may be refused (lockout.failures), because
+nobody knows the passwords to be right; agents whose password has signed in before
+return as fast as sign_in.rate and sign_in.concurrent let them.
 
 As root it reads with the rights of the service's user, and says so: what only
 root can read is a mistake. Outside of the service's unit systemd's credentials are
@@ -133,9 +136,16 @@ type comingUp struct {
 	Vendor string `json:"vendor"`
 	Agents int    `json:"agents"`
 	// SignIn is how long that takes at sign_in.rate, if the platform answers
-	// within Answer on the average.
+	// within Answer on the average, once the passwords have signed in before.
 	SignIn float64 `json:"sign_in_seconds"`
 	Answer float64 `json:"answer_within_seconds"`
+	// Of a first start, with passwords that never signed in: how many go at a
+	// time, and within what they must be answered for SignIn to hold.
+	FirstInFlight int     `json:"first_start_in_flight"`
+	FirstAnswer   float64 `json:"first_start_answer_within_seconds"`
+	// How long a return and a first start take at an answer of one second.
+	SignInAtASecond float64 `json:"sign_in_seconds_at_1s"`
+	FirstAtASecond  float64 `json:"first_start_seconds_at_1s"`
 
 	rate float64
 }
@@ -169,7 +179,8 @@ func newVerdict(path string, cfg *config.Config, warnings []option.Problem, err 
 	for i, up := range cfg.ComeUps() {
 		p := cfg.Platforms[i]
 		v.Platforms = append(v.Platforms, comingUp{Name: p.Name, Vendor: p.Vendor, Agents: up.Agents,
-			SignIn: up.Takes.Seconds(), Answer: up.Answer.Seconds(), rate: p.SignIn.Rate})
+			SignIn: up.Takes.Seconds(), Answer: up.Answer.Seconds(), FirstInFlight: up.First, FirstAnswer: up.FirstAnswer.Seconds(),
+			SignInAtASecond: up.AtASecond.Seconds(), FirstAtASecond: up.FirstAtASecond.Seconds(), rate: p.SignIn.Rate})
 	}
 	return v
 }
@@ -200,13 +211,23 @@ func (v verdict) json(w io.Writer) error {
 	return nil
 }
 
+// inSeconds prints seconds; what is below one to the millisecond.
+func inSeconds(n float64) string {
+	if d := time.Duration(n * float64(time.Second)).Round(time.Millisecond); d < time.Second {
+		return d.String()
+	}
+	return short(time.Duration(n * float64(time.Second)))
+}
+
 // text is for people who have read the warnings.
 func (v verdict) text(w io.Writer) error {
 	fmt.Fprintf(w, "%s: good; %s, %s\n", v.File, plural(len(v.Platforms), "platform"), plural(v.Agents, "agent"))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, p := range v.Platforms {
-		fmt.Fprintf(t, "  %s\t%s\tsign in within %s (%v per second, as long as each is answered in %s)\n", p.Name, plural(p.Agents, "agent"),
-			short(time.Duration(p.SignIn*float64(time.Second))), p.rate, short(time.Duration(p.Answer*float64(time.Second))))
+		fmt.Fprintf(t, "  %s\t%s\treturn within %s (%v per second, as long as each is answered in %s; within %s at an answer of 1s)\n",
+			p.Name, plural(p.Agents, "agent"), inSeconds(p.SignIn), p.rate, inSeconds(p.Answer), inSeconds(p.SignInAtASecond))
+		fmt.Fprintf(t, "\t\ta first start, %d at a time: as fast if each is answered in %s; within %s at an answer of 1s\n",
+			p.FirstInFlight, inSeconds(p.FirstAnswer), inSeconds(p.FirstAtASecond))
 	}
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("print the result: %w", err)

@@ -221,6 +221,8 @@ func (c *completer) values(v *kong.Value, word, head string) (list []string) {
 		return fitting(c.webhooks(), word, head)
 	case v.Name == removeWord:
 		return fitting([]string{removeWord}, word, head)
+	case v.Name == endWord:
+		return fitting([]string{endWord}, word, head)
 	case v.Name == "user":
 		return fitting(c.consumers(func(o api.Consumer) string { return o.User }), word, head)
 	case v.Name == "consumer":

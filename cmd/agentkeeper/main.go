@@ -41,6 +41,7 @@ type cli struct {
 	Webhooks   webhooksCmd   `cmd:"" help:"Show the webhooks, or make one try again at once."`
 	Consumers  consumersCmd  `cmd:"" help:"Show the consumers that programs have on the stream of events, or remove one."`
 	Report     reportCmd     `cmd:"" help:"Write a bundle for a bug report, without secrets."`
+	Quarantine quarantineCmd `cmd:"" help:"Show which platforms take no log-ins, and why, or let one log-in try now."`
 	Credential credentialCmd `cmd:"" help:"Print what another program needs to act within an agent's session."`
 	Completion completionCmd `cmd:"" help:"Print the completion script of a shell."`
 	Complete   completeCmd   `cmd:"" hidden:"" help:"Print what may stand at the end of a command line."`

@@ -80,21 +80,15 @@ func (c statusCmd) path() string {
 // trouble tells what whole platforms suffer from: live sessions do not show it
 // before their window is over.
 func (c statusCmd) trouble(ctx context.Context, cl *client) (lines []string, err error) {
-	body, err := cl.call(ctx, http.MethodGet, "/api/v1/platforms", nil)
+	list, err := cl.platforms(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var list struct {
-		Platforms []api.Platform `json:"platforms"`
-	}
-	if err := decode(body, &list); err != nil {
-		return nil, err
-	}
-	for _, p := range list.Platforms {
+	for _, p := range list {
 		switch {
 		case c.Platform != "" && c.Platform != p.Name:
 		case p.Quarantined:
-			lines = append(lines, fmt.Sprintf("platform %s takes no log-ins: %s", p.Name, p.Held))
+			lines = append(lines, fmt.Sprintf("platform %s takes no log-ins: %s. %s", p.Name, p.Held, p.Restart))
 		case p.Out && p.OutSince != nil:
 			lines = append(lines, fmt.Sprintf("platform %s %s since %s", p.Name, p.Trouble(), localTime(p.OutSince.Time())))
 		case p.Held != "":

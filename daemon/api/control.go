@@ -48,6 +48,7 @@ type Controller struct {
 	Reloader    Reloader
 	Resumer     Resumer
 	Consumers   Consumers
+	Quarantines Quarantines
 }
 
 // Handler returns the routes. Requests must carry a Peer (see Admit).
@@ -59,6 +60,7 @@ func (c *Controller) Handler() http.Handler {
 	mux.HandleFunc("POST /api/v1/agents/{platform}/{login}/credential/refused", c.refused)
 	mux.HandleFunc("POST /api/v1/webhooks/{name}/resume", c.resumeWebhook)
 	mux.HandleFunc("POST /api/v1/webhooks/{name}/skip", c.skipWebhook)
+	mux.HandleFunc("POST /api/v1/platforms/{platform}/quarantine/end", c.endQuarantine)
 	mux.HandleFunc("GET /api/v1/consumers", c.consumers)
 	mux.HandleFunc("POST /api/v1/consumers/{user}/{name}/remove", c.removeConsumer)
 	mux.HandleFunc("POST /api/v1/reload", c.reload)

@@ -143,12 +143,13 @@ func TestExplain(t *testing.T) {
 		}},
 		{"queued in a quarantine", func(a *fleet.Agent, p *fleet.Platform) {
 			a.View.State, a.View.Reason, a.View.Code, a.View.Detail, a.View.Queued = session.Waiting, session.ReasonQuarantine, "quarantine", "quarantined until 12:10:00: 3 log-ins refused", true
-			p.Gate = gate.Status{Quarantined: true, Held: a.View.Detail}
+			p.Adopts, p.Gate = true, gate.Status{Quarantined: true, Held: a.View.Detail}
 		}, []string{
 			"hq/291 is not online and waits, since 11:58:30 MSK (1 min 30 s ago): log-ins to its platform are stopped, so that it locks out neither accounts nor our address.",
 			"The configuration wants it online around the clock: it has no schedule.",
 			"Next, its sign-in goes by itself when the platform's turn comes (see below).",
-			"Platform hq takes no log-ins: quarantined until 12:10:00: 3 log-ins refused. Sessions that live are kept.",
+			"Platform hq takes no log-ins: quarantined until 12:10:00: 3 log-ins refused. Sessions that live are kept. "+
+				"A session that is lost does not come back until the quarantine ends; a restart or an upgrade keeps those that live, a stop does not.",
 		}},
 		{"leaving by a reload, with a warning", func(a *fleet.Agent, _ *fleet.Platform) {
 			a.View.State, a.View.Reason, a.View.NextAttempt = session.SigningOut, session.ReasonBusy, noon.Add(3*time.Second)

@@ -29,6 +29,7 @@ func (l *loader) advise(m *mapping) {
 		}
 		l.adviseRate(l.places[p.Name])
 		l.adviseStop(p)
+		l.adviseShared(p)
 	}
 	for _, o := range l.idle {
 		if !o.acts {
@@ -66,23 +67,50 @@ type ComeUp struct {
 	// Answer is the longest time that the platform may take to answer a sign-in
 	// on the average, for sign_in.concurrent to be no limit below the rate.
 	Answer time.Duration
+	// FirstAnswer is the same for agents whose passwords have not signed in yet:
+	// of those no more are in flight than First, which is what may be refused at
+	// the platform's address.
+	FirstAnswer time.Duration
+	First       int
+	// AtASecond and FirstAtASecond are how long a return and a first start take
+	// where each sign-in is answered in a second.
+	AtASecond, FirstAtASecond time.Duration
 }
 
 // ComeUps tells of every platform, in the order of the file.
 func (c *Config) ComeUps() []ComeUp {
-	counts := map[string]int{}
+	counts, shared, failures := map[string]int{}, map[string]int{}, map[string]int{}
 	for _, a := range c.Agents {
 		counts[a.ID.Platform]++
 	}
+	for _, p := range c.Platforms {
+		at := p.Address()
+		shared[at] += counts[p.Name]
+		if least, known := failures[at]; !known || p.Lockout.Failures < least {
+			failures[at] = p.Lockout.Failures
+		}
+	}
 	all := make([]ComeUp, 0, len(c.Platforms))
 	for _, p := range c.Platforms {
-		all = append(all, ComeUp{
-			Platform: p.Name, Agents: counts[p.Name],
-			Takes:  seconds(float64(max(0, counts[p.Name]-1)) / p.SignIn.Rate),
+		n, at := counts[p.Name], p.Address()
+		up := ComeUp{
+			Platform: p.Name, Agents: n, First: min(p.SignIn.Concurrent, failures[at]),
+			Takes:  seconds(float64(max(0, n-1)) / p.SignIn.Rate),
 			Answer: seconds(float64(p.SignIn.Concurrent) / p.SignIn.Rate),
-		})
+		}
+		up.FirstAnswer = seconds(float64(up.First) / p.SignIn.Rate)
+		up.AtASecond = max(up.Takes, rounds(n, p.SignIn.Concurrent))
+		if n > 0 {
+			up.FirstAtASecond = max(up.Takes, rounds(shared[at], up.First)) // agents elsewhere at the address take their part
+		}
+		all = append(all, up)
 	}
 	return all
+}
+
+// rounds is how long n sign-ins take, so many at a time, of a second each.
+func rounds(n, together int) time.Duration {
+	return time.Duration((n+together-1)/max(together, 1)) * time.Second
 }
 
 func seconds(n float64) time.Duration {
@@ -94,6 +122,21 @@ func (l *loader) adviseRate(p *place) {
 		if up.Platform == p.Name && up.Takes > longSignIn {
 			l.warn(p.ratePos, "%d agents at %v per second take %s to sign in; raise platforms.%s.sign_in.rate as far as the platform bears",
 				up.Agents, p.SignIn.Rate, up.Takes.Round(time.Second), p.Name)
+		}
+	}
+}
+
+// adviseShared tells of a platform whose lock-out rules differ from those of one
+// before it at the same address: the strictest count for both.
+func (l *loader) adviseShared(p Platform) {
+	for _, other := range l.config.Platforms {
+		if other.Name == p.Name {
+			return
+		}
+		if other.Address() == p.Address() && other.Lockout != p.Lockout {
+			l.warn(p.Pos, "platforms %s and %s are at one host and port (%s), which counts refused log-ins for both, and their lockout differs: the strictest of each is used for both; write the same one",
+				other.Name, p.Name, p.Address())
+			return
 		}
 	}
 }

@@ -68,7 +68,28 @@ platforms: {hq: {vendor: huawei, url: 'https://h', sign_in: {rate: 0.5, concurre
 groups: [{name: g, platform: hq, passwords_dir: d, agents_file: a.csv}]
 `, "a.csv": fleet(601), "d/x": ""})
 	equal(t, lines(warnings), []string{"agentkeeper.yaml:2:68: 601 agents at 0.5 per second take 20m0s to sign in; raise platforms.hq.sign_in.rate as far as the platform bears"})
-	equal(t, c.ComeUps(), []ComeUp{{Platform: "hq", Agents: 601, Takes: 20 * time.Minute, Answer: 8 * time.Second}})
+	equal(t, c.ComeUps(), []ComeUp{{Platform: "hq", Agents: 601, Takes: 20 * time.Minute, Answer: 8 * time.Second,
+		First: 3, FirstAnswer: 6 * time.Second, AtASecond: 20 * time.Minute, FirstAtASecond: 20 * time.Minute}})
+}
+
+// Platforms at one address have one budget, by the strictest rules, of which
+// their agents have a part each.
+func TestComeUpShared(t *testing.T) {
+	c, warnings := mustLoad(t, map[string]string{main: `platforms:
+  hq: {vendor: huawei, url: 'https://h'}
+  cf: {vendor: huawei, url: 'https://H:443', lockout: {failures: 5}, sign_in: {rate: 20, concurrent: 4}}
+  other: {vendor: huawei, url: 'https://h:8443', lockout: {failures: 5}}
+groups:
+- {name: g, platform: hq, passwords_dir: d, agents: [{login: '1', number: '2'}, {login: '2', number: '3'}, {login: '3', number: '4'}]}
+- {name: c, platform: cf, passwords_dir: d, agents: [{login: '1', number: '2'}]}
+- {name: o, platform: other, passwords_dir: d, agents: [{login: '1', number: '2'}]}
+`, "d/1": "x", "d/2": "x", "d/3": "x"})
+	equal(t, lines(warnings), []string{"agentkeeper.yaml:3:3: platforms hq and cf are at one host and port (h:443), which counts refused log-ins for both, and their lockout differs: the strictest of each is used for both; write the same one"})
+	var first []string
+	for _, up := range c.ComeUps() {
+		first = append(first, fmt.Sprint(up.Platform, " ", up.First, up.FirstAnswer, up.AtASecond, up.FirstAtASecond))
+	}
+	equal(t, first, []string{"hq 3 150ms 1s 2s", "cf 3 150ms 1s 2s", "other 5 250ms 1s 1s"})
 }
 
 // What is said of many rows of a list is said once, with their number.

@@ -2,9 +2,11 @@ package config
 
 import (
 	"log/slog"
+	"net"
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"agentkeeper/session"
@@ -74,6 +76,20 @@ type Platform struct {
 	Pos     option.Pos
 }
 
+// Address is what counts refused log-ins against us: host and port, the scheme's
+// where none is written. Platforms with one address share a budget.
+func (p Platform) Address() string {
+	port := p.URL.Port()
+	switch {
+	case port != "":
+	case p.URL.Scheme == "https", p.URL.Scheme == "wss":
+		port = "443"
+	default:
+		port = "80"
+	}
+	return net.JoinHostPort(strings.ToLower(p.URL.Hostname()), port)
+}
+
 // SignIn limits a platform's sign-ins.
 type SignIn struct {
 	Rate       float64 // per second, evenly spread
@@ -84,8 +100,8 @@ type SignIn struct {
 // Backoff bounds the pause between attempts; Initial is never above Max.
 type Backoff struct{ Initial, Max time.Duration }
 
-// Lockout is the budget of refused log-ins, of all the platform's accounts
-// together.
+// Lockout is the budget of refused log-ins, of all accounts at the platform's
+// Address together.
 type Lockout struct {
 	Failures int
 	Within   time.Duration

@@ -230,7 +230,7 @@ var backoffSection = section{
 var lockoutSection = section{
 	doc: "When to stop log-ins before the platform locks us out.",
 	keys: []key{
-		{name: "failures", kind: kindCount, fallback: "3", doc: "Refused log-ins of all the platform's accounts together, after which none goes for the quiet time."},
+		{name: "failures", kind: kindCount, fallback: "3", doc: "Refused log-ins of all accounts at the platform's host and port together, after which none goes for the quiet time."},
 		{name: "within", kind: kindDuration, fallback: "10m", doc: "The time in which refusals are counted."},
 		{name: "quiet", kind: kindDuration, fallback: "15m", doc: "How long no log-in goes; then one goes first."},
 	},

@@ -47,7 +47,7 @@ func (f *Fleet) start(c config.Agent, by string) {
 	rec := f.records[c.ID]
 	delete(f.records, c.ID)
 	f.equip(a, c)
-	rec = f.trustHashes(a, rec)
+	rec = f.trustSession(a, f.trustHashes(a, rec))
 	first := a.prepare(f, rec)
 	a.keeper = f.newKeeper(a, rec)
 	f.agents[c.ID] = a
@@ -97,7 +97,7 @@ func (a *agent) prepare(f *Fleet, rec session.Record) keeper.Order {
 func (f *Fleet) newKeeper(a *agent, rec session.Record) *keeper.Keeper {
 	u := f.updateFor(a)
 	return keeper.New(keeper.Config{
-		Account: u.Account, Policy: u.Policy, Record: rec, SecretHash: u.SecretHash, SettingsHash: u.SettingsHash,
+		Account: u.Account, Policy: u.Policy, Record: rec, SecretHash: u.SecretHash, SettingsHash: u.SettingsHash, ProofHash: u.ProofHash,
 		Platform: a.platform.adapter, Gate: a.platform.gate.Platform, Store: f.store, Sink: f.sink,
 		Observer: f.observer, Log: f.log, Seed: f.seedOf(a.id), Handed: func() { f.handed(a.id) },
 	})
@@ -119,7 +119,7 @@ func (f *Fleet) updateFor(a *agent) keeper.Update {
 		Account: session.Account{ID: c.ID, Number: c.Number, Password: c.Password, Token: c.Token, Options: c.Options},
 		Policy: session.Policy{Initial: p.Backoff.Initial, Max: p.Backoff.Max, OpTimeout: p.SignIn.Timeout,
 			Window: p.Window, Terms: c.Terms},
-		SecretHash: f.store.Hash(c.Password), SettingsHash: f.fingerprint(a.platform, c),
+		SecretHash: f.store.Hash(c.Password), SettingsHash: f.fingerprint(a.platform, c), ProofHash: f.proof(a.platform, c),
 	}
 }
 
@@ -218,8 +218,8 @@ func (f *Fleet) dropIdlePlatform(name string) {
 			return
 		}
 	}
+	f.platforms[name].gate.Leave()
 	delete(f.platforms, name)
-	f.groupByHost()
 }
 
 // change applies a new configuration to a running agent. The caller holds mu.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/config"
+	"agentkeeper/daemon/gate"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 )
@@ -70,8 +71,9 @@ var ErrQuarantined = errors.New("log-ins to this platform are stopped to avoid a
 
 // Refuse says that the platform refused an agent's credential of that
 // generation. If it is still current, one new log-in follows, however many say
-// so. It fails with keeper.ErrNotCurrent, keeper.ErrNoSession, ErrQuarantined
-// or ErrUnknownAgent.
+// so. After a quarantine's quiet time that log-in may be the one that ends the
+// quarantine. Refuse fails with keeper.ErrNotCurrent, keeper.ErrNoSession,
+// ErrQuarantined or ErrUnknownAgent.
 func (f *Fleet) Refuse(id session.ID, generation uint64, by string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -79,13 +81,32 @@ func (f *Fleet) Refuse(id session.ID, generation uint64, by string) error {
 	if a == nil {
 		return fmt.Errorf("%w: %s", ErrUnknownAgent, id)
 	}
-	if a.platform.gate.Snapshot().Quarantined {
+	status := a.platform.gate.Snapshot()
+	switch {
+	case status.Quarantined && time.Now().Before(status.QuarantinedUntil):
+		return ErrQuarantined
+	case a.platform.vendor.Renews:
+		return a.keeper.Refuse(generation)
+	case status.Quarantined && a.next == nil && f.tries(a.platform, status):
 		return ErrQuarantined
 	}
-	if a.platform.vendor.Renews {
-		return a.keeper.Refuse(generation)
-	}
 	return f.remake(a, generation, by)
+}
+
+// tries reports whether a log-in that may end the quarantine is under way, or
+// waits for its turn. A session that has to be signed out before its new log-in
+// is left alone until the outcome is known: the log-in could not follow, were
+// the other one refused. The caller holds mu.
+func (f *Fleet) tries(p *platform, status gate.Status) bool {
+	if status.Queue > 0 || status.InFlight > 0 {
+		return true
+	}
+	for _, a := range f.agents {
+		if a.platform == p && a.next != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // remake lets a session that its own polls or socket prove out and in: its
@@ -202,7 +223,9 @@ func (f *Fleet) usesCredential(path string) bool {
 	return false
 }
 
-// writeOne brings one agent's credential file up to date.
+// writeOne brings one agent's credential file up to date. The file of a session
+// that is lost stays while a new one is on its way; that of an agent that is
+// signed out or parked goes.
 func (f *Fleet) writeOne(id session.ID) error {
 	f.mu.Lock()
 	a := f.agents[id]
@@ -215,7 +238,10 @@ func (f *Fleet) writeOne(id session.ID) error {
 	if file.Path == "" {
 		return nil
 	}
-	if !h.Live {
+	switch {
+	case h.Replacing:
+		return nil // readers go on with what they have until there is a new one
+	case !h.Live:
 		return removeFile(file.Path)
 	}
 	text, err := json.Marshal(CredentialOf(h))

@@ -43,7 +43,8 @@ func (f *Fleet) holdUnknown(ctx context.Context) {
 // careful reports whether damage may have taken what a platform's sign-ins
 // depend on: its budget, or that an agent of it was refused.
 func (f *Fleet) careful(c config.Platform) bool {
-	return f.damage.Unknown || f.damage.HashKey || slices.Contains(f.damage.Gates, gateKey(c)) ||
+	budget := func(key string) bool { return key == c.Address() || olderKey(key, c) }
+	return f.damage.Unknown || f.damage.HashKey || slices.ContainsFunc(f.damage.Gates, budget) ||
 		slices.ContainsFunc(f.damage.Records, func(id session.ID) bool { return id.Platform == c.Name })
 }
 

@@ -28,9 +28,10 @@ func (s *site) restartDamaged(d store.Damage) {
 // refused before.
 func TestLostRecordsSignInOneByOne(t *testing.T) {
 	for name, d := range map[string]store.Damage{
-		"unknown": {Unknown: true},
-		"record":  {Records: []session.ID{one("3")}},
-		"budget":  {Gates: []string{"hq rig hq.test"}},
+		"unknown":                      {Unknown: true},
+		"record":                       {Records: []session.ID{one("3")}},
+		"budget":                       {Gates: []string{"hq.test:80"}},
+		"budget of an earlier version": {Gates: []string{"hq rig hq.test"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newSite(t, 9)

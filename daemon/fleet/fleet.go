@@ -82,9 +82,6 @@ type Fleet struct {
 	left     leftBehind        // what the process before left; of Apply alone
 	places   map[string][]byte // what is stored of the platforms; likewise
 
-	hostsMu sync.Mutex
-	hosts   map[string][]*gate.Gate // the gates of one host share its patience with our address
-
 	pendingMu sync.Mutex
 	pending   map[session.ID]bool // credential files to be written
 	obsolete  []string            // and those to be removed
@@ -92,11 +89,11 @@ type Fleet struct {
 
 	damage store.Damage // of the store, as it was at the start
 
-	gatesMu sync.Mutex
-	gates   map[string][]byte // what is stored of the platforms' gates
+	gates map[string][]byte // what was stored of the services, and of platforms by an earlier version, at the start
 
 	mu        sync.Mutex // never held over I/O or a wait
 	platforms map[string]*platform
+	services  map[string]*gate.Service // by address; they stay when their platforms go
 	agents    map[session.ID]*agent
 	records   map[session.ID]session.Record // loaded and not yet handed to a keeper
 	wishes    map[session.ID]Override
@@ -110,7 +107,7 @@ type Fleet struct {
 func New(ctx context.Context, o Options) (*Fleet, error) {
 	f := &Fleet{
 		store: o.Store, sink: o.Sink, log: o.Log, vendors: o.Vendors, dial: o.Dial, seed: o.Seed,
-		nudge: make(chan struct{}, 1), platforms: map[string]*platform{}, agents: map[session.ID]*agent{},
+		nudge: make(chan struct{}, 1), platforms: map[string]*platform{}, services: map[string]*gate.Service{}, agents: map[session.ID]*agent{},
 		pending: map[session.ID]bool{}, write: make(chan struct{}, 1), shifts: newShifts(), beat: time.Now(),
 	}
 	if f.vendors == nil {
@@ -140,9 +137,6 @@ func (f *Fleet) load(ctx context.Context) (err error) {
 	}
 	if f.gates, err = f.store.LoadGates(ctx); err != nil {
 		return fmt.Errorf("load the platforms' budgets: %w", err)
-	}
-	if f.gates == nil {
-		f.gates = map[string][]byte{}
 	}
 	if f.places, err = f.store.LoadPlatforms(ctx); err != nil {
 		return fmt.Errorf("load the platforms' settings: %w", err)
@@ -272,6 +266,7 @@ func (f *Fleet) end(o keeper.Order) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ending, f.handing = true, o.Wish == session.Quit
+	f.warnOfQuarantines(f.handing)
 	for _, a := range f.agents {
 		a.wished = a.last
 		if !a.removed {

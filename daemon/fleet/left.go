@@ -181,7 +181,6 @@ func (f *Fleet) signOutLeft(by string) {
 			"platform", name, "count", len(logins), "logins", some(logins),
 			"action", "none where the platform signs silent agents out by itself; else sign them out there")
 	}
-	f.groupByHost()
 }
 
 // mayBeSignedIn reports whether the platform may hold a session of the agent's.

@@ -35,42 +35,26 @@ func (f *Fleet) setPlatforms(cfg *config.Config) {
 			continue
 		}
 		p := &platform{cfg: c, vendor: f.vendors[c.Vendor]}
-		if old != nil && gateKey(old.cfg) == gateKey(c) {
+		switch {
+		case old != nil && sameSystem(old.cfg, c):
 			p.gate = old.gate
 			p.gate.Update(settings(c))
-		} else {
+		case old != nil:
+			old.gate.Leave()
+			p.gate = f.newGate(c)
+		default:
 			p.gate = f.newGate(c)
 		}
 		p.place = f.place(c)
 		p.adapter = p.vendor.Open(p.place)
 		f.platforms[c.Name] = p
 	}
-	f.groupByHost()
 }
 
-// groupByHost lists the gates of each host. The caller holds mu.
-func (f *Fleet) groupByHost() {
-	hosts := map[string][]*gate.Gate{}
-	for _, p := range f.platforms {
-		host := p.cfg.URL.Hostname()
-		hosts[host] = append(hosts[host], p.gate)
-	}
-	f.hostsMu.Lock()
-	f.hosts = hosts
-	f.hostsMu.Unlock()
-}
-
-// tellNeighbours counts a refused log-in at every other platform of the host:
-// a host blocks our address for all of them.
-func (f *Fleet) tellNeighbours(host string, from *gate.Gate) {
-	f.hostsMu.Lock()
-	gates := f.hosts[host]
-	f.hostsMu.Unlock()
-	for _, g := range gates {
-		if g != from {
-			g.NoteRefusal(f.ctx)
-		}
-	}
+// sameSystem reports whether two configurations of a platform mean one system,
+// though they may reach it by other settings.
+func sameSystem(a, b config.Platform) bool {
+	return a.Vendor == b.Vendor && a.Address() == b.Address()
 }
 
 // Place returns where a platform is and which vendor's it is. It is the same
@@ -107,6 +91,7 @@ func (f *Fleet) place(c config.Platform) wire.Place {
 		OperationTimeout: c.SignIn.Timeout, Window: c.Window, Log: f.log.With("platform", c.Name)}
 }
 
+// newGate returns the gate of a platform. The caller holds mu.
 func (f *Fleet) newGate(c config.Platform) *gate.Gate {
 	unanswered := 0
 	for id, r := range f.records {
@@ -114,14 +99,11 @@ func (f *Fleet) newGate(c config.Platform) *gate.Gate {
 			unanswered++
 		}
 	}
-	var g *gate.Gate
-	g = gate.New(gate.Options{
-		Settings: settings(c), Saved: f.savedGate(gateKey(c)), Unanswered: unanswered,
-		Save:    func(ctx context.Context, state []byte) error { return f.saveGate(ctx, gateKey(c), state) },
-		Refused: func() { f.tellNeighbours(c.URL.Hostname(), g) },
+	g := gate.New(gate.Options{
+		Name: c.Name, Settings: settings(c), Service: f.service(c), Unanswered: unanswered,
 		Notify: func(change gate.Change) {
 			level := slog.LevelWarn
-			if change.Kind == gate.Released || change.Kind == gate.Back {
+			if change.Kind == gate.Released || change.Kind == gate.Back || change.Kind == gate.Eased {
 				level = slog.LevelInfo
 			}
 			attrs := []slog.Attr{slog.String("platform", c.Name), slog.String("change", change.Kind.String()), slog.String("detail", change.Text)}
@@ -139,28 +121,6 @@ func (f *Fleet) newGate(c config.Platform) *gate.Gate {
 	}
 	return g
 }
-
-func (f *Fleet) savedGate(key string) []byte {
-	f.gatesMu.Lock()
-	defer f.gatesMu.Unlock()
-	return f.gates[key]
-}
-
-// saveGate stores what a gate must not forget, and keeps it for the next gate
-// of the same system: a platform may come back within the same process.
-func (f *Fleet) saveGate(ctx context.Context, key string, state []byte) error {
-	if err := f.store.SaveGate(ctx, key, state); err != nil {
-		return err
-	}
-	f.gatesMu.Lock()
-	defer f.gatesMu.Unlock()
-	f.gates[key] = state
-	return nil
-}
-
-// gateKey names a platform's stored budgets: what one system's patience was
-// spent on says nothing about another that takes its name.
-func gateKey(c config.Platform) string { return c.Name + " " + c.Vendor + " " + c.URL.Host }
 
 func settings(c config.Platform) gate.Settings {
 	return gate.Settings{

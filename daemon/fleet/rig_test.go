@@ -39,6 +39,7 @@ type site struct {
 	takes     time.Duration // a sign-in or sign-out
 	closing   time.Duration // Close takes as long
 	asleep    atomic.Int64  // nanoseconds for which the machine has slept
+	renews    bool          // its sessions are renewed by a log-in beside the old one
 }
 
 // rigStore can be slow to forget.
@@ -82,7 +83,7 @@ func (s *site) start() {
 	f, err := fleet.New(s.t.Context(), fleet.Options{Store: s.store, Sink: rigSink{}, Observer: rigObserver{}, Seed: 1,
 		Asleep: func() (time.Duration, bool) { return time.Duration(s.asleep.Load()), true },
 		Vendors: map[string]vendors.Vendor{"rig": {
-			Adopts: true, Fingerprint: func(any) string { return "" },
+			Adopts: true, Renews: s.renews, Fingerprint: func(any) string { return "" },
 			Open: func(wire.Place) session.Platform { return s },
 			Options: []option.Spec{{Name: "token", SecretFile: true, CheckSecret: func(text string) string {
 				if strings.Contains(text, " ") {

@@ -38,6 +38,7 @@ type Platform struct {
 	Name   string
 	Vendor string
 	Window time.Duration
+	Adopts bool // sessions outlive the process that holds them
 	Gate   gate.Status
 }
 
@@ -108,7 +109,7 @@ func (f *Fleet) Platforms() []Platform {
 	defer f.mu.Unlock()
 	list := make([]Platform, 0, len(f.platforms))
 	for name, p := range f.platforms {
-		list = append(list, Platform{Name: name, Vendor: p.cfg.Vendor, Window: p.cfg.Window, Gate: p.gate.Snapshot()})
+		list = append(list, Platform{Name: name, Vendor: p.cfg.Vendor, Window: p.cfg.Window, Adopts: p.vendor.Adopts, Gate: p.gate.Snapshot()})
 	}
 	return list
 }
@@ -167,7 +168,7 @@ func explainHold(v *keeper.View, held gate.Status) {
 	switch {
 	case held.Quarantined:
 		v.Reason, v.Code = session.ReasonQuarantine, "quarantine"
-		v.Action = "correct the refused agents' passwords; log-ins go on by themselves after the quiet time"
+		v.Action = "correct the refused agents' passwords; log-ins go on by themselves after the quiet time, or sooner by `agentkeeper quarantine end PLATFORM --reason TEXT`"
 	case held.Out && v.Reason != session.ReasonOutage: // what stopped it before is not what holds it now
 		v.Reason, v.Code, v.Action = session.ReasonOutage, "", ""
 	}

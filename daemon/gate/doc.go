@@ -32,7 +32,8 @@
 // session.CauseBan: that is how a ban of our address looks. One sign-in ends a
 // quarantine and the budget is whole again; its refusal, and a ban that shows
 // itself again, begin a new one; an outage lets the next try wait for the
-// back-off.
+// back-off. Probes of agents that are in doubt wait, and go one at a time, like
+// sign-ins; the answer to one neither ends a quarantine nor hurries its end.
 //
 // A log-in that was answered 403, or what else stands for a wrong password on
 // one platform and for a ban on another (session.CauseForbidden), counts as

@@ -43,8 +43,12 @@ type fake struct {
 	mu       sync.Mutex
 	signIns  []call
 	signOuts []call
+	probes   []call
 	inFlight int
-	most     int
+	probing  int
+	// mostProbing is how many probes were in flight at once.
+	mostProbing int
+	most        int
 }
 
 func newFake() *fake { return &fake{begin: time.Now()} }
@@ -80,7 +84,32 @@ func (f *fake) Adopt(a session.Account, k session.Key) (session.Session, error) 
 	return &fakeSession{fake: f, login: a.ID.Login}, nil
 }
 
-func (f *fake) Probe(context.Context, session.Account) error { return f.probe }
+func (f *fake) Probe(_ context.Context, a session.Account) error {
+	f.mu.Lock()
+	f.probes = append(f.probes, call{a.ID.Login, time.Since(f.begin)})
+	f.probing++
+	f.mostProbing = max(f.mostProbing, f.probing)
+	f.mu.Unlock()
+	time.Sleep(f.takes)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.probing--
+	return f.probe
+}
+
+// fail makes probes end with err from now on.
+func (f *fake) fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.probe = err
+}
+
+// asked returns the probes so far.
+func (f *fake) asked() []call {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]call(nil), f.probes...)
+}
 
 // seen returns the sign-ins so far.
 func (f *fake) seen() []call {

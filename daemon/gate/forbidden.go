@@ -28,10 +28,9 @@ const (
 // account's. Where it serves nobody, it looks like a ban. The caller holds the
 // gate's mutex. The zero value is ready.
 type forbidden struct {
-	open     map[session.ID]answer // accounts whose answer is not decided yet
-	served   sighting              // log-ins that succeeded, and answers to live sessions
-	denied   sighting              // answers of this kind to live sessions
-	presumed bool                  // the quarantine that runs was begun on such an answer alone
+	open   map[session.ID]answer // accounts whose answer is not decided yet
+	served sighting              // log-ins that succeeded, and answers to live sessions
+	denied sighting              // answers of this kind to live sessions
 }
 
 // answer is one account's log-in that was answered so.
@@ -99,13 +98,11 @@ func (f *forbidden) add(id session.ID, a answer) {
 // forbid notes a log-in that was answered so. It counts as refused. With nobody
 // else in, it looks like a ban, and the platform is quarantined at once.
 func (g *Gate) forbid(account session.Account, f *session.Fault, now time.Time) {
-	id := account.ID
+	id, s := account.ID, g.service
 	g.forbidden.add(id, answer{now, account.Password, f})
-	g.counted = true
 	switch {
-	case g.guard.refuse(now):
-		g.forbidden.presumed = false
-		g.tellQuarantine()
+	case s.guard.refuse(id, now):
+		s.tellQuarantine(g)
 	case !g.forbidden.othersIn(id, now):
 		g.presumeBan(now)
 	}
@@ -113,40 +110,35 @@ func (g *Gate) forbid(account session.Account, f *session.Fault, now time.Time) 
 
 // presumeBan begins a quarantine that ends early if somebody is served after all.
 func (g *Gate) presumeBan(now time.Time) {
-	if g.guard.quarantined() {
+	s := g.service
+	if s.guard.quarantined() {
 		return
 	}
-	g.forbidden.presumed = true
-	g.guard.quarantine(now, "a log-in was answered as a banned address is, or a refused account, and no other account is served here")
-	g.tellQuarantine()
+	s.guard.quarantine(now, "a log-in was answered as a banned address is, or a refused account, and no other account is served here")
+	s.guard.presumed = true
+	s.tellQuarantine(g)
 }
 
 // serve notes that the platform answered an account well: an address that is
 // served is not banned.
 func (g *Gate) serve(id session.ID, now time.Time) {
 	g.forbidden.served.note(id, now)
-	if !g.forbidden.presumed {
+	s := g.service
+	if !s.guard.presumed || !s.undecided(id) {
 		return
 	}
-	for other := range g.forbidden.open {
-		if other == id {
-			continue
-		}
-		g.forbidden.presumed = false
-		if g.guard.quarantined() {
-			g.guard.release()
-			g.tell(Change{Kind: Released, Text: "platform no longer quarantined: it serves other accounts, so what looked like a ban is the account's own trouble"})
-			g.poke()
-		}
-		return
+	s.guard.release()
+	for _, other := range s.gates {
+		other.tell(Change{Kind: Released, Text: "platform no longer quarantined: it serves other accounts, so what looked like a ban is the account's own trouble"})
 	}
+	s.poke(g)
 }
 
 // decided returns what a log-in of the account would be answered as far as that
 // is known from its last one, nil where it is to be tried. It blocks for the
 // saving of the state.
 func (g *Gate) decided(ctx context.Context, account session.Account) *session.Fault {
-	g.mu.Lock()
+	g.service.mu.Lock()
 	defer g.unlock(ctx)
 	id, now := account.ID, time.Now()
 	a, open := g.forbidden.open[id]
@@ -161,7 +153,7 @@ func (g *Gate) decided(ctx context.Context, account session.Account) *session.Fa
 	case g.forbidden.served.except(id).After(a.at):
 		g.forbidden.admit(id)
 		return theAccounts(a.fault)
-	case g.guard.quarantined():
+	case g.service.guard.quarantined():
 		return nil // it waits in the queue, and may be the one that tries
 	case waited < suspense:
 		return undecided(a.fault, min(suspense-waited, recheck))

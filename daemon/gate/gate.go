@@ -4,21 +4,20 @@ import (
 	"container/list"
 	"context"
 	"math/rand/v2"
-	"sync"
+	"slices"
 	"time"
+
+	"agentkeeper/session"
 )
 
 // Options are what a Gate is made from.
 type Options struct {
+	// Name is the platform's.
+	Name     string
 	Settings Settings
-	// Save makes the gate's state durable before it returns; nil keeps nothing.
-	// It is called by the agents' own goroutines, one call at a time, and with
-	// a time limit. It holds no secret.
-	Save func(ctx context.Context, state []byte) error
-	// Saved is what the last Save of the process before was given; nil at the
-	// first start. Bytes that cannot be read are told as Forgot, and make the
-	// first sign-in a trial.
-	Saved []byte
+	// Service is what the platform shares with others at its address. nil: the
+	// platform has a service of its own, which keeps nothing.
+	Service *Service
 	// Unanswered is how many sign-ins the process before had sent without
 	// seeing the answer (stored records with an open intent or in doubt). They
 	// may have been refused: the first sign-in goes alone, and beyond
@@ -26,44 +25,36 @@ type Options struct {
 	// login loop.
 	Unanswered int
 	// Notify is told about every Change in order, one call at a time, by the
-	// goroutine that caused it; nil tells nobody. It may call Snapshot, and
-	// must not block for long.
+	// goroutine that caused it, which may be another platform's of the same
+	// service; nil tells nobody. It may call Snapshot, and must not block for
+	// long.
 	Notify func(Change)
-	// Refused is called after a refused log-in of this platform was counted, by
-	// the goroutine that made it and without a lock; nil tells nobody.
-	Refused func()
 	// Rand makes the jitter; nil takes a random seed.
 	Rand *rand.Rand
 }
 
 // Gate holds back what one platform must not be sent now. All methods are safe
-// for concurrent use. It needs no closing.
+// for concurrent use.
 type Gate struct {
-	save    func(context.Context, []byte) error
+	name    string
+	service *Service // its mutex guards all that is below
 	notify  func(Change)
-	refused func()
 
-	mu       sync.Mutex
 	settings Settings
 	ins      list.List // of *ticket: sign-ins waiting, oldest first
+	known    list.List // of *ticket: those of them whose secret has signed in before
 	outs     list.List // of *ticket: sign-outs waiting
 	inFlight int       // operations
 	signIns  int       // those of them that are sign-ins
 	next     time.Time // earliest next sign-in by rate
-	guard    guard
 	breaker  breaker
 	pace     pace
 	mass     int // mass changes of secrets so far
 	proven   int // the last of them that a successful sign-in came after
 	store    error
 
-	saved     uint64 // the guard's version that is durable
-	saving    bool
-	saveErr   error
-	saveAgain time.Time
-	news      []Change
-	counted   bool // a refusal was counted that Refused is to be told of
-	telling   bool
+	news    []Change
+	telling bool
 
 	forbidden forbidden
 
@@ -71,33 +62,73 @@ type Gate struct {
 	complained time.Time // when that was
 }
 
-// New returns a gate that goes on where Saved ended.
+// New returns a gate and adds it to its service, until Leave.
 func New(o Options) *Gate {
 	s := o.Settings.normal()
 	if o.Rand == nil {
 		o.Rand = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	}
+	if o.Service == nil {
+		o.Service = NewService(ServiceOptions{Lockout: s.Lockout})
+	}
 	g := &Gate{
-		save: o.Save, notify: o.Notify, refused: o.Refused, settings: s,
-		guard: guard{rules: s.Lockout}, pace: pace{rules: s.Backoff, rand: o.Rand},
+		name: o.Name, service: o.Service, notify: o.Notify, settings: s, pace: pace{rules: s.Backoff, rand: o.Rand},
 	}
 	now := time.Now()
-	g.mu.Lock()
+	g.service.mu.Lock()
 	defer g.unlock(context.Background())
-	if err := g.guard.restore(o.Saved, now); err != nil {
+	g.service.join(g)
+	if err := g.service.forgot; err != nil {
 		g.mass++
 		g.tell(Change{Kind: Forgot, Text: "the lock-out budget starts anew, one sign-in goes first: " + err.Error()})
 	}
-	if now.Before(g.guard.until) {
+	if now.Before(g.service.guard.until) {
 		g.tellQuarantine() // this process's log has not told of it
 	}
 	g.unanswered(o.Unanswered, now)
 	return g
 }
 
+// unlock ends a critical section.
+func (g *Gate) unlock(ctx context.Context) { g.service.unlock(ctx, g) }
+
+// Leave takes the gate out of its service: its platform is there no longer, or
+// elsewhere. What still waits or is in flight goes on under the service's rules.
+func (g *Gate) Leave() {
+	s := g.service
+	s.mu.Lock()
+	defer g.unlock(context.Background())
+	s.gates = slices.DeleteFunc(slices.Clone(s.gates), func(other *Gate) bool { return other == g })
+	s.agree()
+	s.poke(g)
+}
+
+// EndQuarantine lets one sign-in of the service try at once, whoever asks for
+// one next, instead of when the quiet time is over. ended is false where there
+// is no quarantine. It blocks for the saving of the state; err says that it
+// could not be saved, which is tried again before any sign-in.
+func (g *Gate) EndQuarantine(ctx context.Context) (ended bool, err error) {
+	s := g.service
+	s.mu.Lock()
+	early := time.Now().Before(s.guard.until)
+	if ended = s.guard.end(time.Now()); ended {
+		for _, other := range s.gates {
+			other.pace.next = time.Time{}
+			if early {
+				other.tell(Change{Kind: Eased, Text: "the quarantine's quiet time was ended by a person: one log-in tries next"})
+			}
+		}
+		s.poke(g)
+	}
+	g.unlock(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return ended, s.saveErr
+}
+
 func (g *Gate) unanswered(n int, now time.Time) {
 	for range min(n, g.settings.Lockout.Failures) {
-		g.guard.doubt(now)
+		g.service.guard.doubt(session.ID{Platform: g.name}, now)
 	}
 	if n > 0 {
 		g.mass++
@@ -111,12 +142,12 @@ func (g *Gate) unanswered(n int, now time.Time) {
 // Update takes new settings. Who waits goes on waiting under them; a running
 // quarantine is only ever shortened.
 func (g *Gate) Update(s Settings) {
-	g.mu.Lock()
+	g.service.mu.Lock()
 	defer g.unlock(context.Background())
 	g.settings = s.normal()
 	g.pace.rules = g.settings.Backoff
-	g.guard.obey(g.settings.Lockout, time.Now())
-	g.poke()
+	g.service.agree()
+	g.service.poke(g)
 }
 
 // ClockSet tells that the wall clock was set, or that the machine slept for
@@ -124,51 +155,36 @@ func (g *Gate) Update(s Settings) {
 // by the new clock, and the sleep counts as time that passed. It blocks for the
 // saving of the state.
 func (g *Gate) ClockSet(slept time.Duration) {
-	g.mu.Lock()
+	g.service.mu.Lock()
 	defer g.unlock(context.Background())
 	now := time.Now()
-	times := []*time.Time{&g.next, &g.guard.until, &g.breaker.since, &g.breaker.reached, &g.pace.next, &g.pace.good}
-	for _, list := range [][]time.Time{g.guard.refused, g.guard.unanswered} {
-		for i := range list {
-			times = append(times, &list[i])
-		}
+	times := []*time.Time{&g.next, &g.breaker.since, &g.breaker.reached, &g.pace.next, &g.pace.good}
+	if all := g.service.gates; len(all) == 0 || all[0] == g { // once for all of them
+		times = append(times, g.service.guard.instants()...)
+		g.service.guard.touch()
 	}
 	for _, t := range times {
 		if !t.IsZero() {
 			*t = now.Add(t.Sub(now) - slept)
 		}
 	}
-	if len(g.guard.refused) > 0 || g.guard.quarantined() {
-		g.guard.version++
-	}
-	g.poke()
+	g.service.poke(g)
 }
 
 // SetStore closes the gate for sign-ins while the store cannot be written, and
 // opens it again with nil.
 func (g *Gate) SetStore(trouble error) {
-	g.mu.Lock()
+	g.service.mu.Lock()
 	defer g.unlock(context.Background())
 	g.store = trouble
-	g.poke()
-}
-
-// NoteRefusal counts a log-in that was refused at another platform of the same
-// host: what the host counts against our address, it counts for all. It blocks
-// for the saving of the state.
-func (g *Gate) NoteRefusal(ctx context.Context) {
-	g.mu.Lock()
-	defer g.unlock(ctx)
-	if g.guard.refuse(time.Now()) {
-		g.tellQuarantine()
-	}
+	g.service.poke(g)
 }
 
 // MassChange says that the secrets of many agents have changed, or that what was
 // known of refused ones is lost: sign-ins go one by one until one that begins
 // from now on has succeeded.
 func (g *Gate) MassChange() {
-	g.mu.Lock()
+	g.service.mu.Lock()
 	defer g.unlock(context.Background())
 	g.mass++
 }
@@ -178,6 +194,7 @@ type attempt struct {
 	start  time.Time
 	canary bool // it went alone
 	mass   int  // mass changes before it
+	proven bool // its secret has signed in before
 }
 
 // obstacle is what keeps the head of the sign-ins' queue waiting.
@@ -197,31 +214,53 @@ const (
 
 // trial reports whether sign-ins must go one at a time.
 func (g *Gate) trial(now time.Time) bool {
-	return g.guard.quarantined() || g.breaker.out || g.breaker.suspect(now) ||
-		g.mass != g.proven || g.guard.spent(now) >= g.settings.Lockout.Failures
+	return g.sharedTrial(now) || g.breaker.out || g.breaker.suspect(now) || g.mass != g.proven
+}
+
+// sharedTrial reports whether they must go one at a time for the whole service.
+func (g *Gate) sharedTrial(now time.Time) bool {
+	s := g.service
+	return s.guard.quarantined() || s.guard.spent(now) >= s.guard.rules.Failures
+}
+
+// tried reports whether the one that goes alone is in flight.
+func (g *Gate) tried(now time.Time) bool {
+	return g.signIns > 0 || (g.sharedTrial(now) && g.service.flights.all > 0)
+}
+
+// risky reports whether a sign-in could make more refusals than the budget has.
+// One with a proven secret adds no risk while those before it are trusted.
+func (g *Gate) risky(now time.Time, proven bool) bool {
+	s := g.service
+	s.flights.age(now, s.guard.rules.Within)
+	if proven && s.flights.proven < s.flights.trust {
+		return false
+	}
+	return s.guard.spent(now)+s.flights.risk() >= s.guard.rules.Failures
 }
 
 // obstacle returns what stands before a sign-in, and until when; a zero time
-// means that only a change of the gate can help.
-func (g *Gate) obstacle(now time.Time) (obstacle, time.Time) {
-	trial := g.trial(now)
+// means that only a change of the gate can help. proven tells that its secret
+// has signed in before.
+func (g *Gate) obstacle(now time.Time, proven bool) (obstacle, time.Time) {
+	s, trial := g.service, g.trial(now)
 	switch {
 	case g.store != nil:
 		return storeDown, time.Time{}
-	case g.saving:
+	case s.saving:
 		return unsaved, time.Time{}
-	case g.unsaved():
-		return unsaved, g.saveAgain
-	case now.Before(g.guard.until):
-		return quarantined, g.guard.until
-	case trial && g.signIns > 0:
+	case s.unsaved():
+		return unsaved, s.saveAgain
+	case now.Before(s.guard.until):
+		return quarantined, s.guard.until
+	case trial && g.tried(now):
 		return alone, time.Time{}
 	case trial && now.Before(g.pace.next):
 		return pausing, g.pace.next
 	case g.inFlight >= g.settings.Concurrent || g.outs.Len() > 0:
 		return full, time.Time{}
-	case !trial && g.guard.spent(now)+g.signIns >= g.settings.Lockout.Failures:
-		return spent, g.guard.eases(now)
+	case !trial && g.risky(now, proven):
+		return spent, s.guard.eases(now)
 	case now.Before(g.next):
 		return tooSoon, g.next
 	}
@@ -229,10 +268,11 @@ func (g *Gate) obstacle(now time.Time) (obstacle, time.Time) {
 }
 
 // admit counts a sign-in in; the caller found no obstacle.
-func (g *Gate) admit(now time.Time) attempt {
-	a := attempt{start: now, canary: g.trial(now), mass: g.mass}
+func (g *Gate) admit(now time.Time, proven bool) attempt {
+	a := attempt{start: now, canary: g.trial(now), mass: g.mass, proven: proven}
 	g.inFlight++
 	g.signIns++
+	g.service.flights.add(1, proven)
 	step := g.settings.interval()
 	if late := now.Sub(g.next); late > step/10 {
 		g.next = now // idle before, or far too late: no catching up in a burst

@@ -2,20 +2,32 @@ package gate
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	"agentkeeper/session"
 )
 
 // banLook is how soon after a refusal a vanished connection looks like a ban.
 const banLook = time.Minute
 
-// guard is the lock-out budget of one platform: pure, the caller brings the
+// attemptAt is a log-in that counts, and whose it was. Of those of a predecessor
+// the login may not be known.
+type attemptAt struct {
+	at time.Time
+	id session.ID
+}
+
+// guard is the lock-out budget of one service: pure, the caller brings the
 // time and the lock.
 type guard struct {
 	rules      Lockout
-	refused    []time.Time // refusals of credentials, oldest first
-	unanswered []time.Time // log-ins whose answer never came, since the last success
+	refused    []attemptAt // refusals of credentials, oldest first
+	unanswered []attemptAt // log-ins whose answer never came, since the last success of their platform
 	until      time.Time   // end of the quarantine; passed: a canary may go; zero: none
 	why        string      // the quarantine's reason, for people
+	presumed   bool        // it was begun on an answer that may be an account's alone
 	version    uint64      // counts the changes of what must be durable
 }
 
@@ -30,11 +42,11 @@ func (g *guard) spent(now time.Time) int {
 	return len(g.refused) + len(g.unanswered)
 }
 
-func (g *guard) recent(times []time.Time, now time.Time) []time.Time {
-	for len(times) > 0 && now.Sub(times[0]) >= g.rules.Within {
-		times = times[1:]
+func (g *guard) recent(list []attemptAt, now time.Time) []attemptAt {
+	for len(list) > 0 && now.Sub(list[0].at) >= g.rules.Within {
+		list = list[1:]
 	}
-	return times
+	return list
 }
 
 // left returns how many refusals are left before the quarantine.
@@ -50,9 +62,9 @@ func (g *guard) left(now time.Time) int {
 func (g *guard) eases(now time.Time) time.Time {
 	g.spent(now)
 	var at time.Time
-	for _, times := range [][]time.Time{g.refused, g.unanswered} {
-		if len(times) > 0 && (at.IsZero() || times[0].Before(at)) {
-			at = times[0]
+	for _, list := range [][]attemptAt{g.refused, g.unanswered} {
+		if len(list) > 0 && (at.IsZero() || list[0].at.Before(at)) {
+			at = list[0].at
 		}
 	}
 	if at.IsZero() {
@@ -62,12 +74,12 @@ func (g *guard) eases(now time.Time) time.Time {
 }
 
 // refuse counts a refusal and reports whether a quarantine began with it.
-func (g *guard) refuse(now time.Time) bool {
-	g.refused = append(g.recent(g.refused, now), now)
+func (g *guard) refuse(id session.ID, now time.Time) bool {
+	g.refused = append(g.recent(g.refused, now), attemptAt{now, id})
 	g.version++
 	switch {
 	case g.quarantined():
-		g.quarantine(now, "the log-in that was tried after the last quarantine was refused")
+		g.quarantine(now, "the log-in of "+id.String()+" that was tried after the last quarantine was refused")
 	case g.spent(now) >= g.rules.Failures:
 		g.quarantine(now, g.account())
 	default:
@@ -85,25 +97,35 @@ func (g *guard) account() string {
 }
 
 // doubt counts a log-in whose answer never came.
-func (g *guard) doubt(now time.Time) {
-	g.unanswered = g.newest(append(g.recent(g.unanswered, now), now))
+func (g *guard) doubt(id session.ID, now time.Time) {
+	g.unanswered = g.newest(append(g.recent(g.unanswered, now), attemptAt{now, id}))
 }
 
 // quarantine begins one, or begins it anew.
 func (g *guard) quarantine(now time.Time, why string) {
-	g.until, g.why = now.Add(g.rules.Quiet), why
+	g.until, g.why, g.presumed = now.Add(g.rules.Quiet), why, false
 	g.refused = g.newest(g.refused)
 	g.version++
 }
 
-// good notes a log-in that succeeded. A canary's ends the quarantine, which is
-// reported.
-func (g *guard) good(canary bool) bool {
-	g.unanswered = nil
+// end lets a canary go at once, and reports whether there is a quarantine.
+func (g *guard) end(now time.Time) bool {
+	if g.until.After(now) {
+		g.until = now
+		g.version++
+	}
+	return g.quarantined()
+}
+
+// good notes a log-in of a platform that succeeded. A canary's ends the
+// quarantine, which is reported.
+func (g *guard) good(platform string, canary bool) bool {
+	g.unanswered = slices.DeleteFunc(slices.Clone(g.unanswered), func(a attemptAt) bool { return a.id.Platform == platform })
 	if !canary || !g.quarantined() {
 		return false
 	}
 	g.until, g.why, g.refused = time.Time{}, "", nil
+	g.presumed = false
 	g.version++
 	return true
 }
@@ -111,7 +133,7 @@ func (g *guard) good(canary bool) bool {
 // release ends a quarantine that turned out to have had no reason; the refusals
 // stay counted.
 func (g *guard) release() {
-	g.until, g.why = time.Time{}, ""
+	g.until, g.why, g.presumed = time.Time{}, "", false
 	g.version++
 }
 
@@ -119,7 +141,7 @@ func (g *guard) release() {
 // a refusal was answered less than a minute ago.
 func (g *guard) suspicious(now time.Time) bool {
 	n := len(g.refused)
-	return n > 0 && now.Sub(g.refused[n-1]) < banLook
+	return n > 0 && now.Sub(g.refused[n-1].at) < banLook
 }
 
 // obey takes new rules; a running quarantine is only ever shortened.
@@ -129,4 +151,34 @@ func (g *guard) obey(rules Lockout, now time.Time) {
 		g.until = limit
 		g.version++
 	}
+}
+
+// instants returns where the guard keeps instants.
+func (g *guard) instants() []*time.Time {
+	times := []*time.Time{&g.until}
+	for _, list := range [][]attemptAt{g.refused, g.unanswered} {
+		for i := range list {
+			times = append(times, &list[i].at)
+		}
+	}
+	return times
+}
+
+// touch has the guard saved again if there is anything to save.
+func (g *guard) touch() {
+	if len(g.refused) > 0 || g.quarantined() {
+		g.version++
+	}
+}
+
+// who lists the agents that were refused, by name, each once. Of refusals that
+// an earlier version stored nobody knows whose they were.
+func (g *guard) who() (ids []session.ID) {
+	for _, r := range g.refused {
+		if r.id.Login != "" && !slices.Contains(ids, r.id) {
+			ids = append(ids, r.id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b session.ID) int { return strings.Compare(a.String(), b.String()) })
+	return ids
 }

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -31,7 +32,7 @@ func wrongPasswords(t *testing.T, failures int, takes time.Duration) {
 	for run := range 4 {
 		s := wide()
 		s.Lockout = Lockout{Failures: failures, Within: time.Hour, Quiet: 2 * time.Hour}
-		g := New(Options{Settings: s, Save: disk.save, Saved: disk.state})
+		g := New(Options{Settings: s, Service: NewService(ServiceOptions{Save: disk.save, Saved: disk.state, Lockout: s.Lockout})})
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 		fleet(ctx, g.Platform(f), 0, 50, time.Minute).Wait()
 		cancel()
@@ -155,6 +156,61 @@ func TestCanaryEndsTheQuarantine(t *testing.T) {
 	})
 }
 
+// Agents in doubt ask nothing of a quarantined platform. After the quiet time
+// they go one at a time among the sign-ins, slower where nothing answers, and
+// what they are answered does not end the quarantine.
+func TestProbesWaitOutAQuarantine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.answer = refusing("a", "b", "c")
+		g := New(Options{Rand: seeded(1)})
+		p := g.Platform(f)
+		for n := range 4 {
+			if err := p.Probe(t.Context(), agent(n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := len(f.asked()); n != 4 {
+			t.Fatalf("%d probes went without a quarantine", n)
+		}
+		for _, login := range []string{"a", "b", "c"} {
+			signIn(t, p, login, session.Refused)
+		}
+		quiet := g.Snapshot().QuarantinedUntil.Sub(f.begin)
+		f.fail(errGone)
+		f.takes = time.Second
+		cut, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := p.Probe(cut, agent(9)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a probe in the quarantine ended with %v", err)
+		}
+		for n := range 4 {
+			go func() {
+				for p.Probe(t.Context(), agent(n)) != nil {
+					time.Sleep(time.Second)
+				}
+			}()
+		}
+		time.Sleep(16 * time.Minute)
+		asked := f.asked()[4:]
+		if len(asked) < 3 || len(asked) > 12 || asked[0].at != quiet || f.mostProbing != 1 {
+			t.Errorf("%d probes within a minute of the quiet time's end at %v: %v", len(asked), quiet, asked[:min(len(asked), 12)])
+		}
+		f.fail(nil)
+		time.Sleep(5 * time.Minute)
+		if n := len(f.asked()) - len(asked) - 4; n != 4 {
+			t.Errorf("%d probes were answered, want each agent's", n)
+		}
+		if st := g.Snapshot(); !st.Quarantined || st.Queue != 0 {
+			t.Errorf("after the probes: %+v", st)
+		}
+		signIn(t, p, "d", session.OK)
+		if st := g.Snapshot(); st.Quarantined {
+			t.Errorf("after a sign-in: %+v", st)
+		}
+	})
+}
+
 // The canary makes the budget whole, though the old refusals are recent.
 func TestCanaryRestoresTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -162,7 +218,7 @@ func TestCanaryRestoresTheBudget(t *testing.T) {
 		f.answer = refusing("a", "b", "c")
 		var disk memory
 		s := Settings{Lockout: Lockout{Quiet: time.Minute}}
-		g := New(Options{Settings: s, Save: disk.save})
+		g := New(Options{Settings: s, Service: NewService(ServiceOptions{Save: disk.save})})
 		p := g.Platform(f)
 		for _, login := range []string{"a", "b", "c"} {
 			signIn(t, p, login, session.Refused)
@@ -171,7 +227,7 @@ func TestCanaryRestoresTheBudget(t *testing.T) {
 		if st := g.Snapshot(); st.RefusalsLeft != 3 {
 			t.Errorf("after the canary: %+v", st)
 		}
-		if st := New(Options{Settings: s, Saved: disk.state}).Snapshot(); st.RefusalsLeft != 3 {
+		if st := New(Options{Settings: s, Service: NewService(ServiceOptions{Saved: disk.state, Lockout: s.Lockout})}).Snapshot(); st.RefusalsLeft != 3 {
 			t.Errorf("after the canary and a restart: %+v", st)
 		}
 	})
@@ -367,7 +423,7 @@ func TestUpdateShortensAQuarantine(t *testing.T) {
 		f := newFake()
 		f.answer = refusing("a", "b", "c")
 		var disk memory
-		g := New(Options{Save: disk.save})
+		g := New(Options{Service: NewService(ServiceOptions{Save: disk.save})})
 		p := g.Platform(f)
 		for _, login := range []string{"a", "b", "c"} {
 			signIn(t, p, login, session.Refused)
@@ -385,32 +441,4 @@ func TestUpdateShortensAQuarantine(t *testing.T) {
 			t.Error("the lower limit does not act")
 		}
 	})
-}
-
-// Platforms of one host share its patience: what is refused at one counts at
-// the other, and is not told back.
-func TestNeighbours(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var other *Gate
-		told := 0
-		one := New(Options{Refused: func() { told++; other.NoteRefusal(t.Context()) }})
-		other = New(Options{Refused: func() { t.Error("a refusal was told back") }})
-		refuse := one.Platform(&refuser{})
-		for i := range 2 {
-			_, _ = refuse.SignIn(t.Context(), session.Account{ID: session.ID{Platform: "one", Login: fmt.Sprint(i)}}, false)
-		}
-		if s := other.Snapshot(); told != 2 || s.RefusalsLeft != 1 || s.Quarantined {
-			t.Errorf("told %d times, the neighbour is %+v", told, s)
-		}
-		_, _ = refuse.SignIn(t.Context(), session.Account{ID: session.ID{Platform: "one", Login: "3"}}, false)
-		if s := other.Snapshot(); !s.Quarantined {
-			t.Errorf("the neighbour is not quarantined: %+v", s)
-		}
-	})
-}
-
-type refuser struct{ session.Platform }
-
-func (*refuser) SignIn(context.Context, session.Account, bool) (session.Session, error) {
-	return nil, &session.Fault{Kind: session.Refused, Cause: session.CauseCredential, Code: "401"}
 }

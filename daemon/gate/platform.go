@@ -20,8 +20,11 @@ import (
 //     address (session.CauseForbidden) is not repeated before it is known which
 //     of the two it was: until then SignIn returns that answer again without
 //     sending anything, and Refused once it is the account's.
-//   - Adopt, Probe, Next and the rest pass through; what Probe and Next are
-//     answered teaches the gate.
+//   - Probe passes at once, but in a quarantine: then it waits in the queue of
+//     the sign-ins, and goes like one of them. An error that is ctx's then means
+//     that nothing was sent.
+//   - Adopt, Next and the rest pass through. What Next and Probe are answered
+//     teaches the gate.
 func (g *Gate) Platform(inner session.Platform) session.Platform {
 	return &platform{gate: g, inner: inner}
 }
@@ -35,17 +38,17 @@ func (p *platform) SignIn(ctx context.Context, a session.Account, force bool) (s
 	if f := p.gate.decided(ctx, a); f != nil {
 		return nil, f
 	}
-	at, err := p.gate.enter(ctx)
+	at, err := p.gate.enter(ctx, a.Proven)
 	if err != nil {
 		return nil, err
 	}
 	if f := p.gate.decided(ctx, a); f != nil { // while it waited
-		p.gate.leave(ctx, func(time.Time) {})
+		p.gate.leave(ctx, at, func(time.Time) {})
 		return nil, f
 	}
 	err = &session.Fault{Kind: session.Doubt, Text: "the sign-in did not return"} // if inner panics
 	defer func() {
-		p.gate.leave(ctx, func(now time.Time) {
+		p.gate.leave(ctx, at, func(now time.Time) {
 			if !cut(ctx, err) {
 				p.gate.judge(at, a, err, now)
 			}
@@ -70,9 +73,25 @@ func (p *platform) Adopt(a session.Account, k session.Key) (session.Session, err
 }
 
 func (p *platform) Probe(ctx context.Context, a session.Account) error {
-	start := time.Now()
-	err := p.inner.Probe(ctx, a)
-	p.gate.learn(ctx, a.ID, start, err)
+	if !p.gate.holdsProbes() {
+		start := time.Now()
+		err := p.inner.Probe(ctx, a)
+		p.gate.learn(ctx, a.ID, start, err)
+		return err
+	}
+	at, err := p.gate.enter(ctx, false)
+	if err != nil {
+		return err
+	}
+	err = &session.Fault{Kind: session.Outage, Text: "the probe did not return"} // if inner panics
+	defer func() {
+		p.gate.leave(ctx, at, func(now time.Time) {
+			if !cut(ctx, err) {
+				p.gate.glance(a.ID, at.start, at.canary, err, now)
+			}
+		})
+	}()
+	err = p.inner.Probe(ctx, a)
 	return err
 }
 
@@ -107,13 +126,13 @@ func (g *Gate) learn(ctx context.Context, id session.ID, start time.Time, err er
 	if cut(ctx, err) {
 		return
 	}
-	g.mu.Lock()
+	g.service.mu.Lock()
 	defer g.unlock(ctx)
 	now := time.Now()
 	if start.IsZero() {
 		start = now
 	}
-	g.glance(id, start, err, now)
+	g.glance(id, start, false, err, now)
 }
 
 // cut reports whether err says only that the caller ended ctx: no answer, and

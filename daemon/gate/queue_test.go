@@ -40,7 +40,7 @@ func TestRateMakesUpForALateWakeUpOnly(t *testing.T) {
 	for _, step := range []struct{ admitted, next int }{
 		{0, 100}, {105, 200}, {210, 300}, {311, 411}, {2000, 2100},
 	} {
-		g.admit(at(step.admitted))
+		g.admit(at(step.admitted), false)
 		if !g.next.Equal(at(step.next)) {
 			t.Errorf("after a sign-in at %d ms the next may go at %v, want %d ms",
 				step.admitted, g.next.Sub(begin), step.next)
@@ -221,7 +221,7 @@ func TestPanicFreesThePlace(t *testing.T) {
 	if got := g.Snapshot().InFlight; got != 0 {
 		t.Errorf("%d in flight after a panic", got)
 	}
-	if len(g.guard.unanswered) != 1 {
+	if len(g.service.guard.unanswered) != 1 {
 		t.Error("the panicked sign-in does not count as unanswered")
 	}
 }

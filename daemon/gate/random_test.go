@@ -70,7 +70,10 @@ func chaos(t *testing.T, r *rand.Rand) {
 	f.poll = func(string) error { return w.pick(nil, nil, nil, errGone, errLost, errRefused) }
 	g := New(Options{
 		Settings: s, Rand: rand.New(rand.NewPCG(r.Uint64(), 2)), Unanswered: r.IntN(4), Notify: func(Change) {},
-		Save: func(context.Context, []byte) error { time.Sleep(w.upTo(time.Second)); return w.pick(nil, errDisk) },
+		Service: NewService(ServiceOptions{Save: func(context.Context, []byte) error {
+			time.Sleep(w.upTo(time.Second))
+			return w.pick(nil, errDisk)
+		}}),
 	})
 	p := g.Platform(f)
 	storm, calm := context.WithTimeout(t.Context(), time.Hour)
@@ -143,9 +146,9 @@ func watch(storm context.Context, t *testing.T, g *Gate, f *fake, s Settings) {
 	for storm.Err() == nil {
 		time.Sleep(100 * time.Millisecond)
 		most := f.peak()
-		g.mu.Lock()
-		counted, signIns := len(g.guard.recent(g.guard.refused, time.Now())), g.signIns
-		g.mu.Unlock()
+		g.service.mu.Lock()
+		counted, signIns := len(g.service.guard.recent(g.service.guard.refused, time.Now())), g.signIns
+		g.service.mu.Unlock()
 		if most > s.Concurrent+1 || signIns > s.Lockout.Failures {
 			t.Errorf("%d operations at once, %d log-ins in flight, %d refused: %+v", most, signIns, counted, s)
 			return

@@ -1,12 +1,14 @@
 package gate
 
 import (
-	"context"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
 	"time"
+
+	"agentkeeper/session"
 )
 
 const (
@@ -17,20 +19,36 @@ const (
 
 // state is the durable form of a guard, in JSON. Instants are the wall clock's.
 type state struct {
-	Version int         `json:"version"`
-	Refused []time.Time `json:"refused,omitempty"`
-	Until   time.Time   `json:"quarantined_until,omitzero"`
-	Why     string      `json:"reason,omitempty"`
-	Written time.Time   `json:"written,omitzero"`
+	Version int            `json:"version"`
+	Refused []savedRefusal `json:"refused,omitempty"`
+	Until   time.Time      `json:"quarantined_until,omitzero"`
+	Why     string         `json:"reason,omitempty"`
+	Written time.Time      `json:"written,omitzero"`
+}
+
+// savedRefusal is a refused log-in; version 1 had its instant alone.
+type savedRefusal struct {
+	At       time.Time `json:"at"`
+	Platform string    `json:"platform,omitempty"`
+	Login    string    `json:"login,omitempty"`
+}
+
+// UnmarshalJSON reads both versions.
+func (r *savedRefusal) UnmarshalJSON(text []byte) error {
+	if bytes.HasPrefix(text, []byte(`"`)) {
+		return json.Unmarshal(text, &r.At)
+	}
+	type plain savedRefusal
+	return json.Unmarshal(text, (*plain)(r))
 }
 
 func (g *guard) encode(now time.Time) []byte {
-	s := state{Version: 1, Until: g.until.UTC(), Why: g.why, Written: now.UTC()}
+	s := state{Version: 2, Until: g.until.UTC(), Why: g.why, Written: now.UTC()}
 	if g.until.IsZero() {
 		s.Until = time.Time{}
 	}
-	for _, at := range g.refused {
-		s.Refused = append(s.Refused, at.UTC())
+	for _, r := range g.refused {
+		s.Refused = append(s.Refused, savedRefusal{At: r.at.UTC(), Platform: r.id.Platform, Login: r.id.Login})
 	}
 	b, err := json.Marshal(s)
 	if err != nil {
@@ -55,10 +73,11 @@ func (g *guard) restore(saved []byte, now time.Time) error {
 	if err := json.Unmarshal(saved, &s); err != nil {
 		return fmt.Errorf("saved state of the gate: %w", err)
 	}
-	for _, at := range s.Refused {
-		g.refused = append(g.refused, now.Add(min(0, at.Sub(now), s.since(at))))
+	for _, r := range s.Refused {
+		at := now.Add(min(0, r.At.Sub(now), s.since(r.At)))
+		g.refused = append(g.refused, attemptAt{at, session.ID{Platform: r.Platform, Login: r.Login}})
 	}
-	slices.SortFunc(g.refused, time.Time.Compare)
+	slices.SortFunc(g.refused, func(a, b attemptAt) int { return a.at.Compare(b.at) })
 	g.refused = g.newest(g.recent(g.refused, now))
 	if !s.Until.IsZero() {
 		g.until, g.why = now.Add(min(g.rules.Quiet, s.Until.Sub(now), s.since(s.Until))), s.Why
@@ -75,56 +94,16 @@ func (s state) since(t time.Time) time.Duration {
 	return t.Sub(s.Written)
 }
 
-func (g *guard) newest(times []time.Time) []time.Time {
-	return times[max(0, len(times)-g.rules.Failures):]
+func (g *guard) newest(list []attemptAt) []attemptAt {
+	return list[max(0, len(list)-g.rules.Failures):]
 }
 
-// unsaved reports whether the guard has changed since it was last durable.
-func (g *Gate) unsaved() bool { return g.save != nil && g.saved != g.guard.version }
-
-// unlock ends a critical section, and then does what must not be done inside:
-// it saves what changed and tells what happened.
-func (g *Gate) unlock(ctx context.Context) {
-	save := g.unsaved() && !g.saving && !time.Now().Before(g.saveAgain)
-	news := len(g.news) > 0
-	counted := g.counted && g.refused != nil
-	g.counted = false
-	g.mu.Unlock()
-	for save {
-		save = g.saveOnce(ctx)
+// worse takes over what is worse in other: the longer memory, the later end.
+func (g *guard) worse(other guard) {
+	if len(other.refused) > len(g.refused) {
+		g.refused = other.refused
 	}
-	if news {
-		g.broadcast()
+	if other.until.After(g.until) {
+		g.until, g.why = other.until, other.why
 	}
-	if counted {
-		g.refused()
-	}
-}
-
-// saveOnce makes the guard durable and reports whether it has changed again
-// meanwhile. A failed save is tried again by the head of the queue.
-func (g *Gate) saveOnce(ctx context.Context) bool {
-	g.mu.Lock()
-	if g.saving || !g.unsaved() {
-		g.mu.Unlock()
-		return false
-	}
-	g.saving = true
-	version, bytes := g.guard.version, g.guard.encode(time.Now())
-	g.mu.Unlock()
-
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
-	err := g.save(ctx, bytes)
-	cancel()
-
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.saving, g.saveErr, g.saveAgain = false, err, time.Time{}
-	if err == nil {
-		g.saved = version
-	} else {
-		g.saveAgain = time.Now().Add(saveRetry)
-	}
-	g.poke()
-	return err == nil && g.unsaved()
 }

@@ -19,7 +19,7 @@ func TestSavedBeforeTheNextGoes(t *testing.T) {
 		f := newFake()
 		f.answer = refusing("a")
 		disk := memory{takes: 5 * time.Second}
-		g := New(Options{Save: disk.save})
+		g := New(Options{Service: NewService(ServiceOptions{Save: disk.save})})
 		p := g.Platform(f)
 		go func() { _, _ = p.SignIn(t.Context(), named("a"), false) }()
 		synctest.Wait()
@@ -42,7 +42,7 @@ func TestRefusalDuringASave(t *testing.T) {
 		f := newFake()
 		f.answer = refusing("a", "b")
 		disk := memory{takes: time.Second}
-		g := New(Options{Save: disk.save})
+		g := New(Options{Service: NewService(ServiceOptions{Save: disk.save})})
 		f.takes = 100 * time.Millisecond
 		fleet := func(login string) { _, _ = g.Platform(f).SignIn(t.Context(), named(login), false) }
 		go fleet("a")
@@ -60,7 +60,7 @@ func TestFailedSaveHoldsAndIsRetried(t *testing.T) {
 		f := newFake()
 		f.answer = refusing("a")
 		disk := memory{err: errDisk}
-		g := New(Options{Save: disk.save})
+		g := New(Options{Service: NewService(ServiceOptions{Save: disk.save})})
 		p := g.Platform(f)
 		signIn(t, p, "a", session.Refused)
 		time.AfterFunc(time.Minute+500*time.Millisecond, func() { disk.fail(nil) })
@@ -84,13 +84,13 @@ func TestSaveOutlivesTheCaller(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		f.answer = func(string) error { cancel(); return errRefused }
 		var saveErr = errors.New("not called")
-		g := New(Options{Save: func(ctx context.Context, _ []byte) error {
+		g := New(Options{Service: NewService(ServiceOptions{Save: func(ctx context.Context, _ []byte) error {
 			saveErr = ctx.Err()
 			if _, limited := ctx.Deadline(); !limited {
 				t.Error("the save has no time limit")
 			}
 			return nil
-		}})
+		}})})
 		_, _ = g.Platform(f).SignIn(ctx, named("a"), false)
 		if saveErr != nil {
 			t.Errorf("the refusal's save: %v", saveErr)
@@ -119,13 +119,13 @@ func TestQuarantineStaysOverARestart(t *testing.T) {
 		f := newFake()
 		f.answer = refusing("a", "b", "c")
 		var disk memory
-		g := New(Options{Save: disk.save})
+		g := New(Options{Service: NewService(ServiceOptions{Save: disk.save})})
 		for _, login := range []string{"a", "b", "c"} {
 			signIn(t, g.Platform(f), login, session.Refused)
 		}
 		want := g.Snapshot()
 		time.Sleep(5 * time.Minute)
-		g = New(Options{Save: disk.save, Saved: disk.state})
+		g = New(Options{Service: NewService(ServiceOptions{Save: disk.save, Saved: disk.state})})
 		got := g.Snapshot()
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error("before and after the restart:\n" + diff)
@@ -134,7 +134,7 @@ func TestQuarantineStaysOverARestart(t *testing.T) {
 		if now := time.Now(); now.Before(want.QuarantinedUntil) {
 			t.Errorf("a sign-in left at %v, in the quarantine", now)
 		}
-		g = New(Options{Save: disk.save, Saved: disk.state})
+		g = New(Options{Service: NewService(ServiceOptions{Save: disk.save, Saved: disk.state})})
 		if st := g.Snapshot(); st.Quarantined || st.RefusalsLeft != 3 {
 			t.Errorf("the end of the quarantine was not durable: %+v", st)
 		}
@@ -147,7 +147,7 @@ func TestRestoreToleratesForeignClocks(t *testing.T) {
 	encode := func(until time.Duration, refused ...time.Duration) []byte {
 		g := guard{until: now.Add(until), why: "w"}
 		for _, d := range refused {
-			g.refused = append(g.refused, now.Add(d))
+			g.refused = append(g.refused, attemptAt{at: now.Add(d)})
 		}
 		return g.encode(now)
 	}
@@ -173,8 +173,8 @@ func TestRestoreToleratesForeignClocks(t *testing.T) {
 				t.Errorf("quarantined for another %v, want %v", got, tt.until)
 			}
 			var refused []time.Duration
-			for _, at := range g.refused {
-				refused = append(refused, at.Sub(now))
+			for _, r := range g.refused {
+				refused = append(refused, r.at.Sub(now))
 			}
 			if diff := cmp.Diff(tt.refused, refused); diff != "" {
 				t.Error("refused:\n" + diff)
@@ -193,7 +193,7 @@ func TestUnreadableStateMakesATrial(t *testing.T) {
 				f := newFake()
 				f.takes = time.Second
 				var told []Change
-				g := New(Options{Saved: saved, Notify: func(c Change) { told = append(told, c) }})
+				g := New(Options{Service: NewService(ServiceOptions{Saved: saved}), Notify: func(c Change) { told = append(told, c) }})
 				if len(told) != 1 || told[0].Kind != Forgot {
 					t.Errorf("told %+v", told)
 				}
@@ -209,7 +209,7 @@ func TestUnreadableStateMakesATrial(t *testing.T) {
 func FuzzRestore(f *testing.F) {
 	now := time.Now()
 	rules := Settings{}.normal().Lockout
-	whole := guard{until: now.Add(time.Minute), why: "w", refused: []time.Time{now, now}}
+	whole := guard{until: now.Add(time.Minute), why: "w", refused: []attemptAt{{at: now}, {now, session.ID{Platform: "p", Login: "1"}}}}
 	for _, seed := range [][]byte{
 		nil, whole.encode(time.Now()), []byte(`{}`), []byte(`{"refused":["0001-01-01T00:00:00Z","9999-12-31T23:59:59Z"]}`),
 		[]byte(`{"quarantined_until":"0000-01-01T00:00:00Z"}`), []byte(`{"quarantined_until":"9999-12-31T00:00:00+23:00"}`),
@@ -220,7 +220,7 @@ func FuzzRestore(f *testing.F) {
 	f.Fuzz(func(t *testing.T, saved []byte) {
 		g := guard{rules: rules}
 		if err := g.restore(saved, now); err != nil {
-			if diff := cmp.Diff(guard{rules: rules}, g, cmp.AllowUnexported(guard{})); diff != "" {
+			if diff := cmp.Diff(guard{rules: rules}, g, cmp.AllowUnexported(guard{}, attemptAt{})); diff != "" {
 				t.Fatal("changed in spite of an error:\n" + diff)
 			}
 		}
@@ -241,12 +241,16 @@ func FuzzRestore(f *testing.F) {
 func TestARestoredQuarantineIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var saved []byte
-		g := New(Options{Save: func(_ context.Context, state []byte) error { saved = state; return nil }})
-		for range 3 {
-			g.NoteRefusal(t.Context())
+		g := New(Options{Service: NewService(ServiceOptions{Save: func(_ context.Context, state []byte) error { saved = state; return nil }})})
+		f := newFake()
+		f.answer = always(errRefused)
+		for _, login := range []string{"a", "b", "c"} {
+			signIn(t, g.Platform(f), login, session.Refused)
 		}
 		var told []ChangeKind
-		again := func() { New(Options{Saved: saved, Notify: func(c Change) { told = append(told, c.Kind) }}) }
+		again := func() {
+			New(Options{Service: NewService(ServiceOptions{Saved: saved}), Notify: func(c Change) { told = append(told, c.Kind) }})
+		}
 		again()
 		time.Sleep(time.Hour)
 		again()
@@ -261,7 +265,7 @@ func TestARestoredQuarantineIsTold(t *testing.T) {
 func TestRestoreUnderAnotherClock(t *testing.T) {
 	rules := Lockout{Failures: 3, Within: 10 * time.Minute, Quiet: 15 * time.Minute}
 	written := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	g := guard{rules: rules, until: written.Add(6 * time.Minute), why: "x", refused: []time.Time{written.Add(-4 * time.Minute)}}
+	g := guard{rules: rules, until: written.Add(6 * time.Minute), why: "x", refused: []attemptAt{{at: written.Add(-4 * time.Minute)}}}
 	saved := g.encode(written)
 	for _, behind := range []time.Duration{time.Minute, time.Hour, 24 * time.Hour, 50 * 365 * 24 * time.Hour} {
 		now, again := written.Add(-behind), guard{rules: rules}
@@ -284,7 +288,7 @@ func TestClockSet(t *testing.T) {
 		f := newFake()
 		f.answer = refusing("a", "b", "c")
 		disk := memory{}
-		g := New(Options{Save: disk.save, Settings: Settings{Lockout: Lockout{Failures: 3, Within: 10 * time.Minute, Quiet: 15 * time.Minute}}})
+		g := New(Options{Service: NewService(ServiceOptions{Save: disk.save}), Settings: Settings{Lockout: Lockout{Failures: 3, Within: 10 * time.Minute, Quiet: 15 * time.Minute}}})
 		for _, login := range []string{"a", "b", "c"} {
 			_, _ = g.Platform(f).SignIn(t.Context(), named(login), false)
 		}

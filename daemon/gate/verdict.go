@@ -17,19 +17,25 @@ func (g *Gate) judge(a attempt, account session.Account, err error, now time.Tim
 	switch session.KindOf(err) {
 	case session.OK:
 		g.answered(now)
-		g.prove(a)
+		g.prove(a, now)
 		g.forbidden.admit(id)
 		g.serve(id, now)
 	case session.Refused:
 		g.answered(now)
-		g.refuse(f, now)
+		if a.proven {
+			g.service.flights.refused()
+		}
+		g.refuse(id, f, now)
 	case session.Taken, session.Busy:
 		g.answered(now)
 	case session.Doubt:
-		g.guard.doubt(now)
+		g.service.guard.doubt(session.ID{Platform: g.name, Login: id.Login}, now)
 		g.miss(id, f, a.start, a.canary, now)
 	case session.Outage:
 		if f.Cause == session.CauseForbidden {
+			if a.proven {
+				g.service.flights.refused()
+			}
 			g.forbid(account, f, now)
 			return
 		}
@@ -42,8 +48,9 @@ func (g *Gate) judge(a attempt, account session.Account, err error, now time.Tim
 	}
 }
 
-// glance learns from what a live session or a probe was answered.
-func (g *Gate) glance(id session.ID, start time.Time, err error, now time.Time) {
+// glance learns from what a live session or a probe was answered. alone tells
+// that the probe went as the one that tries after a quarantine.
+func (g *Gate) glance(id session.ID, start time.Time, alone bool, err error, now time.Time) {
 	f := session.AsFault(err)
 	switch session.KindOf(err) {
 	case session.OK:
@@ -51,12 +58,12 @@ func (g *Gate) glance(id session.ID, start time.Time, err error, now time.Time) 
 		g.serve(id, now)
 	case session.Refused:
 		g.reach(now)
-		g.refuse(f, now)
+		g.refuse(id, f, now)
 	case session.Outage, session.Doubt:
 		if f.Cause == session.CauseForbidden || f.Cause == session.CauseBan {
 			g.forbidden.denied.note(id, now)
 		}
-		g.miss(id, f, start, false, now)
+		g.miss(id, f, start, alone, now)
 		g.complain(id, f, now)
 	case session.Lost, session.Taken, session.Busy, session.Woken:
 	}
@@ -79,26 +86,34 @@ func (g *Gate) reach(now time.Time) {
 	if g.breaker.reach(now) {
 		g.tell(Change{Kind: Back, Text: "platform back"})
 	}
-	if !g.guard.quarantined() {
+	if !g.service.guard.quarantined() {
 		g.pace.ease(now)
 	}
-	g.poke()
+	g.service.poke(g)
 }
 
-func (g *Gate) prove(a attempt) {
+func (g *Gate) prove(a attempt, now time.Time) {
+	s := g.service
 	g.proven = max(g.proven, a.mass)
-	if g.guard.good(a.canary) {
-		g.tell(Change{Kind: Released, Text: "platform no longer quarantined: a log-in succeeded"})
+	if a.proven {
+		s.flights.succeeded(now)
 	}
-}
-
-func (g *Gate) refuse(f *session.Fault, now time.Time) {
-	if f.Cause != session.CauseCredential {
+	if !s.guard.good(g.name, a.canary) {
 		return
 	}
-	g.counted = true
-	if g.guard.refuse(now) {
-		g.tellQuarantine()
+	text := "platform no longer quarantined: a log-in succeeded"
+	for _, other := range s.gates {
+		if other == g {
+			other.tell(Change{Kind: Released, Text: text})
+		} else {
+			other.tell(Change{Kind: Released, Text: text + " on " + g.name + ", " + atOne(s.address)})
+		}
+	}
+}
+
+func (g *Gate) refuse(id session.ID, f *session.Fault, now time.Time) {
+	if f.Cause == session.CauseCredential {
+		g.service.refuse(g, id, now)
 	}
 }
 
@@ -150,15 +165,16 @@ func inWords(f *session.Fault) string {
 
 // suspectBan begins a quarantine when what was missed looks like a ban.
 func (g *Gate) suspectBan(f *session.Fault, canary bool, now time.Time) {
-	said := f.Cause == session.CauseBan
+	said, s := f.Cause == session.CauseBan, g.service
 	switch {
-	case g.guard.quarantined() && canary && said:
-		g.guard.quarantine(now, "the platform still seems to ban our address")
-		g.tellQuarantine()
-	case !g.guard.quarantined() && g.guard.suspicious(now) && (said || g.breaker.banned(now)):
-		g.guard.quarantine(now, "connections are refused or vanish right after a refused log-in, as if our address were banned")
-		g.tellQuarantine()
+	case s.guard.quarantined() && canary && said:
+		s.guard.quarantine(now, "the platform still seems to ban our address")
+	case !s.guard.quarantined() && s.guard.suspicious(now) && (said || g.breaker.banned(now)):
+		s.guard.quarantine(now, "connections are refused or vanish right after a refused log-in, as if our address were banned")
+	default:
+		return
 	}
+	s.tellQuarantine(g)
 }
 
 // answered reports whether something answered: a failure without an answer has an

@@ -25,6 +25,7 @@ type record struct {
 	Written      time.Time    `json:"written,omitzero"`
 	SecretHash   string       `json:"secret_hash,omitempty"`
 	SettingsHash string       `json:"settings_hash,omitempty"`
+	ProvenHash   string       `json:"proven_hash,omitempty"`
 	Sequence     uint64       `json:"sequence,omitempty"`
 	Generation   uint64       `json:"generation,omitempty"`
 	SignIns      uint64       `json:"sign_ins,omitempty"`
@@ -35,7 +36,7 @@ func encodeRecord(r session.Record) ([]byte, error) {
 		Version: recordVersion, Key: []byte(r.Key.Reveal()),
 		Started: r.Started.UTC(), LastContact: r.LastContact.UTC(),
 		Op: r.Intent.Op.String(), OpDeadline: r.Intent.Deadline.UTC(), Memo: memoUTC(r.Memo), Written: r.Written.UTC(),
-		SecretHash: r.SecretHash, SettingsHash: r.SettingsHash,
+		SecretHash: r.SecretHash, SettingsHash: r.SettingsHash, ProvenHash: r.ProvenHash,
 		Sequence: r.Sequence, Generation: r.Generation, SignIns: r.SignIns,
 	})
 	if err != nil {
@@ -71,7 +72,7 @@ func decodeRecord(data []byte) (session.Record, error) {
 	out := session.Record{
 		Started: r.Started, LastContact: r.LastContact,
 		Intent: session.Intent{Op: op, Deadline: r.OpDeadline}, Memo: memoUTC(r.Memo), Written: r.Written,
-		SecretHash: r.SecretHash, SettingsHash: r.SettingsHash,
+		SecretHash: r.SecretHash, SettingsHash: r.SettingsHash, ProvenHash: r.ProvenHash,
 		Sequence: r.Sequence, Generation: r.Generation, SignIns: r.SignIns,
 	}
 	if len(r.Key) > 0 {

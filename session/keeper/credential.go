@@ -13,6 +13,9 @@ type Handed struct {
 	Credential session.Credential
 	Generation uint64 // rises with every change; 0: there never was one
 	Live       bool   // false: there is no session, and Credential is empty
+	// Replacing tells, where there is no session, that a new one is on its way:
+	// the agent neither is signed out nor parked.
+	Replacing bool
 }
 
 // Errors of Refuse.
@@ -91,7 +94,7 @@ func (k *Keeper) renewedCredential() bool {
 // hold.
 func (k *Keeper) publish() {
 	k.mu.Lock()
-	changed := k.hand()
+	changed := k.hand(true)
 	k.mu.Unlock()
 	if changed && k.changedCredential != nil {
 		k.changedCredential()
@@ -100,15 +103,22 @@ func (k *Keeper) publish() {
 
 // hand publishes the session's credential and reports whether that changed
 // anything; the first time also that there is none: the process before may
-// have left its own behind. The caller holds mu.
-func (k *Keeper) hand() bool {
+// have left its own behind. Before the machine's first decision nobody knows
+// what becomes of that. The caller holds mu.
+func (k *Keeper) hand(decided bool) bool {
 	before := k.handed
 	k.stalled = k.machine.Stalled()
 	k.handed = Handed{Generation: k.rec.Generation}
 	if k.machine.Held() && k.session != nil {
 		k.handed.Credential, k.handed.Live = k.credential, true
 	}
-	news := before.Live != k.handed.Live || before.Generation != k.handed.Generation || !k.told && !k.machine.Held()
+	state := k.machine.State()
+	k.handed.Replacing = !k.machine.Held() && k.wish.Wish != session.Leave && (state == session.Waiting || state == session.SigningIn)
+	news := before.Live != k.handed.Live || before.Replacing != k.handed.Replacing || before.Generation != k.handed.Generation ||
+		(!k.told && !k.machine.Held())
+	if !decided {
+		return false
+	}
 	k.told = k.told || news
 	return news
 }

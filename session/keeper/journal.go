@@ -36,8 +36,16 @@ func (j *journal) Adopt(a session.Account, key session.Key) (session.Session, er
 	return &journalled{s, j}, nil
 }
 
-// Probe implements session.Platform.
-func (j *journal) Probe(ctx context.Context, a session.Account) error { return j.k.raw.Probe(ctx, a) }
+// Probe implements session.Platform. The time to ask begins here, behind the
+// gate; only a new order cuts it short, and not the limit of a wait in the gate.
+func (j *journal) Probe(_ context.Context, a session.Account) error {
+	k := j.k
+	k.sent = time.Now()
+	k.leaveQueue()
+	ctx, cancel := context.WithTimeout(k.actions, k.now.Policy.OpTimeout)
+	defer cancel()
+	return k.raw.Probe(ctx, a)
+}
 
 type journalled struct {
 	session.Session

@@ -70,8 +70,9 @@ type Config struct {
 	// must not block. nil: nobody is told.
 	Handed func()
 	// SecretHash and SettingsHash are stored with each sign-in, so that the next
-	// process can tell what changed since.
-	SecretHash, SettingsHash string
+	// process can tell what changed since; ProofHash with each that succeeds, so
+	// that it is known which secret the platform has accepted.
+	SecretHash, SettingsHash, ProofHash string
 }
 
 // Order is what an agent is to do. A new one replaces the last.
@@ -142,9 +143,9 @@ type Keeper struct {
 // Update is what a reload may replace without touching the session; it acts
 // from the next request that needs it.
 type Update struct {
-	Account                  session.Account
-	Policy                   session.Policy
-	SecretHash, SettingsHash string
+	Account                             session.Account
+	Policy                              session.Policy
+	SecretHash, SettingsHash, ProofHash string
 }
 
 // New returns a keeper that wishes nothing yet: its order is Leave until Set.
@@ -152,7 +153,7 @@ func New(c Config) *Keeper {
 	k := &Keeper{
 		id: c.Account.ID, raw: c.Platform, store: c.Store, sink: c.Sink, observer: c.Observer, log: c.Log, changedCredential: c.Handed,
 		order: Order{Wish: session.Leave}, rec: c.Record, last: c.Record.Sequence,
-		cfg:     Update{c.Account, c.Policy, c.SecretHash, c.SettingsHash},
+		cfg:     Update{c.Account, c.Policy, c.SecretHash, c.SettingsHash, c.ProofHash},
 		machine: session.Restore(c.Policy, c.Seed, c.Record, time.Now()),
 		changed: true,
 	}

@@ -103,6 +103,9 @@ func (k *Keeper) remember(o session.Outcome) {
 	} else if k.session != nil {
 		next.Key = k.session.Key()
 	}
+	if o.Kind == session.Refused && o.Cause == session.CauseCredential {
+		next.ProvenHash = ""
+	}
 	if next.Key != k.rec.Key && k.session != nil && k.renewedCredential() {
 		next.Generation++
 	}
@@ -119,7 +122,12 @@ const (
 	waitForOwn = "nothing to do: the platform lets go of it by itself, and it is tried again until then"
 )
 
-const spentForce = "find and stop the other client that signs this agent in, then resume the agent: it was displaced by force as often as it may be"
+// What to do about another client where force is of no use: it was used up, or
+// displaced nobody. The vendor's word would advise it.
+const (
+	spentForce  = "find and stop the other client that signs this agent in, then resume the agent: it was displaced by force as often as it may be"
+	futileForce = "find and stop the other client that signs this agent in, or have the platform end its session: force did not displace it"
+)
 
 // explained adds to a reason what the vendor said, now or before a restart.
 func (k *Keeper) explained(memo session.Memo) session.Memo {
@@ -134,7 +142,10 @@ func (k *Keeper) explained(memo session.Memo) session.Memo {
 		memo.Text, memo.Action = ownSession+" ("+k.fault.Text+")", waitForOwn
 	}
 	if memo.Parked == session.ReasonReplaced && k.now.Policy.Terms.Force {
-		memo.Action = spentForce // the vendor's word advises the force that was used up
+		memo.Action = spentForce
+	}
+	if memo.Reason == session.ReasonTaken && k.now.Policy.Terms.Force && k.fault != nil && k.fault.Cause != session.CauseUnforceable {
+		memo.Action = futileForce
 	}
 	return memo
 }
@@ -160,7 +171,7 @@ func (k *Keeper) save(ctx context.Context) {
 // not worth a write per agent when a platform is away.
 func same(a, b *session.Record) bool {
 	return a.Key == b.Key && a.Started.Equal(b.Started) && a.Intent == b.Intent && a.SecretHash == b.SecretHash &&
-		a.SettingsHash == b.SettingsHash && a.SignIns == b.SignIns && sameMemo(&a.Memo, &b.Memo) &&
+		a.SettingsHash == b.SettingsHash && a.ProvenHash == b.ProvenHash && a.SignIns == b.SignIns && sameMemo(&a.Memo, &b.Memo) &&
 		(!a.Key.IsZero() || sameReason(&a.Memo, &b.Memo))
 }
 
@@ -174,8 +185,8 @@ func sameReason(a, b *session.Memo) bool {
 	return a.Reason == b.Reason && a.Code == b.Code && a.Text == b.Text && a.Action == b.Action
 }
 
-// renewQueue is how long a renewal waits to be let through before the live
-// session is looked after again.
+// renewQueue is how long a renewal, or a probe, waits to be let through before
+// the live session is looked after again.
 const renewQueue = 10 * time.Second
 
 func (k *Keeper) signIn(ctx context.Context, a session.Action) session.Outcome {
@@ -186,7 +197,7 @@ func (k *Keeper) signIn(ctx context.Context, a session.Action) session.Outcome {
 		queued, cancel = context.WithTimeout(queued, renewQueue)
 		defer cancel()
 	}
-	s, err := k.platform.SignIn(queued, k.now.Account, a.Force)
+	s, err := k.platform.SignIn(queued, k.account(), a.Force)
 	late := errors.Is(err, context.DeadlineExceeded) && queued.Err() != nil
 	if (k.disarm() || late) && k.sent.IsZero() {
 		return session.Outcome{Kind: session.Woken}
@@ -200,6 +211,7 @@ func (k *Keeper) signIn(ctx context.Context, a session.Action) session.Outcome {
 	if o.Kind == session.OK {
 		k.adopt(s, false)
 		k.forgive()
+		k.rec.ProvenHash = k.now.ProofHash
 		k.rec.SignIns++
 		if a.Replace {
 			k.lost(ctx, session.LossOutage)
@@ -210,6 +222,13 @@ func (k *Keeper) signIn(ctx context.Context, a session.Action) session.Outcome {
 		}
 	}
 	return o
+}
+
+// account is what the next sign-in is made from.
+func (k *Keeper) account() session.Account {
+	a := k.now.Account
+	a.Proven = k.now.ProofHash != "" && k.now.ProofHash == k.rec.ProvenHash
+	return a
 }
 
 // adopt makes s the agent's session: one that was stored, or a new one.
@@ -315,11 +334,24 @@ func (k *Keeper) signOut(ctx context.Context) session.Outcome {
 	return o
 }
 
+// probe asks whether the platform answers. The gate may hold it back; a live
+// session is looked after again before long. An agent that is to sign out asks
+// past the gate, which holds back no sign-out, either.
 func (k *Keeper) probe(ctx context.Context) session.Outcome {
-	limited, cancel := context.WithTimeout(k.arm(ctx, 0), k.now.Policy.OpTimeout)
-	defer cancel()
-	err := k.platform.Probe(limited, k.now.Account)
-	if k.disarm() && err != nil {
+	k.sent = time.Time{}
+	queued := k.arm(ctx, 0)
+	if k.machine.Held() {
+		var cancel context.CancelFunc
+		queued, cancel = context.WithTimeout(queued, renewQueue)
+		defer cancel()
+	}
+	platform := k.platform
+	if k.wish.Wish != session.Stay {
+		platform = &journal{k}
+	}
+	err := platform.Probe(queued, k.now.Account)
+	held := k.sent.IsZero() && queued.Err() != nil
+	if (k.disarm() || held) && err != nil {
 		return session.Outcome{Kind: session.Woken}
 	}
 	return k.outcome(err)

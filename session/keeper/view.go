@@ -18,7 +18,7 @@ type View struct {
 	Action          string // what a person can do
 	Since           time.Time
 	NextAttempt     time.Time // zero: none is due
-	Queued          bool      // its sign-in waits in the gate's queue
+	Queued          bool      // its sign-in, or the probe before it, waits in the gate's queue
 	LastContact     time.Time
 	Started         time.Time // of the session; zero without one
 	Adopted         bool
@@ -53,7 +53,7 @@ func (k *Keeper) look(a session.Action) {
 	m := &k.machine
 	warnings, expires := k.inform()
 	k.mu.Lock()
-	changed := k.hand()
+	changed := k.hand(a.Do != session.DoNothing)
 	defer func() {
 		k.mu.Unlock()
 		if changed && k.changedCredential != nil {
@@ -62,7 +62,8 @@ func (k *Keeper) look(a session.Action) {
 	}()
 	v := &k.view
 	state, reason := m.State(), m.Reason()
-	v.Queued = a.Do == session.DoSignIn && !a.Renew
+	probes := a.Do == session.DoProbe && !m.Held() && k.wish.Wish == session.Stay
+	v.Queued = (a.Do == session.DoSignIn && !a.Renew) || probes
 	if v.Queued { // signing in begins when the gate lets it
 		state, reason = session.Waiting, k.waitedFor()
 	}
@@ -169,6 +170,13 @@ func (k *Keeper) seeOperation(op session.Op) {
 		k.view.Code, k.view.Detail, k.view.Action = "", "", ""
 		k.turn(session.SigningIn, session.ReasonNone)
 	}
+}
+
+// leaveQueue shows that a probe is let through.
+func (k *Keeper) leaveQueue() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.view.Queued = false
 }
 
 // tell logs a transition once and counts its repeats: attempts that ended

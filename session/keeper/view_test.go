@@ -363,22 +363,33 @@ func TestWarningsAreLoggedOnce(t *testing.T) {
 	})
 }
 
-// Whoever forces already is not advised to do so once it was no use.
+// Whoever forces already is not advised to do so once it was no use: whether
+// force displaced nobody, or the other client came back.
 func TestAdviceAfterForceWasOfNoUse(t *testing.T) {
-	inBubble(t, func(b *bench) {
-		taken := answer{err: &session.Fault{Kind: session.Taken, Code: "100-002", Action: "set taken: force"}}
-		b.vendor.script("sign in", taken, taken, taken, taken)
-		b.vendor.script("force", taken, taken, taken, taken)
-		b.start(stay)
-		u := keeper.Update{Account: account("old"), Policy: policy(), SecretHash: "old", SettingsHash: "settings"}
-		u.Policy.Terms.Force, u.Policy.Terms.ForceLimit, u.Policy.Terms.ForceWithin = true, 1, time.Hour
-		b.keeper.Update(u, true)
-		pass(10 * time.Minute)
-		if v := b.keeper.View(); v.State != session.Parked || v.Reason != session.ReasonReplaced || v.Code != "100-002" || !strings.Contains(v.Action, "other client") {
-			b.Errorf("%s %s %s: %q", v.State, v.Reason, v.Code, v.Action)
-		}
-		b.stop(quit)
-	})
+	taken := answer{err: &session.Fault{Kind: session.Taken, Code: "100-002", Action: "set taken: force"}}
+	for name, test := range map[string]struct {
+		forced answer
+		state  session.State
+		reason session.Reason
+	}{
+		"taken all the same": {taken, session.Waiting, session.ReasonTaken},
+		"taken back":         {answer{}, session.Parked, session.ReasonReplaced},
+	} {
+		inBubble(t, func(b *bench) {
+			b.vendor.script("sign in", taken)
+			b.vendor.script("force", test.forced)
+			b.vendor.script("poll", taken)
+			b.start(stay)
+			u := keeper.Update{Account: account("old"), Policy: policy(), SecretHash: "old", SettingsHash: "settings"}
+			u.Policy.Terms.Force, u.Policy.Terms.ForceLimit, u.Policy.Terms.ForceWithin = true, 1, time.Hour
+			b.keeper.Update(u, true)
+			pass(10 * time.Minute)
+			if v := b.keeper.View(); v.State != test.state || v.Reason != test.reason || v.Code != "100-002" || !strings.Contains(v.Action, "other client") {
+				b.Errorf("%s: %s %s %s: %q", name, v.State, v.Reason, v.Code, v.Action)
+			}
+			b.stop(quit)
+		})
+	}
 }
 
 // What a vendor says is shown, kept and warned of up to a limit, also where an

@@ -34,6 +34,7 @@ var (
 	waiting    = verdict{kind: session.Outage} // the session is kept, however long it takes
 	lost       = verdict{kind: session.Lost}
 	taken      = verdict{kind: session.Taken}
+	heldFast   = verdict{session.Taken, session.CauseUnforceable}
 	busy       = verdict{kind: session.Busy}
 	done       = verdict{kind: session.OK}
 	credential = verdict{session.Refused, session.CauseCredential}
@@ -50,6 +51,7 @@ var (
 	password = verdicts{credential, outage, outage}
 	wrong    = verdicts{setting, outage, outage}
 	occupied = verdicts{taken, outage, outage}
+	seated   = verdicts{heldFast, outage, outage} // force displaces nobody there
 	gone     = verdicts{outage, lost, lost}
 	out      = verdicts{outage, lost, done}
 	inCall   = verdicts{outage, outage, busy}
@@ -105,11 +107,11 @@ var codes = map[string]code{
 	"100-008":   {on: out, text: "the agent is signed out already", action: theirState},
 	"100-009":   {on: inCall, text: "the state could not be set", action: CallOver},
 	"100-010":   {on: inCall, text: "the agent's state does not allow it", action: CallOver},
-	"100-011":   {on: occupied, text: "the number is in use by another agent, or a sign-in parameter is invalid", action: "free the number, or give the agent another one"},
+	"100-011":   {on: seated, text: "the number is in use by another agent, or a sign-in parameter is invalid", action: "free the number, or give the agent another one"},
 	"100-012":   {on: wrong, text: "the agent type is wrong", action: "correct agenttype: 4 is a PC with a telephone, 11 is video"},
 	"100-013":   {on: wrong, text: "the number is invalid", action: "correct the agent's number"},
 	"100-014":   {on: wrong, text: "the number is outside the configured range", action: "correct the agent's number, or the range on the platform"},
-	"100-015":   {on: occupied, text: "the agent is signed in and may not be forced out", action: "end the other session; force is not allowed on this platform"},
+	"100-015":   {on: seated, text: "the agent is signed in and may not be forced out", action: "end the other session; force is not allowed on this platform"},
 	"100-016":   {on: wrong, text: "the IP address is invalid", action: "correct ip: an IPv4 address"},
 	"100-017":   {on: wrong, text: "authentication at the uPortal failed", action: "have the account checked on the platform"},
 	"100-018":   {on: wrong, text: "the agent belongs to another VDN", action: "correct the login, or the platform's address"},

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"agentkeeper/daemon/api"
+)
+
+// endWord is what can be done to a quarantine.
+const endWord = "end"
+
+type quarantineCmd struct {
+	controlFlag
+	Word   string `arg:"" optional:"" name:"end" help:"End the quiet time: one log-in tries next, and its success ends the quarantine."`
+	Name   string `arg:"" optional:"" name:"platform" help:"Of which platform; of others at its address too."`
+	Reason string `placeholder:"TEXT" help:"Why it is to end; it stands in the audit log."`
+	Output string `short:"o" enum:"table,json" default:"table" help:"table, or json as the API has it (default: ${default})."`
+}
+
+// Help is shown by quarantine --help.
+func (quarantineCmd) Help() string {
+	return `Shows for every platform whether it takes log-ins: how many refused ones it may
+still have (LEFT) before a quarantine, until when one lasts, and which platforms
+share it because they are at the same host and port.
+
+In a quarantine no agent logs in, renewals included, until the quiet time is over;
+then one log-in tries first. To end the quiet time sooner, correct the refused
+agents' passwords, and have the platform's people let this host's address in where
+it is blocked. If the log-in that tries is refused, the quarantine begins anew.
+
+    agentkeeper quarantine
+    agentkeeper quarantine -o json | jq '.platforms[] | select(.quarantined)'
+    agentkeeper quarantine end hq --reason "passwords corrected"
+
+Exit codes: 0 good, 1 unknown platform or one that is not quarantined, 2 usage, 69
+no service, 75 the store cannot be written now, 77 not permitted.`
+}
+
+// Run shows the platforms, of which one's quarantine may be ended before.
+func (c quarantineCmd) Run() error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	ctx, cl := context.Background(), c.client()
+	if c.Word == endWord {
+		path := "/api/v1/platforms/" + url.PathEscape(c.Name) + "/quarantine/end"
+		if _, err := cl.call(ctx, http.MethodPost, path, map[string]string{"reason": c.Reason}); err != nil {
+			return err
+		}
+	}
+	return c.show(ctx, cl)
+}
+
+func (c quarantineCmd) check() error {
+	switch {
+	case c.Word == "" && c.Reason != "":
+		return usage("--reason is for: agentkeeper quarantine end PLATFORM --reason TEXT")
+	case c.Word == "":
+		return nil
+	case c.Word != endWord:
+		return usage("unknown word %q: use agentkeeper quarantine, or agentkeeper quarantine end PLATFORM --reason TEXT", c.Word)
+	case c.Name == "":
+		return usage("whose quarantine is to end? agentkeeper quarantine shows the platforms")
+	case strings.TrimSpace(c.Reason) == "":
+		return usage("--reason is missing: say why, it stands in the audit log")
+	}
+	return nil
+}
+
+func (c quarantineCmd) show(ctx context.Context, cl *client) error {
+	list, err := cl.platforms(ctx)
+	if err != nil {
+		return err
+	}
+	if c.Output == "json" {
+		return printJSON(map[string][]api.Platform{"platforms": list})
+	}
+	var b strings.Builder
+	writeGrid(&b, terminalOf(os.Stdout), quarantineColumns, list, time.Now())
+	fmt.Print(b.String())
+	return nil
+}
+
+var quarantineColumns = []column[api.Platform]{
+	{"PLATFORM", func(p api.Platform, _ time.Time) string { return p.Name }, 9},
+	{"LOG-INS", logInsOf, 8},
+	{"LEFT", func(p api.Platform, _ time.Time) string { return strconv.Itoa(p.RefusalsLeft) }, 6},
+	{"NEXT TRY", canaryOf, 7},
+	{"ADDRESS", func(p api.Platform, _ time.Time) string { return dash(p.Address) }, 4},
+	{"SHARED WITH", func(p api.Platform, _ time.Time) string { return dash(strings.Join(p.SharedWith, " ")) }, 5},
+	{"REFUSED", func(p api.Platform, _ time.Time) string { return dash(some("", p.Refused)) }, 3},
+	{"DETAIL", func(p api.Platform, _ time.Time) string { return dash(p.Why) }, 2},
+}
+
+// logInsOf says whether log-ins go: "quarantine" while none does, "one" while
+// one tries first.
+func logInsOf(p api.Platform, now time.Time) string {
+	switch {
+	case !p.Quarantined:
+		return "go"
+	case p.QuarantinedUntil != nil && p.QuarantinedUntil.Time().After(now):
+		return "quarantine"
+	}
+	return "one tries"
+}
+
+func canaryOf(p api.Platform, now time.Time) string {
+	switch {
+	case !p.Quarantined || p.NextTry == nil:
+		return "-"
+	case p.NextTry.Time().After(now):
+		return "in " + short(p.NextTry.Time().Sub(now))
+	}
+	return "when due"
+}
+
+// platforms returns the platforms, by name.
+func (c *client) platforms(ctx context.Context) ([]api.Platform, error) {
+	body, err := c.call(ctx, http.MethodGet, "/api/v1/platforms", nil)
+	if err != nil {
+		return nil, err
+	}
+	var list struct {
+		Platforms []api.Platform `json:"platforms"`
+	}
+	return list.Platforms, decode(body, &list)
+}
