@@ -148,7 +148,7 @@ func TestExplain(t *testing.T) {
 			"hq/291 is not online and waits, since 11:58:30 MSK (1 min 30 s ago): log-ins to its platform are stopped, so that it locks out neither accounts nor our address.",
 			"The configuration wants it online around the clock: it has no schedule.",
 			"Next, its sign-in goes by itself when the platform's turn comes (see below).",
-			"Platform hq takes no log-ins: quarantined until 12:10:00: 3 log-ins refused. Sessions that live are kept. "+
+			"Platform hq takes no log-ins: quarantined until 12:10:00: 3 log-ins refused. Sessions that live are kept. " +
 				"A session that is lost does not come back until the quarantine ends; a restart or an upgrade keeps those that live, a stop does not.",
 		}},
 		{"leaving by a reload, with a warning", func(a *fleet.Agent, _ *fleet.Platform) {
