@@ -158,7 +158,6 @@ func TestVerdict(t *testing.T) {
 	}
 	want := `c.yaml: good; 1 platform, 3 agents
   hq  3 agents  return within 100ms (20 per second, as long as each is answered in 500ms; within 1s at an answer of 1s)
-  hq  3 agents  return within 100ms (20 per second, as long as each is answered in 500ms; within 1s at an answer of 1s)
                 a first start, 3 at a time: as fast if each is answered in 150ms; within 1s at an answer of 1s
   ` + cfg.Days[0].Path + `: 1 day
   824 agents fit under this process's hard limit of 1024 open files; the service's is its unit's LimitNOFILE

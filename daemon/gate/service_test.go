@@ -97,6 +97,36 @@ func TestOneCanaryForAService(t *testing.T) {
 	})
 }
 
+// A presumed ban of the address ends when a neighbour's account is served, and a
+// quarantine that has another reason does not.
+func TestPresumedBanIsTheServices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, g := newFake(), newFake()
+		f.answer = always(errForbidden)
+		hq, ecss := twoAt(ServiceOptions{})
+		live, err := ecss.Platform(g).Adopt(of("ecss", "1"), session.NewKey([]byte("key")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = hq.Platform(f).SignIn(t.Context(), of("hq", "1"), false)
+		if !hq.Snapshot().Quarantined || !ecss.Snapshot().Quarantined {
+			t.Fatal("no quarantine though nobody was served")
+		}
+		_, _ = live.Next(t.Context())
+		if hq.Snapshot().Quarantined || ecss.Snapshot().Quarantined {
+			t.Error("quarantined though the neighbour's account is served")
+		}
+		f.answer = always(errRefused)
+		for _, login := range []string{"2", "3"} {
+			_, _ = hq.Platform(f).SignIn(t.Context(), of("hq", login), false)
+		}
+		_, _ = live.Next(t.Context())
+		if !ecss.Snapshot().Quarantined {
+			t.Error("an answered poll ended a quarantine for refused passwords")
+		}
+	})
+}
+
 // A person ends the quiet time: one sign-in tries at once, and what was ended is
 // durable.
 func TestEndQuarantine(t *testing.T) {
