@@ -24,9 +24,11 @@ func (s *site) quarantine(n int) {
 	s.cfg.Agents = all[:n]
 	s.start()
 	time.Sleep(time.Minute)
-	for _, a := range all[n:] {
-		s.passwords[a.ID.Login] = "other"
-	}
+	s.change(func() {
+		for _, a := range all[n:] {
+			s.passwords[a.ID.Login] = "other"
+		}
+	})
 	s.cfg.Agents = all
 	s.apply()
 	time.Sleep(time.Minute)
@@ -208,7 +210,7 @@ func TestServiceIsHostAndPort(t *testing.T) {
 				t.Errorf("end of %s: %v, want %v", name, err, want)
 			}
 		}
-		s.passwords = map[string]string{}
+		s.change(func() { clear(s.passwords) })
 		if err := s.fleet.Command(t.Context(), one("1"), fleet.Resume, "test", "mended", 0); err != nil {
 			t.Fatal(err)
 		}
