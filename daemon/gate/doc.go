@@ -3,6 +3,10 @@
 // road to a login: schedule, reload, retry, restart and a person's word all
 // wait in the same queue, first come, first served.
 //
+// What an address counts against us it counts for all platforms that are reached
+// there: a [Service], one for each host and port, holds the lock-out budget and
+// the quarantine of its gates, and is what is stored.
+//
 // # What holds a sign-in back
 //
 // In this order, of which [Gate.Snapshot] names the first that applies:
@@ -19,7 +23,10 @@
 //     limited by rate and are never held for any other reason;
 //   - the lock-out budget: refusals of late, unanswered log-ins and log-ins in
 //     flight together stay below Failures, so wrong passwords tried at once
-//     can never be more;
+//     can never be more. A secret that has signed in before (Account.Proven) is
+//     no such risk while others like it succeed: each success lets one more of
+//     them be in flight, a refusal takes that back. Who has one passes those
+//     that wait for this reason only;
 //   - the rate: admissions are 1/Rate apart, without bursts.
 //
 // # What counts as refused
