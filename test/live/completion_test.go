@@ -47,6 +47,8 @@ func TestBashCompletion(t *testing.T) {
 		"agentkeeper webhooks resume ":             "bi crm",
 		"agentkeeper webhooks resume crm --reason": "--reason",
 		"agentkeeper consumers ":                   "remove",
+		"agentkeeper quarantine ":                  "end",
+		"agentkeeper quarantine end x --r":         "--reason",
 		"agentkeeper consumers remove x y --r":     "--reason",
 		"agentkeeper st":                           "status",
 		"agentkeeper sign":                         "sign-in sign-out",
