@@ -104,7 +104,7 @@ func (c reportCmd) configuration() part {
 	if path == "" {
 		path = config.DefaultPath
 	}
-	text, err := os.ReadFile(path) //nolint:gosec // the caller's own word
+	text, err := os.ReadFile(path)
 	if err != nil {
 		p.err = err
 		return p
@@ -122,7 +122,7 @@ func (c reportCmd) log(ctx context.Context) part {
 	}
 	ctx, cancel := context.WithTimeout(ctx, reportTime)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "journalctl", "--unit="+c.Unit, "--lines="+reportEntries, "--output=json", "--no-pager").Output() //nolint:gosec // the caller's own word
+	out, err := exec.CommandContext(ctx, "journalctl", "--unit="+c.Unit, "--lines="+reportEntries, "--output=json", "--no-pager").Output()
 	if err != nil {
 		p.err = fmt.Errorf("journalctl: %w; give the log's file to --log", err)
 	}
@@ -132,7 +132,7 @@ func (c reportCmd) log(ctx context.Context) part {
 
 // tail returns the last n bytes of a file.
 func tail(path string, n int64) (text []byte, err error) {
-	f, err := os.Open(path) //nolint:gosec // the caller's own word
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +175,7 @@ func packed(parts []part, now time.Time) ([]byte, error) {
 
 // writeNew writes a file that is not there yet, for its owner alone.
 func writeNew(path string, text []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the caller's own word
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("write the bundle: %w; name another file with -o", err)
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,27 +109,48 @@ func (r *Reader) answers(ask func() error) http.HandlerFunc {
 
 // list answers {"agents":[…]}, filtered.
 func (r *Reader) list(w http.ResponseWriter, req *http.Request) {
-	q := req.URL.Query()
-	for name := range q {
-		if name != "platform" && name != "state" && name != "group" && name != "label" {
-			fail(w, http.StatusBadRequest, fmt.Sprintf("unknown parameter %q: use platform, state, group and label", session.Cut(name, textLimit)))
-			return
-		}
-	}
-	if s := q.Get("state"); s != "" && s != StateUnmet && !validState(s) {
-		fail(w, http.StatusBadRequest, fmt.Sprintf("unknown state %q: use one of %s, or %s", session.Cut(s, textLimit), listed(session.States()), StateUnmet))
+	want, err := choiceOf(req.URL.Query())
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
 		return
 	}
 	now, list := time.Now(), []Agent{}
 	for _, a := range r.Agents.Agents() {
-		if !matches(q.Get("platform"), a.ID.Platform) || !matches(q.Get("group"), a.Group) || !contains(a.Label, q.Get("label")) {
+		if !want.place(a) {
 			continue
 		}
-		if out := agentOf(a, now); matches(q.Get("state"), out.State) || q.Get("state") == StateUnmet && out.Unmet() {
+		if out := agentOf(a, now); want.condition(out) {
 			list = append(list, out)
 		}
 	}
 	reply(w, http.StatusOK, map[string]any{"agents": list})
+}
+
+// choice is which agents a request asks for; an empty value asks for all.
+type choice struct{ platform, state, group, label string }
+
+// choiceOf reads a choice and says what is wrong with it.
+func choiceOf(q url.Values) (choice, error) {
+	for name := range q {
+		if !slices.Contains([]string{"platform", "state", "group", "label"}, name) {
+			return choice{}, fmt.Errorf("unknown parameter %q: use platform, state, group and label", session.Cut(name, textLimit))
+		}
+	}
+	c := choice{platform: q.Get("platform"), state: q.Get("state"), group: q.Get("group"), label: q.Get("label")}
+	if c.state != "" && c.state != StateUnmet && !validState(c.state) {
+		return choice{}, fmt.Errorf("unknown state %q: use one of %s, or %s", session.Cut(c.state, textLimit), listed(session.States()), StateUnmet)
+	}
+	return c, nil
+}
+
+// place reports whether an agent's place in the configuration is asked for.
+func (c choice) place(a fleet.Agent) bool {
+	return matches(c.platform, a.ID.Platform) && matches(c.group, a.Group) && contains(a.Label, c.label)
+}
+
+// condition reports whether an agent's state is asked for.
+func (c choice) condition(a Agent) bool {
+	return matches(c.state, a.State) || (c.state == StateUnmet && a.Unmet())
 }
 
 func listed(states []session.State) string {

@@ -110,7 +110,7 @@ func (t *table) header(names []string) bool {
 		t.checkColumns()
 		return true
 	}
-	if _, mapped := t.mapped("login"); !mapped { // else said already
+	if !t.mapped("login") { // else said already
 		t.wrong(t.at(0), "the first row has no column login; name the columns there, for example login,number,password_file, or say in agents_file: {path, columns: {login: …}} what it is called")
 	}
 	return false // this may be a row of data, perhaps with secrets: do not repeat it
@@ -127,19 +127,16 @@ func (t *table) columnOf(name string) column {
 		return column{name, skippedColumn}
 	}
 	name = t.spelled(name)
-	if _, elsewhere := t.mapped(name); elsewhere {
+	if t.mapped(name) {
 		return column{name, unknownColumn}
 	}
 	return column{name, t.meaningOf(name)}
 }
 
-// mapped returns what the configuration says that one of our columns is called.
-func (t *table) mapped(name string) (cell, bool) {
-	i := slices.IndexFunc(t.list.columns, func(c cell) bool { return c.key == name })
-	if i < 0 {
-		return cell{}, false
-	}
-	return t.list.columns[i], true
+// mapped reports whether the configuration says what one of our columns is
+// called in the list.
+func (t *table) mapped(name string) bool {
+	return slices.ContainsFunc(t.list.columns, func(c cell) bool { return c.key == name })
 }
 
 // checkMapped tells of names in the configuration that the list does not have.
@@ -219,7 +216,7 @@ func (t *table) meaningOf(name string) meaning {
 // may be an option of a vendor that is not known.
 func (t *table) unknown(i int, name string) string {
 	place := fmt.Sprintf("unknown column %d (%s in a spreadsheet)", i+1, letters(i))
-	if _, elsewhere := t.mapped(name); elsewhere {
+	if t.mapped(name) {
 		return place + "; agents_file.columns says that another one is meant: list this one in agents_file.ignore"
 	}
 	if guess := didYouMean(name, t.group.columnNames()); guess != "" {

@@ -72,26 +72,38 @@ func (k *Keeper) look(a session.Action) {
 		memo := &k.rec.Memo
 		v.Code, v.Detail, v.Action = memo.Code, memo.Text, memo.Action
 	}
-	v.NextAttempt = time.Time{}
-	inCall := a.Do == session.DoNext && reason == session.ReasonBusy // polls go on between the sign-outs
-	if inCall || a.Do == session.DoWait && (state == session.Waiting || state == session.SigningOut) {
-		v.NextAttempt = time.Now().Add(a.For)
-	}
+	v.NextAttempt = nextAttempt(a, state, reason)
 	v.LastContact, v.SignIns, v.Wish = m.Contact(), k.rec.SignIns, k.wish.Wish
 	v.Started, v.Adopted = time.Time{}, false
 	if m.Held() {
 		v.Started, v.Adopted = m.Started(), k.adopted || k.session == nil
 	}
 	if m.Stalled() {
-		memo := &k.rec.Memo
-		warnings = append(warnings[:len(warnings):len(warnings)], session.Warning{Code: "renewal_refused",
-			Text: "the session lives, but its renewal was refused: " + memo.Code + " " + memo.Text, Action: memo.Action}.Cut())
+		warnings = append(warnings[:len(warnings):len(warnings)], k.stalledRenewal())
 	}
 	if w, failing := k.failing(state); failing {
 		warnings = append(warnings[:len(warnings):len(warnings)], w)
 	}
 	v.Warnings, v.PasswordExpires = warnings, expires
 	k.turn(state, reason)
+}
+
+// nextAttempt returns when an agent that waits tries again; zero for one that
+// does not wait. Of one in a call it is the next sign-out: polls go on meanwhile.
+func nextAttempt(a session.Action, state session.State, reason session.Reason) time.Time {
+	inCall := a.Do == session.DoNext && reason == session.ReasonBusy
+	waits := a.Do == session.DoWait && (state == session.Waiting || state == session.SigningOut)
+	if !inCall && !waits {
+		return time.Time{}
+	}
+	return time.Now().Add(a.For)
+}
+
+// stalledRenewal warns of a session that nothing renews.
+func (k *Keeper) stalledRenewal() session.Warning {
+	memo := &k.rec.Memo
+	return session.Warning{Code: "renewal_refused",
+		Text: "the session lives, but its renewal was refused: " + memo.Code + " " + memo.Text, Action: memo.Action}.Cut()
 }
 
 // informEvery is how often the session is asked what it knows although its
