@@ -43,7 +43,7 @@ func TestBashCompletion(t *testing.T) {
 	s.write()
 	k := s.run()
 	for line, want := range map[string]string{
-		"agentkeeper webhooks ":                    "resume",
+		"agentkeeper webhooks ":                    "resume skip",
 		"agentkeeper webhooks resume ":             "bi crm",
 		"agentkeeper webhooks resume crm --reason": "--reason",
 		"agentkeeper consumers ":                   "remove",

@@ -118,8 +118,9 @@ func TestMissingFiles(t *testing.T) {
 	}
 	p := finished(t, "agentkeeper", "run", "-c", s.path())
 	p.wantCode(patience, 78)
-	if !strings.Contains(p.err.String(), filepath.Join(s.dir, "secrets", "292")) {
-		t.Errorf("the message %q does not name the secret's file", p.err.String())
+	want := "passwords_dir " + filepath.Join(s.dir, "secrets") + ", the file named as this login: no such file"
+	if place := regexp.MustCompile(`:\d+:\d+: `); !strings.Contains(p.err.String(), want) || !place.MatchString(p.err.String()) {
+		t.Errorf("the message %q does not say which file is missing, and where its login stands", p.err.String())
 	}
 	finished(t, "agentkeeper", "run", "-c", filepath.Join(s.dir, "absent.yaml")).wantCode(patience, 78)
 	if n := s.platform.huawei().Total.SignIns; n != 0 {

@@ -386,7 +386,7 @@ func (u *unitSite) testStop() {
 	began := time.Now()
 	u.m.run("systemctl", "stop", unit)
 	took := time.Since(began)
-	if took < 5*time.Second {
+	if took < 4*time.Second { // a part of stop_timeout is kept for what follows the agents' end
 		u.t.Errorf("the stop took %v: the agent in a call was not waited for", took)
 	}
 	if result, code := u.m.property(unit, "Result"), u.m.property(unit, "ExecMainStatus"); result != "success" || code != "0" {

@@ -374,7 +374,7 @@ func TestWebhookGone(t *testing.T) {
 		{"webhooks resume crm", 2, "", "--reason is missing"},
 		{"webhooks resume crm --reason ~", 2, "", "--reason is missing"},
 		{"webhooks stop crm --reason x", 2, "", `unknown word "stop"`},
-		{"webhooks --reason x", 2, "", "webhooks resume NAME"},
+		{"webhooks --reason x", 2, "", "webhooks resume|skip NAME"},
 		{"webhooks resume cmr --reason x", 1, "", `no such webhook: cmr; did you mean crm\?`},
 		{"webhooks resume crm --reason mended", 0, `^WEBHOOK .*\ncrm +(delivering|retrying) .*\n$`, ""},
 	})

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"agentkeeper/session"
 	"agentkeeper/vendors/wire"
@@ -178,6 +179,12 @@ func intercepted(status int) *session.Fault {
 func isPage(a wire.Answer) bool {
 	kind, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	return kind == "text/html" || bytes.HasPrefix(bytes.TrimSpace(a.Body), []byte("<"))
+}
+
+// isBinary reports whether an answer is no text at all: nothing that a platform
+// would say to a wrong password.
+func isBinary(a wire.Answer) bool {
+	return bytes.ContainsFunc(a.Body, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) })
 }
 
 func statusCode(status int) string { return "http " + strconv.Itoa(status) }

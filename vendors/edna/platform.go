@@ -78,7 +78,7 @@ func (s *bearer) logIn(ctx context.Context, a session.Account) *session.Fault {
 	w := welcomeOf(answer)
 	switch {
 	case w.token != "":
-	case isPage(answer):
+	case isPage(answer), isBinary(answer):
 		return ownFault(codeNoToken, odd)
 	default:
 		return ownFault(codeNoToken, forbidden)

@@ -138,6 +138,7 @@ func TestSignInAnswers(t *testing.T) {
 		"no token":            {reply{body: `{"userId":1}`}, outcome(session.Outage, session.CauseForbidden, codeNoToken)},
 		"empty":               {reply{}, outcome(session.Outage, session.CauseForbidden, codeNoToken)},
 		"page":                {reply{body: `<html>` + pass + `</html>`}, outcome(session.Outage, session.CauseAnswered, codeNoToken)},
+		"binary":              {reply{body: "\x01\x02{]\x1b"}, outcome(session.Outage, session.CauseAnswered, codeNoToken)},
 		"token of two words":  {reply{body: `{"token":"a b"}`}, outcome(session.Outage, session.CauseForbidden, codeNoToken)},
 		"good and broken off": {reply{body: `{"token":"` + token1, cut: true}, outcome(session.Doubt, 0, "closed")},
 		"reset":               {reply{reset: true}, outcome(session.Doubt, 0, "closed")},
