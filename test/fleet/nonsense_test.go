@@ -12,19 +12,24 @@ import (
 
 // TestNonsenseKeepsTheSessions has a server before the platform answer the polls
 // of live sessions, for longer than the window that is configured and for less
-// than the platform's own: nobody signs in, nobody is called taken, and the
-// sessions go on.
+// than the platform's own: nobody is called taken, the sessions go on, and nobody
+// signs in unless a probe shows the platform itself working.
 func TestNonsenseKeepsTheSessions(t *testing.T) {
 	faults := map[string]struct {
 		sim.Fault
 		signIns int // tried; the platform refuses them, for the agents are signed in
 	}{
-		"401":     {sim.Fault{Op: sim.OpPoll, Mode: sim.ModeStatus, Status: http.StatusUnauthorized}, 0},
-		"302":     {sim.Fault{Op: sim.OpPoll, Mode: sim.ModeStatus, Status: http.StatusFound}, 0},
-		"a page":  {sim.Fault{Op: sim.OpPoll, Mode: sim.ModeHTML}, 0},
-		"garbage": {sim.Fault{Op: sim.OpPoll, Mode: sim.ModeGarbage}, 0},
-		// The platform itself answers so: the probe shows it working.
-		"a code": {sim.Fault{Op: sim.OpPoll, Mode: sim.ModeCode, Code: "777-001"}, 3},
+		"401":     {sim.Fault{Op: sim.OpAny, Mode: sim.ModeStatus, Status: http.StatusUnauthorized}, 0},
+		"302":     {sim.Fault{Op: sim.OpAny, Mode: sim.ModeStatus, Status: http.StatusFound}, 0},
+		"a page":  {sim.Fault{Op: sim.OpAny, Mode: sim.ModeHTML}, 0},
+		"garbage": {sim.Fault{Op: sim.OpAny, Mode: sim.ModeGarbage}, 0},
+		// The platform itself answers so, or only polls are answered by another
+		// server: the probe shows the platform working.
+		"a code":              {sim.Fault{Op: sim.OpPoll, Mode: sim.ModeCode, Code: "777-001"}, 3},
+		"401 to polls":        {sim.Fault{Op: sim.OpPoll, Mode: sim.ModeStatus, Status: http.StatusUnauthorized}, 3},
+		"a page for polls":    {sim.Fault{Op: sim.OpPoll, Mode: sim.ModeHTML}, 3},
+		"garbage to polls":    {sim.Fault{Op: sim.OpPoll, Mode: sim.ModeGarbage}, 3},
+		"302 in polls' place": {sim.Fault{Op: sim.OpPoll, Mode: sim.ModeStatus, Status: http.StatusFound}, 3},
 	}
 	for name, tt := range faults {
 		t.Run(name, func(t *testing.T) {
