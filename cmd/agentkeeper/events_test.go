@@ -43,7 +43,7 @@ func TestEventsOfWhom(t *testing.T) {
 			t.Errorf("%v: alone is %q, want %q", tt.args, got, tt.alone)
 		}
 		err = who.unmatched()
-		if (err == nil) != (tt.unknown == "") || err != nil && !strings.Contains(err.Error(), tt.unknown) {
+		if (err == nil) != (tt.unknown == "") || (err != nil && !strings.Contains(err.Error(), tt.unknown)) {
 			t.Errorf("%v: %v, want %q", tt.args, err, tt.unknown)
 		}
 	}

@@ -79,7 +79,7 @@ func TestAnswersRepeatLittle(t *testing.T) {
 		{"POST", "/api/v1/plan", `{"file":"` + long + `"}`},
 	} {
 		w := call(h, tt.method, tt.target, tt.body)
-		if w.Body.Len() > 5<<10 || w.Code < 400 && !strings.HasSuffix(tt.target, long) {
+		if w.Body.Len() > 5<<10 || (w.Code < 400 && !strings.HasSuffix(tt.target, long)) {
 			t.Errorf("%s %.60s: %d with %d bytes", tt.method, tt.target, w.Code, w.Body.Len())
 		}
 		var answer struct{ Error string }

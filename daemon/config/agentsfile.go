@@ -90,7 +90,7 @@ func withoutFormulas(text []byte, comma rune) []byte {
 		case c == '=' && begins && !quoted && i+1 < len(text) && text[i+1] == '"':
 			text[i] = ' '
 		}
-		begins = !quoted && (rune(c) == comma || c == '\n' || begins && c == ' ')
+		begins = !quoted && (rune(c) == comma || c == '\n' || (begins && c == ' '))
 	}
 	return text
 }

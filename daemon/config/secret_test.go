@@ -32,7 +32,7 @@ func TestOddSecrets(t *testing.T) {
 			c, warnings := mustLoad(t, map[string]string{"d/1": test.text, main: hq +
 				"groups: [{name: g, platform: hq, passwords_dir: d, agents: [{login: '1', number: '2'}]}]\n"})
 			got := strings.Join(lines(warnings), "\n")
-			if test.want == "" && got != "" || !strings.Contains(got, test.want) || len(warnings) > 1 {
+			if (test.want == "" && got != "") || !strings.Contains(got, test.want) || len(warnings) > 1 {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 			if strings.Contains(got, "zq7") {

@@ -52,7 +52,7 @@ func (f *Fleet) careful(c config.Platform) bool {
 // settings where the key of the hashes is lost: whether they changed cannot be
 // known, and a refused password must not be sent again.
 func (f *Fleet) trustHashes(a *agent, rec session.Record) session.Record {
-	if !f.damage.HashKey || rec.SecretHash == "" && rec.SettingsHash == "" {
+	if !f.damage.HashKey || (rec.SecretHash == "" && rec.SettingsHash == "") {
 		return rec
 	}
 	u := f.updateFor(a)

@@ -205,7 +205,7 @@ func some(logins []string) string {
 func (f *Fleet) platformLeft(name string) *platform {
 	now := f.platforms[name]
 	c, stored := f.left.places[name]
-	if !stored || now != nil && sameEndpoint(now.cfg, c) {
+	if !stored || (now != nil && sameEndpoint(now.cfg, c)) {
 		return now
 	}
 	p := &platform{cfg: c, vendor: f.vendors[c.Vendor], gate: f.newGate(c), place: f.place(c), leaving: true}
