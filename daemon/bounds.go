@@ -12,6 +12,7 @@ import (
 	"agentkeeper/daemon/store"
 	"agentkeeper/daemon/webhook"
 	"agentkeeper/session"
+	"agentkeeper/vendors/wire"
 )
 
 // bounds are the rows of the table of bounds, by the directory of the package
@@ -28,6 +29,8 @@ func bounds() []packageBounds {
 		{"store", store.Bounds()},
 		{"config", config.Bounds()},
 		{"../session", sessionBounds()},
+		{"../vendors/wire", wireBounds()},
+		{"../vendors/huawei", messageBounds()},
 	}
 }
 
@@ -52,5 +55,21 @@ func sessionBounds() []bound.Bound {
 	return []bound.Bound{
 		{Where: "a vendor's answer", What: "a text that is kept and shown", Limit: bound.Bytes(session.TextLimit), Beyond: "cut, with …", Test: "TestFaultTextLimit"},
 		{Where: "a vendor's answer", What: "a code that is kept and shown", Limit: bound.Bytes(session.CodeLimit), Beyond: "cut, with …", Test: "TestFaultTextLimit"},
+	}
+}
+
+// wireBounds are those of a package that knows nothing of this one, either.
+func wireBounds() []bound.Bound {
+	const where, beyond = "a vendor's answer", "an error that says so; the session stays"
+	return []bound.Bound{
+		{Where: where, What: "its status line and header", Limit: bound.Bytes(wire.HeaderLimit), Beyond: beyond, Test: "TestAnswers"},
+		{Where: where, What: "its body", Limit: bound.Bytes(wire.BodyLimit), Beyond: beyond, Test: "TestAnswers"},
+	}
+}
+
+// messageBounds are what every adapter keeps to; the test is of one of them.
+func messageBounds() []bound.Bound {
+	return []bound.Bound{
+		{Where: "a vendor's answer to a poll, a pushed request, a websocket's message", What: "its body", Limit: bound.Bytes(session.MessageLimit), Beyond: "counted, and marked among the events (`session.gap`)", Test: "TestLargeAnswers"},
 	}
 }

@@ -15,6 +15,7 @@ func Bounds() []bound.Bound {
 		{Where: "`control`", What: "`wait=` for an outcome", Limit: bound.Time(waitLimit), Beyond: "400", Test: "TestWaitLimit"},
 		{Where: "`control`", What: "a plan's body: a configuration and the files that it names", Limit: bound.Bytes(PlanLimit), Beyond: "413", Test: "TestTheSizeOfAPlan"},
 		{Where: "`control`", What: "plans that are made at once", Limit: bound.Count(1), Beyond: "503", Test: "TestOnePlanAtATime"},
+		{Where: "`control`", What: "plans whose bodies arrive at once; time for a body", Limit: bound.Count(planBodies) + ", " + bound.Time(planBodyTime), Beyond: "503; 408", Test: "TestSlowPlansHoldUpNobody"},
 		{Where: "the event API", What: "readers at `listen`, and as many at `control`", Limit: bound.Count(followers), Beyond: "503", Test: "TestFollowersAreBounded"},
 		{Where: "the event API", What: "patterns of types", Limit: bound.Count(store.MaxPatterns), Beyond: "400", Test: "TestEventsFilterIsBounded"},
 		{Where: "the event API", What: "a pattern", Limit: bound.Bytes(store.MaxPatternSize), Beyond: "400", Test: "TestEventsFilterIsBounded"},

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -64,7 +63,7 @@ func (c *Controller) Handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/consumers", c.consumers)
 	mux.HandleFunc("POST /api/v1/consumers/{user}/{name}/remove", c.removeConsumer)
 	mux.HandleFunc("POST /api/v1/reload", c.reload)
-	mux.HandleFunc("POST /api/v1/plan", oneAtATime(c.plan))
+	mux.HandleFunc("POST /api/v1/plan", planHandler(c.Reloader))
 	mux.HandleFunc("GET /debug/pprof/{profile}", oneAtATime(c.profile))
 	return limited(Admit(mux))
 }
@@ -178,31 +177,6 @@ func (c *Controller) fulfilled(ctx context.Context, id session.ID, wait time.Dur
 	}
 }
 
-// Plan is a plan in JSON.
-type Plan struct {
-	Start  []string `json:"start"`
-	Stop   []string `json:"stop"`
-	Change []string `json:"change"`
-	Leave  []string `json:"leave"`
-	// Warnings name what of the configuration needs a restart.
-	Warnings []string `json:"warnings,omitempty"`
-	// Notes tell of webhooks, and of users of the stream, that are new, changed or
-	// gone.
-	Notes []string `json:"notes,omitempty"`
-}
-
-func planOf(p fleet.Plan) Plan {
-	return Plan{names(p.Start), names(p.Stop), names(p.Change), names(p.Leave), p.Warnings, p.Notes}
-}
-
-func names(ids []session.ID) []string {
-	list := make([]string, len(ids))
-	for i, id := range ids {
-		list[i] = id.String()
-	}
-	return list
-}
-
 func (c *Controller) reload(w http.ResponseWriter, req *http.Request) {
 	plan, err := c.Reloader.Reload(req.Context(), PeerOf(req.Context()).String())
 	if err != nil {
@@ -215,71 +189,4 @@ func (c *Controller) reload(w http.ResponseWriter, req *http.Request) {
 // failFile answers with every mistake of a configuration, however many.
 func failFile(w http.ResponseWriter, err error) {
 	reply(w, http.StatusUnprocessableEntity, map[string]string{"error": err.Error()})
-}
-
-// PlanRequest is the body of a request for a plan. The zero value asks for the
-// service's own file. Of another one the request holds the contents: what a
-// caller may read is the caller's affair, and the service, which may read more,
-// opens no file because a request names it.
-type PlanRequest struct {
-	// File is the configuration's absolute path.
-	File string `json:"file,omitempty"`
-	// Files are the contents of File, and of the lists and certificates that it
-	// names, by absolute cleaned path. Secrets and keys do not belong here, and
-	// are not looked at.
-	Files map[string]string `json:"files,omitempty"`
-}
-
-// Bounds of a plan.
-const (
-	PlanLimit = 16 << 20         // for the request's body, in bytes
-	planTime  = 30 * time.Second // for reading the configuration in it
-)
-
-// bodyLimitOf returns what a request's body may have, in bytes.
-func bodyLimitOf(req *http.Request) int64 {
-	if req.Method == http.MethodPost && req.URL.Path == "/api/v1/plan" {
-		return PlanLimit
-	}
-	return bodyLimit
-}
-
-// oneAtATime answers 503 to a request while another one is answered.
-func oneAtATime(h http.HandlerFunc) http.HandlerFunc {
-	slot := make(chan struct{}, 1)
-	return func(w http.ResponseWriter, req *http.Request) {
-		select {
-		case slot <- struct{}{}:
-			defer func() { <-slot }()
-			h(w, req)
-		default:
-			w.Header().Set("Retry-After", "5")
-			fail(w, http.StatusServiceUnavailable, "another request of this kind is being answered: try again in a moment")
-		}
-	}
-}
-
-func (c *Controller) plan(w http.ResponseWriter, req *http.Request) {
-	var body PlanRequest
-	err := json.NewDecoder(req.Body).Decode(&body)
-	_, given := body.Files[body.File]
-	switch long := new(http.MaxBytesError); {
-	case errors.As(err, &long):
-		fail(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the configuration and the files that it names have more than %d bytes together", PlanLimit))
-		return
-	case err != nil && !errors.Is(err, io.EOF):
-		fail(w, http.StatusBadRequest, `the body is not {"file":"…","files":{"…":"…"}}`)
-		return
-	case body.File != "" && !(given && filepath.IsAbs(body.File) && filepath.Clean(body.File) == body.File):
-		fail(w, http.StatusBadRequest, `the service opens no file that a request names: give file as an absolute path, and in files the contents of it and of the files that it names, by their paths, as agentkeeper plan -c does`)
-		return
-	}
-	ctx, cancel := context.WithTimeout(req.Context(), planTime)
-	defer cancel()
-	plan, err := c.Reloader.Plan(ctx, body.File, body.Files)
-	if err != nil {
-		failFile(w, err)
-		return
-	}
-	reply(w, http.StatusOK, planOf(plan))
 }

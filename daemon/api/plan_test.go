@@ -1,14 +1,20 @@
 package api
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"agentkeeper/daemon/fleet"
+	"agentkeeper/test/sim"
 )
 
 // planner notes what it is asked for.
@@ -21,7 +27,8 @@ type planner struct {
 }
 
 func (p *planner) Plan(ctx context.Context, path string, texts map[string]string) (fleet.Plan, error) {
-	p.asked, p.path, p.texts = p.asked+1, path, texts
+	p.asked++
+	p.path, p.texts = path, texts
 	if p.began != nil {
 		p.began <- struct{}{}
 		<-ctx.Done()
@@ -94,4 +101,57 @@ func TestOnePlanAtATime(t *testing.T) {
 	if w := <-done; w.Code != http.StatusOK {
 		t.Errorf("the first one: %d %s", w.Code, w.Body)
 	}
+}
+
+// Clients that send a body slowly keep no plan from being made, and are cut off.
+func TestSlowPlansHoldUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, h := planning(t)
+		l := sim.Pipe()
+		s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { h.ServeHTTP(w, asRoot(req)) })}
+		done := make(chan struct{})
+		go func() { defer close(done); _ = s.Serve(l) }()
+		t.Cleanup(func() { _ = s.Close(); _ = l.Close(); <-done })
+		began := time.Now()
+		var slow []net.Conn
+		ask := func() net.Conn {
+			c, err := l.DialContext(t.Context(), "tcp", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = c.Close() })
+			go func() {
+				_, _ = io.WriteString(c, "POST /api/v1/plan HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{")
+			}()
+			return c
+		}
+		status := func(c net.Conn) int {
+			answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = answer.Body.Close()
+			return answer.StatusCode
+		}
+		for range planBodies - 1 {
+			slow = append(slow, ask())
+		}
+		synctest.Wait()
+		if w := call(h, "POST", "/api/v1/plan", ""); w.Code != http.StatusOK {
+			t.Errorf("beside %d bodies that do not come: %d %s", len(slow), w.Code, w.Body)
+		}
+		slow = append(slow, ask())
+		synctest.Wait()
+		if got := status(ask()); got != http.StatusServiceUnavailable {
+			t.Errorf("one body too many: %d", got)
+		}
+		for _, c := range slow {
+			if got := status(c); got != http.StatusRequestTimeout || time.Since(began) != planBodyTime {
+				t.Errorf("a body that does not come: %d after %v", got, time.Since(began))
+			}
+		}
+		if w := call(h, "POST", "/api/v1/plan", ""); w.Code != http.StatusOK {
+			t.Errorf("afterwards: %d %s", w.Code, w.Body)
+		}
+	})
 }

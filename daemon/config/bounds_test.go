@@ -1,9 +1,13 @@
 package config
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"agentkeeper/daemon/holiday"
 	"agentkeeper/session"
 )
 
@@ -13,6 +17,54 @@ func TestNameLimits(t *testing.T) {
 	}
 	if wrongLogin(strings.Repeat("x", session.NameLimit)) != "" || wrongLogin(strings.Repeat("x", session.NameLimit+1)) == "" {
 		t.Error("a login")
+	}
+}
+
+// Each file is read up to its bound. The texts are no good for anything but
+// their size, so only what is said of that counts.
+func TestFileLimits(t *testing.T) {
+	for name, tt := range map[string]struct {
+		limit int
+		text  string // names the file a; "" where it is the configuration itself
+	}{
+		"the configuration": {maxFile, ""},
+		"a list of agents":  {maxFile, hq + "groups: [{name: g, platform: hq, passwords_dir: d, agents_file: a}]\n"},
+		"a list of days":    {holiday.MaxFile, hq + "groups: [{name: g, platform: hq, passwords_dir: d, schedule: {sign_in: 0 9 * * *, sign_out: 0 18 * * *, holidays: [a]}}]\n"},
+		"certificates":      {maxPEM, "platforms: {hq: {vendor: huawei, url: 'https://h', tls: {ca_file: a}}}\n"},
+	} {
+		for more, want := range map[int]bool{0: false, 1: true} {
+			dir := t.TempDir()
+			path, file := filepath.Join(dir, "agentkeeper.yaml"), filepath.Join(dir, "a")
+			if tt.text == "" {
+				file = path
+			} else if err := os.WriteFile(path, []byte(tt.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, []byte("#\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Truncate(file, int64(tt.limit+more)); err != nil { // a hole: it costs no disk
+				t.Fatal(err)
+			}
+			_, warnings, err := Load(path, WithVendors(testVendors()))
+			if got := strings.Contains(fmt.Sprint(err, warnings), tooLarge(int64(tt.limit)).Error()); got != want {
+				t.Errorf("%s of %d bytes: said to be too large is %v: %.300v", name, tt.limit+more, got, err)
+			}
+		}
+	}
+}
+
+// As many agents as may be are taken, and one more is a mistake.
+func TestAgentLimit(t *testing.T) {
+	for list, want := range map[string]bool{"login,number\n1,1\n": false, "login,number\n1,1\n2,2\n": true} {
+		text := hq + "groups: [{name: g, platform: hq, passwords_dir: d, agents_file: a}]\n"
+		l := newLoader("/c", []Option{WithVendors(testVendors()), WithTexts(map[string]string{"/c": text, "/a": list})})
+		l.config.Agents = make([]Agent, maxAgents-1)
+		l.load("/c")
+		said := strings.Contains(Problems(l.problems).Error(), fmt.Sprintf("more than %d agents", maxAgents))
+		if said != want || len(l.config.Agents) != maxAgents {
+			t.Errorf("%q: %d agents, %v", list, len(l.config.Agents), l.problems)
+		}
 	}
 }
 

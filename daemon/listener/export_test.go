@@ -5,4 +5,9 @@ const (
 	TargetLimit = targetLimit
 	HeaderLimit = headerLimit
 	ErrorLimit  = errorLimit
+	Streams     = streams
+
+	IdleTimeout    = idleTimeout
+	WriteTimeout   = writeTimeout
+	RequestTimeout = requestTimeout
 )

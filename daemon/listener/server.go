@@ -67,15 +67,21 @@ func ReadOnly(h http.Handler, hosts func() Hosts, key string, refusals *Refusals
 			refusals.Note(Host, slog.String("from", req.RemoteAddr), slog.String("host", name))
 			Fail(w, http.StatusForbidden, fmt.Sprintf("the Host header names %q, which may be another site's name for this host: ask by an IP address or localhost, or list the name in %s", name, key))
 		case req.ContentLength != 0:
-			// The server would read on for a while, at the client's pace.
-			w.Header().Set("Connection", "close")
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now())
+			Unread(w)
 			refusals.Note(Body, slog.String("from", req.RemoteAddr))
 			Fail(w, http.StatusRequestEntityTooLarge, "this address is read only and takes no body")
 		default:
 			h.ServeHTTP(w, req)
 		}
 	})
+}
+
+// Unread closes the connection after an answer that is still to be written.
+// Otherwise the server would first read on in the request's body for a while, at
+// the client's pace.
+func Unread(w http.ResponseWriter) {
+	w.Header().Set("Connection", "close")
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now())
 }
 
 // Fail answers {"error": …} with a text of 4 KiB at most.

@@ -3,11 +3,14 @@ package listener_test
 import (
 	"bufio"
 	"crypto/tls"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -131,9 +134,125 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-// A client of TLS that says nothing, or nothing more after the handshake, and
-// one of HTTP/2 that begins a header and stops, are cut off in bounded time.
-func TestSilentOverTLS(t *testing.T) {
+// A connection waits for its next request up to the bound.
+func TestIdleConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := connect(t, serve(t, http.HandlerFunc(good), nil))
+		if got := ask(t, c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); got != 200 {
+			t.Fatal(got)
+		}
+		time.Sleep(listener.IdleTimeout - time.Second)
+		if got := ask(t, c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); got != 200 {
+			t.Errorf("just before the bound: %d", got)
+		}
+		began := time.Now()
+		if _, err := io.Copy(io.Discard, c); err != nil || time.Since(began) != listener.IdleTimeout {
+			t.Errorf("closed after %v: %v", time.Since(began), err)
+		}
+	})
+}
+
+// A request's body has the bound's time from the beginning of the request.
+func TestSlowRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := serve(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if _, err := io.Copy(io.Discard, req.Body); err != nil {
+				w.WriteHeader(http.StatusRequestTimeout)
+			}
+		}), nil)
+		for late, want := range map[time.Duration]int{-time.Second: 200, time.Second: 408} {
+			c := connect(t, l)
+			go func() {
+				time.Sleep(listener.RequestTimeout + late)
+				_, _ = io.WriteString(c, "x")
+			}()
+			if got := ask(t, c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n"); got != want {
+				t.Errorf("a body that is there %v from the bound: %d, want %d", late, got, want)
+			}
+		}
+	})
+}
+
+// A client that takes nothing of its answer is cut off.
+func TestClientThatReadsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan error)
+		l := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w, piece := listener.Paced(w, time.Time{}), make([]byte, 1<<20)
+			for {
+				if _, err := w.Write(piece); err != nil {
+					ended <- err
+					return
+				}
+			}
+		}), nil)
+		began, c := time.Now(), connect(t, l)
+		go func() { _, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n") }()
+		if err := <-ended; !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) != listener.WriteTimeout {
+			t.Errorf("ended after %v: %v", time.Since(began), err)
+		}
+	})
+}
+
+// One request more than a connection of HTTP/2 has at once is reset.
+func TestStreams(t *testing.T) {
+	certificate := serverCertificate(t)
+	synctest.Test(t, func(t *testing.T) {
+		hold, begun := make(chan struct{}), 0
+		l := serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { begun++; <-hold }), &certificate)
+		c := tls.Client(connect(t, l), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+		if err := c.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		const emptySettings, settingsSeen = "\x00\x00\x00\x04\x00\x00\x00\x00\x00", "\x00\x00\x00\x04\x01\x00\x00\x00\x00"
+		reset := make(chan uint32, 1)
+		go func() { reset <- firstReset(c) }()
+		_, _ = io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"+emptySettings)
+		synctest.Wait()
+		_, _ = io.WriteString(c, settingsSeen)
+		stream := func(n int) uint32 { return uint32(2*n + 1) } // a client's are odd
+		for n := range listener.Streams {
+			_, _ = c.Write(get(stream(n)))
+			synctest.Wait()
+		}
+		if begun != listener.Streams {
+			t.Errorf("%d requests are answered at once, want %d", begun, listener.Streams)
+		}
+		_, _ = c.Write(get(stream(listener.Streams)))
+		if got := <-reset; got != stream(listener.Streams) || begun != listener.Streams {
+			t.Errorf("stream %d was reset, %d requests are answered", got, begun)
+		}
+		close(hold)
+	})
+}
+
+// get is a HEADERS frame that asks https://a/ on that stream.
+func get(stream uint32) []byte {
+	const fields = "\x82\x87\x84\x41\x01a" // GET, https, /, authority a: RFC 7541, appendix A
+	frame := []byte{0, 0, byte(len(fields)), 1, 5}
+	return append(binary.BigEndian.AppendUint32(frame, stream), fields...)
+}
+
+// firstReset reads frames and returns the stream of the first RST_STREAM, or 0
+// where the connection ended before.
+func firstReset(r io.Reader) uint32 {
+	for {
+		var head [9]byte
+		if _, err := io.ReadFull(r, head[:]); err != nil {
+			return 0
+		}
+		length := int64(head[0])<<16 | int64(head[1])<<8 | int64(head[2])
+		if _, err := io.CopyN(io.Discard, r, length); err != nil {
+			return 0
+		}
+		if head[3] == 3 {
+			return binary.BigEndian.Uint32(head[5:])
+		}
+	}
+}
+
+func serverCertificate(t *testing.T) tls.Certificate {
+	t.Helper()
 	certs, err := sim.NewCA()
 	if err != nil {
 		t.Fatal(err)
@@ -142,6 +261,13 @@ func TestSilentOverTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return certificate
+}
+
+// A client of TLS that says nothing, or nothing more after the handshake, and
+// one of HTTP/2 that begins a header and stops, are cut off in bounded time.
+func TestSilentOverTLS(t *testing.T) {
+	certificate := serverCertificate(t)
 	for _, tt := range []struct {
 		name  string
 		proto string // of a handshake; "": none

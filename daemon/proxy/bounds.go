@@ -10,6 +10,7 @@ func Bounds() []bound.Bound {
 		{Where: where, What: "requests with a body beyond " + bound.Bytes(smallBody), Limit: bound.Count(largeBodies), Beyond: "503", Test: "TestLargeBodies"},
 		{Where: where, What: "a request's body", Limit: bound.Bytes(bodyLimit), Beyond: "413", Test: "TestLongBodies"},
 		{Where: where, What: "time for the first " + bound.Bytes(replayLimit) + " of a body", Limit: bound.Time(bodyTimeout), Beyond: "408", Test: "TestSlowBodiesHoldUpNobody"},
+		{Where: where, What: "time for a request as a whole", Limit: bound.Time(requestLimit), Beyond: "504", Test: "TestRequestAsAWhole"},
 		{Where: where, What: "time for each " + bound.Bytes(bodyPace) + " of a longer one", Limit: "1 s", Beyond: "408", Test: "TestLongBodies"},
 	}
 }

@@ -187,6 +187,24 @@ func TestConcurrentRequests(t *testing.T) {
 	})
 }
 
+// A platform that does not answer holds a request up no longer than the bound.
+func TestRequestAsAWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		site, l := crowded(t, 2000)
+		began, c := time.Now(), begin(t, l, 3, 3)
+		time.Sleep(requestLimit - time.Second)
+		late := begin(t, l, 3, 3)
+		if got := statusOf(t, c); got != http.StatusGatewayTimeout || time.Since(began) != requestLimit {
+			t.Errorf("without an answer: %d after %v", got, time.Since(began))
+		}
+		time.Sleep(requestLimit - 2*time.Second)
+		close(site.hold)
+		if got := statusOf(t, late); got != http.StatusOK {
+			t.Errorf("answered a second before the bound: %d", got)
+		}
+	})
+}
+
 // A body beyond what is kept is sent on as it arrives; it has time by its
 // length, and is not taken for the platform's slowness.
 func TestLongBodies(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 
 const (
 	requestLimit  = 5 * time.Minute  // for one request as a whole, the client's reading included
+	apologyLimit  = 5 * time.Second  // beyond it, for the answer that says so
 	bodyTimeout   = 30 * time.Second // of it, for what is kept of the body to arrive
 	bodyPace      = 128 << 10        // and then the least that must arrive of the rest, in bytes per second
 	concurrent    = 256              // requests at the same time, whose bodies have arrived
@@ -91,7 +92,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	defer cancel()
 	req = req.WithContext(ctx)
 	req.Body = http.MaxBytesReader(w, req.Body, bodyLimit)
-	w = listener.Paced(w, limit)
+	w = listener.Paced(w, limit.Add(apologyLimit))
 	if fault := p.serve(w, req, limit); fault != nil {
 		if fault.why != "" {
 			p.refusals.Note(fault.why, slog.String("from", req.RemoteAddr), slog.String("text", fault.text))
@@ -146,7 +147,7 @@ func (p *proxy) serve(w http.ResponseWriter, req *http.Request, limit time.Time)
 	default:
 		return busy("too many requests at once")
 	}
-	body.over = func() { awaitUntil(w, limit) } // the server notices a client that goes away by reading on
+	body.over = func() { awaitUntil(w, limit.Add(apologyLimit)) } // the server notices a client that goes away by reading on
 	if body.whole {
 		body.over()
 	} else {

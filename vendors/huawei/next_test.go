@@ -331,13 +331,14 @@ func TestInfo(t *testing.T) {
 	}
 }
 
-// An event of some megabytes arrives; the place of what is above the limit is
+// An answer as large as the limit arrives; the place of what is above it is
 // marked, and the session lives on.
 func TestLargeAnswers(t *testing.T) {
+	const around = len(`{"retcode":"0","event":{"eventType":"A","content":""}}`)
 	for name, tt := range map[string]struct {
 		size int
 		lost session.Missing
-	}{"5 MB": {5 << 20, session.MissingNone}, "9 MB": {9 << 20, session.MissingTooLarge}} {
+	}{"at the limit": {session.MessageLimit - around, session.MissingNone}, "one byte above": {session.MessageLimit - around + 1, session.MissingTooLarge}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				event := `{"eventType":"A","content":"` + strings.Repeat("x", tt.size) + `"}`

@@ -19,8 +19,12 @@ const (
 	quietLimit   = 15 * time.Second // between two pieces of an answer whose time is over
 	staleLimit   = time.Second      // a reused connection that ends sooner after a request was dead before it
 	defaultLimit = 30 * time.Second // for a request that names no time-out
-	bodyLimit    = 1 << 20          // for an answer's body, unless the request names another
-	headerLimit  = 64 << 10         // for an answer's status line and headers
+)
+
+// What is read of an answer, in bytes.
+const (
+	BodyLimit   = 1 << 20  // the body, unless the request names another limit
+	HeaderLimit = 64 << 10 // the status line and the headers together
 )
 
 // Transport holds what the clients of one platform share: where it is and the

@@ -114,6 +114,12 @@ func failure(t *testing.T, err error) *wire.Error {
 
 const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
+// headed returns an answer whose status line and headers have that many bytes.
+func headed(length int) string {
+	const before, after = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nA: ", "\r\n\r\n"
+	return before + strings.Repeat("a", length-len(before)-len(after)) + after + "ok"
+}
+
 func TestAnswers(t *testing.T) {
 	big := strings.Repeat("x", 1<<20)
 	tests := map[string]struct {
@@ -147,6 +153,8 @@ func TestAnswers(t *testing.T) {
 		"bad chunk":          {raw: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + secret + "\r\n", status: 200, fails: true, reason: wire.Malformed},
 		"not HTTP":           {raw: "SSH-2.0-" + secret + "\r\n", fails: true, reason: wire.Malformed},
 		"bad header":         {raw: "HTTP/1.1 200 OK\r\n" + secret + "\r\n\r\n", fails: true, reason: wire.Malformed},
+		"largest headers":    {raw: headed(wire.HeaderLimit), want: "ok", status: 200, kept: true},
+		"headers too large":  {raw: headed(wire.HeaderLimit + 1), fails: true, reason: wire.TooLarge},
 		"endless headers":    {raw: "HTTP/1.1 200 OK\r\n" + strings.Repeat("A: "+strings.Repeat("b", 1000)+"\r\n", 100), fails: true, reason: wire.TooLarge},
 		"largest body":       {raw: "HTTP/1.1 200 OK\r\nContent-Length: 1048576\r\n\r\n" + big, want: big, status: 200, kept: true},
 		"body too large":     {raw: "HTTP/1.1 200 OK\r\nContent-Length: 1048577\r\n\r\n", status: 200, fails: true, reason: wire.TooLarge},

@@ -25,7 +25,7 @@ func (c *Client) exchange(ctx context.Context, r *Request, deadline time.Time, r
 	if err := c.send(r); err != nil {
 		return Answer{}, false, c.failed(ctx, err, false)
 	}
-	c.source = source{ctx: ctx, conn: c.conn, deadline: deadline, reused: reused, budget: headerLimit}
+	c.source = source{ctx: ctx, conn: c.conn, deadline: deadline, reused: reused, budget: HeaderLimit}
 	if err := c.source.await(); err != nil {
 		return Answer{}, false, c.failed(ctx, err, alertOf(err) == noAlert)
 	}
@@ -166,7 +166,7 @@ func (r *Request) limit() int64 {
 	if r.Limit > 0 {
 		return r.Limit
 	}
-	return bodyLimit
+	return BodyLimit
 }
 
 // trusted is the largest body for which a length that the server only claims
@@ -178,7 +178,7 @@ func (c *Client) body(response *http.Response, limit int64) ([]byte, error) {
 	if response.ContentLength > limit {
 		return nil, errLarge
 	}
-	c.source.budget = 2*limit + headerLimit // chunks have a frame, headers may follow
+	c.source.budget = 2*limit + HeaderLimit // chunks have a frame, headers may follow
 	if n := response.ContentLength; n >= 0 && n <= trusted {
 		body := make([]byte, n)
 		_, err := io.ReadFull(response.Body, body)
@@ -245,6 +245,7 @@ func (s *source) await() error {
 func (s *source) Read(p []byte) (int, error) {
 	if s.unread && len(p) > 0 {
 		s.unread = false
+		s.budget--
 		p[0] = s.first[0]
 		return 1, nil
 	}
