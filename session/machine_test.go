@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"agentkeeper/test/raced"
 )
 
 var start = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
@@ -314,7 +316,7 @@ func (t *truth) judgeForce(now time.Time, a Action, p Policy) error {
 // without concurrency, and test/run.sh runs the whole without the detector.
 func TestEveryEdge(t *testing.T) {
 	t.Run("force=false", func(t *testing.T) { everything().explore(t, testPolicy(false)) })
-	if raced {
+	if raced.Enabled {
 		return
 	}
 	t.Run("force=true", func(t *testing.T) { everything().explore(t, testPolicy(true)) })

@@ -63,9 +63,9 @@ step "test ${race:-without the race detector}"
 # shellcheck disable=SC2046,SC2086
 GOFLAGS="$given -buildvcs=false" go test $race -timeout 8m $(go list ./... | grep -v '/test/fleet$')
 
-# Under the race detector the pure packages try a part of their cases.
-step "every edge and minute"
-CGO_ENABLED=0 GOFLAGS="$shipped" go test -timeout 8m ./session ./daemon/shift
+# Under the race detector these packages try a part of their cases (test/raced).
+step "every edge, minute and day"
+CGO_ENABLED=0 GOFLAGS="$shipped" go test -timeout 8m ./session ./daemon/shift ./vendors/edna ./vendors/runtel
 
 step "days in virtual time"
 CGO_ENABLED=0 GOFLAGS="$shipped" go test -timeout 8m ./test/fleet

@@ -17,21 +17,21 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// TestFilesAreForAgents gives the service 2,048 open files and 1,500 agents, and
+// TestFilesAreForAgents gives the service 1,024 open files and 700 agents, and
 // crowds every listener with strangers who come again as soon as they are cut
 // off. Their connections would be more than all its files: no agent misses the
 // platform's window, a new one signs in, and people and programs are served.
 func TestFilesAreForAgents(t *testing.T) {
 	const (
-		limit  = 2048
-		agents = 1500
-		crowd  = 600 // at each listener, at once
-		window = 30 * time.Second
+		limit  = 1024
+		agents = 700
+		crowd  = 300 // at each listener, at once
+		window = 20 * time.Second
 	)
 	names := logins(2000, agents)
-	s := newSite(t, simulate(t, "huawei", append(names, "9999"), "--hold", "10s", "--window", window.String()), names)
+	s := newSite(t, simulate(t, "huawei", append(names, "9999"), "--hold", "5s", "--window", window.String()), names)
 	s.signIn = "rate: 300, concurrent: 30"
-	s.place = []string{fmt.Sprintf("window: %s", window), "options: {hold: 10s}"}
+	s.place = []string{fmt.Sprintf("window: %s", window), "options: {hold: 5s}"}
 	public, callback, proxy, events := freeAddress(t), freeAddress(t), freeAddress(t), freeAddress(t)
 	s.listen = public
 	writeFile(t, filepath.Join(s.dir, "crm"), "s")
@@ -47,7 +47,7 @@ func TestFilesAreForAgents(t *testing.T) {
 	k := s.launchAs(shell)
 	s.await(k)
 	s.awaitOnline(k)
-	if log := k.err.String(); !strings.Contains(log, "2048 open files are allowed") || !strings.Contains(log, "raise LimitNOFILE") {
+	if log := k.err.String(); !strings.Contains(log, "1024 open files are allowed") || !strings.Contains(log, "raise LimitNOFILE") {
 		t.Error("the log does not say that open files are short")
 	}
 	before := s.platform.huawei()

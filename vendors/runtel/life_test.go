@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/test/raced"
 	"agentkeeper/test/sim"
 	simulator "agentkeeper/test/sim/runtel"
 	"agentkeeper/vendors/runtel"
@@ -470,7 +471,11 @@ func TestKeyIsStable(t *testing.T) {
 func TestFleet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var agents []simulator.Agent
-		for i := range 20 {
+		size := 20
+		if raced.Enabled {
+			size = 6
+		}
+		for i := range size {
 			agents = append(agents, simulator.Agent{Login: fmt.Sprintf("bot%d@example.com", i), Password: password})
 		}
 		s := open(t, simulator.Switches{Zone: simulator.ZoneTZ}, agents...)
