@@ -192,6 +192,7 @@ type bench struct {
 	counts *counts
 	log    *logbook
 	gate   func(session.Platform) session.Platform
+	policy session.Policy
 	keeper *keeper.Keeper
 	done   chan struct{}
 	end    context.CancelFunc
@@ -201,7 +202,7 @@ type bench struct {
 func open(p session.Platform) session.Platform { return p }
 
 func newBench(t *testing.T) *bench {
-	return &bench{T: t, vendor: newVendor(), disk: &disk{}, sink: &sink{}, counts: &counts{}, log: &logbook{}, gate: open}
+	return &bench{T: t, vendor: newVendor(), disk: &disk{}, sink: &sink{}, counts: &counts{}, log: &logbook{}, gate: open, policy: policy()}
 }
 
 var id = session.ID{Platform: "hq", Login: "291"}
@@ -218,7 +219,7 @@ func account(password string) session.Account {
 // start runs a keeper that goes on from what is on the disk.
 func (b *bench) start(o keeper.Order) {
 	b.keeper = keeper.New(keeper.Config{
-		Account: account("old"), Policy: policy(), Record: b.disk.durable(), Platform: b.vendor, Gate: b.gate,
+		Account: account("old"), Policy: b.policy, Record: b.disk.durable(), Platform: b.vendor, Gate: b.gate,
 		Store: b.disk, Sink: b.sink, Observer: b.counts, Log: slog.New(slog.NewJSONHandler(b.log, nil)), Seed: 1,
 		SecretHash: "old", SettingsHash: "settings",
 	})

@@ -79,10 +79,8 @@ func TestForceIsAudited(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		taken := &session.Fault{Kind: session.Taken, Code: "100-002"}
 		b.vendor.script("sign in", answer{err: taken})
+		b.policy.Terms.Force = true
 		b.start(stay)
-		u := keeper.Update{Account: account("old"), Policy: policy(), SecretHash: "old", SettingsHash: "settings"}
-		u.Policy.Terms.Force = true
-		b.keeper.Update(u, true)
 		pass(time.Minute)
 		if got := b.vendor.said(); got != "sign in, force, poll" {
 			b.Errorf("said %q", got)
