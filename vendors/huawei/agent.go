@@ -42,7 +42,7 @@ type agent struct {
 	signedIn time.Time // by this process; zero: adopted
 
 	key    key
-	head   http.Header // of requests, from key; replaced as a whole, never changed
+	fields string      // headers of requests, from key
 	stored session.Key // key encoded; zero: to be encoded
 }
 
@@ -55,7 +55,7 @@ func (s *agent) path(resource string) string { return ccgateway.Base + "/" + res
 func (s *agent) ask(ctx context.Context, r wire.Request) (wire.Answer, error) {
 	used := s.key.Guid
 	if r.Header == nil {
-		r.Header = s.head
+		r.Fields = s.fields
 	}
 	s.box.asking()
 	defer s.box.answered()
@@ -74,7 +74,7 @@ func (s *agent) adopt(used string, h http.Header) {
 // refresh follows a change of the key.
 func (s *agent) refresh() {
 	s.stored = session.Key{}
-	s.head = s.key.header()
+	s.fields = wire.Encode(s.key.header())
 	s.box.know(s.key.Guid)
 }
 
@@ -147,13 +147,24 @@ func (s *agent) sleep(ctx context.Context) error {
 
 // poll asks once.
 func (s *agent) poll(ctx context.Context) (session.Batch, error) {
-	used := s.key.Guid
-	answer, err := s.ask(ctx, wire.Request{Method: http.MethodGet, Path: s.path("agentevent"), Timeout: s.timeout, Limit: session.MessageLimit})
+	used, reads := s.key.Guid, s.platform.idle.reads()
+	answer, err := s.ask(ctx, wire.Request{Method: http.MethodGet, Path: s.path("agentevent"), Timeout: s.timeout, Limit: session.MessageLimit, Reads: reads})
 	s.collectSkills(false)
-	if err != nil {
+	switch {
+	case err != nil:
 		return session.Batch{Missing: missing(answer, err)}, s.unanswered(ctx, err)
+	case reads.Brings(answer):
+		s.live()
+		s.rest = s.pause
+		return session.Batch{}, nil
 	}
 	return s.polled(used, answer)
+}
+
+// live takes in that a poll was answered well.
+func (s *agent) live() {
+	s.races = 0
+	s.unsure, s.proven = false, true
 }
 
 // missing tells whether a poll that failed with err may have brought an event that
@@ -187,10 +198,11 @@ func (s *agent) polled(used string, answer wire.Answer) (session.Batch, error) {
 		}
 		return batch, s.missed(used, fault)
 	}
-	s.races, s.unsure, s.proven = 0, false, true
+	s.live()
 	events := e.events()
 	if len(events) == 0 {
 		s.rest = s.pause
+		s.platform.idle.learn(answer.Body)
 	}
 	return session.Batch{Events: events}, s.ended(events)
 }

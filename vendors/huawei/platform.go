@@ -22,6 +22,7 @@ type platform struct {
 	transport *wire.Transport
 	timeout   time.Duration // of one operation
 	doors     doors         // of the agents whose events are pushed
+	idle      idle          // what a poll without events is answered
 }
 
 var _ session.Receiver = (*platform)(nil)

@@ -166,7 +166,7 @@ func (s *agent) keepAlive(ctx context.Context) (session.Batch, error) {
 func (s *agent) lifeSign() wire.Request {
 	r := wire.Request{Method: http.MethodPut, Path: s.path("onlineagent") + "/" + s.push.KeepAlive, Timeout: s.push.Timeout, Repeatable: true}
 	if s.push.KeepAlive == handshake {
-		r.Method, r.Header = http.MethodPost, s.head.Clone()
+		r.Method, r.Header = http.MethodPost, s.key.header()
 		r.Header["service_token"] = []string{s.key.Token}
 	}
 	return r

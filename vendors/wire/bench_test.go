@@ -12,6 +12,8 @@ import (
 	"agentkeeper/test/sim"
 )
 
+const idleBody = `{"message":"","retcode":"0"}`
+
 // What it costs to look for bytes on a kept connection, beside a whole request on
 // the same one: the server answers at once, so the request is nothing but CPU.
 func BenchmarkLookBeforeRequest(b *testing.B) {
@@ -35,19 +37,27 @@ func BenchmarkLookBeforeRequest(b *testing.B) {
 		}
 		go answerAll(l)
 		c := NewTransport(place).Client()
-		ask := func(b *testing.B) {
-			if _, err := c.Do(b.Context(), Request{Method: http.MethodGet, Path: "/"}); err != nil {
+		header := http.Header{"Content-Type": {"application/json; charset=UTF-8"}, "Guid": {"0a1b.AgentGateway0"}}
+		known := Request{Method: http.MethodGet, Path: "/", Fields: Encode(header), Reads: &Reads{Headers: []string{"Set-Guid", "Guid"}, Known: []byte(idleBody)}}
+		ask := func(b *testing.B, r Request) {
+			if _, err := c.Do(b.Context(), r); err != nil {
 				b.Fatal(err)
 			}
 		}
 		b.Run(scheme+" request", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				ask(b)
+				ask(b, Request{Method: http.MethodGet, Path: "/", Header: header})
+			}
+		})
+		b.Run(scheme+" request whose answer is known", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				ask(b, known)
 			}
 		})
 		b.Run(scheme+" look", func(b *testing.B) {
-			ask(b)
+			ask(b, known)
 			b.ReportAllocs()
 			for b.Loop() {
 				if !c.ear.silent(c.conn) {
@@ -73,7 +83,7 @@ func answerAll(l net.Listener) {
 				if _, err := http.ReadRequest(reader); err != nil {
 					return
 				}
-				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 28\r\n\r\n"+`{"message":"","retcode":"0"}`)
+				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nDate: Mon, 30 Nov 2026 12:00:00 GMT\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 28\r\n\r\n"+idleBody)
 			}
 		}()
 	}

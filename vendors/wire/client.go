@@ -71,6 +71,9 @@ type Request struct {
 	Method string
 	Path   string
 	Header http.Header // beside Host, Content-Length and User-Agent
+	// Fields are more headers, as [Encode] returns them: for requests that are
+	// sent again and again.
+	Fields string
 	Body   []byte
 	// Timeout bounds the whole request, connecting included; 0 = 30 s. The
 	// context's deadline bounds it as well. An answer that is coming in then may
@@ -85,6 +88,9 @@ type Request struct {
 	Repeatable bool
 	// Limit is the largest body in bytes that is read; 0 = 1 MiB.
 	Limit int64
+	// Reads says what the caller looks at in an answer of status 200; an answer
+	// that has none of it may come without its headers. nil: at everything.
+	Reads *Reads
 }
 
 // Answer is what came back, whatever its status; redirects are not followed.
@@ -113,6 +119,7 @@ type Client struct {
 	conn      net.Conn // nil: none
 	ear       *ear     // of conn
 	source    source   // of the answer being read
+	cut       cut      // by the end of a context
 }
 
 // Do sends r and blocks until the whole answer came, time ran out or ctx ended.
@@ -165,6 +172,7 @@ func (c *Client) Heed(f *session.Fault) {
 // Close drops the connection, if any. It does not block and talks to nobody.
 // The client stays usable.
 func (c *Client) Close() {
+	c.cut.forget()
 	if c.conn == nil {
 		return
 	}

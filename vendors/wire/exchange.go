@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -20,8 +21,8 @@ func (c *Client) exchange(ctx context.Context, r *Request, deadline time.Time, r
 	if err := c.conn.SetDeadline(deadline); err != nil {
 		return Answer{}, false, c.failed(ctx, err, false)
 	}
-	release := interruptible(ctx, c.conn)
-	defer release()
+	c.cut.begin(ctx, c.conn)
+	defer c.cut.end(ctx)
 	if err := c.send(r); err != nil {
 		return Answer{}, false, c.failed(ctx, err, false)
 	}
@@ -36,24 +37,6 @@ func (c *Client) exchange(ctx context.Context, r *Request, deadline time.Time, r
 		return a, false, fail
 	}
 	return a, keep && a.Status < http.StatusInternalServerError, nil
-}
-
-// interruptible makes the end of ctx end conn's reads and writes. The returned
-// function ends that and waits for it.
-func interruptible(ctx context.Context, conn net.Conn) (release func()) {
-	if ctx.Done() == nil {
-		return func() {}
-	}
-	done := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(done)
-		_ = conn.SetDeadline(time.Unix(1, 0)) // fails only on a closed connection
-	})
-	return func() {
-		if !stop() {
-			<-done
-		}
-	}
 }
 
 // failed wraps err, or the end of ctx where that is what caused err. A read that
@@ -91,6 +74,7 @@ func (r *Request) encode(b *bytes.Buffer, host string) {
 	b.WriteString(host)
 	b.WriteString("\r\nUser-Agent: agentkeeper\r\nAccept-Encoding: identity\r\n")
 	_ = r.Header.Write(b) // a Buffer takes everything; line breaks in values become spaces
+	b.WriteString(r.Fields)
 	if len(r.Body) > 0 || r.Method == http.MethodPost || r.Method == http.MethodPut {
 		b.WriteString("Content-Length: ")
 		b.WriteString(strconv.Itoa(len(r.Body)))
@@ -100,6 +84,14 @@ func (r *Request) encode(b *bytes.Buffer, host string) {
 	b.Write(r.Body)
 }
 
+// Encode returns headers as the lines that they are on the wire, for
+// [Request.Fields]. Line breaks in values become spaces.
+func Encode(h http.Header) string {
+	var lines strings.Builder
+	_ = h.Write(&lines) // a Builder takes everything
+	return lines.String()
+}
+
 var errPath = errors.New("the request's method or path holds characters that are not allowed there")
 
 // check refuses what would not be one request on the wire.
@@ -107,9 +99,11 @@ func (r *Request) check() error {
 	if r.Path == "" || r.Path[0] != '/' || r.Method == "" {
 		return errPath
 	}
-	for _, c := range []byte(r.Method + r.Path) {
-		if c <= ' ' || c >= 0x7f {
-			return errPath
+	for _, text := range [...]string{r.Method, r.Path} {
+		for i := range len(text) {
+			if c := text[i]; c <= ' ' || c >= 0x7f {
+				return errPath
+			}
 		}
 	}
 	return nil
@@ -123,6 +117,9 @@ func (c *Client) receive(r *Request) (a Answer, keep bool, err error) {
 		reader.Reset(nil)
 		c.transport.readers.Put(reader)
 	}()
+	if a, ok := r.plain(reader); ok {
+		return a, reader.Buffered() == 0, nil
+	}
 	response, err := final(reader, r.Method)
 	if err != nil {
 		return Answer{}, false, c.unreadable(err)
