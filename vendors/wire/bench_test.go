@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"testing"
 
+	"agentkeeper/session"
 	"agentkeeper/test/sim"
 )
 
@@ -34,7 +35,7 @@ func BenchmarkLookBeforeRequest(b *testing.B) {
 			place.TLS = &tls.Config{RootCAs: ca.Pool(), ServerName: "127.0.0.1"}
 		}
 		go answerAll(l)
-		c := NewTransport(place).Client()
+		c := NewTransport(place).Client(session.Account{})
 		ask := func(b *testing.B) {
 			if _, err := c.Do(b.Context(), Request{Method: http.MethodGet, Path: "/"}); err != nil {
 				b.Fatal(err)
