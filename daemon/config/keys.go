@@ -44,8 +44,9 @@ const (
 	kindDuration               // Go's, above 0
 	kindSize                   // bytes, with or without a unit
 	kindMode                   // octal permissions
-	kindCron                   // five fields
+	kindCrons                  // five fields, or a list of such
 	kindDays                   // a list of dates and files of dates
+	kindWorkdays               // the same, and dates with a weekday
 	kindTexts                  // a list of single values
 	kindSection                // a mapping
 	kindNamed                  // a mapping of names to mappings
@@ -264,10 +265,11 @@ var scheduleSection = section{
 	title: "schedule",
 	doc:   "When the agents are to be online; left out: always.",
 	keys: []key{
-		{name: "sign_in", kind: kindCron, must: true, doc: "Begin of shifts as cron: minute, hour, day, month, weekday (Sunday is 0 or 7)."},
-		{name: "sign_out", kind: kindCron, must: true, doc: "End of shifts, likewise."},
+		{name: "sign_in", kind: kindCrons, must: true, doc: "Begin of shifts as cron: minute, hour, day, month, weekday (Sunday is 0 or 7). Or a list of such: each of them begins a shift."},
+		{name: "sign_out", kind: kindCrons, must: true, doc: "End of shifts, likewise."},
 		{name: "time_zone", kind: kindText, doc: "The zone of the wall clock, such as Europe/Moscow; left out: the machine's."},
 		{name: "holidays", kind: kindDays, doc: "Days without a sign-in: dates such as 2026-12-31, and files of them, one date a line or iCalendar. A shift begun before goes on to its end."},
+		{name: keyWorkdays, kind: kindWorkdays, doc: "Days that count as another weekday, and never as holidays: dates, files of them as for holidays, and dates with the weekday, 2027-01-16: fri. Without one a Saturday or Sunday counts as Monday, another day as itself."},
 	},
 }
 

@@ -58,7 +58,7 @@ func TestDefaultsOfTheTable(t *testing.T) {
 // wrongValue is what no key of that kind takes.
 func wrongValue(k kind) string {
 	switch k {
-	case kindSection, kindNamed, kindList, kindOptions, kindDays, kindTexts, kindColumns:
+	case kindSection, kindNamed, kindList, kindOptions, kindDays, kindWorkdays, kindTexts, kindColumns:
 		return "x"
 	}
 	return "{x: 1}"

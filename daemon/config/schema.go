@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"agentkeeper/daemon/shift"
 	"agentkeeper/vendors"
 	"agentkeeper/vendors/option"
 )
@@ -148,6 +149,12 @@ func (w schemaWriter) value(k key) schema {
 		return schema{"enum": w.names}
 	case kindDays, kindTexts:
 		return schema{"type": []string{"array"}, "items": schema{"type": scalar()}}
+	case kindWorkdays:
+		return schema{"type": []string{"array"}, "items": schema{"type": append(scalar(), "object"), "additionalProperties": weekdays()}}
+	case kindCrons:
+		one := schema{"type": []string{"string"}, "pattern": cronPattern}
+		return schema{"type": []string{"string", "array"}, "pattern": cronPattern, "items": one, "minItems": 1, "maxItems": shift.MaxSpecs,
+			"examples": []any{"0 9 * * 1-5", "0 18 * * 1-5", []string{"0 9 * * 1-5", "0 10 * * 6"}}}
 	case kindOptions:
 		return schema{"$ref": "#/$defs/options"}
 	case kindSection, kindNamed, kindList:
@@ -165,6 +172,12 @@ func (w schemaWriter) value(k key) schema {
 	}
 }
 
+// weekdays is the schema of one weekday.
+func weekdays() schema {
+	names := anyCase("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+	return schema{"type": []string{"string", "integer"}, "pattern": "^(" + names + "|[0-7])$", "minimum": 0, "maximum": 7}
+}
+
 // text is the schema of a text of the kind.
 func text(of kind) schema {
 	switch of {
@@ -174,8 +187,6 @@ func text(of kind) schema {
 		return schema{"type": scalar(), "pattern": namePattern}
 	case kindAddress:
 		return texts(addressPattern)
-	case kindCron:
-		return schema{"type": []string{"string"}, "pattern": cronPattern, "examples": []string{"0 9 * * 1-5", "0 18 * * 1-5"}}
 	default:
 		return schema{"type": scalar()}
 	}

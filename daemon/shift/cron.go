@@ -143,21 +143,22 @@ func sundayIn(part string) []string {
 	return days
 }
 
+func weekdayNames() []string { return []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"} }
+
 // weekdayOf reads a weekday as cron writes it: a number, or a name's begin.
 func weekdayOf(text string) (int, error) {
-	names := []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
-	if i := slices.Index(names, strings.ToLower(text)); i >= 0 {
+	if i := slices.Index(weekdayNames(), strings.ToLower(text)); i >= 0 {
 		return i, nil
 	}
 	return strconv.Atoi(text)
 }
 
 // ParseWeekday reads one weekday as a cron spec writes it: sun to sat in any
-// case, or 0 to 7, where 0 and 7 are Sunday.
+// case, or a digit from 0 to 7, where 0 and 7 are Sunday.
 func ParseWeekday(text string) (day time.Weekday, ok bool) {
-	n, err := weekdayOf(text)
-	if err != nil || n < 0 || n > 7 {
-		return 0, false
+	if len(text) == 1 && text >= "0" && text <= "7" {
+		return time.Weekday(text[0]-'0') % 7, true
 	}
-	return time.Weekday(n % 7), true
+	i := slices.Index(weekdayNames(), strings.ToLower(text))
+	return time.Weekday(max(i, 0)), i >= 0
 }
