@@ -18,6 +18,7 @@ type Agent struct {
 	By, Why  string       // who wishes it ("schedule", "configuration", a person, "stop") and the reason given
 	Override *Override    // nil: the schedule rules
 	NextWish time.Time    // when the wish changes by itself; zero: never
+	Today    string       // what is unlike other weeks about the schedule's day, of [Fleet.Agent] only; "" = nothing
 	Pending  Pending
 	Window   time.Duration
 	View     keeper.View
@@ -63,7 +64,10 @@ func (f *Fleet) Agent(id session.ID) (Agent, bool) {
 	if a == nil {
 		return Agent{}, false
 	}
-	return f.seen(a, a.platform.gate.Snapshot(), time.Now()), true
+	now := time.Now()
+	seen := f.seen(a, a.platform.gate.Snapshot(), now)
+	seen.Today = a.schedule.Today(now)
+	return seen, true
 }
 
 // Tally is the fleet in numbers.

@@ -175,6 +175,23 @@ func (s *Schedule) special(day int64) (kind MomentKind, note string) {
 	return 0, ""
 }
 
+// Today says what is unlike other weeks about the day that the schedule's wall
+// clock shows at t: a holiday that keeps a sign-in away, or a workday that
+// changes something; "" where nothing is. Nil has no such days.
+func (s *Schedule) Today(t time.Time) string {
+	if s == nil {
+		return ""
+	}
+	switch kind, note := s.special(reading(t.In(s.zone)).day()); {
+	case note == "":
+		return ""
+	case kind == Holiday:
+		return "a holiday of the schedule: " + note
+	default:
+		return "a workday of the schedule, " + note
+	}
+}
+
 // signIns lists the times at which a shift begins where those specs fire.
 func (s *Schedule) signIns(f firing) string {
 	var times []string

@@ -50,6 +50,9 @@ func TestPreview(t *testing.T) {
 			}
 		})
 	}
+	if (*shift.Schedule)(nil).Today(time.Now()) != "" {
+		t.Error("a nil schedule has a day that is unlike others")
+	}
 	if (*shift.Schedule)(nil).Preview(time.Now(), time.Now().AddDate(1, 0, 0)) != nil {
 		t.Error("a nil schedule has moments")
 	}
@@ -67,6 +70,19 @@ func workdaysOf(t *testing.T, text string) (days []shift.Workday) {
 		days = append(days, shift.Workday{Date: date, As: weekday})
 	}
 	return days
+}
+
+func TestToday(t *testing.T) {
+	s := parse(t, shift.Spec{SignIn: list("0 9 * * 1-5"), SignOut: list("0 18 * * 1-5"), Zone: zone(t, "Europe/Moscow"),
+		Holidays: []string{"2026-11-04", "2026-11-08"}, Workdays: workdaysOf(t, "2026-11-07=1 2026-11-06=5")})
+	for at, want := range map[string]string{
+		"2026-11-03T23:59:59+03:00": "", "2026-11-03T21:00:00Z": "a holiday of the schedule: no sign-in at 09:00", "2026-11-04T23:59:59+03:00": "a holiday of the schedule: no sign-in at 09:00",
+		"2026-11-06T12:00:00+03:00": "", "2026-11-07T12:00:00+03:00": "a workday of the schedule, as Monday: sign-in at 09:00", "2026-11-08T12:00:00+03:00": "",
+	} {
+		if got := s.Today(utc(t, at)); got != want {
+			t.Errorf("%s: %q, want %q", at, got, want)
+		}
+	}
 }
 
 func TestAdvise(t *testing.T) {
