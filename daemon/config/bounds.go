@@ -19,7 +19,7 @@ func Bounds() []bound.Bound {
 		{Where: where, What: "a file of certificates or a key", Limit: bound.Bytes(maxPEM), Beyond: "a mistake", Test: "TestFileLimits"},
 		{Where: where, What: "a `web_config_file`", Limit: bound.Bytes(maxWeb), Beyond: "a mistake", Test: "TestFileLimits"},
 		{Where: where, What: "a secret's file", Limit: bound.Bytes(maxSecret), Beyond: "a mistake", Test: "TestSourceRead"},
-		{Where: where, What: "cron schedules in one `sign_in` or `sign_out`", Limit: bound.Count(shift.MaxSpecs), Beyond: "a mistake", Test: "TestScheduleLimits"},
+		{Where: where, What: "cron specs in one `sign_in` or `sign_out`", Limit: bound.Count(shift.MaxSpecs), Beyond: "a mistake", Test: "TestScheduleLimits"},
 		{Where: where, What: "`workdays` of one schedule, those of files included", Limit: bound.Count(shift.MaxWorkdays), Beyond: "a mistake", Test: "TestScheduleLimits"},
 	}
 }

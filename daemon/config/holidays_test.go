@@ -100,7 +100,7 @@ func TestScheduleLimits(t *testing.T) {
 	inDir(t, config(shift.MaxSpecs+1, shift.MaxWorkdays+1))
 	_, _, err := load(t)
 	equal(t, problemLines(t, err), []string{
-		"agentkeeper.yaml:2:54: schedule.sign_in is a list of 33 cron schedules; it may hold 32",
+		"agentkeeper.yaml:2:54: schedule.sign_in is a list of 33 cron specs; it may hold 32",
 		"agentkeeper.yaml:2:542: schedule.workdays are 2001 days; a schedule may have 2000 of them. Are these the right files?",
 	})
 }

@@ -109,7 +109,7 @@ func (m *mapping) crons(key string) (all crons) {
 		m.wrong(key, "holds no cron schedule; write one, for example \"0 9 * * 1-5\", or a list of them")
 		return crons{}
 	case n.Kind == yaml.SequenceNode && len(n.Content) > shift.MaxSpecs:
-		m.wrong(key, "is a list of %d cron schedules; it may hold %d", len(n.Content), shift.MaxSpecs)
+		m.wrong(key, "is a list of %d cron specs; it may hold %d", len(n.Content), shift.MaxSpecs)
 		return crons{}
 	}
 	items := []*yaml.Node{n}

@@ -166,7 +166,7 @@ func (s *Schedule) special(day int64) (kind MomentKind, note string) {
 	as, works := s.workdays[day]
 	switch {
 	case works && s.holidays[day]:
-		return WorkingDay, fmt.Sprintf("as %s, and no holiday: %s", as, s.signIns(is))
+		return WorkingDay, fmt.Sprintf("as %s: %s (also a holiday, but the workday counts)", as, s.signIns(is))
 	case works && is != usual:
 		return WorkingDay, fmt.Sprintf("as %s: %s", as, s.signIns(is))
 	case s.holidays[day] && !works && usual.in != 0:

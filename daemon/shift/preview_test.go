@@ -32,7 +32,7 @@ func TestPreview(t *testing.T) {
 		{"a Saturday that counts as Monday", "Europe/Moscow", "0 9 * * 1-5|0 10 * * 6", "0 18 * * 1-5|0 16 * * 6", "", "2026-11-07=1", "2026-11-06T20:00:00+03:00", "2026-11-08T12:00:00+03:00",
 			"07 00:00 workday: as Monday: sign-in at 09:00|07 09:00 online|07 18:00 offline"},
 		{"a workday on a holiday", "Europe/Moscow", "0 9 * * 1-5", "0 18 * * 1-5", "2026-11-04", "2026-11-04=3", "2026-11-03T20:00:00+03:00", "2026-11-05T00:00:00+03:00",
-			"04 00:00 workday: as Wednesday, and no holiday: sign-in at 09:00|04 09:00 online|04 18:00 offline"},
+			"04 00:00 workday: as Wednesday: sign-in at 09:00 (also a holiday, but the workday counts)|04 09:00 online|04 18:00 offline"},
 		{"a workday without a shift", "Europe/Moscow", "0 9 * * 1-5", "0 18 * * 1-5", "", "2026-11-04=0", "2026-11-03T20:00:00+03:00", "2026-11-05T00:00:00+03:00",
 			"04 00:00 workday: as Sunday: no sign-in"},
 		{"a workday as any", "Europe/Moscow", "0 9 * * 1-5", "0 18 * * 1-5", "", "2026-11-04=3 2026-11-05=1", "2026-11-03T20:00:00+03:00", "2026-11-05T08:00:00+03:00",
