@@ -166,7 +166,7 @@ func (w schemaWriter) value(k key) schema {
 	case kindColumns:
 		return schema{"type": []string{"object"}, "additionalProperties": schema{"type": scalar()}}
 	case kindFlag, kindCount, kindRate, kindDuration, kindSize, kindMode:
-		return quantity(k.kind)
+		return quantity(k)
 	default:
 		return text(k.kind)
 	}
@@ -192,14 +192,14 @@ func text(of kind) schema {
 	}
 }
 
-// quantity is the schema of a value of the kind, whose first type is what an
+// quantity is the schema of a number or a quantity, whose first type is what an
 // editor should write.
-func quantity(of kind) schema {
-	switch of {
+func quantity(k key) schema {
+	switch k.kind {
 	case kindFlag:
 		return schema{"type": []string{"boolean", "string"}, "pattern": "^" + anyCase("true", "false") + "$"}
 	case kindCount:
-		return schema{"type": []string{"integer", "string"}, "minimum": 1, "pattern": wholePattern}
+		return schema{"type": []string{"integer", "string"}, "minimum": 1, "maximum": k.most, "pattern": wholePattern}
 	case kindRate:
 		return schema{"type": []string{"number", "string"}, "exclusiveMinimum": 0, "maximum": 1e6, "pattern": positivePattern}
 	case kindDuration:

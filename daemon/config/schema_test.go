@@ -195,7 +195,7 @@ func TestSchemaRefuses(t *testing.T) {
 		"platforms: {hq: {vendor: huwaei, url: 'https://h'}}", "platforms: {'a b': {" + vendor + "}}",
 		"platforms: {hq: {vendor: huawei, url: 'wss://h'}}", "platforms: {hq: {vendor: huawei, url: 'https://h/agentgateway'}}",
 		"platforms: {hq: {vendor: huawei, url: 'https://u:p@h'}}", "platforms: {hq: {" + vendor + ", sign_in: {rate: 0}}}",
-		"platforms: {hq: {" + vendor + ", sign_in: {concurrent: 1.5}}}", "platforms: {hq: {" + vendor + ", lockout: {failures: 0}}}",
+		"platforms: {hq: {" + vendor + ", sign_in: {concurrent: 1.5}}}", "platforms: {hq: {" + vendor + ", sign_in: {concurrent: 10001}}}", "platforms: {hq: {" + vendor + ", lockout: {failures: 0}}}",
 		"platforms: {hq: {" + vendor + ", hold: 4s}}", "platforms: {hq: {" + vendor + ", options: {stats: 4}}}",
 		"platforms: {hq: {" + vendor + ", options: {status: 9}}}", "platforms: {hq: {" + vendor + ", options: {status: idle}}}",
 		"platforms: {hq: {" + vendor + ", options: {taken: maybe}}}", "platforms: {hq: {" + vendor + ", options: {autoanswer: 2}}}",
