@@ -75,7 +75,7 @@ func FuzzCSV(f *testing.F) {
 }
 
 func FuzzCron(f *testing.F) {
-	for _, seed := range []string{"0 9 * * 1-5", "0 9 30 2 *", "*/5 * * * *", "@every 1h", "TZ=X 0 9 * * *", "60 * * * *", "0 0 29 2 */2"} {
+	for _, seed := range []string{"", "0 9 * * 1-5", "0 9 30 2 *", "*/5 * * * *", "@every 1h", "TZ=X 0 9 * * *", "60 * * * *", "0 0 29 2 */2"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

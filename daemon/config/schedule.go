@@ -105,7 +105,7 @@ func (m *mapping) crons(key string) (all crons) {
 	case n == nil:
 		m.missing(key, `write five cron fields, for example "0 9 * * 1-5"`)
 		return crons{}
-	case n.Kind == yaml.MappingNode || isEmpty(n):
+	case n.Kind != yaml.ScalarNode && len(n.Content) == 0, n.Kind == yaml.MappingNode:
 		m.wrong(key, "holds no cron schedule; write one, for example \"0 9 * * 1-5\", or a list of them")
 		return crons{}
 	case n.Kind == yaml.SequenceNode && len(n.Content) > shift.MaxSpecs:
