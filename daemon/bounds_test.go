@@ -14,7 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"agentkeeper/daemon/bound"
+	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/openfiles"
+	"agentkeeper/daemon/store"
 	"agentkeeper/metrics"
 )
 
@@ -25,6 +27,19 @@ const (
 	boundsBegin = "<!-- bounds: made by go test ./daemon -run TestTableOfBounds -update -->\n"
 	boundsEnd   = "<!-- end of bounds -->\n"
 )
+
+// A user is promised no more consumers than all users together may have.
+func TestConsumersOfOneUser(t *testing.T) {
+	for _, row := range store.Bounds() {
+		if strings.Contains(row.What, "of all users together") {
+			if want := bound.Count(config.MaxConsumers); row.Limit != want {
+				t.Errorf("all users have %s, one may be given %s", row.Limit, want)
+			}
+			return
+		}
+	}
+	t.Error("the store does not say how many consumers all users together may have")
+}
 
 // The table in the documentation is the one that the constants make, and every
 // row's test is there.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -100,21 +101,33 @@ type verdict struct {
 	OpenFiles openFiles  `json:"open_files"`
 }
 
-// daysFile is a file of holidays: how many days it gives, and how many of its
-// events are none.
+// daysFile is a file of holidays or workdays: how many days it gives, and how
+// many of its events are none.
 type daysFile struct {
 	File      string `json:"file"`
 	Days      int    `json:"days"`
+	Working   int    `json:"working_days"` // of them, marked as such
 	Timed     int    `json:"events_with_times"`
 	Cancelled int    `json:"events_cancelled"`
+	Unmarked  int    `json:"events_unmarked"` // in a calendar that marks days off and working days
 }
 
 func (d daysFile) String() string {
 	text := fmt.Sprintf("%s: %s", d.File, plural(d.Days, "day"))
-	if d.Timed+d.Cancelled == 0 {
+	if d.Working > 0 {
+		text += fmt.Sprintf(", %d of them marked as working days", d.Working)
+	}
+	var left []string
+	if d.Timed+d.Cancelled > 0 {
+		left = append(left, fmt.Sprintf("%s with a time of day, %d cancelled", plural(d.Timed, "event"), d.Cancelled))
+	}
+	if d.Unmarked > 0 {
+		left = append(left, plural(d.Unmarked, "event")+" marked neither as a day off nor as a working day")
+	}
+	if len(left) == 0 {
 		return text
 	}
-	return fmt.Sprintf("%s; left out: %s with a time of day, %d cancelled", text, plural(d.Timed, "event"), d.Cancelled)
+	return text + "; left out: " + strings.Join(left, ", ")
 }
 
 // remark is one mistake or one piece of advice. A line of 0 means the file as a
@@ -172,7 +185,7 @@ func newVerdict(path string, cfg *config.Config, warnings []option.Problem, err 
 			v.Agents, v.OpenFiles.Fit, v.OpenFiles.Limit)})
 	}
 	for _, f := range cfg.Days {
-		if d := (daysFile{f.Path, f.Days, f.Left.Timed, f.Left.Cancelled}); !slices.Contains(v.Days, d) {
+		if d := (daysFile{f.Path, f.Days, f.Working, f.Left.Timed, f.Left.Cancelled, f.Left.Unmarked}); !slices.Contains(v.Days, d) {
 			v.Days = append(v.Days, d)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -30,7 +31,8 @@ func (scheduleCmd) Help() string {
 	return `Reads the configuration, not the running service: what a change of it would
 mean can be seen before a reload. Times are in the schedule's own zone, with the
 local time of this terminal beside them where that differs. Holidays that keep a
-sign-in away and changes of the clock are shown among the changes. Where the
+sign-in away, days that count as another weekday and changes of the clock are shown
+among the changes. Where the
 service can be reached, so are the words by which people overrule the schedule.
 
     agentkeeper schedule --group bots --days 14
@@ -135,15 +137,15 @@ type forecast struct {
 	Group    string   `json:"group"`
 	Agent    string   `json:"agent,omitempty"`
 	Agents   int      `json:"agents"`
-	SignIn   string   `json:"sign_in,omitempty"` // "": always online
-	SignOut  string   `json:"sign_out,omitempty"`
+	SignIn   []string `json:"sign_in,omitempty"` // none: always online
+	SignOut  []string `json:"sign_out,omitempty"`
 	TimeZone string   `json:"time_zone,omitempty"`
 	Wish     string   `json:"wish"` // now
 	Changes  []coming `json:"changes"`
 	zone     *time.Location
 }
 
-// coming is one change, a holiday or a change of the clock.
+// coming is one change, a holiday, a workday or a change of the clock.
 type coming struct {
 	At   time.Time `json:"at"`
 	Kind string    `json:"kind"` // one of the kinds below
@@ -156,6 +158,7 @@ const (
 	kindSignIn  = "sign_in"
 	kindSignOut = "sign_out"
 	kindHoliday = "holiday"
+	kindWorkday = "workday"
 	kindClock   = "clock"
 )
 
@@ -188,9 +191,11 @@ func (r row) forecast(from, to time.Time) forecast {
 	f.SignIn, f.SignOut, f.TimeZone, f.Wish, f.zone = s.SignIn, s.SignOut, s.TimeZone.String(), wish.String(), s.TimeZone
 	for _, m := range plan.Preview(from, to) {
 		c := coming{At: m.At, Note: m.Note}
-		switch {
+		switch day := m.At.Format(time.DateOnly); {
 		case m.Kind == shift.Holiday:
-			c.Kind, c.Name = kindHoliday, s.HolidayNames[m.At.Format(time.DateOnly)]
+			c.Kind, c.Name = kindHoliday, s.DayNames[day]
+		case m.Kind == shift.WorkingDay:
+			c.Kind, c.Name = kindWorkday, s.DayNames[day]
 		case m.Kind == shift.Clock:
 			c.Kind = kindClock
 		case m.Wish == session.Stay:
@@ -310,7 +315,16 @@ func (f forecast) title(now time.Time) string {
 	if f.zone == nil {
 		return name + ": always online"
 	}
-	return fmt.Sprintf("%s: in %q, out %q, %s (%s), now %s", name, f.SignIn, f.SignOut, f.TimeZone, aside(now, f.zone), f.Wish)
+	return fmt.Sprintf("%s: in %s, out %s, %s (%s), now %s", name, quoted(f.SignIn), quoted(f.SignOut), f.TimeZone, aside(now, f.zone), f.Wish)
+}
+
+// quoted lists cron schedules.
+func quoted(specs []string) string {
+	all := make([]string, len(specs))
+	for i, spec := range specs {
+		all[i] = strconv.Quote(spec)
+	}
+	return strings.Join(all, " and ")
 }
 
 // aside says how far a zone is from here.
@@ -343,7 +357,7 @@ func (c coming) line(apart bool) string {
 		what = "sign in"
 	case kindSignOut:
 		what = "sign out"
-	case kindHoliday:
+	case kindHoliday, kindWorkday:
 		when = c.At.Format("Mon 2006-01-02")
 	}
 	if c.Name != "" {
@@ -362,7 +376,7 @@ func (c coming) line(apart bool) string {
 // or the whole day is meant.
 func (c coming) here() string {
 	local := c.At.Local()
-	if c.Kind == kindHoliday || local.Format("-07:00") == c.At.Format("-07:00") {
+	if c.Kind == kindHoliday || c.Kind == kindWorkday || local.Format("-07:00") == c.At.Format("-07:00") {
 		return ""
 	}
 	return "here " + local.Format("Mon 15:04")

@@ -18,7 +18,7 @@ platforms: {hq: {vendor: huawei, url: "https://10.0.0.5:8043"}}
 groups:
   - name: bots
     platform: hq
-    schedule: {sign_in: "0 9 * * *", sign_out: "0 18 * * *", time_zone: Europe/Berlin, holidays: [berlin.txt]}
+    schedule: {sign_in: ["0 9 * * 1-6", "0 10 * * 7"], sign_out: ["0 18 * * 1-6", "0 12 * * 7"], time_zone: Europe/Berlin, holidays: [berlin.txt], workdays: [2026-03-29, 2026-04-05: fri]}
     passwords_dir: d
     agents:
       - {login: "1", number: "1"}
@@ -68,9 +68,10 @@ func TestSchedule(t *testing.T) {
 	if err := out.table(&got); err != nil {
 		t.Fatal(err)
 	}
-	want := `bots (1 agent): in "0 9 * * *", out "0 18 * * *", Europe/Berlin (UTC+01:00, 1h ahead of here), now online
+	want := `bots (1 agent): in "0 9 * * 1-6" and "0 10 * * 7", out "0 18 * * 1-6" and "0 12 * * 7", Europe/Berlin (UTC+01:00, 1h ahead of here), now online
   Fri 2026-03-27 18:00 +01:00  here Fri 17:00  sign out
   Sat 2026-03-28                               holiday (moving house): no sign-in at 09:00
+  Sun 2026-03-29                               workday: as Monday: sign-in at 09:00
   Sun 2026-03-29 03:00 +02:00  here Sun 01:00  clock: clocks go forward from 02:00 to 03:00
   Sun 2026-03-29 09:00 +02:00  here Sun 07:00  sign in
 
@@ -165,7 +166,7 @@ func TestVerdict(t *testing.T) {
 	if diff := cmp.Diff(want, text.String()); diff != "" {
 		t.Error(diff)
 	}
-	if got := (daysFile{"a.ics", 12, 3, 1}).String(); got != "a.ics: 12 days; left out: 3 events with a time of day, 1 cancelled" {
+	if got := (daysFile{"a.ics", 12, 2, 3, 1, 4}).String(); got != "a.ics: 12 days, 2 of them marked as working days; left out: 3 events with a time of day, 1 cancelled, 4 events marked neither as a day off nor as a working day" {
 		t.Error(got)
 	}
 	later := newVerdict("c.yaml", cfg, nil, nil, time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC))

@@ -105,13 +105,21 @@ func (e explanation) wish() string {
 	case a.Override != nil:
 		return e.override(*a.Override)
 	case a.By == "schedule" && a.NextWish.IsZero():
-		return fmt.Sprintf("The schedule wants it %s, with no end in sight.", a.Wish)
+		return fmt.Sprintf("The schedule wants it %s, with no end in sight.", a.Wish) + e.today()
 	case a.By == "schedule":
-		return fmt.Sprintf("The schedule wants it %s %s, then %s.", a.Wish, e.until(a.NextWish), opposite(a.Wish))
+		return fmt.Sprintf("The schedule wants it %s %s, then %s.", a.Wish, e.until(a.NextWish), opposite(a.Wish)) + e.today()
 	case a.By == "configuration":
 		return fmt.Sprintf("The configuration wants it %s around the clock: it has no schedule.", a.Wish)
 	}
 	return fmt.Sprintf("It is to be %s: %s.", a.Wish, orElse(a.Why, "nobody said why"))
+}
+
+// today tells of a holiday or a workday.
+func (e explanation) today() string {
+	if e.a.Today == "" {
+		return ""
+	}
+	return fmt.Sprintf(" Today is %s.", e.a.Today)
 }
 
 func opposite(w session.Wish) session.Wish {

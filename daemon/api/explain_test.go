@@ -79,11 +79,11 @@ func TestExplain(t *testing.T) {
 		want   []string
 	}{
 		{"online by schedule", func(a *fleet.Agent, _ *fleet.Platform) {
-			a.By, a.NextWish = "schedule", noon.Add(6*time.Hour)
+			a.By, a.NextWish, a.Today = "schedule", noon.Add(6*time.Hour), "a workday of the schedule, as Friday: sign-in at 09:00"
 			a.View.Started, a.View.LastContact = noon.Add(-90*time.Second), noon.Add(-8*time.Second)
 		}, []string{
 			"hq/291 is online, since 11:58:30 MSK (1 min 30 s ago).",
-			"The schedule wants it online until 18:00:00 MSK (6 h 0 min more), then offline.",
+			"The schedule wants it online until 18:00:00 MSK (6 h 0 min more), then offline. Today is a workday of the schedule, as Friday: sign-in at 09:00.",
 			"Its last contact was 8.0 s ago; the platform forgives 1 min 52 s more.",
 		}},
 		{"adopted and silent", func(a *fleet.Agent, p *fleet.Platform) {

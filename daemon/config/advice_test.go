@@ -43,9 +43,17 @@ func TestAdvice(t *testing.T) {
 		{"a number in two zones", shifts(day, moscow), "4:75: this number is also that of the agent at agentkeeper.yaml:3:54; the platform seats one agent at a number and answers the other that it is taken"},
 		{"shifts that overlap", hq + "groups:\n- {name: g, platform: hq, passwords_dir: d, agents: [{login: '1', number: '2'}], schedule: {sign_in: '0 9,12 * * *', sign_out: '0 18 * * *'}}\n",
 			"3:102: schedule.sign_in at 12:00 never begins a shift, for one is on already; drop it, or write the sign_out that should come before"},
+		{"one of a list", hq + "groups:\n- {name: g, platform: hq, passwords_dir: d, agents: [{login: '1', number: '2'}], schedule: {sign_in: ['0 9 * * *', '0 12 * * *'], sign_out: ['0 18 * * *', '0 18 * * *']}}\n",
+			"3:116: schedule.sign_in at 12:00 never begins a shift, for one is on already; drop it, or write the sign_out that should come before\n" +
+				"3:156: schedule.sign_out stands in the list twice; drop one"},
+		{"workdays that are holidays, or nothing", hq + "groups:\n- name: g\n  platform: hq\n  passwords_dir: d\n  agents: [{login: '1', number: '2'}]\n  schedule:\n    sign_in: '0 9 * * *'\n    sign_out: '0 18 * * *'\n" +
+			"    holidays: [2027-01-04, 2027-01-05, 2027-01-09]\n    workdays:\n    - 2027-01-05\n    - w.txt\n    - 2027-01-06: wed\n    - 2027-01-16\n",
+			"12:7: schedule.workdays: 2027-01-05 is also a holiday of this schedule, and counts as a workday; drop one of the two if that is not meant\n" +
+				"13:7: schedule.workdays: 2027-01-04 is also a holiday of this schedule, and counts as a workday (and 1 more of these days); drop one of the two if that is not meant\n" +
+				"14:7: schedule.workdays: 2027-01-06 is a Wednesday and no holiday, so this changes nothing"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			inDir(t, map[string]string{main: test.text, "d/1": "x", "d/2": "x"})
+			inDir(t, map[string]string{main: test.text, "d/1": "x", "d/2": "x", "w.txt": "2027-01-04\n2027-01-09\n2027-01-12\n"})
 			_, warnings, err := Load(main)
 			if err != nil {
 				t.Fatal(err)

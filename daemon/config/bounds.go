@@ -3,7 +3,17 @@ package config
 import (
 	"agentkeeper/daemon/bound"
 	"agentkeeper/daemon/holiday"
+	"agentkeeper/daemon/shift"
 	"agentkeeper/session"
+)
+
+const (
+	// maxCount bounds the other numbers of things: what is in flight at once, and
+	// refusals.
+	maxCount = 10_000
+	// MaxConsumers bounds max_consumers. All users together may have as many, so a
+	// larger number would promise what the store refuses.
+	MaxConsumers = 2000
 )
 
 // Bounds returns this package's rows of the table of bounds.
@@ -18,5 +28,9 @@ func Bounds() []bound.Bound {
 		{Where: where, What: "a file of certificates or a key", Limit: bound.Bytes(maxPEM), Beyond: "a mistake", Test: "TestFileLimits"},
 		{Where: where, What: "a `web_config_file`", Limit: bound.Bytes(maxWeb), Beyond: "a mistake", Test: "TestFileLimits"},
 		{Where: where, What: "a secret's file", Limit: bound.Bytes(maxSecret), Beyond: "a mistake", Test: "TestSourceRead"},
+		{Where: where, What: "`concurrent` of a platform's sign-ins and of a webhook, `lockout.failures`", Limit: bound.Count(maxCount), Beyond: "a mistake", Test: "TestCountLimits"},
+		{Where: where, What: "`max_consumers` of one user", Limit: bound.Count(MaxConsumers), Beyond: "a mistake", Test: "TestCountLimits"},
+		{Where: where, What: "cron specs in one `sign_in` or `sign_out`", Limit: bound.Count(shift.MaxSpecs), Beyond: "a mistake", Test: "TestScheduleLimits"},
+		{Where: where, What: "`workdays` of one schedule, those of files included", Limit: bound.Count(shift.MaxWorkdays), Beyond: "a mistake", Test: "TestScheduleLimits"},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,6 +67,29 @@ func TestAgentLimit(t *testing.T) {
 			t.Errorf("%q: %d agents, %v", list, len(l.config.Agents), l.problems)
 		}
 	}
+}
+
+// Every count takes its most, and one more is too large, as is what no int holds.
+func TestCountLimits(t *testing.T) {
+	eachKey(&rootSection, "", func(path string, k key) {
+		if k.kind != kindCount {
+			return
+		}
+		for text, isTooLarge := range map[string]bool{
+			fmt.Sprint(k.most): false, fmt.Sprint(k.most + 1): true, "99999999999999999999": true, "-99999999999999999999": false,
+		} {
+			config, col := nested(path, text)
+			inDir(t, map[string]string{main: config})
+			_, _, err := load(t)
+			want := fmt.Sprintf("%s:1:%d: ", main, col)
+			said := slices.ContainsFunc(problemLines(t, err), func(s string) bool {
+				return strings.HasPrefix(s, want) && strings.Contains(s, fmt.Sprintf("is too large; write %d or less", k.most))
+			})
+			if said != isTooLarge {
+				t.Errorf("%s: %s is too large: %v, want %v: %v", path, text, said, isTooLarge, err)
+			}
+		}
+	})
 }
 
 func TestHostNames(t *testing.T) {

@@ -22,6 +22,7 @@ func roles() map[string]string {
 	return map[string]string{
 		"agents_file":     hq + "groups: [{name: g, platform: hq, passwords_dir: d, agents_file: named}]\n",
 		"holidays":        schedule("sign_in: '0 9 * * *', sign_out: '0 18 * * *', holidays: [named]"),
+		"workdays":        schedule("sign_in: '0 9 * * *', sign_out: '0 18 * * *', workdays: [named]"),
 		"ca_file":         "platforms: {hq: {vendor: huawei, url: 'https://h', tls: {ca_file: named}}}\n",
 		"tls cert":        "platforms: {hq: {vendor: huawei, url: 'https://h', tls: {cert_file: named, key_file: named}}}\n",
 		"web_config_file": "web_config_file: named\n" + hq,

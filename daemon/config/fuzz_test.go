@@ -33,6 +33,7 @@ func FuzzYAML(f *testing.F) {
 		"platforms: &p\n  hq: &h {<<: *p, vendor: huawei}\n  b: *h\n",
 		"platforms:\n  hq:\n    vendor: ecss\n    url: wss://h\n    options: {skills: [1, 2], hold: 5s}\n",
 		hq + "groups:\n- {name: g, platform: hq, schedule: {sign_in: '0 9 * * *', sign_out: '0 18 * * *', holidays: [2026-12-31]}}\n",
+		hq + "groups:\n- {name: g, platform: hq, schedule: {sign_in: ['0 9 * * 1-5', '0 10 * * sat'], sign_out: ['0 18 * * *'], workdays: [2027-01-16: fri, 2026-12-27, 2027-01-17: 7]}}\n",
 		"events: {max_bytes: 1GiB, max_age: 1h}\n---\n", "\ufeff{}", "%YAML 1.2\n---\n{}\n", "? [a]\n: b\n",
 	} {
 		f.Add(seed)
@@ -74,11 +75,15 @@ func FuzzCSV(f *testing.F) {
 }
 
 func FuzzCron(f *testing.F) {
-	for _, seed := range []string{"0 9 * * 1-5", "0 9 30 2 *", "*/5 * * * *", "@every 1h", "TZ=X 0 9 * * *", "60 * * * *", "0 0 29 2 */2"} {
+	for _, seed := range []string{"", "0 9 * * 1-5", "0 9 30 2 *", "*/5 * * * *", "@every 1h", "TZ=X 0 9 * * *", "60 * * * *", "0 0 29 2 */2"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		said := sayings(schedule("sign_in: " + strconv.Quote(text) + ", sign_out: '0 18 * * *'"))
+		list := sayings(schedule("sign_in: ['0 10 * * 6', " + strconv.Quote(text) + "], sign_out: '0 18 * * *'"))
+		if strings.Contains(said, "sign_in is") != strings.Contains(list, "sign_in is") {
+			t.Errorf("%q alone: %s, in a list: %s", text, said, list)
+		}
 		if good := shift.Fires(text) == nil; good && strings.Contains(said, "sign_in is no") {
 			t.Errorf("%q: %s", text, said)
 		}

@@ -12,30 +12,39 @@ import (
 	"agentkeeper/vendors/option"
 )
 
-// holidays reads the days of a schedule: dates, and files of them. names are
-// those that the files give, nil where they give none.
-func (l *loader) holidays(m *mapping, zone *time.Location) (days []string, names map[string]string) {
-	for _, n := range m.list("holidays") {
+// holidays reads the days of a schedule without a sign-in: dates, and files of
+// them.
+func (l *loader) holidays(m *mapping, s *Schedule) {
+	const key = "holidays"
+	for _, n := range m.list(key) {
 		item := target(n)
 		switch _, err := time.Parse(time.DateOnly, item.Value); {
 		case item.Kind == yaml.ScalarNode && err == nil:
-			days = append(days, item.Value)
+			s.Holidays = append(s.Holidays, item.Value)
 		case item.Kind == yaml.ScalarNode && isFileOfDays(item.Value):
-			for _, day := range l.fileOfDays(m, n, relativeTo(m.file, item.Value), zone) {
-				days = append(days, day.Date)
-				if day.Name != "" {
-					if names == nil {
-						names = map[string]string{}
-					}
-					names[day.Date] = day.Name
+			for _, day := range l.fileOfDays(m, key, n, s.TimeZone) {
+				if day.Kind != holiday.Working {
+					s.Holidays = append(s.Holidays, day.Date)
+					s.name(day)
 				}
 			}
 		default:
-			m.report.wrong(position(m.file, n), "%s holds something that is no day; write for example 2026-12-31, or the name of a file of days", m.name("holidays"))
+			m.report.wrong(position(m.file, n), "%s holds something that is no day; write for example 2026-12-31, or the name of a file of days", m.name(key))
 		}
 	}
-	slices.Sort(days)
-	return slices.Compact(days), names
+	slices.Sort(s.Holidays)
+	s.Holidays = slices.Compact(s.Holidays)
+}
+
+// name keeps the name that a file gives a day.
+func (s *Schedule) name(day holiday.Day) {
+	if day.Name == "" {
+		return
+	}
+	if s.DayNames == nil {
+		s.DayNames = map[string]string{}
+	}
+	s.DayNames[day.Date] = day.Name
 }
 
 // isFileOfDays tells the name of a file from a mistyped date.
@@ -43,32 +52,40 @@ func isFileOfDays(text string) bool { return strings.ContainsFunc(text, unicode.
 
 // DaysFile is a file of days that a schedule names, as check tells of it.
 type DaysFile struct {
-	Path string
-	Zone *time.Location // of the schedule
-	Days int
-	Left holiday.Left
+	Path    string
+	Zone    *time.Location // of the schedule
+	Days    int
+	Working int // of them, marked as working days
+	Left    holiday.Left
 }
 
-// fileOfDays reads a file once for each zone, however many schedules name it. Its mistakes
-// are placed in it.
-func (l *loader) fileOfDays(m *mapping, n *yaml.Node, path string, zone *time.Location) []holiday.Day {
-	key := [2]string{path, zone.String()}
-	if days, known := l.calendars[key]; known {
+// fileOfDays reads the file that n names, once for each zone, however many
+// schedules name it. Its mistakes are placed in it.
+func (l *loader) fileOfDays(m *mapping, key string, n *yaml.Node, zone *time.Location) []holiday.Day {
+	path := relativeTo(m.file, target(n).Value)
+	id := [2]string{path, zone.String()}
+	if days, known := l.calendars[id]; known {
 		return days
 	}
-	l.calendars[key] = nil
+	l.calendars[id] = nil
 	text, err := l.readList(path, holiday.MaxFile)
 	if err != nil {
-		m.report.wrong(position(m.file, n), "%s %s: %v", m.name("holidays"), path, err)
+		m.report.wrong(position(m.file, n), "%s %s: %v", m.name(key), path, err)
 		return nil
 	}
 	days, left, mistakes := holiday.Parse(text, zone)
 	for _, wrong := range mistakes {
 		l.wrong(option.Pos{File: path, Line: wrong.Line, Col: wrong.Col}, "%s", wrong.Text)
 	}
-	l.calendars[key] = days
+	l.calendars[id] = days
 	if len(mistakes) == 0 {
-		l.config.Days = append(l.config.Days, DaysFile{Path: path, Zone: zone, Days: len(days), Left: left})
+		file := DaysFile{Path: path, Zone: zone, Days: len(days), Left: left}
+		for _, day := range days {
+			if day.Kind == holiday.Working {
+				file.Working++
+			}
+		}
+		l.config.Days = append(l.config.Days, file)
 	}
 	return days
 }

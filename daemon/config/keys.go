@@ -20,6 +20,7 @@ type key struct {
 	name     string
 	kind     kind
 	fallback string   // as a person would write it; "" = none
+	most     int      // of a kindCount
 	choices  []string // of a kindChoice
 	must     bool     // a file without it is wrong
 	later    bool     // of the contract, but not of this version: refused rather than ignored
@@ -39,13 +40,14 @@ const (
 	kindChoice                 // one of the key's choices
 	kindVendor                 // a name in the vendors' table
 	kindFlag                   // true or false
-	kindCount                  // a whole number above 0
+	kindCount                  // a whole number above 0, up to the key's most
 	kindRate                   // a number above 0
 	kindDuration               // Go's, above 0
 	kindSize                   // bytes, with or without a unit
 	kindMode                   // octal permissions
-	kindCron                   // five fields
+	kindCrons                  // five fields, or a list of such
 	kindDays                   // a list of dates and files of dates
+	kindWorkdays               // the same, and dates with a weekday
 	kindTexts                  // a list of single values
 	kindSection                // a mapping
 	kindNamed                  // a mapping of names to mappings
@@ -161,7 +163,7 @@ var webhookSection = section{
 		{name: "types", kind: kindTexts, doc: "Types of events, each whole or, with * at its end, its beginning; left out: all."},
 		{name: "agents", kind: kindTexts, doc: "Full names of agents, likewise; left out: all."},
 		{name: "timeout", kind: kindDuration, fallback: "10s", doc: "Of one request."},
-		{name: "concurrent", kind: kindCount, fallback: "8", doc: "Requests in flight at once, of different agents."},
+		{name: "concurrent", kind: kindCount, fallback: "8", most: maxCount, doc: "Requests in flight at once, of different agents."},
 		{name: "tls", kind: kindSection, of: &tlsSection},
 	},
 }
@@ -179,7 +181,7 @@ var userSection = section{
 		{name: "token_env", kind: kindText, doc: "Environment variable of the service that holds the token."},
 		{name: "token_credential", kind: kindText, doc: "Systemd credential (LoadCredential=) that holds the token."},
 		{name: "token", kind: kindText, doc: "The token itself, where allow_inline_secrets is true."},
-		{name: "max_consumers", kind: kindCount, fallback: "100", doc: "How many consumers the user may have at once, durable or not."},
+		{name: "max_consumers", kind: kindCount, fallback: "100", most: MaxConsumers, doc: "How many consumers the user may have at once, durable or not; up to 2000."},
 	},
 }
 
@@ -214,7 +216,7 @@ var signInSection = section{
 	doc: "Limits of the platform's sign-ins.",
 	keys: []key{
 		{name: "rate", kind: kindRate, fallback: "20", doc: "Per second, evenly spread."},
-		{name: "concurrent", kind: kindCount, fallback: "10", doc: "In flight at once."},
+		{name: "concurrent", kind: kindCount, fallback: "10", most: maxCount, doc: "In flight at once."},
 		{name: "timeout", kind: kindDuration, fallback: "30s", doc: "For one sign-in or sign-out."},
 	},
 }
@@ -230,7 +232,7 @@ var backoffSection = section{
 var lockoutSection = section{
 	doc: "When to stop log-ins before the platform locks us out.",
 	keys: []key{
-		{name: "failures", kind: kindCount, fallback: "3", doc: "Refused log-ins of all accounts at the platform's host and port together, after which none goes for the quiet time."},
+		{name: "failures", kind: kindCount, fallback: "3", most: maxCount, doc: "Refused log-ins of all accounts at the platform's host and port together, after which none goes for the quiet time."},
 		{name: "within", kind: kindDuration, fallback: "10m", doc: "The time in which refusals are counted."},
 		{name: "quiet", kind: kindDuration, fallback: "15m", doc: "How long no log-in goes; then one goes first."},
 	},
@@ -264,10 +266,11 @@ var scheduleSection = section{
 	title: "schedule",
 	doc:   "When the agents are to be online; left out: always.",
 	keys: []key{
-		{name: "sign_in", kind: kindCron, must: true, doc: "Begin of shifts as cron: minute, hour, day, month, weekday (Sunday is 0 or 7)."},
-		{name: "sign_out", kind: kindCron, must: true, doc: "End of shifts, likewise."},
+		{name: "sign_in", kind: kindCrons, must: true, doc: "Begin of shifts as cron: minute, hour, day, month, weekday (Sunday is 0 or 7). Or a list of such: each of them begins a shift."},
+		{name: "sign_out", kind: kindCrons, must: true, doc: "End of shifts, likewise."},
 		{name: "time_zone", kind: kindText, doc: "The zone of the wall clock, such as Europe/Moscow; left out: the machine's."},
 		{name: "holidays", kind: kindDays, doc: "Days without a sign-in: dates such as 2026-12-31, and files of them, one date a line or iCalendar. A shift begun before goes on to its end."},
+		{name: keyWorkdays, kind: kindWorkdays, doc: "Days that count as another weekday, and never as holidays: dates, files of them as for holidays, and dates with the weekday, 2027-01-16: fri. Without one a Saturday or Sunday counts as Monday, another day as itself."},
 	},
 }
 

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +42,10 @@ func TestDefaultsOfTheTable(t *testing.T) {
 			bad = k.fallback != "false"
 		case kindAddress:
 			bad = !isAddress(k.fallback)
-		case kindFilled, kindCount, kindRate:
+		case kindCount:
+			n, err := strconv.Atoi(k.fallback)
+			bad = err != nil || n < 1 || n > k.most
+		case kindFilled, kindRate:
 			bad = k.fallback == ""
 		case kindSection, kindNamed, kindList:
 			bad = k.of == nil && !k.later
@@ -58,7 +62,7 @@ func TestDefaultsOfTheTable(t *testing.T) {
 // wrongValue is what no key of that kind takes.
 func wrongValue(k kind) string {
 	switch k {
-	case kindSection, kindNamed, kindList, kindOptions, kindDays, kindTexts, kindColumns:
+	case kindSection, kindNamed, kindList, kindOptions, kindDays, kindWorkdays, kindTexts, kindColumns:
 		return "x"
 	}
 	return "{x: 1}"

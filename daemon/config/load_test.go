@@ -136,8 +136,8 @@ groups:
 	if err != nil {
 		t.Fatal(err)
 	}
-	shift := &Schedule{"0 9 * * 1-5", "0 18 * * 1-5", moscow, []string{"2026-01-01", "2026-12-31"}, nil, at(27, 15)}
-	own := &Schedule{"0 8 * * *", "0 9 * * *", time.UTC, nil, nil, at(37, 69)}
+	shift := &Schedule{[]string{"0 9 * * 1-5"}, []string{"0 18 * * 1-5"}, moscow, []string{"2026-01-01", "2026-12-31"}, nil, nil, at(27, 15)}
+	own := &Schedule{[]string{"0 8 * * *"}, []string{"0 9 * * *"}, time.UTC, nil, nil, nil, at(37, 69)}
 	equal(t, c.Groups, []Group{{"g1", "b.2", shift, at(25, 5)}, {"g2", "a", nil, at(33, 5)}})
 
 	id := func(platform, login string) session.ID { return session.ID{Platform: platform, Login: login} }

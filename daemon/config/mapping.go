@@ -291,12 +291,16 @@ func (m *mapping) flag(key string) bool {
 	return false
 }
 
-// count is a whole number above zero.
+// count is a whole number above zero, up to the key's most.
 func (m *mapping) count(key string) int {
-	fallback, _ := strconv.Atoi(m.spec(key).fallback)
-	text := m.text(key)
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
+	k := m.spec(key)
+	fallback, _ := strconv.Atoi(k.fallback)
+	n, err := strconv.Atoi(m.text(key))
+	switch {
+	case n > k.most:
+		m.wrong(key, "is too large; write %d or less, or leave it out for %d", k.most, fallback)
+		return fallback
+	case err != nil || n < 1:
 		m.wrong(key, "is no whole number above 0; write one, for example 3")
 		return fallback
 	}

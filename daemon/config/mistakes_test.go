@@ -176,9 +176,32 @@ func TestMistakes(t *testing.T) {
 		{"time zone", schedule("sign_in: '0 9 * * *', sign_out: '0 18 * * *', time_zone: Mars/X"), `2:102: schedule.time_zone is not known; write a name like Europe/Moscow`},
 		{"holiday", schedule("sign_in: '0 9 * * *', sign_out: '0 18 * * *', holidays: [2026-02-29]"), "2:102: schedule.holidays holds something that is no day; write for example 2026-12-31, or the name of a file of days"},
 		{"no file of holidays", schedule("sign_in: '0 9 * * *', sign_out: '0 18 * * *', holidays: [ru.ics]"), "2:102: schedule.holidays ru.ics: no such file or directory; create it or correct the path"},
+		{"some of a list", schedule("sign_in: ['0 9 * * *', x, '0 9 31 2 *'], sign_out: ['0 18 * * *', {a: b}, ]"),
+			`2:68: schedule.sign_in is no cron schedule; write minute, hour, day, month and weekday, for example "0 9 * * 1-5"` + "\n" +
+				"2:71: schedule.sign_in never fires; write a day that exists\n" +
+				`2:111: schedule.sign_out is no cron schedule; write minute, hour, day, month and weekday, for example "0 9 * * 1-5"`},
+		{"a list of nothing", schedule("sign_in: [], sign_out: ['']"), `2:54: schedule.sign_in holds no cron schedule; write one, for example "0 9 * * 1-5", or a list of them` + "\n" +
+			`2:69: schedule.sign_out is no cron schedule; write minute, hour, day, month and weekday, for example "0 9 * * 1-5"`},
+		{"two in one text", schedule("sign_in: '0 9 * * 1-5, 0 10 * * 6', sign_out: '0 18 * * *'"),
+			`2:54: schedule.sign_in is more than one cron schedule; write a list: ["0 9 * * 1-5", "0 10 * * 6"]`},
+		{"a mapping", schedule("sign_in: {mon: 9}, sign_out: '0 18 * * *'"), `2:54: schedule.sign_in holds no cron schedule; write one, for example "0 9 * * 1-5", or a list of them`},
+		{"lists of the same", schedule("sign_in: ['0 9 * * *', '0 18 * * *'], sign_out: ['0 18 * * 1', '0 9 * * 2-5']"),
+			"2:93: schedule.sign_out fires only when schedule.sign_in does, so no shift would ever end; write the end of the shift"},
+		{"workdays", schedule("sign_in: '0 9 * * *', sign_out: '0 18 * * *', workdays: [2026-02-29, 2026-12-27:mon, [2026-12-27], none.ics, {x: mon}, 2026-12-27: monday, 2026-12-26: , 2026-12-25: [mon]]"),
+			"2:102: schedule.workdays holds something that is no day; write for example 2026-12-31, or with a weekday 2026-12-31: mon, or the name of a file of days\n" +
+				"2:114: schedule.workdays holds something that is no day; write for example 2026-12-31, or with a weekday 2026-12-31: mon, or the name of a file of days\n" +
+				"2:130: schedule.workdays holds something that is no day; write for example 2026-12-31, or with a weekday 2026-12-31: mon, or the name of a file of days\n" +
+				"2:144: schedule.workdays none.ics: no such file or directory; create it or correct the path\n" +
+				"2:155: schedule.workdays holds something that is no day; write for example 2026-12-31, or with a weekday 2026-12-31: mon, or the name of a file of days\n" +
+				"2:176: schedule.workdays: this is no weekday; write sun, mon, tue, wed, thu, fri or sat\n" +
+				"2:194: schedule.workdays: this is no weekday; write sun, mon, tue, wed, thu, fri or sat\n" +
+				"2:210: schedule.workdays: this is no weekday; write sun, mon, tue, wed, thu, fri or sat"},
+		{"a workday twice", schedule("sign_in: '0 9 * * *', sign_out: '0 18 * * *', workdays: [2026-12-27: mon, 2026-12-26, {2026-12-26: fri, 2026-12-27: tue}]"),
+			"2:149: schedule.workdays: 2026-12-27 counts as Tuesday here and as Monday before; keep one"},
+		{"workdays as one mapping", schedule("sign_in: '0 9 * * *', sign_out: '0 18 * * *', workdays: {2026-12-27: mon}"), `2:101: schedule.workdays is a mapping; write a list, one "- " a line`},
 		{"agent's schedule", oneOf + "  - {login: '1', number: '2', schedule: {sign_in: x, sign_out: '0 1 * * *', zone: x}}\n",
 			`7:51: schedule.sign_in is no cron schedule; write minute, hour, day, month and weekday, for example "0 9 * * 1-5"` + "\n" +
-				`7:77: unknown key "zone"; known here: holidays, sign_in, sign_out, time_zone`},
+				`7:77: unknown key "zone"; known here: holidays, sign_in, sign_out, time_zone, workdays`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inDir(t, map[string]string{main: test.text, "d/1": "p", "d/2": "p", "one": "p", "empty": ""})

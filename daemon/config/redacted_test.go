@@ -14,7 +14,8 @@ events: {users: [{name: crm, password: s3cret, max_consumers: 4}], webhooks: [{u
 platforms:
   hq: {vendor: huawei, url: "https://10.0.0.5:8043", options: {service_token_file: /etc/token, token_in: header}} # s3cret
 groups:
-  - agents:
+  - schedule: {sign_in: ["0 9 * * mon-fri", "0 10 * * sat"], sign_out: "0 18 * * *", workdays: [2027-01-16, 2027-02-20: fri, w.ics]}
+    agents:
       - {login: "291", number: "40038", password: &p s3cret}
       - login: "292"
         password: |
@@ -29,7 +30,8 @@ groups:
 	if strings.Contains(string(got), "s3cret") {
 		t.Errorf("a secret stays:\n%s", got)
 	}
-	for _, want := range []string{"/etc/hook", "/etc/token", "token_in: header", "allow_inline_secrets: true", "https://10.0.0.5:8043", "https://hooks.example/***", `"291"`, "max_consumers: 4"} {
+	for _, want := range []string{"/etc/hook", "/etc/token", "token_in: header", "allow_inline_secrets: true", "https://10.0.0.5:8043", "https://hooks.example/***", `"291"`, "max_consumers: 4",
+		`sign_in: ["0 9 * * mon-fri", "0 10 * * sat"]`, "workdays: [2027-01-16, {2027-02-20: fri}, w.ics]"} {
 		if !strings.Contains(string(got), want) {
 			t.Errorf("%s is gone:\n%s", want, got)
 		}

@@ -6,20 +6,24 @@ import (
 	"time"
 	_ "time/tzdata" // zones are known on machines without a zone database
 
+	"go.yaml.in/yaml/v3"
+
 	"agentkeeper/daemon/shift"
 	"agentkeeper/vendors/option"
 )
 
-// Schedule says when agents are to be online. Both specs are five-field cron,
-// parse with cron.ParseStandard and fire some day.
+// Schedule says when agents are to be online. The specs of both lists are
+// five-field cron, and each fires some day.
 type Schedule struct {
-	SignIn   string
-	SignOut  string
+	SignIn   []string // one at least
+	SignOut  []string // likewise
 	TimeZone *time.Location
-	Holidays []string // days without a sign-in, as 2006-01-02, sorted, each once
-	// HolidayNames are the names of those whose file gives one, by day.
-	HolidayNames map[string]string
-	Pos          option.Pos
+	Holidays []string        // days without a sign-in, as 2006-01-02, sorted, each once
+	Workdays []shift.Workday // days that count as a weekday, holiday or not; sorted, each once
+	// DayNames are the names of holidays and workdays whose file gives one, by day;
+	// nil where none does.
+	DayNames map[string]string
+	Pos      option.Pos
 }
 
 // Shift returns the schedule as a wish at every instant; nil is always online.
@@ -35,7 +39,7 @@ func (s *Schedule) Shift() *shift.Schedule {
 }
 
 func (s *Schedule) spec() shift.Spec {
-	return shift.Spec{SignIn: s.SignIn, SignOut: s.SignOut, Zone: s.TimeZone, Holidays: s.Holidays}
+	return shift.Spec{SignIn: s.SignIn, SignOut: s.SignOut, Zone: s.TimeZone, Holidays: s.Holidays, Workdays: s.Workdays}
 }
 
 // schedule reads the section under key; nil where it is left out.
@@ -44,16 +48,14 @@ func (l *loader) schedule(parent *mapping, key string) *Schedule {
 		return nil
 	}
 	m := parent.section(key)
-	s := &Schedule{
-		SignIn:   m.cron("sign_in"),
-		SignOut:  m.cron("sign_out"),
-		TimeZone: l.zone(m),
-		Pos:      m.pos,
-	}
-	s.Holidays, s.HolidayNames = l.holidays(m, s.TimeZone)
-	if s.SignIn != "" && s.SignOut != "" {
+	s := &Schedule{TimeZone: l.zone(m), Pos: m.pos}
+	in, out := m.crons("sign_in"), m.crons("sign_out")
+	s.SignIn, s.SignOut = in.texts, out.texts
+	l.holidays(m, s)
+	l.workdays(m, s)
+	if len(s.SignIn) > 0 && len(s.SignOut) > 0 {
 		m.whole(s)
-		l.adviseShifts(m, s)
+		l.adviseShifts(m, s, map[string][]option.Pos{"sign_in": in.at, "sign_out": out.at})
 	}
 	m.done(nil)
 	return s
@@ -71,36 +73,75 @@ func (m *mapping) whole(s *Schedule) {
 	}
 }
 
-// adviseShifts tells of shifts that are hardly meant so.
-func (l *loader) adviseShifts(m *mapping, s *Schedule) {
-	specs := [2]string{s.SignIn, s.SignOut}
+// adviseShifts tells of shifts that are hardly meant so. at is where the specs of
+// a key are written.
+func (l *loader) adviseShifts(m *mapping, s *Schedule, at map[string][]option.Pos) {
+	specs := [2]string{strings.Join(s.SignIn, "\n"), strings.Join(s.SignOut, "\n")}
 	advice, known := l.advice[specs]
 	if !known {
 		advice = shift.Advise(s.spec())
 		l.advice[specs] = advice
 	}
 	for _, a := range advice {
-		l.warn(m.at(a.Key), "%s %s", m.name(a.Key), a.Text)
+		pos := m.at(a.Key)
+		if a.Index >= 0 {
+			pos = at[a.Key][a.Index]
+		}
+		l.warn(pos, "%s %s", m.name(a.Key), a.Text)
 	}
 }
 
-// cron reads a spec that must be there; "" after a mistake.
-func (m *mapping) cron(key string) string {
-	text, ok := m.scalar(key)
-	if !ok {
+// crons are the cron specs under one key, and where each is written.
+type crons struct {
+	texts []string
+	at    []option.Pos
+}
+
+// crons reads specs that must be there, one or a list of them; none after a
+// mistake.
+func (m *mapping) crons(key string) (all crons) {
+	n := m.get(key)
+	switch {
+	case n == nil:
 		m.missing(key, `write five cron fields, for example "0 9 * * 1-5"`)
-		return ""
+		return crons{}
+	case n.Kind != yaml.ScalarNode && len(n.Content) == 0, n.Kind == yaml.MappingNode:
+		m.wrong(key, "holds no cron schedule; write one, for example \"0 9 * * 1-5\", or a list of them")
+		return crons{}
+	case n.Kind == yaml.SequenceNode && len(n.Content) > shift.MaxSpecs:
+		m.wrong(key, "is a list of %d cron specs; it may hold %d", len(n.Content), shift.MaxSpecs)
+		return crons{}
 	}
-	text = strings.Join(strings.Fields(text), " ")
+	items := []*yaml.Node{n}
+	if n.Kind == yaml.SequenceNode {
+		items = n.Content
+	}
+	bad := false
+	for _, item := range items {
+		pos, text := position(m.file, item), strings.Join(strings.Fields(target(item).Value), " ")
+		if why := wrongCron(text); why != "" {
+			m.report.wrong(pos, "%s %s", m.name(key), why)
+			bad = true
+		}
+		all.texts, all.at = append(all.texts, text), append(all.at, pos)
+	}
+	if bad {
+		return crons{}
+	}
+	return all
+}
+
+// wrongCron says what is wrong with a cron spec and what to do, or "".
+func wrongCron(text string) string {
 	switch err := shift.Fires(text); {
+	case err == nil:
+		return ""
 	case errors.Is(err, shift.ErrNever):
-		m.wrong(key, "never fires; write a day that exists")
-	case err != nil:
-		m.wrong(key, "is no cron schedule; write minute, hour, day, month and weekday, for example \"0 9 * * 1-5\"")
-	default:
-		return text
+		return "never fires; write a day that exists"
+	case len(strings.Fields(text)) >= 10:
+		return "is more than one cron schedule; write a list: [\"0 9 * * 1-5\", \"0 10 * * 6\"]"
 	}
-	return ""
+	return "is no cron schedule; write minute, hour, day, month and weekday, for example \"0 9 * * 1-5\""
 }
 
 // zone reads time_zone; the machine's where it is left out.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"agentkeeper/daemon/shift"
 	"agentkeeper/vendors"
 	"agentkeeper/vendors/option"
 )
@@ -148,6 +149,12 @@ func (w schemaWriter) value(k key) schema {
 		return schema{"enum": w.names}
 	case kindDays, kindTexts:
 		return schema{"type": []string{"array"}, "items": schema{"type": scalar()}}
+	case kindWorkdays:
+		return schema{"type": []string{"array"}, "items": schema{"type": append(scalar(), "object"), "additionalProperties": weekdays()}}
+	case kindCrons:
+		one := schema{"type": []string{"string"}, "pattern": cronPattern}
+		return schema{"type": []string{"string", "array"}, "pattern": cronPattern, "items": one, "minItems": 1, "maxItems": shift.MaxSpecs,
+			"examples": []any{"0 9 * * 1-5", "0 18 * * 1-5", []string{"0 9 * * 1-5", "0 10 * * 6"}}}
 	case kindOptions:
 		return schema{"$ref": "#/$defs/options"}
 	case kindSection, kindNamed, kindList:
@@ -159,10 +166,16 @@ func (w schemaWriter) value(k key) schema {
 	case kindColumns:
 		return schema{"type": []string{"object"}, "additionalProperties": schema{"type": scalar()}}
 	case kindFlag, kindCount, kindRate, kindDuration, kindSize, kindMode:
-		return quantity(k.kind)
+		return quantity(k)
 	default:
 		return text(k.kind)
 	}
+}
+
+// weekdays is the schema of one weekday.
+func weekdays() schema {
+	names := anyCase("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+	return schema{"type": []string{"string", "integer"}, "pattern": "^(" + names + "|[0-7])$", "minimum": 0, "maximum": 7}
 }
 
 // text is the schema of a text of the kind.
@@ -174,21 +187,19 @@ func text(of kind) schema {
 		return schema{"type": scalar(), "pattern": namePattern}
 	case kindAddress:
 		return texts(addressPattern)
-	case kindCron:
-		return schema{"type": []string{"string"}, "pattern": cronPattern, "examples": []string{"0 9 * * 1-5", "0 18 * * 1-5"}}
 	default:
 		return schema{"type": scalar()}
 	}
 }
 
-// quantity is the schema of a value of the kind, whose first type is what an
+// quantity is the schema of a number or a quantity, whose first type is what an
 // editor should write.
-func quantity(of kind) schema {
-	switch of {
+func quantity(k key) schema {
+	switch k.kind {
 	case kindFlag:
 		return schema{"type": []string{"boolean", "string"}, "pattern": "^" + anyCase("true", "false") + "$"}
 	case kindCount:
-		return schema{"type": []string{"integer", "string"}, "minimum": 1, "pattern": wholePattern}
+		return schema{"type": []string{"integer", "string"}, "minimum": 1, "maximum": k.most, "pattern": wholePattern}
 	case kindRate:
 		return schema{"type": []string{"number", "string"}, "exclusiveMinimum": 0, "maximum": 1e6, "pattern": positivePattern}
 	case kindDuration:

@@ -195,7 +195,7 @@ func TestSchemaRefuses(t *testing.T) {
 		"platforms: {hq: {vendor: huwaei, url: 'https://h'}}", "platforms: {'a b': {" + vendor + "}}",
 		"platforms: {hq: {vendor: huawei, url: 'wss://h'}}", "platforms: {hq: {vendor: huawei, url: 'https://h/agentgateway'}}",
 		"platforms: {hq: {vendor: huawei, url: 'https://u:p@h'}}", "platforms: {hq: {" + vendor + ", sign_in: {rate: 0}}}",
-		"platforms: {hq: {" + vendor + ", sign_in: {concurrent: 1.5}}}", "platforms: {hq: {" + vendor + ", lockout: {failures: 0}}}",
+		"platforms: {hq: {" + vendor + ", sign_in: {concurrent: 1.5}}}", "platforms: {hq: {" + vendor + ", sign_in: {concurrent: 10001}}}", "platforms: {hq: {" + vendor + ", lockout: {failures: 0}}}",
 		"platforms: {hq: {" + vendor + ", hold: 4s}}", "platforms: {hq: {" + vendor + ", options: {stats: 4}}}",
 		"platforms: {hq: {" + vendor + ", options: {status: 9}}}", "platforms: {hq: {" + vendor + ", options: {status: idle}}}",
 		"platforms: {hq: {" + vendor + ", options: {taken: maybe}}}", "platforms: {hq: {" + vendor + ", options: {autoanswer: 2}}}",
@@ -204,6 +204,11 @@ func TestSchemaRefuses(t *testing.T) {
 		"groups: [{name: g, platform: hq, options: {colour: red}}]", "groups: [{name: 'a b', platform: hq}]",
 		"groups: [{name: g, platform: hq, schedule: {sign_in: '0 9 * * 1-5'}}]",
 		"groups: [{name: g, platform: hq, schedule: {sign_in: '@daily', sign_out: '0 9 * * *'}}]",
+		"groups: [{name: g, platform: hq, schedule: {sign_in: [], sign_out: '0 9 * * *'}}]",
+		"groups: [{name: g, platform: hq, schedule: {sign_in: ['0 8 * * *', '@daily'], sign_out: '0 9 * * *'}}]",
+		"groups: [{name: g, platform: hq, schedule: {sign_in: '0 8 * * *', sign_out: '0 9 * * *', workdays: 2026-12-27}}]",
+		"groups: [{name: g, platform: hq, schedule: {sign_in: '0 8 * * *', sign_out: '0 9 * * *', workdays: [2026-12-27: monday]}}]",
+		"groups: [{name: g, platform: hq, schedule: {sign_in: '0 8 * * *', sign_out: '0 9 * * *', workdays: [2026-12-27: 8]}}]",
 		"groups: [{name: g, platform: hq, schedule: {sign_in: '0 0 9 * * *', sign_out: '0 9 * * *'}}]",
 		agent + ", password: x}]}]", agent + ", password_file: a, password_env: B}]}]", agent + ", credential_mode: '0640'}]}]",
 		agent + ", credential_file: c, credential_mode: '0999'}]}]", agent + ", options: {hold: [1]}}]}]", agent + ", nummer: 1}]}]",
@@ -234,6 +239,7 @@ func TestSchemaTakes(t *testing.T) {
 		"platforms: {hq: {vendor: huawei, url: 'HTTPS://[::1]:8043/'}}",
 		"groups: [{name: g, platform: hq, options: {probe: /x, profile: p}}]",
 		"events: {max_bytes: 4096, listen: '', users: [], webhooks: []}\nstore: {nats: {}, node: }",
+		"groups: [{name: g, platform: hq, schedule: {sign_in: ['0 8 * * *'], sign_out: ['0 9 * * 1-5', '0 10 * * 7'], workdays: [2026-12-27, w.ics, 2027-01-16: Mon, 2027-01-17: 7, {2027-01-18: fri, 2027-01-19: '2'}]}}]",
 		"platforms: {a: &a {" + vendor + "}, b: {<<: *a, window: 1m}}",
 	} {
 		if err := s.Validate(plain(t, text)); err != nil {

@@ -25,9 +25,11 @@ func TestExplainHold(t *testing.T) {
 		{refused, gate.Status{Out: true, Held: "out"}, session.ReasonOutage, "refused", "check url"},
 		{taken, gate.Status{Held: "one goes first"}, session.ReasonTaken, "100-002", "end the other session"},
 		{keeper.View{Queued: true}, gate.Status{Held: "one goes first"}, session.ReasonNone, "", ""},
+		{refused, gate.Status{Quarantined: true, Held: "quarantined until 12:10:00"}, session.ReasonQuarantine, "quarantine",
+			"correct the refused agents' passwords, or have the platform let this host's address in; then `agentkeeper quarantine end hq --reason …` lets one log-in try at once, else one tries when the quiet time is over"},
 	} {
 		got := tt.view
-		explainHold(&got, tt.held)
+		explainHold(&got, "hq", tt.held)
 		want := tt.view
 		want.Reason, want.Code, want.Action, want.Detail = tt.reason, tt.code, tt.action, tt.held.Held
 		if !cmp.Equal(got, want) {

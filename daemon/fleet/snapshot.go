@@ -18,6 +18,7 @@ type Agent struct {
 	By, Why  string       // who wishes it ("schedule", "configuration", a person, "stop") and the reason given
 	Override *Override    // nil: the schedule rules
 	NextWish time.Time    // when the wish changes by itself; zero: never
+	Today    string       // what is unlike other weeks about the schedule's day, of [Fleet.Agent] only; "" = nothing
 	Pending  Pending
 	Window   time.Duration
 	View     keeper.View
@@ -63,7 +64,10 @@ func (f *Fleet) Agent(id session.ID) (Agent, bool) {
 	if a == nil {
 		return Agent{}, false
 	}
-	return f.seen(a, a.platform.gate.Snapshot(), time.Now()), true
+	now := time.Now()
+	seen := f.seen(a, a.platform.gate.Snapshot(), now)
+	seen.Today = a.schedule.Today(now)
+	return seen, true
 }
 
 // Tally is the fleet in numbers.
@@ -128,7 +132,7 @@ func (f *Fleet) seen(a *agent, held gate.Status, now time.Time) Agent {
 	w, by, why, next := f.wishOf(a, now)
 	view := a.keeper.View()
 	if view.Queued && held.Held != "" {
-		explainHold(&view, held)
+		explainHold(&view, a.id.Platform, held)
 	}
 	out := Agent{ID: a.id, Vendor: a.platform.cfg.Vendor, Group: a.cfg.Group, Label: a.cfg.Label, Wish: w, By: by, Why: why, NextWish: next,
 		Window: a.platform.cfg.Window, View: view}
@@ -161,14 +165,15 @@ func (f *Fleet) shownOrder(a *agent) keeper.Order {
 	return order
 }
 
-// explainHold says why a sign-in waits in the gate.
-func explainHold(v *keeper.View, held gate.Status) {
+// explainHold says why a sign-in waits in the platform's gate.
+func explainHold(v *keeper.View, platform string, held gate.Status) {
 	v.Detail = held.Held
 	v.NextAttempt = held.NextCanary
 	switch {
 	case held.Quarantined:
 		v.Reason, v.Code = session.ReasonQuarantine, "quarantine"
-		v.Action = "correct the refused agents' passwords; log-ins go on by themselves after the quiet time, or sooner by `agentkeeper quarantine end PLATFORM --reason TEXT`"
+		v.Action = "correct the refused agents' passwords, or have the platform let this host's address in; then `agentkeeper quarantine end " + platform +
+			" --reason …` lets one log-in try at once, else one tries when the quiet time is over"
 	case held.Out && v.Reason != session.ReasonOutage: // what stopped it before is not what holds it now
 		v.Reason, v.Code, v.Action = session.ReasonOutage, "", ""
 	}

@@ -88,8 +88,20 @@ func (g *guard) refuse(id session.ID, now time.Time) bool {
 	return true
 }
 
+// whole prints a duration without parts of 0: 10m, not 10m0s.
+func whole(d time.Duration) string {
+	text := d.String()
+	if short, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = short + "m"
+	}
+	if short, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = short + "h"
+	}
+	return text
+}
+
 func (g *guard) account() string {
-	text := fmt.Sprintf("%d log-ins refused within %v", len(g.refused), g.rules.Within)
+	text := fmt.Sprintf("%d log-ins refused within %s", len(g.refused), whole(g.rules.Within))
 	if n := len(g.unanswered); n > 0 {
 		text += fmt.Sprintf(", %d more not answered", n)
 	}

@@ -53,7 +53,7 @@ func TestOneServiceOneBudget(t *testing.T) {
 		time.Sleep(time.Second)
 		synctest.Wait()
 		st := ecss.Snapshot()
-		want := "3 log-ins refused within 10m0s; shared with hq: hq/2020, hq/2021, hq/2022, at the same host and port (10.0.0.5:443)"
+		want := "3 log-ins refused within 10m; shared with hq: hq/2020, hq/2021, hq/2022, at the same host and port (10.0.0.5:443)"
 		if !st.Quarantined || st.Why != want || !strings.Contains(st.Held, want) {
 			t.Errorf("the neighbour is %+v", st)
 		}

@@ -108,7 +108,7 @@ func (g *Gate) held(now time.Time) string {
 	case unsaved:
 		return g.heldUnsaved()
 	case quarantined:
-		return fmt.Sprintf("quarantined until %s: %s; then one log-in tries first", clock(until), g.reason())
+		return fmt.Sprintf("quarantined until %s, when one log-in tries first: %s", clock(until), g.reason())
 	case alone:
 		return g.trialReason() + "; sign-ins go one at a time, and an answer is awaited"
 	case pausing:

@@ -2,6 +2,7 @@ package holiday
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"time"
 )
@@ -149,6 +150,7 @@ func (c *calendar) end(p property) {
 
 // spread adds the days of every event, once all are known.
 func (c *calendar) spread() {
+	marks := slices.ContainsFunc(c.events, func(e *event) bool { return e.kind != Unsaid })
 	for _, e := range c.events {
 		if e.rule != nil {
 			c.rules++
@@ -159,6 +161,9 @@ func (c *calendar) spread() {
 			continue
 		case e.timed:
 			c.left.Timed++
+			continue
+		case marks && e.kind == Unsaid:
+			c.left.Unmarked++
 			continue
 		case c.rules > maxRules:
 			c.wrong(e.line, "more than %d recurring events; is it the right file?", maxRules)

@@ -21,6 +21,7 @@ type event struct {
 	from, to   time.Time // what is written in UTC
 	timed      bool      // begins or ends within a day: no holiday
 	cancelled  bool
+	kind       Kind
 	instanceAt string    // RECURRENCE-ID as written
 	instance   time.Time // the day of the series that it stands for
 	rule       *rrule.ROption
@@ -47,6 +48,8 @@ func (e *event) take(r *reader, p property) {
 		e.instanceAt = p.value
 	case "X-MICROSOFT-CDO-ALLDAYEVENT":
 		e.allDay = strings.EqualFold(p.value, "TRUE")
+	case "X-APPLE-SPECIAL-DAY":
+		e.kind = kindOf(p.value)
 	case "RRULE":
 		e.recurs(r, p)
 	case "RDATE":
@@ -54,6 +57,18 @@ func (e *event) take(r *reader, p property) {
 	case "EXDATE":
 		e.except += "," + p.value
 	}
+}
+
+// kindOf reads the mark of a special day; there are others, of birthdays for
+// example.
+func kindOf(mark string) Kind {
+	switch strings.ToUpper(strings.TrimSpace(mark)) {
+	case "WORK-HOLIDAY":
+		return DayOff
+	case "ALTERNATE-WORKDAY":
+		return Working
+	}
+	return Unsaid
 }
 
 const (
@@ -238,7 +253,7 @@ func (e *event) spread(r *reader, except []time.Time) bool {
 			continue
 		}
 		for i := range e.span() {
-			if !r.add(start.AddDate(0, 0, i), e.name) {
+			if !r.add(start.AddDate(0, 0, i), e.name, e.kind) {
 				return false
 			}
 		}

@@ -9,10 +9,13 @@
 // that were moved or cancelled. An event with times of day is no holiday, one
 // from midnight to midnight is (Outlook writes all-day events so), and one that
 // Exchange flags as all-day, whose times it may write in UTC: it counts on the day
-// of the schedule's zone that begins nearest to them. A cancelled
-// one counts for nothing. The end is exclusive, as the standard has it. Content
-// lines are read here and not by a library of calendars, because those at hand
-// tell no line numbers and panic on some texts.
+// of the schedule's zone that begins nearest to them. A cancelled one counts for
+// nothing. Where any event is marked as a day off or as a working day that was
+// moved (X-APPLE-SPECIAL-DAY, as Apple's calendar of China has it), only the
+// marked ones count: the others are festivals on which people work. The end is
+// exclusive, as the standard has it. Content lines are read here and not by a
+// library of calendars, because those at hand tell no line numbers and panic on
+// some texts.
 //
 // Days before 2000 and after 2099 are left out, so a rule without an end has
 // one. What a file can cost is bounded: its lines, events, recurrences and days.
@@ -24,6 +27,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -38,7 +42,18 @@ const MaxFile = 4 << 20
 type Day struct {
 	Date string // 2006-01-02
 	Name string // "" where the file gives none; one line
+	Kind Kind
 }
+
+// Kind is what a calendar says of a day.
+type Kind uint8
+
+// The kinds.
+const (
+	Unsaid  Kind = iota // a day as the file's reader takes it
+	DayOff              // marked as one
+	Working             // marked as a working day that was moved there
+)
 
 // Mistake is what is wrong with a file and what to do, and where.
 type Mistake struct {
@@ -60,6 +75,7 @@ func lastDay() time.Time  { return time.Date(2099, 12, 31, 0, 0, 0, 0, time.UTC)
 type Left struct {
 	Timed     int // begin or end within a day: meetings
 	Cancelled int
+	Unmarked  int // in a calendar that marks days off and working days
 }
 
 // Parse returns a file's days, sorted, each once, with what was left out, or what
@@ -68,7 +84,7 @@ type Left struct {
 // what a failed download looks like.
 func Parse(text []byte, zone *time.Location) ([]Day, Left, []Mistake) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
-	r := &reader{days: map[string]string{}, zone: zone}
+	r := &reader{days: map[string]Day{}, zone: zone}
 	if len(text) > MaxFile {
 		r.wrong(1, "the file is larger than %d bytes; is it the right one?", MaxFile)
 		return nil, Left{}, r.mistakes
@@ -94,7 +110,7 @@ const begin = "BEGIN:"
 
 // reader collects days and mistakes.
 type reader struct {
-	days     map[string]string // names by date
+	days     map[string]Day // by date
 	added    int
 	zone     *time.Location
 	left     Left
@@ -111,26 +127,21 @@ func (r *reader) wrong(line int, format string, args ...any) {
 	}
 }
 
-// add notes a day and reports whether there is room for more.
-func (r *reader) add(day time.Time, name string) bool {
+// add notes a day and reports whether there is room for more. Of two events on one
+// day a working day counts, and the first name.
+func (r *reader) add(day time.Time, name string, kind Kind) bool {
 	if day.Before(firstDay()) || day.After(lastDay()) {
 		return true
 	}
 	r.added++
 	date := day.Format(time.DateOnly)
-	if known, ok := r.days[date]; !ok || known == "" {
-		r.days[date] = name
-	}
+	known := r.days[date]
+	r.days[date] = Day{Date: date, Name: cmp.Or(known.Name, name), Kind: max(known.Kind, kind)}
 	return r.added <= maxDays
 }
 
 func (r *reader) sorted() []Day {
-	days := make([]Day, 0, len(r.days))
-	for date, name := range r.days {
-		days = append(days, Day{Date: date, Name: name})
-	}
-	slices.SortFunc(days, func(a, b Day) int { return cmp.Compare(a.Date, b.Date) })
-	return days
+	return slices.SortedFunc(maps.Values(r.days), func(a, b Day) int { return cmp.Compare(a.Date, b.Date) })
 }
 
 // list reads one date a line.
@@ -145,7 +156,7 @@ func (r *reader) list(text []byte) {
 		day, err := time.Parse(time.DateOnly, date)
 		if err != nil {
 			r.wrong(line, "no day stands here; write for example 2026-12-31, and # before a comment")
-		} else if !r.add(day, nameOf(comment)) {
+		} else if !r.add(day, nameOf(comment), Unsaid) {
 			r.wrong(line, "more than %d days; is it the right file?", maxDays)
 			return
 		}

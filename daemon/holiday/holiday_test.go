@@ -131,6 +131,7 @@ func FuzzParse(f *testing.F) {
 		"", "2026-12-31 # x\n", "\ufeff\r\n", "BEGIN:VCALENDAR\n", calendar("DTSTART:20261231", "DTSTART;VALUE=DATE:20260101|DTEND;VALUE=DATE:20260103|RRULE:FREQ=YEARLY"),
 		calendar("UID:a|DTSTART:20240501|RRULE:FREQ=MONTHLY;BYDAY=-1FR;BYSETPOS=1;WKST=SU;COUNT=5|EXDATE:20240531", "UID:a|RECURRENCE-ID:20240628|DTSTART:20240629"),
 		calendar("DTSTART:20240229|DURATION:P1W|RRULE:FREQ=WEEKLY;INTERVAL=3;UNTIL=20300101T000000Z;BYDAY=MO,TU"),
+		calendar("DTSTART:20270220|X-APPLE-SPECIAL-DAY:ALTERNATE-WORKDAY", "DTSTART:20270221"),
 		calendar("DTSTART:20240101|RRULE:FREQ=YEARLY;BYWEEKNO=1,-1;BYYEARDAY=-366,1;BYEASTER=1"), calendar("DTSTART:20240101T000000|DTEND:20240102T000000|RDATE;VALUE=PERIOD:20240105T000000Z/P1D"),
 	} {
 		f.Add(seed)
@@ -176,5 +177,24 @@ func TestAllDayOfExchange(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" || len(mistakes) > 0 || left != (holiday.Left{Timed: 2, Cancelled: 1}) {
 			t.Error(zone, diff, mistakes, left)
 		}
+	}
+}
+
+// A calendar that marks days off and working days, as that of China does, has
+// festivals on which people work, too.
+func TestMarkedDays(t *testing.T) {
+	days, left, mistakes := holiday.Parse([]byte(calendar(
+		"DTSTART;VALUE=DATE:20270206|DTEND;VALUE=DATE:20270208|SUMMARY:off|X-APPLE-SPECIAL-DAY:WORK-HOLIDAY",
+		"DTSTART;VALUE=DATE:20270220|SUMMARY:moved|x-apple-special-day:alternate-workday",
+		"DTSTART;VALUE=DATE:20270221|SUMMARY:festival",
+		"DTSTART;VALUE=DATE:20270222|SUMMARY:birthday|X-APPLE-SPECIAL-DAY:BIRTHDAY",
+		"DTSTART;VALUE=DATE:20270223|SUMMARY:both|X-APPLE-SPECIAL-DAY:ALTERNATE-WORKDAY",
+		"DTSTART;VALUE=DATE:20270223|X-APPLE-SPECIAL-DAY:WORK-HOLIDAY")), time.UTC)
+	want := []holiday.Day{
+		{Date: "2027-02-06", Name: "off", Kind: holiday.DayOff}, {Date: "2027-02-07", Name: "off", Kind: holiday.DayOff},
+		{Date: "2027-02-20", Name: "moved", Kind: holiday.Working}, {Date: "2027-02-23", Name: "both", Kind: holiday.Working},
+	}
+	if diff := cmp.Diff(want, days); diff != "" || left != (holiday.Left{Unmarked: 2}) || len(mistakes) > 0 {
+		t.Error(diff, left, mistakes)
 	}
 }

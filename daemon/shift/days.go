@@ -1,16 +1,31 @@
 package shift
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/robfig/cron/v3"
-
-	"agentkeeper/session"
 )
 
-// days is a set of dates: the last three fields of a cron spec.
+// calendarDay is what a cron spec sees of a day.
+type calendarDay struct {
+	month   time.Month
+	day     int
+	weekday time.Weekday
+}
+
+func calendarDayOf(day int64) calendarDay {
+	date := wallAt(day, 0).date()
+	_, month, dom := date.Date()
+	return calendarDay{month, dom, date.Weekday()}
+}
+
+// as returns the day as if it fell on a weekday.
+func (d calendarDay) as(weekday time.Weekday) calendarDay {
+	d.weekday = weekday
+	return d
+}
+
+// days is a set of days: the last three fields of a cron spec.
 type days struct {
 	dom, month, dow uint64 // one bit for each number
 	either          bool   // day or weekday, not both
@@ -29,13 +44,13 @@ func daysOf(spec *cron.SpecSchedule) days {
 	}
 }
 
-// on reports whether the date is in the set.
-func (d days) on(date time.Time) bool {
-	if d.month>>date.Month()&1 == 0 {
+// on reports whether the day is in the set.
+func (d days) on(date calendarDay) bool {
+	if d.month>>date.month&1 == 0 {
 		return false
 	}
-	dom := d.dom>>date.Day()&1 != 0
-	dow := d.dow>>date.Weekday()&1 != 0
+	dom := d.dom>>date.day&1 != 0
+	dow := d.dow>>date.weekday&1 != 0
 	if d.either {
 		return dom || dow
 	}
@@ -48,33 +63,33 @@ func (d days) weekly() bool {
 	return d.dom&allDays == allDays && d.month&allMonths == allMonths
 }
 
-// The 28 years from 2000-01-01 have every calendar that a year can have.
-const (
-	cycleStart = 10957
-	cycleEnd   = cycleStart + 28*365 + 7
-)
-
-// empty reports whether there is no such date in any year.
+// empty reports whether there is no such day in any year.
 func (d days) empty() bool {
-	for day := int64(cycleStart); day < cycleEnd; day++ {
-		if d.on(wallAt(day, 0).date()) {
+	for date := range calendar {
+		if d.on(date) {
 			return false
 		}
 	}
 	return true
 }
 
-// endless reports whether no sign-out ever takes effect.
-func (s *Schedule) endless() bool {
-	for day := int64(cycleStart); day < cycleEnd; day++ {
-		if s.leaves(day) {
-			return false
+// The 28 years from 2000-01-01 have every calendar that a year can have.
+const (
+	cycleStart = 10957
+	cycleEnd   = cycleStart + 28*365 + 7
+)
+
+// calendar yields every day that a year can have, on every weekday; there is no
+// other.
+func calendar(yield func(calendarDay) bool) {
+	lengths := [...]int{31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}
+	for weekday := range time.Weekday(7) {
+		for i, length := range lengths {
+			for day := 1; day <= length; day++ {
+				if !yield(calendarDay{time.January + time.Month(i), day, weekday}) {
+					return
+				}
+			}
 		}
 	}
-	return !slices.ContainsFunc(slices.Collect(maps.Keys(s.holidays)), s.leaves)
-}
-
-// leaves reports whether agents are to sign out some time on that day.
-func (s *Schedule) leaves(day int64) bool {
-	return slices.ContainsFunc(s.plan(day), func(e edge) bool { return e.wish == session.Leave })
 }

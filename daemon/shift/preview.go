@@ -9,14 +9,16 @@ import (
 )
 
 // Moment is something that a person who plans a shift wants to know: a change
-// of the wish, a holiday that keeps agents away, or a change of the clock.
+// of the wish, a holiday that keeps agents away, a workday that is unlike the day
+// it would be otherwise, or a change of the clock.
 type Moment struct {
 	At   time.Time // in the schedule's zone
 	Kind MomentKind
 	Wish session.Wish // of a Change: what is wished from At on
 	// Note says what is unusual: of a Change, that the wall clock skips or
-	// repeats its minute; of a Holiday, which sign-ins do not happen; of a Clock,
-	// how it is set. "" where nothing is.
+	// repeats its minute; of a Holiday, which sign-ins do not happen; of a Workday,
+	// as what it counts and which sign-ins happen; of a Clock, how it is set. ""
+	// where nothing is.
 	Note string
 }
 
@@ -27,18 +29,20 @@ type MomentKind uint8
 const (
 	Change MomentKind = iota
 	Holiday
+	WorkingDay
 	Clock
 )
 
-// Preview returns the moments after from, up to to, in order. A holiday stands
-// at the begin of its day, one that has begun at from among them, and only where
-// it keeps a sign-in away. Nil has no moments.
+// Preview returns the moments after from, up to to, in order. A holiday and a
+// workday stand at the begin of their day, one that has begun at from among
+// them, and only where they change something: a holiday keeps a sign-in away.
+// Nil has no moments.
 func (s *Schedule) Preview(from, to time.Time) []Moment {
 	if s == nil {
 		return nil
 	}
 	from, to = from.In(s.zone), to.In(s.zone)
-	moments := s.holidayMoments(from, to)
+	moments := s.dayMoments(from, to)
 	moments = merge(moments, s.clockMoments(from, to))
 	return merge(moments, s.changes(from, to))
 }
@@ -142,28 +146,65 @@ func setting(now wall, by int) string {
 
 func clockTime(w wall) string { return w.date().Format("15:04") }
 
-// holidayMoments are the holidays on which somebody would have signed in.
-func (s *Schedule) holidayMoments(from, to time.Time) (moments []Moment) {
+// dayMoments are the days that are not as their weekday says: holidays on which
+// somebody would have signed in, and workdays.
+func (s *Schedule) dayMoments(from, to time.Time) (moments []Moment) {
 	last := reading(to).day()
 	for day := reading(from).day(); day <= last; day++ {
-		date := wallAt(day, 0).date()
-		if !s.holidays[day] || !s.signIn.on(date) {
-			continue
+		if kind, note := s.special(day); note != "" {
+			moments = append(moments, Moment{At: reaches(wallAt(day, 0), s.zone), Kind: kind, Note: note})
 		}
-		at := reaches(wallAt(day, 0), s.zone)
-		moments = append(moments, Moment{At: at, Kind: Holiday, Note: "no sign-in at " + s.signInsOf()})
 	}
 	return moments
 }
 
-// signInsOf lists the times at which a shift would begin.
-func (s *Schedule) signInsOf() string {
+// special says what is unlike other weeks about a day; "" is nothing.
+func (s *Schedule) special(day int64) (kind MomentKind, note string) {
+	is, today := s.firing(day), calendarDayOf(day)
+	usual := is
+	usual.in, usual.late = s.signIn.on(today), s.signOut.on(today)
+	as, works := s.workdays[day]
+	switch {
+	case works && s.holidays[day]:
+		return WorkingDay, fmt.Sprintf("as %s: %s (also a holiday, but the workday counts)", as, s.signIns(is))
+	case works && is != usual:
+		return WorkingDay, fmt.Sprintf("as %s: %s", as, s.signIns(is))
+	case s.holidays[day] && !works && usual.in != 0:
+		return Holiday, "no " + s.signIns(usual)
+	}
+	return 0, ""
+}
+
+// Today says what is unlike other weeks about the day that the schedule's wall
+// clock shows at t: a holiday that keeps a sign-in away, or a workday that
+// changes something; "" where nothing is. Nil has no such days.
+func (s *Schedule) Today(t time.Time) string {
+	if s == nil {
+		return ""
+	}
+	switch kind, note := s.special(reading(t.In(s.zone)).day()); {
+	case note == "":
+		return ""
+	case kind == Holiday:
+		return "a holiday of the schedule: " + note
+	default:
+		return "a workday of the schedule, " + note
+	}
+}
+
+// signIns lists the times at which a shift begins where those specs fire.
+func (s *Schedule) signIns(f firing) string {
 	var times []string
-	for _, e := range s.plans[hasSignIn] {
-		times = append(times, clockTime(wallAt(0, e.minute)))
+	for _, e := range s.planOf(f) {
+		if e.wish == session.Stay {
+			times = append(times, clockTime(wallAt(0, e.minute)))
+		}
 	}
-	if len(times) > 3 {
-		return times[0] + " and after"
+	switch n := len(times); {
+	case n == 0:
+		return "no sign-in"
+	case n > 3:
+		return "sign-in at " + times[0] + " and after"
 	}
-	return strings.Join(times, ", ")
+	return "sign-in at " + strings.Join(times, ", ")
 }

@@ -1,9 +1,10 @@
 // Package shift says at any instant whether agents are to be online.
 //
-// A schedule is two cron specs on the wall clock of one zone. It is evaluated
-// as a state, never waited for as an edge: [Schedule.At] tells the wish at an
-// instant from that instant alone, so a start in mid-shift, a clock that
-// jumps and a minute that nobody saw need no care of the caller's.
+// A schedule is cron specs for sign-ins and for sign-outs, one or several of
+// each, on the wall clock of one zone. It is evaluated as a state, never waited
+// for as an edge: [Schedule.At] tells the wish at an instant from that instant
+// alone, so a start in mid-shift, a clock that jumps and a minute that nobody saw
+// need no care of the caller's.
 //
 // The rules:
 //
@@ -17,6 +18,12 @@
 //     that lies in a gap with both its ends does not happen.
 //   - On a holiday, a local date, there is no sign-in. Sign-outs stay, and a
 //     shift begun before goes on to its end.
+//   - A workday, a local date, counts as a weekday: the specs of that weekday
+//     fire, and it is no holiday. A shift begun the day before ends as on the
+//     day's own weekday, and one begun on a workday ends as it would on the
+//     weekday that it counts as, after midnight too: until the first sign-in of
+//     a day its sign-outs are those of the weekday that follows what the day
+//     before counted as.
 //   - In a spec that restricts both day and weekday either one is enough, as
 //     cron has it. A restriction is anything but * or */1, as the cron library
 //     has it.
@@ -48,10 +55,11 @@ const horizon = 8*365 + 1
 // Schedule is the wish at every instant. It never changes after Parse, so any
 // number of agents and goroutines may share one. Nil is always online.
 type Schedule struct {
-	signIn, signOut days
+	signIn, signOut specs
 	zone            *time.Location
 	holidays        map[int64]bool
-	plans           [4][]edge // by kind of day
+	workdays        map[int64]time.Weekday // as which each counts; also of holidays
+	plans           map[firing][]edge      // of every day that there can be
 }
 
 // edge is a minute of a day from which on a wish holds.
@@ -60,11 +68,12 @@ type edge struct {
 	wish   session.Wish
 }
 
-// What happens on a day; the bits make the index of Schedule.plans.
-const (
-	hasSignIn  = 1
-	hasSignOut = 2
-)
+// firing is which specs fire on a day.
+type firing struct {
+	in    set
+	early set // of the sign-outs, before the day's first sign-in
+	late  set // of the sign-outs, from then on
+}
 
 // At returns what is wished at t (session.Stay or session.Leave) and the
 // instant, after t and in the schedule's zone, of the next change of it; the
@@ -119,13 +128,29 @@ func (s *Schedule) change(now wall, wish session.Wish, last int64) (at wall, ok 
 // plan returns the edges of a day, in order, each wishing other than the one
 // before it.
 func (s *Schedule) plan(day int64) []edge {
-	date := wallAt(day, 0).date()
-	kind := 0
-	if s.signIn.on(date) && !s.holidays[day] {
-		kind |= hasSignIn
+	f := s.firing(day)
+	if f == (firing{}) {
+		return nil
 	}
-	if s.signOut.on(date) {
-		kind |= hasSignOut
+	return s.plans[f]
+}
+
+// firing returns which specs fire on a day.
+func (s *Schedule) firing(day int64) firing {
+	today := calendarDayOf(day)
+	f := firing{early: s.signOut.on(today)}
+	f.late = f.early
+	as, works := s.workdays[day]
+	if works {
+		f.late = s.signOut.on(today.as(as))
+	} else {
+		as = today.weekday
 	}
-	return s.plans[kind]
+	if !s.holidays[day] || works {
+		f.in = s.signIn.on(today.as(as))
+	}
+	if before, worked := s.workdays[day-1]; worked {
+		f.early = s.signOut.on(today.as((before + 1) % 7))
+	}
+	return f
 }

@@ -2,6 +2,8 @@ package shift_test
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -98,7 +100,7 @@ func TestClockChanges(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			s := parse(t, shift.Spec{SignIn: c.in, SignOut: c.out, Zone: zone(t, c.zone)})
+			s := parse(t, shift.Spec{SignIn: []string{c.in}, SignOut: []string{c.out}, Zone: zone(t, c.zone)})
 			var got []string
 			for _, change := range follow(s, utc(t, c.from), utc(t, c.to)) {
 				got = append(got, change.At.In(zone(t, c.zone)).Format(time.RFC3339))
@@ -144,7 +146,7 @@ func TestWish(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			in, out, _ := strings.Cut(c.spec, "|")
-			s := parse(t, shift.Spec{SignIn: in, SignOut: out, Zone: zone(t, "Europe/Moscow"), Holidays: strings.Fields(c.holidays)})
+			s := parse(t, shift.Spec{SignIn: []string{in}, SignOut: []string{out}, Zone: zone(t, "Europe/Moscow"), Holidays: strings.Fields(c.holidays)})
 			var next time.Time
 			if c.next != "" {
 				next = utc(t, c.next)
@@ -154,10 +156,93 @@ func TestWish(t *testing.T) {
 	}
 }
 
+// A workday counts as a weekday, its shift ends as on that weekday, and the one
+// begun the day before as ever. 2026-11-07 is a Saturday.
+func TestWorkdays(t *testing.T) {
+	const (
+		days   = "0 9 * * 1-5"
+		ends   = "0 18 * * 1-5"
+		nights = "0 22 * * 1-5"
+		morns  = "0 6 * * 2-6"
+	)
+	cases := []struct{ name, in, out, holidays, workdays, from, to, want string }{
+		{"a Saturday as Monday", days, ends, "", "2026-11-07=1", "2026-11-06", "2026-11-09", "06 09-06 18 07 09-07 18"},
+		{"a Sunday as Monday", days, ends, "", "2026-11-08=1", "2026-11-07", "2026-11-10", "08 09-08 18 09 09-09 18"},
+		{"as a day that is shorter", "0 9 * * 1-5", "0 18 * * 1-4|0 16 * * 5", "", "2026-11-07=5 2026-11-08=4", "2026-11-07", "2026-11-09", "07 09-07 16 08 09-08 18"},
+		{"instead of its own specs", "0 9 * * 1-5|0 10 * * 6", "0 18 * * 1-5|0 16 * * 6", "", "2026-11-07=1", "2026-11-07", "2026-11-08", "07 09-07 18"},
+		{"a weekday as Sunday", days, ends, "", "2026-11-04=0", "2026-11-03", "2026-11-06", "03 09-03 18 05 09-05 18"},
+		{"that is also a holiday", days, ends, "2026-11-04", "2026-11-04=3", "2026-11-04", "2026-11-05", "04 09-04 18"},
+		{"beside a holiday that was moved", days, ends, "2026-11-09", "2026-11-07=1", "2026-11-06", "2026-11-11", "06 09-06 18 07 09-07 18 10 09-10 18"},
+		{"nights", nights, morns, "", "2026-11-07=1", "2026-11-06", "2026-11-11", "-06 06 06 22-07 06 07 22-08 06 09 22-10 06 10 22-"},
+		{"nights, the whole weekend", nights, morns, "", "2026-11-07=1 2026-11-08=2", "2026-11-06", "2026-11-10", "-06 06 06 22-07 06 07 22-08 06 08 22-09 06 09 22-"},
+		{"nights before a holiday", nights, morns, "2026-11-08", "2026-11-07=1", "2026-11-07", "2026-11-10", "-07 06 07 22-08 06 09 22-"},
+		{"a day of the month", "0 9 7 * *|0 9 * * 1", "0 18 * * *", "", "2026-11-07=2", "2026-11-07", "2026-11-08", "07 09-07 18"},
+		{"day and weekday, either", "0 9 1 * 1", "0 18 * * *", "", "2026-11-07=1", "2026-11-07", "2026-11-08", "07 09-07 18"},
+		{"the skipped hour on a Sunday as Monday", "30 2 * * 1", "0 5 * * 1", "", "2026-03-29=1", "2026-03-28", "2026-03-31", "29 03-29 05 30 02-30 05"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			berlin := zone(t, "Europe/Berlin")
+			s := parse(t, shift.Spec{SignIn: list(c.in), SignOut: list(c.out), Zone: berlin, Holidays: strings.Fields(c.holidays), Workdays: workdaysOf(t, c.workdays)})
+			var got strings.Builder
+			for _, change := range follow(s, local(t, c.from, berlin), local(t, c.to, berlin)) {
+				at := change.At.In(berlin).Format("02 15")
+				if change.Wish == offline {
+					at = "-" + at
+				} else if got.Len() > 0 {
+					at = " " + at
+				}
+				got.WriteString(at)
+			}
+			if open := strings.TrimSuffix(c.want, "-"); open != got.String() {
+				t.Errorf("%s, want %s", got.String(), open)
+			}
+		})
+	}
+}
+
+func local(t *testing.T, date string, zone *time.Location) time.Time {
+	t.Helper()
+	at, err := time.ParseInLocation(time.DateOnly, date, zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+func TestPlainWorkday(t *testing.T) {
+	for date, as := range map[string]time.Weekday{"2026-11-06": time.Friday, "2026-11-07": time.Monday, "2026-11-08": time.Monday, "2026-11-09": time.Monday} {
+		if got := shift.PlainWorkday(utc(t, date+"T00:00:00Z")); got != (shift.Workday{Date: date, As: as}) {
+			t.Errorf("%v, want %v", got, as)
+		}
+	}
+}
+
+// As many specs and workdays as are allowed are read, and one more is refused.
+func TestListLimits(t *testing.T) {
+	spec := shift.Spec{SignOut: []string{"59 23 * * *"}, Zone: time.UTC}
+	for i := range shift.MaxSpecs {
+		spec.SignIn = append(spec.SignIn, fmt.Sprintf("%d 9 * * *", i))
+	}
+	for i := range shift.MaxWorkdays {
+		spec.Workdays = append(spec.Workdays, shift.Workday{Date: time.Unix(int64(i)*86400, 0).UTC().Format(time.DateOnly), As: time.Monday})
+	}
+	parse(t, spec)
+	for key, more := range map[string]shift.Spec{
+		"sign_in":  {SignIn: append(spec.SignIn, "0 9 * * *"), SignOut: spec.SignOut},
+		"sign_out": {SignIn: spec.SignOut, SignOut: append(spec.SignIn, "0 9 * * *")},
+		"workdays": {SignIn: spec.SignIn, SignOut: spec.SignOut, Workdays: append(spec.Workdays, shift.Workday{Date: "2026-12-31"})},
+	} {
+		if _, err := shift.Parse(more); err == nil || !slices.Equal(keysOf(err), []string{key}) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
 // While a clock that was put back shows an hour again, nothing of that hour
 // happens again, asked at whatever instant of it.
 func TestSecondPassOfTheDoubledHour(t *testing.T) {
-	s := parse(t, shift.Spec{SignIn: "10 2 * * *", SignOut: "50 2 * * *", Zone: zone(t, "Europe/Berlin")})
+	s := parse(t, shift.Spec{SignIn: []string{"10 2 * * *"}, SignOut: []string{"50 2 * * *"}, Zone: zone(t, "Europe/Berlin")})
 	tomorrow := utc(t, "2026-10-26T02:10:00+01:00")
 	same(t, s, utc(t, "2026-10-25T02:30:00+02:00"), online, utc(t, "2026-10-25T02:50:00+02:00"))
 	for _, at := range []string{"02:00:00", "02:10:00", "02:30:00", "02:49:59", "02:50:00", "03:00:00"} {
@@ -170,14 +255,14 @@ func TestNilIsAlwaysOnline(t *testing.T) {
 }
 
 func TestZoneDefaultsToTheMachines(t *testing.T) {
-	s := parse(t, shift.Spec{SignIn: "0 9 * * *", SignOut: "0 18 * * *"})
+	s := parse(t, shift.Spec{SignIn: []string{"0 9 * * *"}, SignOut: []string{"0 18 * * *"}})
 	at := time.Date(2026, 11, 18, 12, 0, 0, 0, time.Local)
 	same(t, s, at, online, time.Date(2026, 11, 18, 18, 0, 0, 0, time.Local))
 }
 
 // A changed zone of the argument, or its monotonic reading, changes nothing.
 func TestSameInstantSameAnswer(t *testing.T) {
-	s := parse(t, shift.Spec{SignIn: "0 9 * * *", SignOut: "0 18 * * *", Zone: zone(t, "Europe/Moscow")})
+	s := parse(t, shift.Spec{SignIn: []string{"0 9 * * *"}, SignOut: []string{"0 18 * * *"}, Zone: zone(t, "Europe/Moscow")})
 	now := time.Now()
 	wish, next := s.At(now)
 	same(t, s, now.Round(0).In(zone(t, "Asia/Kolkata")), wish, next)
@@ -191,7 +276,7 @@ func TestSameInstantSameAnswer(t *testing.T) {
 func TestTurnOfFarYears(t *testing.T) {
 	for _, p := range places {
 		z := zone(t, p.zone)
-		s := parse(t, shift.Spec{SignIn: "0 9 * * *", SignOut: "0 18 * * *", Zone: z})
+		s := parse(t, shift.Spec{SignIn: []string{"0 9 * * *"}, SignOut: []string{"0 18 * * *"}, Zone: z})
 		for year := 2038; year < 2050; year++ {
 			for h := range 24 * 7 {
 				at := time.Date(year, 12, 28, h, 0, 0, 0, z)
@@ -211,7 +296,7 @@ func TestTurnOfFarYears(t *testing.T) {
 
 // Long before and after all zone tables there is an answer, and it ends.
 func TestFarAwayInstants(t *testing.T) {
-	s := parse(t, shift.Spec{SignIn: "0 9 * * *", SignOut: "0 18 * * *", Zone: zone(t, "Europe/Berlin")})
+	s := parse(t, shift.Spec{SignIn: []string{"0 9 * * *"}, SignOut: []string{"0 18 * * *"}, Zone: zone(t, "Europe/Berlin")})
 	for _, at := range []time.Time{{}, time.Unix(0, 0), time.Date(1500, 1, 1, 0, 0, 0, 1, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)} {
 		wish, next := s.At(at)
 		if after, _ := s.At(next); !next.After(at) || next.Sub(at) > 24*time.Hour || after == wish {
@@ -229,24 +314,29 @@ func TestMistakes(t *testing.T) {
 		is   error
 		says string
 	}{
-		{"no such day", shift.Spec{SignIn: "0 9 30 2 *", SignOut: out}, []string{"sign_in"}, shift.ErrNever, `sign_in "0 9 30 2 *" never fires`},
-		{"no such days in any of the months", shift.Spec{SignIn: in, SignOut: "0 9 31 2,4,6,9,11 *"}, []string{"sign_out"}, shift.ErrNever, "a day that exists"},
-		{"an empty minute", shift.Spec{SignIn: ", 9 * * *", SignOut: out}, []string{"sign_in"}, shift.ErrNever, ""},
-		{"an empty hour", shift.Spec{SignIn: "0 , * * *", SignOut: out}, []string{"sign_in"}, shift.ErrNever, ""},
-		{"an empty month", shift.Spec{SignIn: "0 9 * , *", SignOut: out}, []string{"sign_in"}, shift.ErrNever, ""},
-		{"the same twice", shift.Spec{SignIn: in, SignOut: in}, []string{"sign_out"}, shift.ErrEndless, "no shift would ever end"},
-		{"the same in other words", shift.Spec{SignIn: "0 9 * * 1-5", SignOut: "0 9 * * MON-FRI"}, []string{"sign_out"}, shift.ErrEndless, ""},
-		{"every sign-out is a sign-in", shift.Spec{SignIn: "* * * * *", SignOut: out}, []string{"sign_out"}, shift.ErrEndless, ""},
+		{"no such day", shift.Spec{SignIn: []string{"0 9 30 2 *"}, SignOut: []string{out}}, []string{"sign_in"}, shift.ErrNever, `sign_in "0 9 30 2 *" never fires`},
+		{"no such days in any of the months", shift.Spec{SignIn: []string{in}, SignOut: []string{"0 9 31 2,4,6,9,11 *"}}, []string{"sign_out"}, shift.ErrNever, "a day that exists"},
+		{"an empty minute", shift.Spec{SignIn: []string{", 9 * * *"}, SignOut: []string{out}}, []string{"sign_in"}, shift.ErrNever, ""},
+		{"an empty hour", shift.Spec{SignIn: []string{"0 , * * *"}, SignOut: []string{out}}, []string{"sign_in"}, shift.ErrNever, ""},
+		{"an empty month", shift.Spec{SignIn: []string{"0 9 * , *"}, SignOut: []string{out}}, []string{"sign_in"}, shift.ErrNever, ""},
+		{"the same twice", shift.Spec{SignIn: []string{in}, SignOut: []string{in}}, []string{"sign_out"}, shift.ErrEndless, "no shift would ever end"},
+		{"the same in other words", shift.Spec{SignIn: []string{"0 9 * * 1-5"}, SignOut: []string{"0 9 * * MON-FRI"}}, []string{"sign_out"}, shift.ErrEndless, ""},
+		{"every sign-out is a sign-in", shift.Spec{SignIn: []string{"* * * * *"}, SignOut: []string{out}}, []string{"sign_out"}, shift.ErrEndless, ""},
 		{"nothing written", shift.Spec{}, []string{"sign_in", "sign_out"}, nil, "not five fields"},
-		{"six fields", shift.Spec{SignIn: "0 0 9 * * *", SignOut: out}, []string{"sign_in"}, nil, "not five fields"},
-		{"a descriptor", shift.Spec{SignIn: "@daily", SignOut: "@every 1 2 3 4"}, []string{"sign_in", "sign_out"}, nil, "not five fields"},
-		{"a zone in the spec", shift.Spec{SignIn: "TZ=UTC 9 * * *", SignOut: out}, []string{"sign_in"}, nil, "not five fields"},
-		{"an eighth weekday", shift.Spec{SignIn: "0 9 * * 8", SignOut: out}, []string{"sign_in"}, nil, "Sunday is 0 or 7"},
-		{"a range beyond Sunday", shift.Spec{SignIn: "0 9 * * 1-8", SignOut: out}, []string{"sign_in"}, nil, "Sunday is 0 or 7"},
-		{"hour 24", shift.Spec{SignIn: in, SignOut: "0 24 * * *"}, []string{"sign_out"}, nil, "above maximum (23)"},
-		{"no holiday", shift.Spec{SignIn: in, SignOut: out, Holidays: []string{"2026-01-01", "2026-02-30", "31.12.2026"}},
+		{"six fields", shift.Spec{SignIn: []string{"0 0 9 * * *"}, SignOut: []string{out}}, []string{"sign_in"}, nil, "not five fields"},
+		{"a descriptor", shift.Spec{SignIn: []string{"@daily"}, SignOut: []string{"@every 1 2 3 4"}}, []string{"sign_in", "sign_out"}, nil, "not five fields"},
+		{"a zone in the spec", shift.Spec{SignIn: []string{"TZ=UTC 9 * * *"}, SignOut: []string{out}}, []string{"sign_in"}, nil, "not five fields"},
+		{"an eighth weekday", shift.Spec{SignIn: []string{"0 9 * * 8"}, SignOut: []string{out}}, []string{"sign_in"}, nil, "Sunday is 0 or 7"},
+		{"a range beyond Sunday", shift.Spec{SignIn: []string{"0 9 * * 1-8"}, SignOut: []string{out}}, []string{"sign_in"}, nil, "Sunday is 0 or 7"},
+		{"hour 24", shift.Spec{SignIn: []string{in}, SignOut: []string{"0 24 * * *"}}, []string{"sign_out"}, nil, "above maximum (23)"},
+		{"no holiday", shift.Spec{SignIn: []string{in}, SignOut: []string{out}, Holidays: []string{"2026-01-01", "2026-02-30", "31.12.2026"}},
 			[]string{"holidays", "holidays"}, nil, `holidays "31.12.2026" is no day`},
-		{"all at once", shift.Spec{SignIn: "x", SignOut: "0 9 30 2 *", Holidays: []string{""}}, []string{"sign_in", "sign_out", "holidays"}, shift.ErrNever, ""},
+		{"all at once", shift.Spec{SignIn: []string{"x"}, SignOut: []string{"0 9 30 2 *"}, Holidays: []string{""}}, []string{"sign_in", "sign_out", "holidays"}, shift.ErrNever, ""},
+		{"an empty list", shift.Spec{SignIn: []string{}, SignOut: []string{out}}, []string{"sign_in"}, nil, "not five fields"},
+		{"some of a list", shift.Spec{SignIn: []string{in, "x", "0 9 31 2 *"}, SignOut: []string{out}}, []string{"sign_in", "sign_in"}, shift.ErrNever, `sign_in "x" is no cron schedule`},
+		{"all sign-outs of a list are sign-ins", shift.Spec{SignIn: list("0 9 * * *|0 18 * * 1-5"), SignOut: list("0 18 * * 1|0 9 * * 0")}, []string{"sign_out"}, shift.ErrEndless, ""},
+		{"no day worked", shift.Spec{SignIn: []string{in}, SignOut: []string{out}, Workdays: []shift.Workday{{Date: "2026-02-30", As: 1}, {Date: "2026-12-31", As: 7}}},
+			[]string{"workdays", "workdays"}, nil, `workdays "2026-02-30" is no day`},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -284,16 +374,23 @@ func keysOf(err error) []string {
 
 func FuzzParse(f *testing.F) {
 	for _, s := range specs {
-		f.Add(s.in, s.out, "2026-12-31", int64(1_795_000_000))
+		f.Add(s.in, s.out, "2026-12-31", "2026-12-27=1", int64(1_795_000_000))
 	}
-	f.Add("TZ=", "CRON_TZ=x", "", int64(0))
-	f.Add("@every 1s", ", , , , ,", "2026-02-30", int64(-1))
-	f.Add("0 9 29 2 *", "*/99 1/5 ? JAN-dec sun", "0000-01-01", int64(4_000_000_000))
+	f.Add("TZ=", "CRON_TZ=x", "", "2026-12-27=9", int64(0))
+	f.Add("@every 1s", ", , , , ,|0 9 * * *", "2026-02-30", "2026-02-30=0", int64(-1))
+	f.Add("0 9 29 2 *", "*/99 1/5 ? JAN-dec sun", "0000-01-01", "2100-02-28=1 2100-03-01=1 9999-12-31=6", int64(4_000_000_000))
 	berlin := zone(f, "Europe/Berlin")
-	f.Fuzz(func(t *testing.T, in, out, holiday string, unix int64) {
-		spec := shift.Spec{SignIn: in, SignOut: out, Zone: berlin}
+	f.Fuzz(func(t *testing.T, in, out, holiday, workday string, unix int64) {
+		spec := shift.Spec{SignIn: list(in), SignOut: list(out), Zone: berlin}
 		if holiday != "" {
 			spec.Holidays = []string{holiday}
+		}
+		for _, part := range strings.Fields(workday) {
+			date, as, _ := strings.Cut(part, "=")
+			spec.Workdays = append(spec.Workdays, shift.Workday{Date: date, As: time.Weekday(len(as)%9 - 1)})
+			if day, ok := shift.ParseWeekday(as); ok {
+				spec.Workdays[len(spec.Workdays)-1].As = day
+			}
 		}
 		s, err := shift.Parse(spec)
 		if err != nil {
@@ -303,6 +400,8 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		at := time.Unix(unix%(1<<34), 0)
+		shift.Advise(spec)
+		s.Preview(at, at.AddDate(0, 0, 3))
 		wish, next := s.At(at)
 		if next.IsZero() {
 			return
@@ -315,11 +414,21 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+func BenchmarkParse(b *testing.B) {
+	spec := shift.Spec{SignIn: list("0 9 * * 1-5|0 10 * * 6"), SignOut: list("0 18 * * 1-5|0 16 * * 6"), Workdays: workdays(2026), Holidays: holidays(2026)}
+	for b.Loop() {
+		if _, err := shift.Parse(spec); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkAt(b *testing.B) {
 	specs := map[string]shift.Spec{
-		"weekdays": {SignIn: "0 9 * * 1-5", SignOut: "0 18 * * 1-5"},
-		"leap day": {SignIn: "0 9 29 2 *", SignOut: "0 18 29 2 *"},
-		"no next":  {SignIn: "* * * * *", SignOut: "0 0 * * *", Holidays: []string{"2020-01-01"}},
+		"weekdays": {SignIn: []string{"0 9 * * 1-5"}, SignOut: []string{"0 18 * * 1-5"}},
+		"leap day": {SignIn: []string{"0 9 29 2 *"}, SignOut: []string{"0 18 29 2 *"}},
+		"lists":    {SignIn: list("0 9 * * 1-5|0 10 * * 6|0 12 * * 7"), SignOut: list("0 18 * * 1-5|0 16 * * 6|0 15 * * 7"), Workdays: workdays(2026)},
+		"no next":  {SignIn: []string{"* * * * *"}, SignOut: []string{"0 0 * * *"}, Holidays: []string{"2020-01-01"}},
 	}
 	for name, spec := range specs {
 		b.Run(name, func(b *testing.B) {

@@ -3,23 +3,43 @@ package shift
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-
-	"github.com/robfig/cron/v3"
 
 	"agentkeeper/session"
 )
 
-// Spec is a schedule as people write it.
+// Spec is a schedule as people write it. A list of cron specs fires whenever one
+// of it does.
 type Spec struct {
-	SignIn   string         // cron, five fields: minute, hour, day, month, weekday
-	SignOut  string         // likewise
+	SignIn   []string       // cron, five fields each: minute, hour, day, month, weekday
+	SignOut  []string       // likewise
 	Zone     *time.Location // nil: the machine's
 	Holidays []string       // local days without a sign-in, as 2006-01-02
+	Workdays []Workday      // days that count as another weekday, and are no holidays
 }
+
+// Workday is a day on which the specs of a weekday fire, whatever its own. Of two
+// for the same day the later one counts.
+type Workday struct {
+	Date string // local, as 2006-01-02
+	As   time.Weekday
+}
+
+// PlainWorkday is a working day of which nobody says as which weekday it counts:
+// on a Saturday or Sunday as Monday, else as its own.
+func PlainWorkday(date time.Time) Workday {
+	as := date.Weekday()
+	if as == time.Saturday || as == time.Sunday {
+		as = time.Monday
+	}
+	return Workday{Date: date.Format(time.DateOnly), As: as}
+}
+
+// MaxWorkdays bounds the workdays of one schedule.
+const MaxWorkdays = 2000
 
 // Why a spec is refused, beyond not being readable; in the chain of an [Error].
 var (
@@ -32,7 +52,7 @@ var (
 
 // Error is one mistake in a Spec.
 type Error struct {
-	Key  string // the setting: sign_in, sign_out or holidays
+	Key  string // the setting: sign_in, sign_out, holidays or workdays
 	Text string // what was written there
 	Err  error  // what is wrong and what to do
 }
@@ -46,123 +66,99 @@ func (e *Error) Unwrap() error { return e.Err }
 // Parse returns the schedule of a spec. Its error joins one [*Error] for each
 // mistake.
 func Parse(spec Spec) (*Schedule, error) {
-	in, inErr := parseCron("sign_in", spec.SignIn)
-	out, outErr := parseCron("sign_out", spec.SignOut)
+	in, inErr := parseCrons("sign_in", spec.SignIn)
+	out, outErr := parseCrons("sign_out", spec.SignOut)
 	holidays, err := parseHolidays(spec.Holidays)
-	if err = errors.Join(inErr, outErr, err); err != nil {
+	workdays, workErr := parseWorkdays(spec.Workdays)
+	if err = errors.Join(inErr, outErr, err, workErr); err != nil {
 		return nil, err
 	}
-	s := &Schedule{signIn: daysOf(in), signOut: daysOf(out), zone: spec.Zone, holidays: holidays}
+	s := &Schedule{signIn: in, signOut: out, zone: spec.Zone, holidays: holidays, workdays: workdays}
 	if s.zone == nil {
 		s.zone = time.Local
 	}
-	for kind := range s.plans {
-		s.plans[kind] = planOf(kind, in, out)
-	}
+	s.draw()
 	if s.endless() {
-		return nil, &Error{Key: "sign_out", Text: spec.SignOut, Err: ErrEndless}
+		return nil, &Error{Key: "sign_out", Text: strings.Join(spec.SignOut, "; "), Err: ErrEndless}
 	}
 	return s, nil
-}
-
-// parseCron allows the five fields only: the library's extensions (@every,
-// TZ=) have no place in a schedule, and TZ= alone makes it panic.
-func parseCron(key, text string) (*cron.SpecSchedule, error) {
-	why := errors.New("it is not five fields")
-	if len(strings.Fields(text)) == 5 && !strings.ContainsAny(text, "@=") {
-		var parsed cron.Schedule
-		parsed, why = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow).Parse(withSunday(text))
-		if spec, ok := parsed.(*cron.SpecSchedule); ok {
-			return spec, fires(key, text, spec)
-		}
-	}
-	return nil, &Error{key, text, fmt.Errorf("is no cron schedule: %w; "+
-		`write minute, hour, day, month and weekday (Sunday is 0 or 7), for example "0 9 * * 1-5"`, why)}
-}
-
-// withSunday writes 7, which the cron library does not know, as Sunday in the
-// weekday of a spec of five fields: alone, or as the end of a range, with or
-// without a step (1-7, 5-7/2).
-func withSunday(text string) string {
-	fields := strings.Fields(text)
-	var parts []string
-	for part := range strings.SplitSeq(fields[4], ",") {
-		parts = append(parts, sundayIn(part)...)
-	}
-	fields[4] = strings.Join(parts, ",")
-	return strings.Join(fields, " ")
-}
-
-// sundayIn returns a part of a weekday field as parts without a 7.
-func sundayIn(part string) []string {
-	span, step, _ := strings.Cut(part, "/")
-	first, last, isRange := strings.Cut(span, "-")
-	every := 1
-	if step != "" {
-		every, _ = strconv.Atoi(step)
-	}
-	from, err := weekdayOf(first)
-	switch {
-	case !isRange && first == "7" && step == "":
-		return []string{"0"}
-	case !isRange || last != "7" || err != nil || from > 7 || every < 1 || every > 7:
-		return []string{part} // without a 7, or no part at all, which the library says
-	}
-	var days []string
-	for day := from; day <= 7; day += every {
-		days = append(days, strconv.Itoa(day%7))
-	}
-	return days
-}
-
-// weekdayOf reads a weekday as cron writes it: a number, or a name's begin.
-func weekdayOf(text string) (int, error) {
-	names := []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
-	if i := slices.Index(names, strings.ToLower(text)); i >= 0 {
-		return i, nil
-	}
-	return strconv.Atoi(text)
-}
-
-// Fires says what is wrong with a spec, nil for a good one. It is what Parse
-// finds in one.
-func Fires(spec string) error {
-	_, err := parseCron("spec", spec)
-	return err
-}
-
-// fires refuses a spec with an empty field (the library reads "," as one) or
-// without a day.
-func fires(key, text string, spec *cron.SpecSchedule) error {
-	if spec.Hour == 0 || spec.Minute == 0 || daysOf(spec).empty() {
-		return &Error{key, text, ErrNever}
-	}
-	return nil
 }
 
 func parseHolidays(texts []string) (map[int64]bool, error) {
 	holidays := make(map[int64]bool, len(texts))
 	var errs []error
 	for _, text := range texts {
-		date, err := time.Parse(time.DateOnly, text)
-		if err != nil {
-			errs = append(errs, &Error{"holidays", text, errors.New("is no day; write for example 2026-12-31")})
-			continue
-		}
-		holidays[reading(date).day()] = true
+		day, err := parseDay("holidays", text)
+		holidays[day], errs = true, append(errs, err)
 	}
 	return holidays, errors.Join(errs...)
 }
 
-// planOf returns the edges of a day of that kind.
-func planOf(kind int, in, out *cron.SpecSchedule) []edge {
-	var plan []edge
-	for minute := range int16(24 * 60) {
-		switch {
-		case kind&hasSignIn != 0 && at(in, minute):
-			plan = extend(plan, edge{minute, session.Stay})
-		case kind&hasSignOut != 0 && at(out, minute):
-			plan = extend(plan, edge{minute, session.Leave})
+func parseWorkdays(list []Workday) (map[int64]time.Weekday, error) {
+	if len(list) > MaxWorkdays {
+		return nil, &Error{"workdays", list[MaxWorkdays].Date, fmt.Errorf("is one too many; a schedule may have %d", MaxWorkdays)}
+	}
+	workdays := make(map[int64]time.Weekday, len(list))
+	var errs []error
+	for _, w := range list {
+		day, err := parseDay("workdays", w.Date)
+		if err == nil && (w.As < time.Sunday || w.As > time.Saturday) {
+			err = &Error{"workdays", w.Date, errors.New("counts as no weekday; use Sunday to Saturday")}
+		}
+		workdays[day], errs = w.As, append(errs, err)
+	}
+	return workdays, errors.Join(errs...)
+}
+
+// parseDay returns the number of a local day.
+func parseDay(key, text string) (int64, error) {
+	date, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return 0, &Error{key, text, errors.New("is no day; write for example 2026-12-31")}
+	}
+	return reading(date).day(), nil
+}
+
+// draw makes the plans of every day that there can be.
+func (s *Schedule) draw() {
+	s.plans = map[firing][]edge{}
+	var last firing
+	for date := range calendar {
+		out := s.signOut.on(date)
+		if f := (firing{in: s.signIn.on(date), early: out, late: out}); f != last {
+			s.drawOne(f)
+			last = f
+		}
+	}
+	for day := range s.holidays {
+		s.drawOne(s.firing(day))
+	}
+	for day := range s.workdays {
+		s.drawOne(s.firing(day))
+		s.drawOne(s.firing(day + 1))
+	}
+}
+
+func (s *Schedule) drawOne(f firing) {
+	if _, known := s.plans[f]; !known {
+		s.plans[f] = s.planOf(f)
+	}
+}
+
+// planOf returns the edges of a day on which those specs fire.
+func (s *Schedule) planOf(f firing) (plan []edge) {
+	in, early, late := s.signIn.minutes(f.in), s.signOut.minutes(f.early), s.signOut.minutes(f.late)
+	out := &early
+	for hour := range in {
+		for written := in[hour] | early[hour] | late[hour]; written != 0; written &= written - 1 {
+			minute := bits.TrailingZeros64(written)
+			at := int16(hour*60 + minute)
+			switch {
+			case in[hour]>>minute&1 != 0:
+				plan, out = extend(plan, edge{at, session.Stay}), &late
+			case out[hour]>>minute&1 != 0:
+				plan = extend(plan, edge{at, session.Leave})
+			}
 		}
 	}
 	return slices.Clip(plan)
@@ -175,6 +171,12 @@ func extend(plan []edge, e edge) []edge {
 	return append(plan, e)
 }
 
-func at(spec *cron.SpecSchedule, minute int16) bool {
-	return spec.Hour>>(minute/60)&1 != 0 && spec.Minute>>(minute%60)&1 != 0
+// endless reports whether no sign-out ever takes effect.
+func (s *Schedule) endless() bool {
+	for _, plan := range s.plans {
+		if slices.ContainsFunc(plan, func(e edge) bool { return e.wish == session.Leave }) {
+			return false
+		}
+	}
+	return true
 }

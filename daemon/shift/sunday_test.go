@@ -15,7 +15,7 @@ func TestSeventhWeekday(t *testing.T) {
 		"7": "      S", "0": "      S", "1,7": "M     S", "5-7": "    FSS", "1-7": "MTWTFSS", "0-7": "MTWTFSS", "6-7": "     SS",
 		"1-7/2": "M W F S", "1-7/3": "M  T  S", "fri-7": "    FSS", "7,3": "  W   S", "7-7": "      S", "1-5": "MTWTF  ",
 	} {
-		s := parse(t, shift.Spec{SignIn: "0 9 * * " + spec, SignOut: "0 18 * * *", Zone: time.UTC})
+		s := parse(t, shift.Spec{SignIn: []string{"0 9 * * " + spec}, SignOut: []string{"0 18 * * *"}, Zone: time.UTC})
 		for i := range 7 {
 			want := session.Leave
 			if on[i] != ' ' {

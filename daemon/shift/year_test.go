@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,6 +35,7 @@ var places = []struct {
 	{"America/New_York", 2040}, // a leap year beyond the zone's table
 }
 
+// specs are lists, their specs with a | between.
 var specs = []struct{ in, out string }{
 	{"0 9 * * 1-5", "0 18 * * 1-5"},
 	{"0 22 * * *", "0 6 * * *"},
@@ -49,13 +51,27 @@ var specs = []struct{ in, out string }{
 	{"0 9 1,15 * 1", "0 17 * * *"},
 	{"0 9 */2 * 1", "0 17 * * *"},
 	{"* 2 * * *", "0 0 1 * *"},
+	{"0 22 * * 1-5", "0 6 * * 2-6"}, // nights, which a workday must not stretch
+	{"0 9 * * 1-5|0 10 * * 6", "0 18 * * 1-5|0 16 * * 6"},
+	{"0 9 * * 1-5|30 22 * * 5,6|0 0 1,15 * *", "0 18 * * 1-5|30 2 * * 6,0|0 6 * * *"},
 }
+
+func list(specs string) []string { return strings.Split(specs, "|") }
 
 func holidays(year int) []string {
 	return []string{
 		fmt.Sprintf("%d-01-01", year), fmt.Sprintf("%d-03-29", year), fmt.Sprintf("%d-05-01", year),
 		fmt.Sprintf("%d-11-04", year), fmt.Sprintf("%d-12-31", year), fmt.Sprintf("%d-12-30", year),
 	}
+}
+
+// workdays are around changes of clocks, on holidays and beside them, two in a
+// row, on the days that their weekday is anyway, and at the ends of the year.
+func workdays(year int) (days []shift.Workday) {
+	for i, date := range []string{"01-01", "01-03", "02-17", "02-18", "03-28", "03-29", "05-02", "07-11", "10-04", "10-24", "10-25", "11-03", "12-27", "12-31"} {
+		days = append(days, shift.Workday{Date: fmt.Sprintf("%d-%s", year, date), As: time.Weekday((i + 1) % 7)})
+	}
+	return days
 }
 
 // warmUp is how long before the year the watcher starts, to know the wish at
@@ -70,7 +86,7 @@ func TestYearAgainstWatcher(t *testing.T) {
 			to := time.Date(p.year+1, 1, 3, 0, 0, 0, 0, time.UTC)
 			w := newWatcher(zone(t, p.zone), from.Add(-warmUp), to)
 			for _, c := range specs {
-				agree(t, w, shift.Spec{SignIn: c.in, SignOut: c.out, Zone: w.zone, Holidays: holidays(p.year)}, from, to, 7*time.Hour)
+				agree(t, w, shift.Spec{SignIn: list(c.in), SignOut: list(c.out), Zone: w.zone, Holidays: holidays(p.year), Workdays: workdays(p.year)}, from, to, 7*time.Hour)
 			}
 		})
 	}
@@ -81,8 +97,8 @@ func TestEveryMinuteOfAYear(t *testing.T) {
 		from := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC) // clocks change first of all
 		to := from.AddDate(0, 12/sparse, 3)
 		w := newWatcher(zone(t, name), from.Add(-warmUp), to)
-		for _, c := range specs[:2] {
-			agree(t, w, shift.Spec{SignIn: c.in, SignOut: c.out, Zone: w.zone, Holidays: holidays(2026)}, from, to, time.Minute)
+		for _, c := range []struct{ in, out string }{specs[0], specs[1], specs[len(specs)-1]} {
+			agree(t, w, shift.Spec{SignIn: list(c.in), SignOut: list(c.out), Zone: w.zone, Holidays: holidays(2026), Workdays: workdays(2026)}, from, to, time.Minute)
 		}
 	}
 }
@@ -91,7 +107,7 @@ func TestEveryQuarterOfAnHour(t *testing.T) {
 	from := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	to := from.AddDate(0, 8/sparse, 0)
 	w := newWatcher(zone(t, "Europe/Berlin"), from, to)
-	spec := shift.Spec{SignIn: "*/15 * * * *", SignOut: "7-59/15 * * * *", Zone: w.zone, Holidays: holidays(2026)}
+	spec := shift.Spec{SignIn: []string{"*/15 * * * *"}, SignOut: []string{"7-59/15 * * * *"}, Zone: w.zone, Holidays: holidays(2026), Workdays: workdays(2026)}
 	agree(t, w, spec, from.Add(time.Hour), to, time.Hour)
 }
 
@@ -100,7 +116,7 @@ func TestEveryQuarterOfAnHour(t *testing.T) {
 func agree(t *testing.T, w *watcher, spec shift.Spec, from, to time.Time, step time.Duration) {
 	t.Helper()
 	s := parse(t, spec)
-	watched := w.watch(t, spec.SignIn, spec.SignOut, spec.Holidays)
+	watched := w.watch(t, spec)
 	want, got := since(watched, from), follow(s, from, to)
 	if !slices.Equal(want, got) {
 		t.Fatalf("%+v from %v: changes (-watched +followed):\n%s", spec, from, cmp.Diff(want, got))
@@ -158,7 +174,7 @@ func TestRandomSpecsAgainstWatcher(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	for range 60 / sparse {
 		p := places[r.IntN(len(places))]
-		spec := shift.Spec{SignIn: randomSpec(r), SignOut: randomSpec(r), Zone: zone(t, p.zone), Holidays: holidays(p.year)}
+		spec := shift.Spec{SignIn: randomList(r), SignOut: randomList(r), Zone: zone(t, p.zone), Holidays: holidays(p.year), Workdays: randomWorkdays(r, p.year)}
 		from := time.Date(p.year, time.Month(1+r.IntN(10)), 1+r.IntN(28), r.IntN(24), r.IntN(60), 0, 0, time.UTC)
 		to := from.AddDate(0, 2, 0)
 		w := newWatcher(spec.Zone, from.Add(-warmUp), to)
@@ -172,8 +188,26 @@ func TestRandomSpecsAgainstWatcher(t *testing.T) {
 // leaves tells whether the watcher saw a sign-out at a minute without a sign-in.
 func (w *watcher) leaves(t *testing.T, spec shift.Spec) bool {
 	t.Helper()
-	ins := w.firings(t, spec.SignIn)
-	return slices.ContainsFunc(w.firings(t, spec.SignOut), func(out int64) bool { return !slices.Contains(ins, out) })
+	ins, outs := w.written(t, spec)
+	return slices.ContainsFunc(outs, func(out int64) bool { return !slices.Contains(ins, out) })
+}
+
+func randomList(r *rand.Rand) (list []string) {
+	for range 1 + r.IntN(3) {
+		list = append(list, randomSpec(r))
+	}
+	return list
+}
+
+// randomWorkdays are many, so that some are side by side.
+func randomWorkdays(r *rand.Rand, year int) (days []shift.Workday) {
+	first := time.Date(year-1, 12, 1, 0, 0, 0, 0, time.UTC)
+	for day := range 425 {
+		if r.IntN(8) == 0 {
+			days = append(days, shift.Workday{Date: first.AddDate(0, 0, day).Format(time.DateOnly), As: time.Weekday(r.IntN(7))})
+		}
+	}
+	return days
 }
 
 // randomSpec returns a spec that fires at least every two weeks. The hours

@@ -262,30 +262,44 @@ func TestShiftEndsInACall(t *testing.T) {
 	})
 }
 
-// TestHolidayFile changes a file of holidays and reloads.
-func TestHolidayFile(t *testing.T) {
+// TestDayFiles changes a file of holidays and one of workdays, and reloads.
+// Bubbles begin on a Saturday.
+func TestDayFiles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 2, "")
 		defer w.close()
-		days := filepath.Join(filepath.Dir(w.path), "days.txt")
-		write := func(text string) {
+		write := func(name, text string) {
 			t.Helper()
-			if err := os.WriteFile(days, []byte(text), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(filepath.Dir(w.path), name), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
-		write("2000-01-02 # the day after bubbles begin\n")
-		w.replace("name: bots\n    platform: hq\n", "name: bots\n    platform: hq\n    schedule: {sign_in: \"0 9 * * *\", sign_out: \"0 18 * * *\", time_zone: UTC, holidays: [days.txt]}\n")
+		write("off.txt", "2000-01-03 # a Monday\n")
+		write("on.txt", "2000-01-01\n2000-01-05\n")
+		w.replace("name: bots\n    platform: hq\n", "name: bots\n    platform: hq\n    schedule: {sign_in: [\"0 9 * * mon-fri\", \"0 14 * * sun\"], sign_out: [\"0 18 * * mon-fri\", \"0 16 * * sun\"], time_zone: UTC, holidays: [off.txt], workdays: [on.txt]}\n")
 		w.start()
 		defer func() { w.fleet.Stop(t.Context(), "test") }()
-		for day, want := range []session.State{session.Online, session.Offline, session.Offline} {
+		for day, want := range []struct {
+			state session.State
+			today string
+		}{
+			{session.Online, "a workday of the schedule, as Monday: sign-in at 09:00"},
+			{session.Offline, ""}, // a Sunday at noon
+			{session.Offline, "a holiday of the schedule: no sign-in at 09:00"},
+			{session.Offline, "a holiday of the schedule: no sign-in at 09:00"},
+			{session.Online, ""},
+			{session.Online, ""},
+			{session.Online, ""},
+			{session.Online, "a workday of the schedule, as Monday: sign-in at 09:00"},
+		} {
 			time.Sleep(12 * time.Hour)
-			if a, _ := w.fleet.Agent(session.ID{Platform: "hq", Login: "1001"}); a.View.State != want {
-				t.Errorf("day %d: %s, want %s", day, a.View.State, want)
+			if a, _ := w.fleet.Agent(session.ID{Platform: "hq", Login: "1001"}); a.View.State != want.state || a.Today != want.today {
+				t.Errorf("day %d: %s, %q, want %s, %q", day, a.View.State, a.Today, want.state, want.today)
 			}
 			time.Sleep(12 * time.Hour)
-			write("2000-01-03\n")
-			if day > 0 {
+			if day == 2 {
+				write("off.txt", "2000-01-04\n")
+				write("on.txt", "2000-01-08\n")
 				w.apply()
 			}
 		}
