@@ -26,7 +26,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	_ = os.RemoveAll(imageRoot) // none was made where it is ""
+	os.Exit(code)
 }
 
 const (
