@@ -89,7 +89,6 @@ func TestADamagedRecordCostsOneEvent(t *testing.T) {
 			if d := toldOrWhole(t, dir, im); d.Events != 1 {
 				t.Errorf("told of %d lost events, want 1", d.Events)
 			}
-			check(t, open(t, dir).Publish(t.Context(), []Message{event(0, 99)}))
 		})
 	}
 }

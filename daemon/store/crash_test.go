@@ -26,8 +26,16 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(1)
 	}
+	var err error
+	if imageRoot, err = os.MkdirTemp("", "agentkeeper-store-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	code := m.Run()
-	_ = os.RemoveAll(imageRoot) // none was made where it is ""
+	if err := os.RemoveAll(imageRoot); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
 	os.Exit(code)
 }
 

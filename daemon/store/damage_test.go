@@ -63,7 +63,7 @@ type image struct {
 var (
 	imageOnce sync.Once
 	theImage  image
-	imageRoot string // removed by TestMain
+	imageRoot string // made and removed by TestMain
 )
 
 // populated returns the image, which is made once for all tests.
@@ -78,9 +78,6 @@ func populated(t *testing.T) image {
 
 func makeImage(t *testing.T) image {
 	t.Helper()
-	var err error
-	imageRoot, err = os.MkdirTemp("", "agentkeeper-store-image-")
-	check(t, err)
 	im := image{killed: filepath.Join(imageRoot, "killed"), closed: filepath.Join(imageRoot, "closed")}
 	s := open(t, im.closed)
 	ctx := t.Context()
@@ -152,7 +149,7 @@ type spot struct {
 }
 
 // lossSpots is how many places of each directory one run damages.
-const lossSpots = 16
+const lossSpots = 10
 
 // TestNoSilentLoss inverts one bit of a store, at many places one after the
 // other: each start succeeds, and whatever is missing then is told.

@@ -27,6 +27,7 @@ func bare(t *testing.T) (dir string, want contents) {
 // TestStartOnABadDisk starts on disks that take nothing: the records can be
 // loaded, and once the disk takes writes again the store works by itself.
 func TestStartOnABadDisk(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name  string
 		spoil func(t *testing.T, dir string) (mend func())
@@ -54,6 +55,7 @@ func TestStartOnABadDisk(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			dir, want := bare(t)
 			mend := tt.spoil(t, dir)
 			s := open(t, dir)

@@ -308,6 +308,25 @@ func (s *Store) current() (*engine, error) {
 func (s *Store) set(e *engine, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.put(e, err)
+}
+
+// failed makes Err tell of an engine that could not write before the caller hears
+// of it: who then waits for the store to work must not find it working still. The
+// supervisor has the same news from the engine.
+func (s *Store) failed(e *engine, err error) {
+	if !errors.Is(err, ErrUnavailable) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.engine == e {
+		s.put(nil, err)
+	}
+}
+
+// put sets the engine, or the trouble. The caller holds mu.
+func (s *Store) put(e *engine, err error) {
 	s.engine, s.err = e, err
 	switch {
 	case e != nil:

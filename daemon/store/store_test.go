@@ -116,6 +116,26 @@ func check(t testing.TB, err error) {
 	}
 }
 
+// patience is how long a test waits for what must come: the machine may stand
+// still for a while, or be slow by far.
+const patience = 2 * time.Minute
+
+// quick does something a few times until it takes no longer than it may: a
+// machine that stands still for a moment is not to blame for all of them.
+func quick(t *testing.T, most time.Duration, fn func()) {
+	t.Helper()
+	var took []time.Duration
+	for range 5 {
+		began := time.Now()
+		fn()
+		took = append(took, time.Since(began))
+		if took[len(took)-1] <= most {
+			return
+		}
+	}
+	t.Errorf("took %v, want at most %v", took, most)
+}
+
 // together runs fn n times at once and fails on the first error.
 func together(t testing.TB, n int, fn func(i int) error) {
 	t.Helper()
@@ -297,11 +317,5 @@ func TestContextEndsTheWait(t *testing.T) {
 }
 
 func TestEmptyStoreOpensFast(t *testing.T) {
-	began := time.Now()
-	open(t, t.TempDir())
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("took %v", took)
-	} else {
-		t.Logf("took %v", took)
-	}
+	quick(t, 2*time.Second, func() { open(t, t.TempDir()) })
 }
