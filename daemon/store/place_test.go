@@ -62,6 +62,13 @@ func TestFilesRemovedUnderARunningStore(t *testing.T) {
 					t.Errorf("a write: %v", err)
 				}
 			}
+			if saved != nil || published != nil {
+				select {
+				case <-noticed:
+				default:
+					t.Error("a write has failed and Err does not tell")
+				}
+			}
 			hears(t, noticed)
 			await(t, s, true)
 			check(t, s.Publish(t.Context(), []Message{event(1, 2)}))
