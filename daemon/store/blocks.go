@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,13 +18,14 @@ import (
 	"github.com/minio/highwayhash"
 )
 
-// The events' files are read before the server reads them. With its index the
-// server takes them for whole, and when it comes upon a damaged record later, it
-// drops all events behind that record, gives their positions to new events, or
-// counts for ever on a position that the damage has made huge. Without its
-// index it drops all that lies behind the damage, too. So the damaged bytes are
-// cut out here, which costs only the events that they belonged to; the records
-// around them stay byte for byte as the server wrote them.
+// The streams' files are read before the server reads them. With its index the
+// server takes the events' for whole, and when it comes upon a damaged record
+// later, it drops all events behind that record, gives their positions to new
+// events, or counts for ever on a position that the damage has made huge. Without
+// its index it drops all that lies behind the damage, too; where that holds what
+// it noted about removed records, it then looks for ever for the oldest value of
+// a key. So the damaged bytes are cut out here, which costs only the records that
+// they belonged to; those around them stay byte for byte as the server wrote them.
 //
 // A record of a block is
 //
@@ -41,7 +43,7 @@ const (
 	recordErased  = 1 << 63
 	recordDeleted = 1 << 62
 
-	// checkFor bounds how long a start takes to read the events' files, the newest
+	// checkFor bounds how long a start takes to read a stream's files, the newest
 	// first. What it does not reach is read by the server alone.
 	checkFor = 2 * time.Second
 	// resyncMost bounds the bytes that are hashed in search of the next record,
@@ -49,15 +51,22 @@ const (
 	resyncMost = 16
 )
 
-// mendEvents cuts what is damaged out of the events' files. Where that fails the
+// mendFiles cuts what is damaged out of the streams' files. Where that fails the
 // server reads them as they are.
-func mendEvents(set settings) {
-	deadline := time.Now().Add(checkFor)
-	dir := filepath.Join(streamDir(set.dir, eventsName), "msgs")
-	last := uint64(0) // of the newest file only: older ones are followed by others
+func mendFiles(set settings) {
+	mendStream(set, keeperName, 0)
+	last := uint64(0)
 	if set.mark != nil {
 		last = set.mark.position()
 	}
+	mendStream(set, eventsName, last)
+}
+
+// mendStream mends a stream's files. With last, the newest one ends at that
+// position at least.
+func mendStream(set settings, stream string, last uint64) {
+	deadline := time.Now().Add(checkFor)
+	dir := filepath.Join(streamDir(set.dir, stream), "msgs")
 	for _, number := range blocksOf(dir) {
 		if time.Now().After(deadline) {
 			return
@@ -65,21 +74,18 @@ func mendEvents(set settings) {
 		name := filepath.Join(dir, strconv.Itoa(number)+".blk")
 		data, err := os.ReadFile(name)
 		if err != nil {
-			set.log.Warn("store: a file of events cannot be read", "error", err)
+			set.log.Warn("store: a file of a stream cannot be read", "error", err)
 			continue
 		}
-		b := newBlock(number, data)
-		b.check()
-		if b.cut == 0 {
-			last = 0
-			continue
+		b := newBlock(stream, number, data)
+		if b.check(); b.cut > 0 {
+			if err = b.mend(name, last, indexOf(set.dir, stream)); err != nil {
+				set.log.Warn("store: damage on disk: a file of a stream cannot be mended", "error", err)
+			} else {
+				set.log.Warn("store: damage on disk: cut damaged bytes out of a file of a stream", "file", name, "bytes", b.cut)
+			}
 		}
-		if err := b.mend(name, last, indexOf(set.dir, eventsName)); err != nil {
-			set.log.Warn("store: damage on disk: a file of events cannot be mended", "error", err)
-		} else {
-			set.log.Warn("store: damage on disk: cut damaged bytes out of a file of events", "file", name, "bytes", b.cut)
-		}
-		last = 0
+		last = 0 // older files are followed by others
 	}
 }
 
@@ -97,18 +103,28 @@ func blocksOf(dir string) (numbers []int) {
 	return numbers
 }
 
-// block is one file of events.
+// subjects begin so in each stream.
+var subjects = map[string][]byte{keeperName: []byte(keyPrefix), eventsName: []byte("ev.")}
+
+// block is one file of a stream.
 type block struct {
-	key    [sha256.Size]byte
+	begin  []byte // of every subject
+	hash   hash.Hash64
 	data   []byte
 	whole  [][]byte // runs of whole records
 	cut    int      // bytes that are in none
 	last   uint64   // position of the last whole record
 	hashed int      // bytes hashed in search of records
+	digest [recordHash]byte
 }
 
-func newBlock(number int, data []byte) *block {
-	return &block{key: sha256.Sum256(fmt.Appendf(nil, "%s-%d", eventsName, number)), data: data}
+func newBlock(stream string, number int, data []byte) *block {
+	key := sha256.Sum256(fmt.Appendf(nil, "%s-%d", stream, number))
+	h, err := highwayhash.NewDigest64(key[:])
+	if err != nil {
+		panic(err) // only for a key of another length
+	}
+	return &block{begin: subjects[stream], hash: h, data: data}
 }
 
 // check finds the whole records.
@@ -128,7 +144,7 @@ func (b *block) check() {
 	}
 }
 
-// found reports whether a whole record of an event begins at a byte. It is cheap
+// found reports whether a whole record begins at a byte. It is cheap
 // where none does.
 func (b *block) found(at int) bool {
 	rest := b.data[at:]
@@ -136,7 +152,7 @@ func (b *block) found(at int) bool {
 		return false
 	}
 	slen := int(binary.LittleEndian.Uint16(rest[20:]))
-	if slen > 0 && !bytes.HasPrefix(rest[recordHead:], []byte("ev.")) {
+	if slen > 0 && !bytes.HasPrefix(rest[recordHead:], b.begin) {
 		return false
 	}
 	length := int(binary.LittleEndian.Uint32(rest) &^ recordHeaders)
@@ -188,14 +204,11 @@ func wholeHeaders(text []byte) bool {
 }
 
 func (b *block) sum(parts ...[]byte) []byte {
-	h, err := highwayhash.NewDigest64(b.key[:])
-	if err != nil {
-		return nil // only for a key of another length
-	}
+	b.hash.Reset()
 	for _, part := range parts {
-		_, _ = h.Write(part)
+		_, _ = b.hash.Write(part)
 	}
-	return h.Sum(nil)
+	return b.hash.Sum(b.digest[:0])
 }
 
 // mend writes the block anew from its whole records and makes the server read

@@ -13,9 +13,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func eventsFile(dir string) string {
-	return filepath.Join(streamDir(dir, eventsName), "msgs", "1.blk")
-}
+func eventsFile(dir string) string { return fileOf(dir, eventsName) }
+
+// fileOf is the only file of a small stream.
+func fileOf(dir, stream string) string { return filepath.Join(streamDir(dir, stream), "msgs", "1.blk") }
 
 // recordsOf returns where each record of a whole block begins, and the end.
 func recordsOf(t *testing.T, data []byte) (begins []int) {
@@ -39,7 +40,7 @@ func fields(n int) map[string]int {
 func TestADamagedRecordIsCutOut(t *testing.T) {
 	data, err := os.ReadFile(eventsFile(populated(t).closed))
 	check(t, err)
-	whole := newBlock(1, data)
+	whole := newBlock(eventsName, 1, data)
 	if whole.check(); whole.cut != 0 || len(whole.whole) != 1 {
 		t.Fatalf("%d bytes of a whole block are taken for damaged", whole.cut)
 	}
@@ -60,7 +61,7 @@ func TestADamagedRecordIsCutOut(t *testing.T) {
 		for _, at := range offsets {
 			bad := slices.Clone(data)
 			bad[begin+at] ^= 1 << (at % 8)
-			b := newBlock(1, bad)
+			b := newBlock(eventsName, 1, bad)
 			b.check()
 			if got := slices.Concat(b.whole...); b.cut != n || string(got) != string(data[:begin])+string(data[begins[i+1]:]) {
 				t.Errorf("byte %d of record %d of %d bytes: cut %d", at, i, n, b.cut)
@@ -93,6 +94,31 @@ func TestADamagedRecordCostsOneEvent(t *testing.T) {
 	}
 }
 
+// TestADamagedRecordOfTheKeeper damages records of agents and what the server
+// noted about removed ones. Nothing is lost, and the server goes on writing.
+func TestADamagedRecordOfTheKeeper(t *testing.T) {
+	im := populated(t)
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	for _, from := range []string{im.killed, im.closed} {
+		data, err := os.ReadFile(fileOf(from, keeperName))
+		check(t, err)
+		begins := recordsOf(t, data)
+		for range 4 {
+			i := random.IntN(len(begins) - 1)
+			at := begins[i] + random.IntN(begins[i+1]-begins[i])
+			t.Run(fmt.Sprintf("%s/%d/%d", filepath.Base(from), i, at-begins[i]), func(t *testing.T) {
+				dir := copyOf(t, from)
+				flip(t, fileOf(dir, keeperName), int64(at))
+				if d := toldOrWhole(t, dir, im); d.Restored > 1 {
+					t.Errorf("%d records had to be written again, want at most 1", d.Restored)
+				}
+			})
+		}
+	}
+}
+
 // TestPositionsAreNotGivenAgain loses the newest event: the next one comes behind
 // it, so that no follower takes it for one that it has seen.
 func TestPositionsAreNotGivenAgain(t *testing.T) {
@@ -115,7 +141,7 @@ func TestNoWholeRecordIsLeftToTheServer(t *testing.T) {
 	garble(t, 0, 1)(eventsFile(dir))
 	before, err := os.ReadFile(eventsFile(dir))
 	check(t, err)
-	mendEvents(settings{dir: dir, log: options(t, dir).Log})
+	mendFiles(settings{dir: dir, log: options(t, dir).Log})
 	after, err := os.ReadFile(eventsFile(dir))
 	check(t, err)
 	if string(before) != string(after) {
@@ -161,7 +187,7 @@ func TestAFollowerOfOneAgentPassesDamage(t *testing.T) {
 				flip(t, eventsFile(dir), int64(begins[seq]-12))
 				set := settings{dir: dir, maxAge: 24 * time.Hour, maxBytes: 1 << 30, log: options(t, dir).Log}
 				if !hidden {
-					mendEvents(set)
+					mendFiles(set)
 				}
 				e, err := openEngine(t.Context(), set)
 				check(t, err)
@@ -187,6 +213,29 @@ func TestAFollowerOfOneAgentPassesDamage(t *testing.T) {
 					t.Errorf("told of %v, want a gap up to %d", gaps, seq)
 				}
 			})
+		}
+	}
+}
+
+// BenchmarkCheckBlock is what a start takes to read a file of events.
+func BenchmarkCheckBlock(b *testing.B) {
+	dir := b.TempDir()
+	s := open(b, dir)
+	for range 20 {
+		batch := make([]Message, 1000)
+		for i := range batch {
+			batch[i] = Message{ID: agent(i), Type: "t", Data: make([]byte, 300)}
+		}
+		check(b, s.Publish(b.Context(), batch))
+	}
+	check(b, s.Close())
+	data, err := os.ReadFile(eventsFile(dir))
+	check(b, err)
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		found := newBlock(eventsName, 1, data)
+		if found.check(); found.cut != 0 {
+			b.Fatalf("%d bytes are taken for damaged", found.cut)
 		}
 	}
 }
