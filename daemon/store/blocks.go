@@ -22,9 +22,9 @@ import (
 // server takes the events' for whole, and when it comes upon a damaged record
 // later, it drops all events behind that record, gives their positions to new
 // events, or counts for ever on a position that the damage has made huge. Without
-// its index it drops all that lies behind the damage, too; where that holds what
-// it noted about removed records, it then looks for ever for the oldest value of
-// a key. So the damaged bytes are cut out here, which costs only the records that
+// its index it drops all that lies behind the damage, too; of the records' stream
+// it was seen to look for ever, afterwards, for the oldest value of a key. So the
+// damaged bytes are cut out here, which costs only the records that
 // they belonged to; those around them stay byte for byte as the server wrote them.
 //
 // A record of a block is
