@@ -175,7 +175,7 @@ func (b *block) record(at int) int {
 	if length < recordHead+recordHash || length > min(len(rest), recordMax) {
 		return 0
 	}
-	head, body, hash := rest[:recordHead], rest[recordHead:length-recordHash], rest[length-recordHash:length]
+	head, body := rest[:recordHead], rest[recordHead:length-recordHash]
 	slen := int(binary.LittleEndian.Uint16(head[20:]))
 	if slen > len(body) || (headers && !wholeHeaders(body[slen:])) {
 		return 0
@@ -185,7 +185,7 @@ func (b *block) record(at int) int {
 		content = content[4:]
 	}
 	seq := binary.LittleEndian.Uint64(head[4:])
-	if !bytes.Equal(b.sum(head[4:20], subject, content), hash) {
+	if !bytes.Equal(b.sum(head[4:20], subject, content), rest[length-recordHash:length]) {
 		return 0
 	}
 	if seq&recordDeleted == 0 {

@@ -57,7 +57,8 @@ func (e *engine) holes(ctx context.Context, now jetstream.StreamState) ([]Gap, e
 	if err != nil {
 		return nil, err
 	}
-	h.first, h.count, h.list = now.FirstSeq, now.NumDeleted, runsOf(info.State.Deleted)
+	h.list = runsOf(info.State.Deleted)
+	h.first, h.count = now.FirstSeq, now.NumDeleted
 	return h.list, nil
 }
 
