@@ -2,11 +2,14 @@ package store
 
 import "agentkeeper/daemon/bound"
 
-// Bounds returns this package's rows of the table of bounds: what a program that
-// reads the stream of events may take.
+// Bounds returns this package's rows of the table of bounds: what is stored at
+// most, and what a program that reads the stream of events may take.
 func Bounds() []bound.Bound {
 	const at, refused = "`events.listen`", "the creation is refused, with what to write"
+	const kept, tooLarge = "the store", "refused; an event is lost and counted as `too_large`"
 	return []bound.Bound{
+		{Where: kept, What: "an event, or what is kept about an agent", Limit: bound.Bytes(maxValue), Beyond: tooLarge, Test: "TestTooLargeIsRefused"},
+		{Where: kept, What: "the names that one is kept under, escapes and identifier included", Limit: bound.Bytes(maxSubject), Beyond: tooLarge, Test: "TestTooLargeIsRefused"},
 		{Where: at, What: "connections of one user, and no more than half of all", Limit: bound.Count(userConnections), Beyond: "\"maximum account active connections exceeded\"", Test: "TestDoorBoundsAUser"},
 		{Where: at, What: "a connection's beginning, login included", Limit: bound.Time(authTimeout), Beyond: "closed", Test: "TestDoorHoldsASilentCrowd"},
 		{Where: at, What: "a message from a client", Limit: bound.Bytes(userPayload), Beyond: "\"Maximum Payload Violation\"", Test: "TestDoorRefusesWhatIsTooLarge"},

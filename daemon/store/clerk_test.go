@@ -147,7 +147,7 @@ func TestConsumersBelongToTheirUser(t *testing.T) {
 	if err := bi.js.DeleteConsumer(t.Context(), eventsName, "reader"); !errors.Is(err, jetstream.ErrConsumerNotFound) {
 		t.Errorf("delete: %v", err)
 	}
-	m, err := bi.Request(nextAPI+"reader", []byte(`{"batch":1,"no_wait":true}`), 10*time.Second)
+	m, err := bi.Request(nextAPI+"reader", []byte(`{"batch":1,"no_wait":true}`), patience)
 	check(t, err)
 	if len(m.Data) > 0 || m.Header.Get("Status") != "409" {
 		t.Errorf("pull: %v %q", m.Header, m.Data)
@@ -247,10 +247,10 @@ func TestConsumersOfAnEarlierVersion(t *testing.T) {
 	if got := pull(t, c, 1); got[0] != "1/1" {
 		t.Error(got)
 	}
-	m, err := crm.Request(nextAPI+"pulled", []byte(`{"batch":1}`), 10*time.Second) // as a program that reconnects does
+	m, err := crm.Request(nextAPI+"pulled", []byte(`{"batch":1}`), patience) // as a program that reconnects does
 	check(t, err)
 	if m.Header.Get("Status") == "408" {
-		m, err = crm.Request(nextAPI+"pulled", []byte(`{"batch":1}`), 10*time.Second)
+		m, err = crm.Request(nextAPI+"pulled", []byte(`{"batch":1}`), patience)
 		check(t, err)
 	}
 	if string(m.Data) != "1/1" {
@@ -287,7 +287,7 @@ func TestRemoveConsumer(t *testing.T) {
 		}
 	}
 	check(t, s.RemoveConsumer(t.Context(), "crm", "gone"))
-	if _, err := c.Next(jetstream.FetchMaxWait(5 * time.Second)); !errors.Is(err, jetstream.ErrConsumerDeleted) {
+	if _, err := c.Next(jetstream.FetchMaxWait(patience)); !errors.Is(err, jetstream.ErrConsumerDeleted) {
 		t.Errorf("its program is told %v", err)
 	}
 }

@@ -90,16 +90,19 @@ type after struct {
 	looked   time.Time // when it was last asked
 }
 
-// written takes note of what the server has written.
-func (a *after) written(msgs []*nats.Msg, acks []ack) error {
-	now := time.Now()
+// written takes note of what the server has written in a commit that began then.
+func (a *after) written(msgs []*nats.Msg, acks []ack, began time.Time) error {
 	if a.journal != nil {
 		a.copy(msgs, acks)
 	}
-	if a.mark != nil && len(acks) > 0 {
-		a.mark.reach(acks[len(acks)-1].seq, now, a.maxAge)
+	if a.mark != nil {
+		newest := uint64(0) // the last ones may be repeats, or rejected
+		for _, ack := range acks {
+			newest = max(newest, ack.seq)
+		}
+		a.mark.reach(newest, began, a.maxAge)
 	}
-	return a.look(now)
+	return a.look(time.Now())
 }
 
 // copy adds what was written to the journal.

@@ -63,11 +63,11 @@ func dial(t *testing.T, s *Store, login nats.Option, more ...nats.Option) *consu
 	t.Helper()
 	c := &consumer{denied: make(chan string, 100)}
 	var err error
-	c.Conn, err = nats.Connect("nats://"+s.consumers.Address, append(more, login, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond),
+	c.Conn, err = nats.Connect("nats://"+s.consumers.Address, append(more, login, nats.Timeout(patience), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.denied <- err.Error() }))...)
 	check(t, err)
 	t.Cleanup(c.Close)
-	c.js, err = jetstream.New(c.Conn)
+	c.js, err = jetstream.New(c.Conn, jetstream.WithDefaultTimeout(patience))
 	check(t, err)
 	return c
 }
@@ -76,7 +76,7 @@ func dial(t *testing.T, s *Store, login nats.Option, more ...nats.Option) *consu
 func pull(t *testing.T, c jetstream.Consumer, n int) (data []string) {
 	t.Helper()
 	for len(data) < n {
-		m, err := c.Next(jetstream.FetchMaxWait(10 * time.Second))
+		m, err := c.Next(jetstream.FetchMaxWait(patience))
 		if err != nil {
 			t.Fatalf("after %d of %d events: %v", len(data), n, err)
 		}
@@ -130,7 +130,7 @@ func TestConsumersPull(t *testing.T) {
 	check(t, err)
 	defer s.Close()
 	check(t, s.Publish(t.Context(), []Message{event(3, 0)}))
-	for deadline := time.Now().Add(20 * time.Second); !crm.IsConnected() && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); !crm.IsConnected() && time.Now().Before(deadline); {
 		<-time.After(20 * time.Millisecond)
 	}
 	got = append(got, pull(t, c, 11)...)
@@ -164,7 +164,7 @@ func TestConsumersStream(t *testing.T) {
 		}
 		check(t, s.Publish(t.Context(), batch))
 	}
-	for deadline := time.Now().Add(20 * time.Second); got.Load() < events && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); got.Load() < events && time.Now().Before(deadline); {
 		<-time.After(20 * time.Millisecond)
 	}
 	if got.Load() != events {
@@ -236,7 +236,7 @@ func wantDenied(t *testing.T, c *consumer, what, subject string) {
 		if !strings.Contains(text, "Permissions Violation") && !strings.Contains(text, "permissions violation") || !strings.Contains(text, `"`+subject+`"`) {
 			t.Errorf("%s: %s: %s", what, subject, text)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Errorf("%s: %s was not denied", what, subject)
 	}
 }
@@ -258,7 +258,7 @@ func TestConsumersThatPushAreRefused(t *testing.T) {
 	} {
 		body := fmt.Sprintf(`{"stream_name":"EVENTS",`+config+`}`, target)
 		for _, subject := range []string{"$JS.API.CONSUMER.CREATE.EVENTS.x", "$JS.API.CONSUMER.CREATE.EVENTS.x.ev.>", "$JS.API.CONSUMER.DURABLE.CREATE.EVENTS.x"} {
-			m, err := crm.Request(subject, []byte(body), 10*time.Second)
+			m, err := crm.Request(subject, []byte(body), patience)
 			check(t, err)
 			var answer struct {
 				Error *struct{ Description string }
@@ -294,7 +294,7 @@ func TestConsumersNeedALogin(t *testing.T) {
 	crm := dial(t, s, nats.UserInfo("crm", "crm's"), nats.NoReconnect())
 	bi := dial(t, s, nats.UserInfo("bi", "bi's"), nats.NoReconnect())
 	s.Disconnect(func(user string) bool { return user == "bi" })
-	for deadline := time.Now().Add(10 * time.Second); !crm.IsClosed() && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); !crm.IsClosed() && time.Now().Before(deadline); {
 		<-time.After(10 * time.Millisecond)
 	}
 	if !crm.IsClosed() || bi.IsClosed() || s.Err() != nil {
@@ -336,7 +336,7 @@ func TestConsumersComeBack(t *testing.T) {
 	await(t, s, true)
 	check(t, s.Publish(t.Context(), []Message{event(1, 1)}))
 	check(t, taken.Close())
-	for deadline := time.Now().Add(20 * time.Second); !crm.IsConnected() && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); !crm.IsConnected() && time.Now().Before(deadline); {
 		<-time.After(20 * time.Millisecond)
 	}
 	if got := pull(t, c, 1); got[0] != "1/1" {
@@ -364,7 +364,7 @@ func TestConsumersTogether(t *testing.T) {
 			if i%2 == 0 {
 				login = nats.UserInfo("bi", "bi's")
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			c, err := dial(t, s, login).js.CreateConsumer(ctx, eventsName, jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy})
 			if err == nil {

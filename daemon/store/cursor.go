@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // cursor is how far one follower has come, and whom it tells.
@@ -60,6 +62,21 @@ func (c *cursor) dropped(first uint64) error {
 	return stopped(c.gap(gone))
 }
 
+// tell tells of what is gone between the cursor and a position. Whether any of it
+// was chosen, nobody knows any more.
+func (c *cursor) tell(gone []Gap, upTo uint64) error {
+	for _, g := range gone {
+		if g.To <= c.after || g.From > upTo {
+			continue
+		}
+		c.after = max(c.after, g.From-1)
+		if err := c.dropped(g.To + 1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // take hands over those of the events that are chosen. The events are all that
 // there are behind the cursor: where positions are missing, they are gone.
 func (c *cursor) take(events []*Event) error {
@@ -99,11 +116,11 @@ func (c *cursor) give(events []*Event) error {
 
 // enter asks the server which positions it has and brings the cursor there.
 func (e *engine) enter(ctx context.Context, at *cursor) error {
-	first, last, err := e.span(ctx)
+	state, err := e.state(ctx)
 	if err != nil {
 		return err
 	}
-	return at.begin(first, last)
+	return at.begin(state.FirstSeq, state.LastSeq)
 }
 
 // next hands over the next events behind the cursor, from memory where it has
@@ -121,34 +138,103 @@ func (e *engine) next(ctx context.Context, at *cursor) error {
 // catchUp reads from the disk and hands over a few events behind the cursor.
 func (e *engine) catchUp(ctx context.Context, at *cursor) error {
 	upTo := e.tail.last() // what is behind that may be written while the server looks
-	events, err := e.old.read(ctx, at.filter.subject(), at.after+1)
+	subject := at.filter.subject()
+	events, err := e.old.read(ctx, subject, at.after+1)
+	if err == nil && len(events) == 0 && subject != "" && at.after < upTo {
+		subject, events, err = e.past(ctx, subject, at.after+1)
+	}
 	if err != nil {
 		return err
 	}
-	if at.filter.agent == "" && len(events) > 0 {
+	if subject == "" && len(events) > 0 {
+		if err := e.noteSkipped(ctx, at.after, events); err != nil {
+			return err
+		}
 		return at.take(events)
 	}
 	// The positions say nothing here: other agents' events lie between, or none is
 	// left. What the retention has dropped behind the cursor, the follower missed.
-	first, _, err := e.span(ctx)
+	state, err := e.state(ctx)
 	if err != nil {
 		return err
 	}
 	if len(events) > 0 {
-		if err := at.dropped(min(first, events[0].Seq)); err != nil {
-			return err
-		}
-		return at.give(events)
+		return e.giveSome(ctx, at, events, state)
 	}
-	if err := at.dropped(first); err != nil {
+	if err := at.dropped(state.FirstSeq); err != nil {
 		return err
 	}
-	if at.filter.agent == "" && at.after < upTo {
-		if e.unreadable.damaged(at.after+1, time.Now()) {
-			return at.dropped(at.after + 2)
-		}
-		return &unreadableError{at.after + 1}
+	if subject == "" && at.after < upTo {
+		return e.unread(ctx, at, state)
+	}
+	if at.after >= upTo {
+		return nil
+	}
+	gone, err := e.gone(ctx, state)
+	if err != nil {
+		return err
+	}
+	if err := at.tell(gone, upTo); err != nil {
+		return err
 	}
 	at.after = max(at.after, upTo)
+	return nil
+}
+
+// past looks for what lies behind a position where the server finds none of an
+// agent's events: where there may be one that it cannot read, it reads the events
+// of all, which come to a stop before it, and returns no subject.
+func (e *engine) past(ctx context.Context, subject string, from uint64) (string, []*Event, error) {
+	ended, err := e.old.ended(ctx, subject, from)
+	if err != nil || ended {
+		return subject, nil, err
+	}
+	events, err := e.old.read(ctx, "", from)
+	return "", events, err
+}
+
+// unread deals with the next event behind the cursor, which the server keeps and
+// does not give. Positions in front of it may be known to be gone.
+func (e *engine) unread(ctx context.Context, at *cursor, state jetstream.StreamState) error {
+	gone, err := e.gone(ctx, state)
+	if err != nil {
+		return err
+	}
+	next := at.after + 1
+	for _, hole := range gone {
+		if hole.From <= next && next <= hole.To {
+			next = hole.To + 1
+		}
+	}
+	if next > at.after+1 {
+		return at.dropped(next)
+	}
+	if e.unreadable.damaged(next, time.Now()) {
+		return at.dropped(next + 1)
+	}
+	return &unreadableError{next}
+}
+
+// giveSome hands over one agent's events, and tells of what is gone between
+// them.
+func (e *engine) giveSome(ctx context.Context, at *cursor, events []*Event, state jetstream.StreamState) error {
+	if err := at.dropped(min(state.FirstSeq, events[0].Seq)); err != nil {
+		return err
+	}
+	gone, err := e.gone(ctx, state)
+	if err != nil {
+		return err
+	}
+	if len(gone) == 0 {
+		return at.give(events)
+	}
+	for _, ev := range events {
+		if err := at.tell(gone, ev.Seq); err != nil {
+			return err
+		}
+		if err := at.give([]*Event{ev}); err != nil {
+			return err
+		}
+	}
 	return nil
 }

@@ -55,7 +55,9 @@
 // acknowledged; every start of the server compares the two and writes again
 // what one of them lost. Each line has sums of its own, so that one damaged
 // byte costs one line of one copy. Events are kept once; the file events.mark
-// tells how far they had come, so that it is known when some are gone.
+// tells how far they had come, so that it is known when some are gone. Both
+// streams' files are read before the server reads them, and damaged bytes are cut
+// out, so that one costs what it belonged to and not all behind it.
 // [Store.Damage] tells what was found. A stream that the server cannot open at
 // all is moved aside to broken-<time>.
 //

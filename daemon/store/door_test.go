@@ -30,7 +30,7 @@ func bounded(t *testing.T, most int) (*Store, *atomic.Int64, chan string) {
 
 func silent(t *testing.T, s *Store) net.Conn {
 	t.Helper()
-	c, err := net.DialTimeout("tcp", s.consumers.Address, 10*time.Second)
+	c, err := net.DialTimeout("tcp", s.consumers.Address, patience)
 	check(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	return c
@@ -38,7 +38,7 @@ func silent(t *testing.T, s *Store) net.Conn {
 
 func until(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !done(); {
+	for deadline := time.Now().Add(patience); !done(); {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s does not happen", what)
 		}
@@ -49,6 +49,7 @@ func until(t *testing.T, what string, done func() bool) {
 // A crowd that says nothing costs the bound and no more, a program that logs in
 // comes through, and our own connections are refused by nothing.
 func TestDoorHoldsASilentCrowd(t *testing.T) {
+	t.Parallel()
 	const most = 40
 	s, _, refused := bounded(t, most)
 	for range 10 * most {
@@ -113,7 +114,7 @@ func TestDoorRefusesWhatIsTooLarge(t *testing.T) {
 		"anything without a login": {"PING\r\nPING\r\n", "-ERR 'Authorization Violation'"},
 	} {
 		conn := silent(t, s)
-		check(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+		check(t, conn.SetDeadline(time.Now().Add(patience)))
 		r := bufio.NewReader(conn)
 		info, err := r.ReadString('\n')
 		check(t, err)

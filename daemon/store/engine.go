@@ -44,6 +44,7 @@ type engine struct {
 	torn       bool     // the records' stream could not be read and was moved aside
 	files      files    // as they were at the start
 	unreadable unreadable
+	missing    holes // events gone from the middle of the stream
 	srv        *server.Server
 	access     *access // nil: no listener
 	nc         *nats.Conn
@@ -237,11 +238,11 @@ func (e *engine) openCommitters(ctx context.Context) (err error) {
 	if e.events, err = newCommitter(e.nc, e.log, e.health, nil, e.trouble); err != nil {
 		return err
 	}
-	_, last, err := e.span(ctx)
+	state, err := e.state(ctx)
 	if err != nil {
 		return fmt.Errorf("ask for the last event: %w", err)
 	}
-	e.tail = newTail(last)
+	e.tail = newTail(state.LastSeq)
 	e.events.tail = e.tail
 	e.old = newOld(func() (*nats.Conn, error) { return e.dial() })
 	e.events.after = after{mark: e.mark, maxAge: e.maxAge, attached: e.attached}
@@ -253,13 +254,11 @@ func (e *engine) missingEvents(ctx context.Context) (uint64, error) {
 	if e.mark == nil {
 		return 0, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	stream, err := e.js.Stream(ctx, eventsName)
+	state, err := e.state(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("ask for the events that are kept: %w", err)
 	}
-	return e.mark.missing(stream.CachedInfo().State, time.Now(), e.maxAge, e.maxBytes), nil
+	return e.mark.missing(state, time.Now(), e.maxAge, e.maxBytes), nil
 }
 
 // start lets the committers go, once the store is claimed and its records are

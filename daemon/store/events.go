@@ -60,7 +60,9 @@ func (s *Store) publish(ctx context.Context, msgs []*nats.Msg, events []*Event) 
 	}
 	g := newGroup(noShard, msgs...)
 	g.events = events
-	return e.events.submit(ctx, g)
+	err = e.events.submit(ctx, g)
+	s.failed(e, err)
+	return err
 }
 
 // LastSeq returns the position of the newest event, 0 where there never was

@@ -30,7 +30,7 @@ var errEnough = errors.New("enough")
 // take returns the next n chosen events and their positions.
 func take(t testing.TB, s follower, after uint64, f Filter, n int) (data []string, seqs []uint64) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	err := s.Follow(ctx, after, f, Each(func(seq uint64, b []byte) error {
 		data, seqs = append(data, string(b)), append(seqs, seq)

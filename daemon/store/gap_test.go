@@ -46,7 +46,7 @@ func firstKept(t *testing.T, s *Store) uint64 {
 // heard follows until want gaps and one event behind them were told.
 func heard(t *testing.T, s follower, after uint64, f Filter, want int) (gaps []Gap, next uint64) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	err := s.Follow(ctx, after, f, Each(func(seq uint64, _ []byte) error {
 		next = seq
@@ -111,14 +111,14 @@ func TestGapWhileFollowing(t *testing.T) {
 		publishBig(t, s, 50)
 		var last uint64
 		var gaps []Gap
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		err := s.Follow(ctx, 0, f, Each(func(seq uint64, _ []byte) error {
 			switch {
 			case last == 0:
-				publishBig(t, s, 3000) // more than is on the way to the follower
+				publishBig(t, s, 1500) // more than is on the way to the follower
 			case len(gaps) == 0 && seq > last+2:
 				t.Errorf("%s: %d follows %d and nobody told why", name, seq, last)
-			case len(gaps) > 0 && seq >= 3000:
+			case len(gaps) > 0 && seq >= 1500:
 				return errEnough
 			}
 			last = seq
@@ -142,7 +142,7 @@ func TestOthersEventsAreNoGap(t *testing.T) {
 	s := tight(t)
 	quiet := session.ID{Platform: "p", Login: "quiet"}
 	check(t, s.Publish(t.Context(), []Message{{ID: quiet, Type: "t", Data: []byte("1")}}))
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	n := 0
 	err := s.Follow(ctx, 0, Filter{Agent: quiet}, Each(func(uint64, []byte) error {
@@ -150,7 +150,11 @@ func TestOthersEventsAreNoGap(t *testing.T) {
 			return errEnough
 		}
 		go func() {
-			<-time.After(2 * time.Second) // the follower waits again
+			until(t, "the follower waits again", func() bool {
+				s.engine.tail.mu.Lock()
+				defer s.engine.tail.mu.Unlock()
+				return s.engine.tail.waited
+			})
 			publishBig(t, s, 200)
 			_ = s.Publish(ctx, []Message{{ID: quiet, Type: "t", Data: []byte("2")}}) // its absence is seen
 		}()
@@ -166,7 +170,7 @@ func TestMemoryTellsGaps(t *testing.T) {
 	for i := range 3 * memoryEvents / 2000 {
 		batch := make([]Message, 1000)
 		for j := range batch {
-			batch[j] = event(i, j)
+			batch[j] = Message{ID: agent(i), Type: "t"}
 		}
 		check(t, m.Publish(t.Context(), batch))
 	}
@@ -191,7 +195,7 @@ func TestRetentionIsCounted(t *testing.T) {
 	check(t, err)
 	publishBig(t, s, 100)
 	first := firstKept(t, s)
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(patience)
 	for tick := time.Tick(50 * time.Millisecond); dropped.Load() != int64(first-1); {
 		select {
 		case <-tick:
@@ -216,7 +220,7 @@ func TestRetentionAfterALostStore(t *testing.T) {
 // Followers that take nothing delay neither the writes nor another follower.
 func TestDeadFollowersDelayNobody(t *testing.T) {
 	s := open(t, t.TempDir())
-	publishBig(t, s, 1000)
+	publishBig(t, s, 500)
 	ctx, cancel := context.WithCancel(t.Context())
 	var dead, stuck sync.WaitGroup
 	for range 20 {
@@ -226,8 +230,8 @@ func TestDeadFollowersDelayNobody(t *testing.T) {
 		})
 	}
 	stuck.Wait()
-	publishBig(t, s, 2000)
-	if data, _ := take(t, s, 0, Filter{}, 3000); len(data) != 3000 || s.Err() != nil {
+	publishBig(t, s, 1500)
+	if data, _ := take(t, s, 0, Filter{}, 2000); len(data) != 2000 || s.Err() != nil {
 		t.Errorf("%d events, %v", len(data), s.Err())
 	}
 	cancel()

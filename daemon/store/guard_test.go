@@ -80,7 +80,7 @@ func TestReopenWaitsForFiles(t *testing.T) {
 	for range 3 {
 		select {
 		case <-s.Changed(): // another failed attempt
-		case <-time.After(20 * time.Second):
+		case <-time.After(patience):
 			t.Error("no attempt to reopen")
 		}
 	}

@@ -30,22 +30,10 @@ func (s *Store) Span(ctx context.Context) (first, last uint64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	if first, last, err = e.span(ctx); err != nil {
-		err = unavailable(fmt.Errorf("ask for the events that are kept: %w", err))
-	}
-	return first, last, err
-}
-
-// span asks the server for the positions of the oldest event that it keeps and
-// of the newest that there ever was.
-func (e *engine) span(ctx context.Context) (first, last uint64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	stream, err := e.js.Stream(ctx, eventsName)
+	state, err := e.state(ctx)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, unavailable(fmt.Errorf("ask for the events that are kept: %w", err))
 	}
-	state := stream.CachedInfo().State
 	return state.FirstSeq, state.LastSeq, nil
 }
 

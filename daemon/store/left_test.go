@@ -25,7 +25,7 @@ func consumersOf(t *testing.T, s *Store, stream string) int {
 // settles waits until a count is at most n, and fails when it stays above.
 func settles(t *testing.T, what string, n int, count func() int) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(patience)
 	for tick := time.Tick(10 * time.Millisecond); count() > n; {
 		select {
 		case <-tick:

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -19,9 +20,9 @@ import (
 // acknowledged the events, so that a mark that lags raises no false alarm.
 //
 // The file has slots of one size, each with a sum of its own. The first two
-// hold the newest position, in turn; the others a position and when it was the
-// newest, some for each of the stream's life times, which tell what may be gone
-// by age from what may not.
+// hold the newest position, in turn; the others a position and a time at which it
+// was still to come, some for each of the stream's life times, which tell what
+// may be gone by age from what may not.
 const (
 	markName  = "events.mark"
 	slotSize  = 64
@@ -48,7 +49,8 @@ type mark struct {
 	next  int // slot of the ring that is written next
 }
 
-// point is a position that was the newest at some time.
+// point is a position that had no event yet at some time: neither it nor what
+// lies behind it is older.
 type point struct {
 	seq uint64
 	at  time.Time
@@ -122,31 +124,53 @@ func readSlot(b []byte) (values [slotSize/8 - 1]uint64, ok bool) {
 	return values, binary.LittleEndian.Uint64(b) == uint64(sum(b[8:]))
 }
 
-// reach notes that the event at seq is on disk.
-func (m *mark) reach(seq uint64, now time.Time, maxAge time.Duration) {
+// reach notes that a commit which began then has brought the events up to seq on
+// the disk. All events of a commit are as young as its beginning, so a point is
+// the position of its first one: a point behind it would leave those before the
+// point out of what can be missed.
+func (m *mark) reach(seq uint64, began time.Time, maxAge time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if seq <= m.last {
 		return
 	}
+	first := m.last + 1
 	m.last = seq
 	m.save()
-	if last := m.ring[m.newest()]; now.Sub(last.at) >= maxAge/markSlots || now.Before(last.at) {
-		m.ring[m.next] = point{seq, now}
-		m.put(2+m.next, writeSlot(seq, uint64(now.UnixNano())))
+	if last := m.ring[m.newest()]; began.Sub(last.at) >= maxAge/markSlots || began.Before(last.at) {
+		m.ring[m.next] = point{first, began}
+		m.put(2+m.next, writeSlot(first, uint64(began.UnixNano())))
 		m.next = (m.next + 1) % markSlots
 	}
 }
 
-// look takes note of the oldest event that is kept, and of what is missing
-// behind it.
-func (m *mark) look(s jetstream.StreamState) {
+// position is how far the events have come.
+func (m *mark) position() uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.first != s.FirstSeq || m.holes != holesOf(s) {
-		m.first, m.holes = s.FirstSeq, holesOf(s)
+	return m.last
+}
+
+// look takes note of the oldest event that is kept, and of what is missing
+// behind it. It returns how many events have gone from the middle since the last
+// look: no limit drops those, so the server came upon damage. It fails where the
+// newest ones are gone, up to a position that the events had reached before the
+// state was asked for.
+func (m *mark) look(s jetstream.StreamState, reached uint64) (lost uint64, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s.LastSeq < reached {
+		return 0, fmt.Errorf("the newest event is at position %d and was at %d: the server came upon damage", s.LastSeq, reached)
+	}
+	holes := holesOf(s)
+	if holes > m.holes {
+		lost = holes - m.holes
+	}
+	if m.first != s.FirstSeq || m.holes != holes {
+		m.first, m.holes = s.FirstSeq, holes
 		m.save()
 	}
+	return lost, nil
 }
 
 // holesOf counts the events missing between the oldest and the newest.

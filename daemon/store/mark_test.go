@@ -64,6 +64,50 @@ func TestMarkTellsLossFromLimits(t *testing.T) {
 	}
 }
 
+// TestMarkCountsFromTheFirstOfACommit: all events of the first commit can be
+// missed, not only its last one.
+func TestMarkCountsFromTheFirstOfACommit(t *testing.T) {
+	began := time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC)
+	for kept, want := range map[uint64]uint64{0: 72, 1: 71, 17: 55, 24: 48, 71: 1, 72: 0} {
+		m := openMark(t.TempDir(), slog.New(slog.DiscardHandler))
+		m.missing(jetstream.StreamState{}, began, time.Hour, 1<<30)
+		a := after{mark: m, maxAge: time.Hour}
+		check(t, a.written(nil, append(batchAcks(24, 24), ack{err: errEnough}, ack{seq: 3}), began)) // the last ones are rejected, and a repeat
+		check(t, a.written(nil, batchAcks(72, 48), began.Add(time.Second)))
+		state := jetstream.StreamState{FirstSeq: 1, LastSeq: kept, Msgs: kept, Bytes: 1 << 20}
+		if n := m.missing(state, began.Add(time.Minute), time.Hour, 1<<30); n != want {
+			t.Errorf("%d of 72 are kept: %d missing, want %d", kept, n, want)
+		}
+		m.close()
+	}
+}
+
+// TestMarkLooks while the server runs: what goes from the middle is told once, and
+// the newest events cannot go.
+func TestMarkLooks(t *testing.T) {
+	m := openMark(t.TempDir(), slog.New(slog.DiscardHandler))
+	defer m.close()
+	m.reach(100, time.Now(), time.Hour)
+	for i, tt := range []struct {
+		first, last, msgs, reached, lost uint64
+		fails                            bool
+	}{
+		{1, 100, 100, 100, 0, false},
+		{1, 100, 60, 100, 40, false},
+		{1, 110, 70, 100, 0, false},
+		{90, 110, 20, 100, 0, false}, // the limits have dropped the holes but one
+		{90, 110, 15, 110, 5, false},
+		{90, 99, 10, 100, 0, true},
+		{90, 99, 10, 99, 0, false}, // events that came after the question
+		{111, 110, 0, 110, 0, false},
+	} {
+		lost, err := m.look(jetstream.StreamState{FirstSeq: tt.first, LastSeq: tt.last, Msgs: tt.msgs}, tt.reached)
+		if lost != tt.lost || (err != nil) != tt.fails {
+			t.Errorf("look %d: %d lost, %v", i, lost, err)
+		}
+	}
+}
+
 // TestMarkSurvivesDamage: one damaged slot costs what that slot says.
 func TestMarkSurvivesDamage(t *testing.T) {
 	dir := t.TempDir()

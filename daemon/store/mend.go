@@ -66,6 +66,7 @@ func openGuarded(ctx context.Context, set settings) (*engine, error) {
 	if err := guard(set); err != nil {
 		return nil, err
 	}
+	mendFiles(set)
 	e, err := openEngine(ctx, set)
 	if err != nil {
 		return nil, errors.Join(err, putBack(set))

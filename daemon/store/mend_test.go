@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"agentkeeper/session"
@@ -14,10 +15,25 @@ import (
 
 const mendAgents = 120
 
-// sown closes a store with records and events in it.
+var (
+	sowing sync.Once
+	field  string // below imageRoot; "": it could not be made
+)
+
+// sown returns a closed store with records and events in it: a copy of one that
+// is made once for all tests.
 func sown(t *testing.T) (dir string) {
 	t.Helper()
-	dir = t.TempDir()
+	sowing.Do(func() { field = sow(t) })
+	if field == "" {
+		t.Fatal("the store could not be made; an earlier test says why")
+	}
+	return copyOf(t, field)
+}
+
+func sow(t *testing.T) (dir string) {
+	t.Helper()
+	dir = filepath.Join(imageRoot, "sown")
 	s := open(t, dir)
 	together(t, mendAgents, func(i int) error {
 		r := session.Record{Sequence: uint64(i + 1), SecretHash: strings.Repeat("x", 500)}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 const (
@@ -57,16 +58,71 @@ func (e *unreadableError) Error() string {
 
 // read returns the first few events from a position on, oldest first: all that
 // there are, or with a subject those that match it. None means that there is
-// none.
-func (o *old) read(ctx context.Context, subject string, from uint64) ([]*Event, error) {
+// none, or that the first one is damaged: see ended.
+func (o *old) read(ctx context.Context, subject string, from uint64) (events []*Event, err error) {
+	err = o.inTurn(ctx, func(ctx context.Context, nc *nats.Conn) (err error) {
+		if subject == "" {
+			events, err = batchOf(ctx, nc, from)
+		} else {
+			events, err = someOf(ctx, nc, subject, from, time.Now().Add(readSlice))
+		}
+		return err
+	})
+	return events, err
+}
+
+// ended reports whether no event from a position on matches a subject. The
+// server gives the same answer for that and for a next event that it cannot
+// read; but it knows of the last match without reading it.
+func (o *old) ended(ctx context.Context, subject string, from uint64) (ended bool, err error) {
+	err = o.inTurn(ctx, func(ctx context.Context, nc *nats.Conn) error {
+		m, err := nc.RequestWithContext(ctx, directGet, getRequest{Last: subject}.encode())
+		if err != nil {
+			return err
+		}
+		last, err := readAnswer(m)
+		switch {
+		case err != nil:
+			return err
+		case last != nil:
+			ended = last.Seq < from
+			return nil
+		}
+		ended, err = noneOf(ctx, nc, subject)
+		return err
+	})
+	return ended, err
+}
+
+// noneOf reports whether the server keeps no event that matches, be it one that
+// it cannot read.
+func noneOf(ctx context.Context, nc *nats.Conn, subject string) (bool, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return false, err
+	}
+	stream, err := js.Stream(ctx, eventsName)
+	if err != nil {
+		return false, err
+	}
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(subject))
+	if err != nil {
+		return false, err
+	}
+	return len(info.State.Subjects) == 0, nil
+}
+
+// inTurn calls fn when it is the caller's turn to read, after the rest that the
+// last one left to the writes.
+func (o *old) inTurn(ctx context.Context, fn func(ctx context.Context, nc *nats.Conn) error) error {
 	select {
 	case o.turn <- struct{}{}:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 	defer func() { <-o.turn }()
 	if err := sleep(ctx, time.Until(o.until)); err != nil {
-		return nil, err
+		return err
 	}
 	began := time.Now()
 	defer func() {
@@ -77,12 +133,9 @@ func (o *old) read(ctx context.Context, subject string, from uint64) ([]*Event, 
 	defer cancel()
 	nc, err := o.connection()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if subject == "" {
-		return batchOf(ctx, nc, from)
-	}
-	return someOf(ctx, nc, subject, from, began.Add(readSlice))
+	return fn(ctx, nc)
 }
 
 func (o *old) connection() (*nats.Conn, error) {
@@ -113,8 +166,9 @@ func (o *old) close() {
 
 // getRequest is a request of the server's for events by their positions.
 type getRequest struct {
-	Seq      uint64 `json:"seq"`
+	Seq      uint64 `json:"seq,omitempty"`
 	Subject  string `json:"next_by_subj,omitempty"`
+	Last     string `json:"last_by_subj,omitempty"`
 	Batch    int    `json:"batch,omitempty"`
 	MaxBytes int    `json:"max_bytes,omitempty"`
 }

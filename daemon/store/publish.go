@@ -15,11 +15,12 @@ import (
 // commit writes msgs in order, and their second copies, and returns one answer
 // for each.
 func (c *committer) commit(msgs []*nats.Msg, batch bool) ([]ack, error) {
+	began := time.Now()
 	acks, err := c.send(msgs, batch)
 	if err != nil {
 		return nil, err
 	}
-	return acks, c.after.written(msgs, acks)
+	return acks, c.after.written(msgs, acks, began)
 }
 
 // send writes msgs in order and returns one answer for each. A batch that the

@@ -18,15 +18,16 @@ import (
 // first run: nothing but what the run itself needed is there.
 func bare(t *testing.T) (dir string, want contents) {
 	t.Helper()
-	killed, _, want, _ := populated(t)
+	im := populated(t)
 	dir = mount(t)
-	check(t, os.CopyFS(dir, os.DirFS(killed)))
-	return dir, want
+	check(t, os.CopyFS(dir, os.DirFS(im.killed)))
+	return dir, im.want
 }
 
 // TestStartOnABadDisk starts on disks that take nothing: the records can be
 // loaded, and once the disk takes writes again the store works by itself.
 func TestStartOnABadDisk(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name  string
 		spoil func(t *testing.T, dir string) (mend func())
@@ -54,6 +55,7 @@ func TestStartOnABadDisk(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			dir, want := bare(t)
 			mend := tt.spoil(t, dir)
 			s := open(t, dir)
@@ -118,7 +120,8 @@ func TestStartThatMustFail(t *testing.T) {
 
 // TestDamagedModeIsMended starts with every kind of a damaged file.
 func TestDamagedModeIsMended(t *testing.T) {
-	_, dir, want, _ := populated(t)
+	im := populated(t)
+	dir, want := copyOf(t, im.closed), im.want
 	for _, content := range []string{"", "embeddeD\n", "embed", "\x00\x00\x00\x00\x00\x00\x00\x00\x00", strings.Repeat("x", 100_000)} {
 		check(t, os.WriteFile(filepath.Join(dir, "mode"), []byte(content), 0o600))
 		s := open(t, dir)

@@ -50,6 +50,7 @@ func (s *Store) write(ctx context.Context, shard int, key string, value []byte) 
 		return err
 	}
 	if err := e.keeper.submit(ctx, newGroup(shard, keyMsg(key, value))); err != nil {
+		s.failed(e, err)
 		return fmt.Errorf("store %s: %w", key, err)
 	}
 	return nil

@@ -217,7 +217,9 @@ func (s *Store) watch(ctx context.Context, e *engine) error {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	for {
-		s.look(ctx, e)
+		if err := s.look(ctx, e); err != nil {
+			return err
+		}
 		select {
 		case err := <-e.trouble:
 			return err
@@ -231,13 +233,19 @@ func (s *Store) watch(ctx context.Context, e *engine) error {
 	}
 }
 
-// look is what is done now and then.
-func (s *Store) look(ctx context.Context, e *engine) {
+// look is what is done now and then. It returns why e cannot go on.
+func (s *Store) look(ctx context.Context, e *engine) error {
+	reached := s.mark.position()
 	if state, ok := s.kept.ask(ctx, e.js); ok {
-		s.mark.look(state)
+		lost, err := s.mark.look(state, reached)
+		if err != nil {
+			return err
+		}
+		s.found(Damage{Events: lost})
 	}
 	s.listen(e)
 	e.tendJournal(ctx)
+	return nil
 }
 
 // listen lets consumers come again after a restart of the server, and says once
@@ -300,6 +308,25 @@ func (s *Store) current() (*engine, error) {
 func (s *Store) set(e *engine, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.put(e, err)
+}
+
+// failed makes Err tell of an engine that could not write before the caller hears
+// of it: who then waits for the store to work must not find it working still. The
+// supervisor has the same news from the engine.
+func (s *Store) failed(e *engine, err error) {
+	if !errors.Is(err, ErrUnavailable) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.engine == e {
+		s.put(nil, err)
+	}
+}
+
+// put sets the engine, or the trouble. The caller holds mu.
+func (s *Store) put(e *engine, err error) {
 	s.engine, s.err = e, err
 	switch {
 	case e != nil:

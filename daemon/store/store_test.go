@@ -116,6 +116,26 @@ func check(t testing.TB, err error) {
 	}
 }
 
+// patience is how long a test waits for what must come: the machine may stand
+// still for a while, or be slow by far.
+const patience = 2 * time.Minute
+
+// quick does something a few times until it takes no longer than it may: a
+// machine that stands still for a moment is not to blame for all of them.
+func quick(t *testing.T, most time.Duration, fn func()) {
+	t.Helper()
+	var took []time.Duration
+	for range 5 {
+		began := time.Now()
+		fn()
+		took = append(took, time.Since(began))
+		if took[len(took)-1] <= most {
+			return
+		}
+	}
+	t.Errorf("took %v, want at most %v", took, most)
+}
+
 // together runs fn n times at once and fails on the first error.
 func together(t testing.TB, n int, fn func(i int) error) {
 	t.Helper()
@@ -266,21 +286,32 @@ func TestStolenShardFencesItsAgentsOff(t *testing.T) {
 	check(t, s.Err())
 }
 
+// TestTooLargeIsRefused tries the largest value and the longest name, and one
+// byte more of each.
 func TestTooLargeIsRefused(t *testing.T) {
 	s := open(t, t.TempDir())
+	long := func(n int) session.ID { // whose key has n bytes
+		return session.ID{Platform: "hq", Login: strings.Repeat("x", n-len("wish.0000.hq/"))}
+	}
+	named := func(n int) Message { // whose subject and identifier have n bytes
+		m := event(1, 0)
+		m.MsgID = strings.Repeat("m", n-len(eventSubject(m.ID, m.Type)))
+		return m
+	}
 	big := make([]byte, maxPayload)
-	long := session.ID{Platform: "hq", Login: strings.Repeat("x", 2*maxSubject)}
-	for name, err := range map[string]error{
-		"wish":  s.SaveWish(t.Context(), agent(1), big),
-		"event": s.Publish(t.Context(), []Message{{ID: agent(1), Type: "x", Data: big}}),
-		"name":  s.Save(t.Context(), long, filled(t, 1)),
-	} {
-		if !errors.Is(err, ErrTooLarge) {
-			t.Errorf("%s: %v, want ErrTooLarge", name, err)
+	for more, want := range map[int]error{0: nil, 1: ErrTooLarge} {
+		for name, err := range map[string]error{
+			"value":           s.SaveWish(t.Context(), agent(1), big[:maxValue+more]),
+			"event":           s.Publish(t.Context(), []Message{{ID: agent(1), Type: strings.Repeat("é", 500), Data: big[:maxValue+more]}}),
+			"name":            s.SaveWish(t.Context(), long(maxSubject+more), []byte("x")),
+			"name and record": s.Save(t.Context(), long(maxSubject+more), filled(t, 1)),
+			"identifier":      s.Publish(t.Context(), []Message{named(maxSubject + more)}),
+		} {
+			if !errors.Is(err, want) {
+				t.Errorf("%s, %d above the bound: %v, want %v", name, more, err, want)
+			}
 		}
 	}
-	check(t, s.SaveWish(t.Context(), agent(1), big[:maxValue]))
-	check(t, s.Publish(t.Context(), []Message{{ID: agent(1), Type: strings.Repeat("é", 500), Data: big[:maxValue]}}))
 	check(t, s.Err())
 }
 
@@ -297,11 +328,5 @@ func TestContextEndsTheWait(t *testing.T) {
 }
 
 func TestEmptyStoreOpensFast(t *testing.T) {
-	began := time.Now()
-	open(t, t.TempDir())
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("took %v", took)
-	} else {
-		t.Logf("took %v", took)
-	}
+	quick(t, 2*time.Second, func() { open(t, t.TempDir()) })
 }

@@ -120,7 +120,7 @@ func TestTurnsAreBounded(t *testing.T) {
 // A follower that was left behind by what memory holds, and one that begins far
 // back, see every event once and in order, of one agent too.
 func TestCatchUpFromTheDisk(t *testing.T) {
-	const n = 3000 // of 4 KiB: more than the tail holds
+	const n = 1500 // of 4 KiB: more than the tail holds
 	for name, f := range map[string]Filter{"all": {}, "one agent": {Agent: session.ID{Platform: "p", Login: "1"}}} {
 		s := open(t, t.TempDir())
 		publishBig(t, s, n)
@@ -134,7 +134,7 @@ func TestCatchUpFromTheDisk(t *testing.T) {
 			want, step = want/2, 2
 		}
 		last, got := uint64(0), 0
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		err := s.Follow(ctx, 0, f, Each(func(seq uint64, _ []byte) error {
 			if got > 0 && seq != last+step {
 				return fmt.Errorf("%d follows %d", seq, last)

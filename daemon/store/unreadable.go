@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -43,4 +44,31 @@ func (u *unreadable) damaged(seq uint64, now time.Time) bool {
 		u.lost(1)
 	}
 	return lost
+}
+
+// skipped takes note of a damaged event that the server has passed over.
+func (u *unreadable) skipped(seq uint64) {
+	u.mu.Lock()
+	since, known := u.since[seq]
+	if u.since == nil || len(u.since) >= unreadableMax {
+		u.since = map[uint64]time.Time{}
+	}
+	u.since[seq] = time.Time{}
+	u.mu.Unlock()
+	if (!known || !since.IsZero()) && u.lost != nil {
+		u.lost(1)
+	}
+}
+
+// known lists the events that are damaged, in order.
+func (u *unreadable) known() (list []uint64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for seq, since := range u.since {
+		if since.IsZero() {
+			list = append(list, seq)
+		}
+	}
+	slices.Sort(list)
+	return list
 }
