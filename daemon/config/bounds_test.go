@@ -21,8 +21,7 @@ func TestNameLimits(t *testing.T) {
 	}
 }
 
-// Each file is read up to its bound. The texts are no good for anything but
-// their size, so only what is said of that counts.
+// Each file is read up to its bound, and a larger one is a mistake.
 func TestFileLimits(t *testing.T) {
 	for name, tt := range map[string]struct {
 		limit int
@@ -33,24 +32,28 @@ func TestFileLimits(t *testing.T) {
 		"a list of days":    {holiday.MaxFile, hq + "groups: [{name: g, platform: hq, passwords_dir: d, schedule: {sign_in: 0 9 * * *, sign_out: 0 18 * * *, holidays: [a]}}]\n"},
 		"certificates":      {maxPEM, "platforms: {hq: {vendor: huawei, url: 'https://h', tls: {ca_file: a}}}\n"},
 	} {
-		for more, want := range map[int]bool{0: false, 1: true} {
-			dir := t.TempDir()
-			path, file := filepath.Join(dir, "agentkeeper.yaml"), filepath.Join(dir, "a")
-			if tt.text == "" {
-				file = path
-			} else if err := os.WriteFile(path, []byte(tt.text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(file, []byte("#\n"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.Truncate(file, int64(tt.limit+more)); err != nil { // a hole: it costs no disk
-				t.Fatal(err)
-			}
-			_, warnings, err := Load(path, WithVendors(testVendors()))
-			if got := strings.Contains(fmt.Sprint(err, warnings), tooLarge(int64(tt.limit)).Error()); got != want {
-				t.Errorf("%s of %d bytes: said to be too large is %v: %.300v", name, tt.limit+more, got, err)
-			}
+		dir := t.TempDir()
+		path, file := filepath.Join(dir, "agentkeeper.yaml"), filepath.Join(dir, "a")
+		if tt.text == "" {
+			file = path
+		} else if err := os.WriteFile(path, []byte(tt.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte("#\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(file, int64(tt.limit)); err != nil { // a hole: it costs no disk
+			t.Fatal(err)
+		}
+		if text, _, err := readRegular(file, int64(tt.limit)); err != nil || len(text) != tt.limit {
+			t.Errorf("%s at the bound: %d bytes, %v", name, len(text), err)
+		}
+		if err := os.Truncate(file, int64(tt.limit)+1); err != nil {
+			t.Fatal(err)
+		}
+		_, warnings, err := Load(path, WithVendors(testVendors()))
+		if !strings.Contains(fmt.Sprint(err, warnings), tooLarge(int64(tt.limit)).Error()) {
+			t.Errorf("%s above the bound: %.300v", name, err)
 		}
 	}
 }
