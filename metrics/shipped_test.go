@@ -187,7 +187,7 @@ type dashboardPanel struct {
 func dashboard(t *testing.T) (panels []dashboardPanel) {
 	t.Helper()
 	var d struct {
-		UID        *string
+		UID        string
 		ID         *int
 		Title      string
 		Templating struct {
@@ -198,7 +198,10 @@ func dashboard(t *testing.T) (panels []dashboardPanel) {
 	if err := json.Unmarshal([]byte(read(t, "dashboard.json")), &d); err != nil {
 		t.Fatalf("dashboard.json: %v", err)
 	}
-	if d.UID != nil || d.ID != nil {
+	if d.UID != "agentkeeper" {
+		t.Errorf("the dashboard's uid is %q: links to it and its next import go by the one that it always had", d.UID)
+	}
+	if d.ID != nil {
 		t.Error("the dashboard has an id of its own: it would clash with another one")
 	}
 	if v := d.Templating.List; len(v) == 0 || v[0].Type != "datasource" || v[0].Name != "datasource" {

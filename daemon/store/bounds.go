@@ -1,6 +1,10 @@
 package store
 
-import "agentkeeper/daemon/bound"
+import (
+	"github.com/nats-io/nats-server/v2/server"
+
+	"agentkeeper/daemon/bound"
+)
 
 // Bounds returns this package's rows of the table of bounds: what is stored at
 // most, and what a program that reads the stream of events may take.
@@ -15,6 +19,7 @@ func Bounds() []bound.Bound {
 		{Where: at, What: "a message from a client", Limit: bound.Bytes(userPayload), Beyond: "\"Maximum Payload Violation\"", Test: "TestDoorRefusesWhatIsTooLarge"},
 		{Where: at, What: "a line of the protocol", Limit: bound.Bytes(maxControlLine), Beyond: "\"maximum control line exceeded\"", Test: "TestDoorRefusesWhatIsTooLarge"},
 		{Where: at, What: "consumers of all users together; of one user: `max_consumers`", Limit: bound.Count(maxConsumers), Beyond: "\"maximum consumers limit reached\"", Test: "TestConsumersOfAllUsersAreBounded"},
+		{Where: at, What: "a consumer's name", Limit: bound.Bytes(server.JSMaxNameLen), Beyond: refused, Test: "TestConsumersNamedByTheRequest"},
 		{Where: at, What: "a consumer's filters", Limit: bound.Count(maxFilters), Beyond: refused, Test: "TestConsumersAreNotKeptForEver"},
 		{Where: at, What: "a consumer's waiting pull requests", Limit: bound.Count(maxWaiting), Beyond: refused, Test: "TestConsumersAreNotKeptForEver"},
 		{Where: at, What: "a consumer's unacknowledged events", Limit: bound.Count(maxAckPending), Beyond: refused, Test: "TestConsumersAreNotKeptForEver"},

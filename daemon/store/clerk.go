@@ -33,7 +33,10 @@ var lent = [...]struct {
 	users    int    // 1: the first wildcard of to stands for the user
 	response server.ServiceRespType
 }{
+	{"$JS.API.INFO", userPrefix + "*.api.account", 1, server.Singleton},
+	{"$JS.API.STREAM.NAMES", userPrefix + "*.api.streams", 1, server.Singleton},
 	{"$JS.API.STREAM.INFO." + eventsName, userPrefix + "*.api.stream", 1, server.Singleton},
+	{consumeAPI + "CREATE." + eventsName, userPrefix + "*.api.create", 1, server.Singleton}, // without a name
 	{consumeAPI + "CREATE." + eventsName + ".>", userPrefix + "*.api.create.>", 1, server.Singleton},
 	{consumeAPI + "DURABLE.CREATE." + eventsName + ".*", userPrefix + "*.api.durable.*", 1, server.Singleton}, // of older clients
 	{consumeAPI + "INFO." + eventsName + ".*", userPrefix + "*.api.info.*", 1, server.Singleton},
@@ -220,12 +223,16 @@ func (c *clerk) answer(user string, m *nats.Msg, rest string) {
 	verb, name, _ := strings.Cut(rest, ".")
 	var err error
 	switch verb {
+	case "account":
+		err = c.account(user, m)
+	case "streams":
+		err = c.streams(m)
 	case "stream":
 		err = c.relay(m, "$JS.API.STREAM.INFO."+eventsName)
 	case "create":
-		err = c.create(user, m, consumeAPI+"CREATE."+eventsName+"."+name)
+		err = c.create(user, m, consumeAPI+"CREATE."+eventsName, name)
 	case "durable":
-		err = c.create(user, m, consumeAPI+"DURABLE.CREATE."+eventsName+"."+name)
+		err = c.create(user, m, consumeAPI+"DURABLE.CREATE."+eventsName, name)
 	case "info":
 		if err = c.must(user, name); err == nil {
 			err = c.relay(m, consumeAPI+"INFO."+eventsName+"."+name)
@@ -254,6 +261,7 @@ func (c *clerk) must(user, name string) error {
 
 // types are the answers' types by verb, as clients check them.
 var types = map[string]string{
+	"account": "account_info", "streams": "stream_names", "stream": "stream_info",
 	"create": "consumer_create", "durable": "consumer_create", "info": "consumer_info", "delete": "consumer_delete",
 	"list": "consumer_list", "names": "consumer_names",
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
 )
 
 // Bounds of one consumer.
@@ -32,9 +33,11 @@ const (
 var errPush = errors.New("agentkeeper offers pull consumers only: leave deliver_subject out")
 
 // create hands a request to create or change a consumer on, if it is one that
-// pulls, of the user's own, within bounds.
-func (c *clerk) create(user string, m *nats.Msg, subject string) error {
-	r, err := readCreation(m.Data, subject)
+// pulls, of the user's own, within bounds. The request came to the subject api,
+// with the consumer's name and perhaps a filter behind it, or with nothing, which
+// the request's own name then makes up for.
+func (c *clerk) create(user string, m *nats.Msg, api, nameAndFilter string) error {
+	r, err := readCreation(m.Data, nameAndFilter)
 	if err != nil {
 		return err
 	}
@@ -46,10 +49,13 @@ func (c *clerk) create(user string, m *nats.Msg, subject string) error {
 	if err != nil {
 		return err
 	}
+	if nameAndFilter == "" {
+		nameAndFilter = r.Config.Name
+	}
 	data, err := json.Marshal(r)
 	var answer []byte
 	if err == nil {
-		answer, err = c.ask(subject, data)
+		answer, err = c.ask(api+"."+nameAndFilter, data)
 	}
 	if refused := new(jetstream.APIError); isNew && errors.As(err, &refused) {
 		c.owners.forget(r.Config.Name, user)
@@ -109,10 +115,10 @@ func (c *clerk) complain(user string, limit int) {
 	}
 }
 
-// readCreation decodes a request to create the consumer that the subject
+// readCreation decodes a request to create the consumer that its subject
 // names. What is handed on is made anew from what was decoded, so that the
 // server cannot read it otherwise.
-func readCreation(data []byte, subject string) (r server.CreateConsumerRequest, err error) {
+func readCreation(data []byte, nameAndFilter string) (r server.CreateConsumerRequest, err error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&r); err != nil {
@@ -125,16 +131,34 @@ func readCreation(data []byte, subject string) (r server.CreateConsumerRequest, 
 	if config.Direct || config.Sourcing {
 		return r, errors.New("direct and sourcing are for the server's own consumers: leave them out")
 	}
-	_, rest, _ := strings.Cut(subject, "CREATE."+eventsName+".")
-	name, _, _ := strings.Cut(rest, ".")
-	if (config.Name != "" && config.Name != name) || (config.Durable != "" && config.Durable != name) {
-		return r, fmt.Errorf("the subject names the consumer %s and the request another one", name)
+	if err := nameConsumer(config, nameAndFilter); err != nil {
+		return r, err
 	}
-	if strings.ContainsAny(name, "*>") {
-		return r, fmt.Errorf("%q is no name of a consumer", name)
+	return r, boundConsumer(config)
+}
+
+// nameConsumer sets the consumer's name: the one in the subject, or the request's
+// own where the subject has none (the JavaScript clients do so with consumers
+// that are not durable), or else a new one, so that the consumer has an owner
+// before the server has it.
+func nameConsumer(config *server.ConsumerConfig, nameAndFilter string) error {
+	name, _, _ := strings.Cut(nameAndFilter, ".")
+	switch {
+	case name == "" && config.Durable != "":
+		return fmt.Errorf("the subject does not name the consumer %s: a durable consumer's name stands in both", config.Durable)
+	case name == "" && config.Name != "":
+		name = config.Name
+	case name == "":
+		name = nuid.Next()
+	case (config.Name != "" && config.Name != name) || (config.Durable != "" && config.Durable != name):
+		return fmt.Errorf("the subject names the consumer %s and the request another one", name)
+	}
+	// It becomes a part of the subject that the server is asked by.
+	if len(name) > server.JSMaxNameLen || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`.*>/\`, r) }) {
+		return fmt.Errorf("%.80q is no name of a consumer: at most %d bytes, without blanks and . * > / \\", name, server.JSMaxNameLen)
 	}
 	config.Name = name
-	return r, boundConsumer(config)
+	return nil
 }
 
 // boundConsumer refuses what would cost too much, and sets how long a durable

@@ -204,7 +204,7 @@ func keeperStream() jetstream.StreamConfig {
 
 func eventsStream(maxAge time.Duration, maxBytes int64) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
-		Name: eventsName, Subjects: []string{"ev.*.*.*"},
+		Name: eventsName, Subjects: []string{eventsSubjects},
 		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld, MaxAge: maxAge, MaxBytes: maxBytes,
 		Storage: jetstream.FileStorage, Replicas: 1, Duplicates: min(dedupWindow, maxAge),
 		AllowDirect: true, AllowAtomicPublish: true,

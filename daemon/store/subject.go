@@ -10,13 +10,15 @@ import (
 )
 
 const (
-	shards      = 1024
-	bucket      = "keeper"
-	keeperName  = "KV_" + bucket
-	eventsName  = "EVENTS"
-	keyPrefix   = "$KV." + bucket + "."
-	maxSubject  = 1024 // bytes; the server refuses protocol lines above 4096
-	maxTypeName = 200  // bytes of an event type's token
+	shards     = 1024
+	bucket     = "keeper"
+	keeperName = "KV_" + bucket
+	eventsName = "EVENTS"
+	// eventsSubjects is what eventSubject makes.
+	eventsSubjects = "ev.*.*.*"
+	keyPrefix      = "$KV." + bucket + "."
+	maxSubject     = 1024 // bytes; the server refuses protocol lines above 4096
+	maxTypeName    = 200  // bytes of an event type's token
 )
 
 // shardOf returns the shard of an agent; it must never change.

@@ -4,6 +4,7 @@
 # failure of the installation.
 set -e
 unit=agentkeeper.service
+config=/etc/agentkeeper/agentkeeper.yaml
 marker=/run/agentkeeper.install
 
 first=
@@ -15,9 +16,9 @@ configure) [ ! -e $marker ] && [ -n "${2-}" ] || first=yes ;;
 esac
 
 # The service's user, and what it may read. A group that somebody chose stays;
-# rpm gives root's at each upgrade.
+# rpm gives the directory root's at each upgrade.
 systemd-sysusers agentkeeper.conf
-for path in /etc/agentkeeper /etc/agentkeeper/agentkeeper.yaml; do
+for path in /etc/agentkeeper $config; do
 	[ "$(stat -c %G "$path" 2>/dev/null)" != root ] || chgrp agentkeeper "$path"
 done
 
@@ -32,6 +33,9 @@ fi
 
 [ -z "$first" ] || systemctl enable --quiet "$unit" || true
 rm -f $marker # not before: a configuration that failed above is tried again
+if [ -n "$first" ] && [ ! -e $config ]; then
+	echo "agentkeeper is enabled and not started: write $config (agentkeeper check --sample prints an example), then: agentkeeper check && systemctl start agentkeeper"
+fi
 [ -d /run/systemd/system ] || exit 0
 systemctl daemon-reload || true
 
@@ -59,11 +63,12 @@ check() (
 )
 
 if [ -n "$first" ]; then
-	if check >/dev/null 2>&1; then
+	if [ ! -e $config ]; then
+		:
+	elif check >/dev/null 2>&1; then
 		invoke start "$unit"
 	else
-		echo "agentkeeper is enabled and not started: write /etc/agentkeeper/agentkeeper.yaml, then"
-		echo "  agentkeeper check && systemctl start agentkeeper"
+		echo "agentkeeper is enabled and not started: mend what agentkeeper check says, then: systemctl start agentkeeper"
 	fi
 	exit 0
 fi

@@ -3,8 +3,12 @@
 # which is none of its business: the old process goes on until the new version
 # takes over.
 set -e
+config=/etc/agentkeeper/agentkeeper.yaml
 case "${1-}" in
-remove | 0) ;;
+remove) ;;
+0) # rpm removes the file that it has the name of; postremove.sh brings it back
+	[ ! -e $config ] || ln -f $config $config.kept
+	;;
 *) exit 0 ;;
 esac
 if [ -d /run/systemd/system ]; then

@@ -2,13 +2,11 @@ package main
 
 import (
 	"bytes"
-	"compress/gzip"
-	"crypto/sha256"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
+	"runtime"
 	"strings"
 	"text/template"
 )
@@ -28,23 +26,34 @@ func (b *build) command(arch, name string, args ...string) ([]byte, error) {
 	return out, nil
 }
 
-// compile builds the program as it is shipped: static, without paths, stamped.
-func (b *build) compile(arch, to string) error {
+// compile builds a program as it is shipped: static, without paths, stamped.
+func (b *build) compile(program, arch, to string) error {
 	stamp := fmt.Sprintf("-s -w -buildid= -X main.version=%s -X main.stampedCommit=%s", b.version, b.commit)
-	_, err := b.command(arch, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", stamp, "-o", to, "./cmd/agentkeeper")
+	_, err := b.command(arch, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", stamp, "-o", to, "./cmd/"+program)
 	return err
 }
 
 // made is a file that the program itself writes, and its place in a package.
 type made struct{ Source, Place string }
 
-// say has the program and the tools write what goes with it.
-func (b *build) say(program string) (files []made, err error) {
+// say has the programs and the tools write what goes with them.
+func (b *build) say() (files []made, err error) {
+	b.tell("compiling for this machine what writes manual, completions and examples")
+	program := b.common("host")
+	if err := b.compile("agentkeeper", runtime.GOARCH, program); err != nil {
+		return nil, err
+	}
 	sample, err := b.command("", program, "check", "--sample")
 	if err != nil {
 		return nil, err
 	}
 	if err := os.WriteFile(b.common("agentkeeper.yaml"), sample, 0o600); err != nil {
+		return nil, err
+	}
+	if err := b.changelogs(); err != nil {
+		return nil, err
+	}
+	if err := b.simulatorManual(); err != nil {
 		return nil, err
 	}
 	for _, f := range []struct {
@@ -72,42 +81,6 @@ func (b *build) say(program string) (files []made, err error) {
 	return append(files, pages...), err
 }
 
-// manual writes the pages, compressed.
-func (b *build) manual(program string) (files []made, err error) {
-	dir := b.common("man1")
-	if err := os.Mkdir(dir, 0o750); err != nil {
-		return nil, err
-	}
-	if _, err := b.command("", program, "man", "--dir", dir); err != nil {
-		return nil, err
-	}
-	pages, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	for _, page := range pages {
-		at := filepath.Join(dir, page.Name())
-		text, err := os.ReadFile(at)
-		if err != nil {
-			return nil, err
-		}
-		if err := os.WriteFile(at+".gz", compress(text), 0o600); err != nil {
-			return nil, err
-		}
-		files = append(files, made{at + ".gz", "/usr/share/man/man1/" + page.Name() + ".gz"})
-	}
-	return files, nil
-}
-
-// compress is gzip -9n.
-func compress(text []byte) []byte {
-	var out bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&out, gzip.BestCompression)
-	_, _ = z.Write(text)
-	_ = z.Close()
-	return out.Bytes()
-}
-
 // tool runs one of tools.mod.
 func (b *build) tool(name string, args ...string) error {
 	path, err := b.toolPath(name)
@@ -132,31 +105,35 @@ func (b *build) toolPath(name string) (string, error) {
 
 // bill writes down of what a program is made, and returns the file's name. A
 // copy for the package is beside the program.
-func (b *build) bill(arch, stage string) (name string, err error) {
+func (b *build) bill(p product, arch, stage string) (name string, err error) {
 	at := filepath.Join(stage, "sbom.cdx.json")
 	if err := b.tool("cyclonedx-gomod", "bin", "-json", "-std", "-noserial", "-notimestamp",
-		"-version", "v"+b.version, "-output", at, filepath.Join(stage, "agentkeeper")); err != nil {
+		"-version", "v"+b.version, "-output", at, filepath.Join(stage, p.program)); err != nil {
 		return "", err
 	}
-	name = fmt.Sprintf("agentkeeper_%s_%s.cdx.json", b.version, arch)
+	name = fmt.Sprintf("%s_%s_%s.cdx.json", p.pack, b.version, arch)
 	return name, copyFile(at, filepath.Join(b.out, name))
 }
 
-// pack makes the packages of one architecture and returns their names.
-func (b *build) pack(arch, stage string, files []made) (names []string, err error) {
+// pack makes a product's packages for one architecture and returns their names.
+func (b *build) pack(p product, arch, stage string, files []made) (names []string, err error) {
 	source := filepath.Join(b.root, "systemd", "package")
-	text, err := os.ReadFile(filepath.Join(source, "nfpm.yaml"))
+	text, err := os.ReadFile(filepath.Join(source, p.template))
 	if err != nil {
 		return nil, err
 	}
-	t, err := template.New("nfpm.yaml").Option("missingkey=error").Parse(string(text))
+	t, err := template.New(p.template).Option("missingkey=error").Parse(string(text))
+	if err != nil {
+		return nil, err
+	}
+	vendors, err := b.vendorPages()
 	if err != nil {
 		return nil, err
 	}
 	var config bytes.Buffer
 	if err := t.Execute(&config, map[string]any{
 		"Arch": arch, "Version": b.version, "Source": source, "Stage": stage, "Common": b.work,
-		"Units": filepath.Dir(source), "Root": b.root, "Made": files,
+		"Units": filepath.Dir(source), "Root": b.root, "Made": files, "Vendors": vendors,
 	}); err != nil {
 		return nil, err
 	}
@@ -165,7 +142,7 @@ func (b *build) pack(arch, stage string, files []made) (names []string, err erro
 		return nil, err
 	}
 	for _, format := range []string{"deb", "rpm"} {
-		name := fmt.Sprintf("agentkeeper_%s_%s.%s", b.version, arch, format)
+		name := fmt.Sprintf("%s_%s_%s.%s", p.pack, b.version, arch, format)
 		if err := b.tool("nfpm", "package", "--config", at, "--packager", format, "--target", filepath.Join(b.out, name)); err != nil {
 			return nil, err
 		}
@@ -175,18 +152,12 @@ func (b *build) pack(arch, stage string, files []made) (names []string, err erro
 }
 
 // sum writes the checksums, as sha256sum -c reads them.
-func (b *build) sum(names []string) error {
-	slices.Sort(names)
-	var lines strings.Builder
-	for _, name := range names {
-		text, err := os.ReadFile(filepath.Join(b.out, name))
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(&lines, "%x  %s\n", sha256.Sum256(text), name)
-		fmt.Println(filepath.Join(b.out, name))
+func (b *build) sum(lines string) error {
+	if err := os.WriteFile(filepath.Join(b.out, "SHA256SUMS"), []byte(lines), 0o644); err != nil { //nolint:gosec // for everybody to read
+		return err
 	}
-	return os.WriteFile(filepath.Join(b.out, "SHA256SUMS"), []byte(lines.String()), 0o644) //nolint:gosec // for everybody to read
+	_, err := b.show("SHA256SUMS")
+	return err
 }
 
 func copyFile(from, to string) error {

@@ -29,20 +29,27 @@ func TestPackage(t *testing.T) {
 	})
 }
 
-// testFirstInstallation: all is there, and nothing has started.
+// missing is what an installation says, in one line, where there is no
+// configuration.
+const missing = "agentkeeper is enabled and not started: write /etc/agentkeeper/agentkeeper.yaml (agentkeeper check --sample prints an example), " +
+	"then: agentkeeper check && systemctl start agentkeeper\n"
+
+// testFirstInstallation: all is there, and nothing has started. Nor does it
+// start without a configuration, which is no failure.
 func (m *machine) testFirstInstallation() {
 	m.t.Helper()
 	out := m.run("dpkg", "-i", "/root/1.0.0.deb")
-	if !strings.Contains(out, "enabled and not started") {
+	if !strings.Contains(out, missing) || strings.Count(out, "not started") != 1 {
 		m.t.Errorf("the installation says %s", out)
 	}
-	if state, enabled := m.property(unit, "ActiveState"), m.property(unit, "UnitFileState"); state != "inactive" || enabled != "enabled" {
-		m.t.Errorf("after the installation the unit is %s and %s", state, enabled)
-	}
-	for path, want := range map[string]string{"/etc/agentkeeper": "750 root agentkeeper", "/etc/agentkeeper/agentkeeper.yaml": "640 root agentkeeper"} {
-		if got := strings.TrimSpace(m.run("stat", "-c", "%a %U %G", path)); got != want {
-			m.t.Errorf("%s: %s, want %s", path, got, want)
+	for range 2 {
+		if state, enabled := m.property(unit, "ActiveState"), m.property(unit, "UnitFileState"); state != "inactive" || enabled != "enabled" {
+			m.t.Errorf("without a configuration the unit is %s and %s", state, enabled)
 		}
+		m.run("systemctl", "start", unit, socketUnit)
+	}
+	if got := strings.TrimSpace(m.run("stat", "-c", "%a %U %G", "/etc/agentkeeper")); got != "750 root agentkeeper" {
+		m.t.Errorf("/etc/agentkeeper: %s", got)
 	}
 	if out := m.run("systemd-analyze", "verify", "--man=no", unit, socketUnit); out != "" {
 		m.t.Errorf("systemd-analyze verify: %s", out)
@@ -51,8 +58,13 @@ func (m *machine) testFirstInstallation() {
 	if (newer == nil) != (m.version >= "254") {
 		m.t.Errorf("systemd %s, drop-in for newer ones: %v", m.version, newer)
 	}
+	m.run("sh", "-c", "agentkeeper check --sample >/etc/agentkeeper/agentkeeper.yaml")
 	if out, err := m.try("agentkeeper", "check"); err == nil || !strings.Contains(out, "agentkeeper.yaml:") {
 		m.t.Errorf("the reference configuration is good as it is: %s", out)
+	}
+	m.run("dpkg", "-r", "agentkeeper")
+	if out := m.run("dpkg", "-i", "/root/1.0.0.deb"); !strings.Contains(out, "mend what agentkeeper check says") {
+		m.t.Errorf("the installation with a configuration that is none says %s", out)
 	}
 }
 
@@ -76,7 +88,7 @@ LoadCredential=agentkeeper.one:/root/one
 func (u *unitSite) testUpgrade() {
 	before := u.platform.huawei()
 	pid, began := u.pid(), time.Now()
-	u.m.run("dpkg", "-i", "--force-confold", "/root/1.0.1.deb")
+	u.m.run("dpkg", "-i", "/root/1.0.1.deb")
 	took := time.Since(began)
 	if u.pid() == pid {
 		u.t.Error("the old process runs after the upgrade")
@@ -89,7 +101,7 @@ func (u *unitSite) testUpgrade() {
 
 	pid = u.pid()
 	writeFile(u.t, u.path(), u.yaml()+"listne: 127.0.0.1:1\n")
-	out := u.m.run("dpkg", "-i", "--force-confold", "/root/1.0.0.deb")
+	out := u.m.run("dpkg", "-i", "/root/1.0.0.deb")
 	if !strings.Contains(out, "goes on with the old version") || !strings.Contains(out, "listne") {
 		u.t.Errorf("a version that would not start is installed with %s", out)
 	}
@@ -108,7 +120,7 @@ func (u *unitSite) testDowngrade(pid string) {
 	const path = "/etc/agentkeeper/agentkeeper.yaml"
 	u.m.run("chgrp", "adm", path)
 	for _, version := range []string{"1.0.1", "1.0.0"} {
-		u.m.run("dpkg", "-i", "--force-confold", "/root/"+version+".deb")
+		u.m.run("dpkg", "-i", "/root/"+version+".deb")
 		if now := u.pid(); now == pid {
 			u.t.Errorf("the old process runs after the change to %s", version)
 		} else {
@@ -167,7 +179,7 @@ func (u *unitSite) testOtherFile() {
 // upgradeLeaves installs the package over itself and wants a state of the unit.
 func (u *unitSite) upgradeLeaves(state string) string {
 	u.t.Helper()
-	out := u.m.run("dpkg", "-i", "--force-confold", "/root/1.0.0.deb")
+	out := u.m.run("dpkg", "-i", "/root/1.0.0.deb")
 	if got := u.m.property(unit, "ActiveState"); got != state {
 		u.t.Errorf("after an upgrade the unit is %s, want %s: %s", got, state, out)
 	}
@@ -209,7 +221,7 @@ func (u *unitSite) testRemoval() {
 			u.t.Errorf("after the removal: %s is there: %v, want %v", path, err == nil, there)
 		}
 	}
-	u.m.run("dpkg", "-i", "--force-confold", "/root/1.0.1.deb")
+	u.m.run("dpkg", "-i", "/root/1.0.1.deb")
 	u.awaitOnline() // a good configuration: started at once
 	u.m.run("dpkg", "-P", "agentkeeper")
 	if n := signedIn(u.platform.huawei()); n != 0 {
@@ -225,24 +237,36 @@ func (u *unitSite) testRemoval() {
 	}
 }
 
-// TestPackageByRPM has rpm itself install, upgrade and remove the package, on a
-// copy of this machine, whose rpm it is.
-func TestPackageByRPM(t *testing.T) {
-	t.Parallel()
+// rpmMachine boots a copy of this machine, whose rpm it is, with packages in /root.
+func rpmMachine(t *testing.T, versions ...string) *machine {
+	t.Helper()
 	dir := packagesDir(t)
 	if why := noMachine([]string{"/"}); why != nil {
 		t.Skipf("no systemd can be booted here: %v", why)
 	}
 	m := boot(t, "/")
-	for _, version := range []string{"1.0.0", "1.0.1"} {
+	for _, version := range versions {
 		m.copy(filepath.Join(dir, "agentkeeper_"+version+"_amd64.rpm"), "/root/"+version+".rpm", 0o644)
 	}
+	m.run("rm", "-f", "/usr/sbin/policy-rc.d") // an image for containers has one that forbids every start
 	m.run("rpm", "--initdb")
-	rpm := func(args ...string) string {
-		t.Helper()
-		return m.run(append([]string{"rpm", "--nodeps", "--nosignature"}, args...)...) // what it needs is the other package manager's
-	}
-	if out := rpm("-i", "/root/1.0.0.rpm"); !strings.Contains(out, "enabled and not started") {
+	return m
+}
+
+// rpm runs rpm, for which all that the package needs is missing: it is the other
+// package manager's.
+func (m *machine) rpm(args ...string) string {
+	m.t.Helper()
+	return m.run(append([]string{"rpm", "--nodeps", "--nosignature"}, args...)...)
+}
+
+// TestPackageByRPM has rpm itself install, upgrade and remove the package, on a
+// copy of this machine, whose rpm it is.
+func TestPackageByRPM(t *testing.T) {
+	t.Parallel()
+	m := rpmMachine(t, "1.0.0", "1.0.1")
+	rpm := m.rpm
+	if out := rpm("-i", "/root/1.0.0.rpm"); !strings.Contains(out, missing) {
 		t.Errorf("the installation says %s", out)
 	}
 	names := logins(1000, 20)
@@ -251,9 +275,9 @@ func TestPackageByRPM(t *testing.T) {
 	u.awaitOnline()
 	before, pid := u.platform.huawei(), u.pid()
 	for _, step := range [][]string{{"-U", "/root/1.0.1.rpm"}, {"-U", "--oldpackage", "/root/1.0.0.rpm"}} {
-		rpm(step...)
+		out := rpm(step...)
 		if now := u.pid(); now == pid {
-			t.Errorf("the old process runs after %v", step)
+			t.Errorf("the old process runs after %v: %s", step, out)
 		} else {
 			pid = now
 		}
@@ -262,9 +286,13 @@ func TestPackageByRPM(t *testing.T) {
 	if enabled := m.property(unit, "UnitFileState"); enabled != "enabled" {
 		t.Errorf("after the upgrades the unit is %s", enabled)
 	}
+	kept := m.configuration()
 	rpm("-e", "agentkeeper")
 	if n := signedIn(u.platform.huawei()); n != 0 {
 		t.Errorf("%d agents are signed in after the removal", n)
+	}
+	if got := m.configuration(); got != kept {
+		t.Errorf("the removal made of the configuration %s, it was %s", got, kept)
 	}
 	for path, there := range map[string]bool{"/usr/bin/agentkeeper": false, "/usr/share/agentkeeper": false, "/var/lib/agentkeeper": true,
 		"/usr/lib/systemd/system/agentkeeper.service.d": false, "/etc/systemd/system/multi-user.target.wants/agentkeeper.service": false} {

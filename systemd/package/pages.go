@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// manual writes the pages, compressed.
+func (b *build) manual(program string) (files []made, err error) {
+	dir := b.common("man1")
+	if err := os.Mkdir(dir, 0o750); err != nil {
+		return nil, err
+	}
+	if _, err := b.command("", program, "man", "--dir", dir); err != nil {
+		return nil, err
+	}
+	pages, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, page := range pages {
+		at := filepath.Join(dir, page.Name())
+		text, err := os.ReadFile(at)
+		if err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(at+".gz", compress(text), 0o600); err != nil {
+			return nil, err
+		}
+		files = append(files, made{at + ".gz", "/usr/share/man/man1/" + page.Name() + ".gz"})
+	}
+	return files, nil
+}
+
+// simulatorManual writes the simulators' page: their help texts, one after the
+// other.
+func (b *build) simulatorManual() error {
+	program := b.common("host-vendorsim")
+	if err := b.compile("vendorsim", runtime.GOARCH, program); err != nil {
+		return err
+	}
+	var page bytes.Buffer
+	fmt.Fprintf(&page, ".TH VENDORSIM 1 \"\" %q \"User Commands\"\n.SH NAME\nvendorsim \\- simulates contact\\-centre platforms\n", "vendorsim "+b.version)
+	vendors, err := b.vendorPages() // each is named as its simulator
+	if err != nil {
+		return err
+	}
+	sections := [][]string{{"DESCRIPTION"}}
+	for _, page := range vendors {
+		name := strings.TrimSuffix(filepath.Base(page.Place), ".md")
+		sections = append(sections, []string{strings.ToUpper(name), name})
+	}
+	for _, s := range sections {
+		section, args := s[0], append(s[1:], "--help")
+		text, err := b.command("", program, args...)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&page, ".SH %s\n.nf\n", section)
+		for line := range strings.Lines(string(text)) {
+			page.WriteString(`\&` + strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(line)) // no line of it is a request
+		}
+		page.WriteString(".fi\n")
+	}
+	return os.WriteFile(b.common("vendorsim.1.gz"), compress(page.Bytes()), 0o600)
+}
+
+// vendorPages are the pages about the vendors, where README.md links to.
+func (b *build) vendorPages() (files []made, err error) {
+	paths, err := filepath.Glob(filepath.Join(b.root, "vendors", "docs", "*.md"))
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range paths {
+		files = append(files, made{path, "/usr/share/doc/agentkeeper/vendors/docs/" + filepath.Base(path)})
+	}
+	return files, nil
+}
+
+// changelogs writes of which commit each package is, as Debian's tools read it.
+func (b *build) changelogs() error {
+	seconds, err := strconv.ParseInt(b.epoch, 10, 64)
+	if err != nil {
+		return fmt.Errorf("SOURCE_DATE_EPOCH: %q is no number of seconds", b.epoch)
+	}
+	at := time.Unix(seconds, 0).UTC().Format(time.RFC1123Z)
+	for _, p := range products {
+		text := fmt.Sprintf("%s (%s) unstable; urgency=medium\n\n  * Commit %s.\n\n -- agentkeeper <root@localhost>  %s\n", p.pack, b.version, b.commit, at)
+		if err := os.WriteFile(b.common(p.pack+".changelog.gz"), compress([]byte(text)), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compress is gzip -9n.
+func compress(text []byte) []byte {
+	var out bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	_, _ = z.Write(text)
+	_ = z.Close()
+	return out.Bytes()
+}
