@@ -28,6 +28,7 @@ type live struct {
 	id      session.ID
 	options settings
 	conn    *socket.Conn
+	tap     *tap // of conn
 	chance  rand.PCG
 
 	key      session.Key
@@ -53,10 +54,10 @@ type live struct {
 	missing   session.Missing // told with the last events, or beside the loss
 }
 
-func newLive(place *wire.Place, id session.ID, o settings, conn *socket.Conn) *live {
+func newLive(t *tap, o settings, conn *socket.Conn) *live {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(id.String()))
-	return &live{place: place, id: id, options: o, conn: conn, chance: *rand.NewPCG(h.Sum64(), 0)}
+	_, _ = h.Write([]byte(t.id.String()))
+	return &live{place: t.place, id: t.id, tap: t, options: o, conn: conn, chance: *rand.NewPCG(h.Sum64(), 0)}
 }
 
 // begin starts the session with what the login gave. The first Next asks for
@@ -65,6 +66,7 @@ func (l *live) begin(g grant, login string) {
 	now := time.Now()
 	l.since, l.left, l.ping = now, now, now
 	l.token, l.agentID = session.NewSecret(g.token), g.agentID
+	l.tap.token = l.token
 	if l.agentID == "" {
 		l.agentID = login
 	}

@@ -54,7 +54,7 @@ func (p *platform) Adopt(session.Account, session.Key) (session.Session, error) 
 // refuses the upgrade answers, too.
 func (p *platform) Probe(ctx context.Context, a session.Account) error {
 	o := optionsOf(a)
-	conn, err := p.dial(ctx, o, p.socketURL(o), nil)
+	conn, err := p.dial(ctx, o, p.socketURL(o), nil, p.tap(a))
 	var status *socket.StatusError
 	switch {
 	case errors.As(err, &status) && status.Status < http.StatusInternalServerError:
@@ -87,7 +87,7 @@ func (p *platform) socketURL(o settings) *url.URL {
 	return &u
 }
 
-func (p *platform) dial(ctx context.Context, o settings, u *url.URL, header http.Header) (*socket.Conn, error) {
+func (p *platform) dial(ctx context.Context, o settings, u *url.URL, header http.Header, t *tap) (*socket.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectLimit)
 	defer cancel()
 	if header == nil {
@@ -97,7 +97,7 @@ func (p *platform) dial(ctx context.Context, o settings, u *url.URL, header http
 		header.Set("Origin", o.origin)
 	}
 	return socket.Dial(ctx, socket.Target{
-		URL: u, Header: header, TLS: p.place.TLS, DialContext: p.place.DialContext, Limit: frameLimit,
+		URL: u, Header: header, TLS: p.place.TLS, DialContext: p.place.DialContext, Limit: frameLimit, Trace: t.trace,
 	})
 }
 

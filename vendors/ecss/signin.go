@@ -38,11 +38,12 @@ func (p *platform) signIn(ctx context.Context, a session.Account, o settings) (*
 	if o.byPost {
 		return p.signInByPost(ctx, a, o)
 	}
-	conn, err := p.dial(ctx, o, p.socketURL(o), nil)
+	t := p.tap(a)
+	conn, err := p.dial(ctx, o, p.socketURL(o), nil, t)
 	if err != nil {
 		return nil, p.dialFault(err)
 	}
-	l := newLive(&p.place, a.ID, o, conn)
+	l := newLive(t, o, conn)
 	g, fault := l.logIn(ctx, a)
 	if fault != nil {
 		_ = conn.Close(socket.CodeNormal, time.Now().Add(closeLimit)) // the fault says more
@@ -143,6 +144,8 @@ func (p *platform) signInByPost(ctx context.Context, a session.Account, o settin
 	if fault != nil {
 		return nil, fault
 	}
+	t := p.tap(a)
+	t.token = session.NewSecret(g.token)
 	u, header := p.socketURL(o), http.Header{}
 	switch o.tokenIn {
 	case inHeader:
@@ -150,13 +153,13 @@ func (p *platform) signInByPost(ctx context.Context, a session.Account, o settin
 	case inQuery:
 		u.RawQuery = url.Values{"token": {g.token}}.Encode()
 	}
-	conn, err := p.dial(ctx, o, u, header)
+	conn, err := p.dial(ctx, o, u, header, t)
 	if err != nil {
 		fault := p.dialFault(err)
 		fault.Kind = session.Doubt
 		return nil, fault
 	}
-	l := newLive(&p.place, a.ID, o, conn)
+	l := newLive(t, o, conn)
 	if fault := l.show(ctx, g.token); fault != nil {
 		_ = conn.Close(socket.CodeNormal, time.Now().Add(closeLimit)) // the fault says more
 		return nil, fault
@@ -166,7 +169,7 @@ func (p *platform) signInByPost(ctx context.Context, a session.Account, o settin
 }
 
 func (p *platform) post(ctx context.Context, a session.Account, o settings) (grant, *session.Fault) {
-	client := p.transport.Client()
+	client := p.transport.Client(a)
 	defer client.Close()
 	answer, err := client.Do(ctx, wire.Request{
 		Method: http.MethodPost, Path: o.path, Fresh: true, Timeout: p.place.OperationTimeout, Limit: frameLimit,

@@ -178,7 +178,7 @@ func (s *bearer) fresh(now time.Time) bool {
 // ask sends the probe once. The verdict needs no more than the status, so a body
 // that is too long or breaks off does not matter.
 func (s *bearer) ask(ctx context.Context) (status int, fault *session.Fault) {
-	answer, err := s.platform.send(ctx, wire.Request{
+	answer, err := s.platform.send(ctx, session.Account{ID: s.id, Password: s.password}, wire.Request{
 		Method: http.MethodGet, Path: s.settings.Probe, Header: s.key.header(), Timeout: s.platform.patience(),
 	})
 	if err != nil && answer.Status == 0 {

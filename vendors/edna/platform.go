@@ -43,9 +43,9 @@ func Open(p wire.Place) session.Platform {
 	return o
 }
 
-// send sends one request on a connection of its own.
-func (p *platform) send(ctx context.Context, r wire.Request) (wire.Answer, error) {
-	client := p.transport.Client()
+// send sends one request for a on a connection of its own.
+func (p *platform) send(ctx context.Context, a session.Account, r wire.Request) (wire.Answer, error) {
+	client := p.transport.Client(a)
 	defer client.Close()
 	r.Path, r.Limit = p.base+r.Path, bodyLimit
 	return client.Do(ctx, r)
@@ -64,7 +64,7 @@ func (p *platform) SignIn(ctx context.Context, a session.Account, _ bool) (sessi
 // logIn sends the request and takes over the token that its answer brings. A
 // refusal is one by its status, though its body broke off.
 func (s *bearer) logIn(ctx context.Context, a session.Account) *session.Fault {
-	answer, err := s.platform.send(ctx, wire.Request{
+	answer, err := s.platform.send(ctx, a, wire.Request{
 		Method: http.MethodPost, Path: loginPath, Timeout: s.platform.timeout,
 		Header: http.Header{"Content-Type": {jsonType}, "Accept": {jsonType}},
 		Body:   credentials(a, s.settings.Locale),
@@ -124,8 +124,8 @@ func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session
 // a server before the platform that wants a login of its own, or
 // that of a server that says itself that it does not work: 500 and 501 are what
 // some say to a method that they do not know.
-func (p *platform) Probe(ctx context.Context, _ session.Account) error {
-	answer, err := p.send(ctx, wire.Request{
+func (p *platform) Probe(ctx context.Context, a session.Account) error {
+	answer, err := p.send(ctx, a, wire.Request{
 		Method: http.MethodGet, Path: loginPath, Header: http.Header{"Accept": {jsonType}}, Timeout: p.patience(),
 	})
 	if err != nil && answer.Status == 0 {

@@ -72,11 +72,12 @@ func (p *platform) Receive(ctx context.Context, header http.Header, body []byte)
 	if err != nil {
 		return receipt(c, session.Malformed)
 	}
-	return p.deliver(ctx, header, c)
+	return p.deliver(ctx, header, body, c)
 }
 
-// deliver hands a callback to the session that it proves itself to.
-func (p *platform) deliver(ctx context.Context, header http.Header, c callback) session.Receipt {
+// deliver hands a callback, which body is or begins with, to the session that it
+// proves itself to.
+func (p *platform) deliver(ctx context.Context, header http.Header, body []byte, c callback) session.Receipt {
 	d := &delivery{guid: strings.TrimSpace(header.Get("Guid")), events: c.events, missing: c.missing, done: make(chan error, 1)}
 	if guid := ccgateway.ParseGuid(d.guid); guid != "" {
 		d.guid = guid
@@ -87,7 +88,11 @@ func (p *platform) deliver(ctx context.Context, header http.Header, c callback) 
 			break
 		}
 	}
-	return receipt(c, refusalOf(err))
+	r := receipt(c, refusalOf(err))
+	if t := p.transport.Traced(c.login); t != nil {
+		t.Callback(header, body, r.Status, r.Refusal.String())
+	}
+	return r
 }
 
 // workNoPattern finds the agent in the beginning of a body that is not read whole.
@@ -101,7 +106,7 @@ func (p *platform) ReceiveLarge(ctx context.Context, header http.Header, head []
 	if found == nil {
 		return receipt(callback{}, session.Malformed)
 	}
-	return p.deliver(ctx, header, callback{login: string(found[1]), missing: session.MissingTooLarge})
+	return p.deliver(ctx, header, head, callback{login: string(found[1]), missing: session.MissingTooLarge})
 }
 
 // tokenIn returns the service token of a request, "" where there is none. Some

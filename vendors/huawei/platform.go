@@ -121,7 +121,7 @@ func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session
 // answers. It touches no session; a poll would, where the gateway knows no Guid,
 // and would take an event with it.
 func (p *platform) Probe(ctx context.Context, a session.Account) error {
-	client := p.transport.Client()
+	client := p.transport.Client(a)
 	defer client.Close()
 	s := p.agent(a)
 	answer, err := client.Do(ctx, wire.Request{
@@ -141,7 +141,7 @@ func (p *platform) Probe(ctx context.Context, a session.Account) error {
 func (p *platform) agent(a session.Account) *agent {
 	set := settings(a)
 	s := &agent{
-		platform: p, client: p.transport.Client(), workNo: a.ID.Login, login: url.PathEscape(a.ID.Login), password: a.Password,
+		platform: p, client: p.transport.Client(a), workNo: a.ID.Login, login: url.PathEscape(a.ID.Login), password: a.Password,
 		pause: set.PollPause, timeout: set.PollTimeout, forceOut: set.ForceOut, push: set.Push,
 	}
 	s.skills.path = skillsPath(set)

@@ -129,8 +129,8 @@ func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session
 // method that logs nobody in. Whatever a server says to that (no such method, no
 // such page, with 500 and 501 among the ways to say so) proves that it answers,
 // but for those that say it does not work.
-func (p *platform) Probe(ctx context.Context, _ session.Account) error {
-	client := p.transport.Client()
+func (p *platform) Probe(ctx context.Context, a session.Account) error {
+	client := p.transport.Client(a)
 	defer client.Close()
 	answer, err := client.Do(ctx, wire.Request{
 		Method: http.MethodGet, Path: ccgateway.Base + loginPath, Timeout: probeTimeout,
@@ -150,7 +150,7 @@ func (p *platform) Probe(ctx context.Context, _ session.Account) error {
 
 // login returns a session that is not signed in yet.
 func (p *platform) login(a session.Account) *login {
-	return &login{platform: p, client: p.transport.Client(), password: a.Password, set: settings(a)}
+	return &login{platform: p, client: p.transport.Client(a), password: a.Password, set: settings(a)}
 }
 
 // settings returns the account's options, the defaults where they are another

@@ -241,7 +241,7 @@ func (s *bearer) barredNow(err error) bool {
 func (s *bearer) ask(ctx context.Context) *session.Fault {
 	params, _ := s.settings.params(s.key.UserID)
 	c := newCall(s.settings.Probe.Action, s.settings.Probe.Obj, params)
-	answer, err := s.platform.send(ctx, c, s.key.header(), s.platform.patience())
+	answer, err := s.send(ctx, c, s.key.header(), s.platform.patience())
 	if err != nil {
 		return transportFault(err, false)
 	}
@@ -279,7 +279,7 @@ func (s *bearer) diedBy(now time.Time) {
 // account's other tokens too, no page tells.
 func (s *bearer) SignOut(ctx context.Context) error {
 	c := newCall("logout", "User", json.RawMessage("{}"))
-	answer, err := s.platform.send(ctx, c, s.key.header(), s.platform.timeout)
+	answer, err := s.send(ctx, c, s.key.header(), s.platform.timeout)
 	if err != nil {
 		return transportFault(err, true)
 	}

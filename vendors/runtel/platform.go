@@ -43,11 +43,11 @@ func Open(p wire.Place) session.Platform {
 }
 
 // send sends one request on a connection of its own and returns its answer.
-func (p *platform) send(ctx context.Context, c call, h http.Header, timeout time.Duration) (wire.Answer, error) {
-	client := p.transport.Client()
+func (s *bearer) send(ctx context.Context, c call, h http.Header, timeout time.Duration) (wire.Answer, error) {
+	client := s.platform.transport.Client(session.Account{ID: s.id, Password: s.password})
 	defer client.Close()
 	return client.Do(ctx, wire.Request{
-		Method: http.MethodPost, Path: p.path, Header: h, Body: c.encode(), Timeout: timeout, Limit: bodyLimit,
+		Method: http.MethodPost, Path: s.platform.path, Header: h, Body: c.encode(), Timeout: timeout, Limit: bodyLimit,
 	})
 }
 
@@ -64,7 +64,7 @@ func (p *platform) SignIn(ctx context.Context, a session.Account, _ bool) (sessi
 // logIn sends the request and takes over what its answer brings.
 func (s *bearer) logIn(ctx context.Context, a session.Account) *session.Fault {
 	c := newCall("auth", "User", credentials(a))
-	answer, err := s.platform.send(ctx, c, http.Header{"Content-Type": contentType}, s.platform.timeout)
+	answer, err := s.send(ctx, c, http.Header{"Content-Type": contentType}, s.platform.timeout)
 	if err != nil {
 		return transportFault(err, true)
 	}
@@ -133,8 +133,8 @@ const probeTimeout = 30 * time.Second
 // the API that wants a login of its own, or a server
 // that says itself that it does not work: 500 and 501 are what some say to a
 // method that they do not know.
-func (p *platform) Probe(ctx context.Context, _ session.Account) error {
-	client := p.transport.Client()
+func (p *platform) Probe(ctx context.Context, a session.Account) error {
+	client := p.transport.Client(a)
 	defer client.Close()
 	answer, err := client.Do(ctx, wire.Request{Method: http.MethodOptions, Path: p.path, Timeout: p.patience()})
 	if err != nil {

@@ -229,7 +229,7 @@ func TestEarOnSockets(t *testing.T) {
 			}
 			connections, said := make(chan struct{}, 10), make(chan struct{}, 10)
 			go speak(l, tt.behind, tt.hangUp, connections, said)
-			c := wire.NewTransport(place).Client()
+			c := wire.NewTransport(place).Client(session.Account{})
 			defer c.Close()
 			for range 3 {
 				if a, err := c.Do(t.Context(), put()); err != nil || string(a.Body) != "ok" {

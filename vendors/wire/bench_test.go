@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"testing"
 
+	"agentkeeper/session"
 	"agentkeeper/test/sim"
 )
 
@@ -36,7 +37,7 @@ func BenchmarkLookBeforeRequest(b *testing.B) {
 			place.TLS = &tls.Config{RootCAs: ca.Pool(), ServerName: "127.0.0.1"}
 		}
 		go answerAll(l)
-		c := NewTransport(place).Client()
+		c := NewTransport(place).Client(session.Account{})
 		header := http.Header{"Content-Type": {"application/json; charset=UTF-8"}, "Guid": {"0a1b.AgentGateway0"}}
 		known := Request{Method: http.MethodGet, Path: "/", Fields: Encode(header), Reads: &Reads{Headers: []string{"Set-Guid", "Guid"}, Known: []byte(idleBody)}}
 		ask := func(b *testing.B, r Request) {

@@ -62,8 +62,13 @@ func dialAddress(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// Client returns a new client without a connection.
-func (t *Transport) Client() *Client { return &Client{transport: t} }
+// Client returns a new client of a's without a connection.
+func (t *Transport) Client(a session.Account) *Client {
+	return &Client{transport: t, owner: owner{id: a.ID, password: a.Password, token: a.Token}}
+}
+
+// Another returns a new client of the same agent without a connection.
+func (c *Client) Another() *Client { return &Client{transport: c.transport, owner: c.owner} }
 
 // Request is one request. Path begins with a slash and may carry a query; it
 // must be escaped already.
@@ -116,6 +121,7 @@ func (a Answer) Date() time.Time {
 // The zero Client is not usable; see [Transport.Client].
 type Client struct {
 	transport *Transport
+	owner     owner
 	conn      net.Conn // nil: none
 	ear       *ear     // of conn
 	source    source   // of the answer being read
@@ -199,14 +205,19 @@ func (e *Error) wasStale(begin time.Time) bool {
 func (c *Client) attempt(ctx context.Context, r *Request, deadline time.Time) (Answer, *Error) {
 	reused := c.conn != nil
 	if !reused {
-		if err := c.connect(ctx, deadline); err != nil {
+		began := time.Now()
+		err := c.connect(ctx, deadline)
+		c.tellConnected(began, err)
+		if err != nil {
 			return Answer{}, newError(c.transport.address, err)
 		}
 	}
+	sent := c.tellRequest(r, reused)
 	a, keep, fail := c.exchange(ctx, r, deadline, reused)
 	if !keep {
 		c.Close()
 	}
+	c.tellAnswer(sent, a, fail)
 	return a, fail
 }
 

@@ -82,7 +82,7 @@ func readAll(r io.Reader) string {
 func (s *server) client(t *testing.T) *wire.Client {
 	t.Helper()
 	u := &url.URL{Scheme: "http", Host: "gw.example:8043"}
-	c := wire.NewTransport(wire.Place{URL: u, DialContext: s.DialContext}).Client()
+	c := wire.NewTransport(wire.Place{URL: u, DialContext: s.DialContext}).Client(session.Account{})
 	t.Cleanup(c.Close)
 	return c
 }
@@ -320,7 +320,7 @@ func TestUnreachable(t *testing.T) {
 	dns := func(context.Context, string, string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "gw", IsTimeout: true}}
 	}
-	c := wire.NewTransport(wire.Place{URL: &url.URL{Scheme: "https", Host: "gw"}, DialContext: dns}).Client()
+	c := wire.NewTransport(wire.Place{URL: &url.URL{Scheme: "https", Host: "gw"}, DialContext: dns}).Client(session.Account{})
 	_, err := c.Do(t.Context(), put())
 	if e := failure(t, err); e.Reason != wire.Unresolved || e.Sent {
 		t.Errorf("%v: reason %v, sent %v", e, e.Reason, e.Sent)
@@ -341,7 +341,7 @@ func TestDialAddress(t *testing.T) {
 			got = network + " " + address
 			return nil, io.EOF
 		}
-		_, err = wire.NewTransport(wire.Place{URL: u, DialContext: dial}).Client().Do(t.Context(), get())
+		_, err = wire.NewTransport(wire.Place{URL: u, DialContext: dial}).Client(session.Account{}).Do(t.Context(), get())
 		if err == nil || got != "tcp "+want {
 			t.Errorf("%s: dialled %q, want %q", text, got, want)
 		}

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"agentkeeper/session"
 	"agentkeeper/test/sim"
 	"agentkeeper/vendors/wire"
 )
@@ -99,7 +100,7 @@ func TestTimeLimits(t *testing.T) {
 				s := serve(t, func(int, int, *http.Request) (string, bool) { return "", false })
 				c := s.client(t)
 				if tt.dial {
-					c = wire.NewTransport(wire.Place{URL: &url.URL{Scheme: "http", Host: "gw"}, DialContext: hang}).Client()
+					c = wire.NewTransport(wire.Place{URL: &url.URL{Scheme: "http", Host: "gw"}, DialContext: hang}).Client(session.Account{})
 				}
 				ctx := t.Context()
 				if tt.ctx > 0 {
@@ -145,7 +146,7 @@ func FuzzAnswer(f *testing.F) {
 	const limit = 1000
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		dial := func(context.Context, string, string) (net.Conn, error) { return one{r: bytes.NewReader(raw)}, nil }
-		c := wire.NewTransport(wire.Place{URL: &url.URL{Scheme: "http", Host: "gw"}, DialContext: dial}).Client()
+		c := wire.NewTransport(wire.Place{URL: &url.URL{Scheme: "http", Host: "gw"}, DialContext: dial}).Client(session.Account{})
 		r := get()
 		r.Limit = limit
 		a, err := c.Do(context.Background(), r)

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/url"
 	"time"
+
+	"agentkeeper/vendors/trace"
 )
 
 // Place is where one platform is and how to reach it. All agents of the
@@ -21,4 +23,5 @@ type Place struct {
 	OperationTimeout time.Duration
 	Window           time.Duration // the longest silence that the platform forgives
 	Log              *slog.Logger  // nil: no logging; must never be given a secret
+	Traces           *trace.Traces // whose exchange is written down; nil: nobody's
 }

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"agentkeeper/session"
 	"agentkeeper/vendors/wire"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,7 +29,7 @@ func twice(t *testing.T, raw []byte, limit int64) (plain, whole wire.Answer, pla
 	t.Helper()
 	ask := func(reads *wire.Reads) (wire.Answer, error) {
 		dial := func(context.Context, string, string) (net.Conn, error) { return one{r: bytes.NewReader(raw)}, nil }
-		c := wire.NewTransport(wire.Place{URL: &url.URL{Scheme: "http", Host: "gw"}, DialContext: dial}).Client()
+		c := wire.NewTransport(wire.Place{URL: &url.URL{Scheme: "http", Host: "gw"}, DialContext: dial}).Client(session.Account{})
 		r := get()
 		r.Limit, r.Reads = limit, reads
 		return c.Do(context.Background(), r)
@@ -105,7 +106,7 @@ func TestPlainAnswers(t *testing.T) {
 			agree(t, []byte(tt.raw))
 			reads := &wire.Reads{Headers: wanted, Known: []byte(known)}
 			dial := func(context.Context, string, string) (net.Conn, error) { return one{r: strings.NewReader(tt.raw)}, nil }
-			c := wire.NewTransport(wire.Place{URL: &url.URL{Scheme: "http", Host: "gw"}, DialContext: dial}).Client()
+			c := wire.NewTransport(wire.Place{URL: &url.URL{Scheme: "http", Host: "gw"}, DialContext: dial}).Client(session.Account{})
 			r := get()
 			r.Reads = reads
 			a, err := c.Do(t.Context(), r)

@@ -38,7 +38,7 @@ func secure(t *testing.T, cert tls.Certificate, host string, s wire.TLSSettings)
 		t.Fatal(err)
 	}
 	u := &url.URL{Scheme: "https", Host: net.JoinHostPort(host, "8043")}
-	c := wire.NewTransport(wire.Place{URL: u, TLS: config, DialContext: l.DialContext}).Client()
+	c := wire.NewTransport(wire.Place{URL: u, TLS: config, DialContext: l.DialContext}).Client(session.Account{})
 	t.Cleanup(c.Close)
 	return c, l
 }
@@ -158,7 +158,7 @@ func TestNoTLSThere(t *testing.T) {
 			t.Fatal(err)
 		}
 		u := &url.URL{Scheme: "https", Host: "gw"}
-		c := wire.NewTransport(wire.Place{URL: u, TLS: config, DialContext: l.DialContext}).Client()
+		c := wire.NewTransport(wire.Place{URL: u, TLS: config, DialContext: l.DialContext}).Client(session.Account{})
 		_, err = c.Do(t.Context(), put())
 		if e := failure(t, err); e.Reason != wire.Handshake || e.Sent || !strings.Contains(e.Action, "http://") {
 			t.Errorf("%v: reason %v, action %q", e, e.Reason, e.Action)

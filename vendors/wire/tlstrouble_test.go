@@ -58,7 +58,7 @@ func reach(t *testing.T, conf *tls.Config, s wire.TLSSettings) (string, error) {
 		t.Fatal(err)
 	}
 	u := &url.URL{Scheme: "https", Host: l.Addr().String()}
-	c := wire.NewTransport(wire.Place{URL: u, TLS: config}).Client()
+	c := wire.NewTransport(wire.Place{URL: u, TLS: config}).Client(session.Account{})
 	_, err = c.Do(t.Context(), put())
 	c.Close()
 	_ = server.Close()

@@ -51,8 +51,9 @@ type Conn struct {
 	one   [1]byte
 	kind  Kind   // of the message in fragments
 	parts []byte // its fragments so far; nil = none begun
-	bye   bool   // our close frame left: nothing may follow it
-	err   error  // why the connection is over
+	trace tracer
+	bye   bool  // our close frame left: nothing may follow it
+	err   error // why the connection is over
 }
 
 // Read returns the next message. It blocks until one is there, until passes
@@ -192,6 +193,9 @@ func (c *Conn) take() (m Message, ok bool, err error) {
 		if c.buf = c.buf[n:]; len(c.buf) == 0 {
 			c.buf = nil
 		}
+		if to := c.trace.now(); to != nil {
+			to.Frame(false, f.kind(), f.told())
+		}
 		m, ok, err = c.accept(f)
 		if ok || err != nil {
 			return m, ok, err
@@ -249,6 +253,10 @@ func (c *Conn) write(op byte, payload []byte, until time.Time) error {
 	if err := c.nc.SetWriteDeadline(until); err != nil {
 		return c.end(fmt.Errorf("write websocket: %w", err))
 	}
+	if to := c.trace.now(); to != nil {
+		f := frame{op: op, payload: payload}
+		to.Frame(true, f.kind(), f.told())
+	}
 	if _, err := c.nc.Write(encode(op, payload)); err != nil {
 		return c.end(fmt.Errorf("write websocket: %w", err))
 	}
@@ -260,6 +268,9 @@ func (c *Conn) write(op byte, payload []byte, until time.Time) error {
 func (c *Conn) end(err error) error {
 	if c.err != nil {
 		return c.err
+	}
+	if to := c.trace.now(); to != nil {
+		to.Closed(err)
 	}
 	if code := farewell(err); code != 0 && !c.bye && c.nc.SetWriteDeadline(time.Now().Add(writeLimit)) == nil {
 		_, _ = c.nc.Write(encode(opClose, closePayload(code, "")))

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Target says what to connect to.
@@ -24,6 +25,33 @@ type Target struct {
 	TLS         *tls.Config // nil: no TLS; shared by all connections, not copied
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	Limit       int // the largest message in bytes
+	// Trace returns who writes the connection's exchange down, nil while nobody
+	// does. It is asked at each step, and must cost nothing; nil: nobody ever does.
+	Trace func() Trace
+}
+
+// Trace writes down what goes over a connection, without secrets. Its methods are
+// called on the goroutine of the call that they tell of, and must not block.
+type Trace interface {
+	// Connected tells of the connection below, TLS included, or of its failure.
+	Connected(address string, conn net.Conn, began time.Time, err error)
+	// Request tells of our half of the handshake, Answer of the server's.
+	Request(method, path string, h http.Header, body []byte, note string) (number uint64)
+	Answer(number uint64, status int, h http.Header, body []byte, began time.Time)
+	// Frame tells of a frame; kind is text, binary, continuation, close, ping or pong.
+	Frame(sent bool, kind string, payload []byte)
+	// Closed tells why the connection is over.
+	Closed(err error)
+}
+
+// tracer asks who writes down; nil is allowed.
+type tracer func() Trace
+
+func (t tracer) now() Trace {
+	if t == nil {
+		return nil
+	}
+	return t()
 }
 
 // StatusError means that the server answered the handshake with something
@@ -61,12 +89,19 @@ func Dial(ctx context.Context, t Target) (*Conn, error) {
 }
 
 func (t Target) open(ctx context.Context) (*Conn, error) {
+	began := time.Now()
 	nc, err := t.connect(ctx)
+	if to := tracer(t.Trace).now(); to != nil {
+		to.Connected(t.address(), nc, began, err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	c, err := t.upgrade(ctx, nc)
 	if err != nil {
+		if to := tracer(t.Trace).now(); to != nil {
+			to.Closed(err)
+		}
 		_ = nc.Close()
 		return nil, err
 	}
@@ -122,11 +157,15 @@ func (t Target) upgrade(ctx context.Context, nc net.Conn) (*Conn, error) {
 		return nil, fmt.Errorf("websocket handshake: %w", err)
 	}
 	early, _ := br.Peek(br.Buffered())
-	return &Conn{nc: nc, limit: t.Limit, buf: slices.Clone(early)}, nil
+	return &Conn{nc: nc, limit: t.Limit, buf: slices.Clone(early), trace: t.Trace}, nil
 }
 
 func (t Target) shakeHands(nc net.Conn, br *bufio.Reader, key string) error {
 	req := t.request(key)
+	began, number := time.Now(), uint64(0)
+	if to := tracer(t.Trace).now(); to != nil {
+		number = to.Request(req.Method, req.URL.RequestURI(), req.Header, nil, "for a websocket")
+	}
 	if err := req.Write(nc); err != nil {
 		return err
 	}
@@ -136,6 +175,9 @@ func (t Target) shakeHands(nc net.Conn, br *bufio.Reader, key string) error {
 	}
 	if err != nil {
 		return err
+	}
+	if to := tracer(t.Trace).now(); to != nil {
+		to.Answer(number, resp.StatusCode, resp.Header, nil, began)
 	}
 	return verify(resp, key)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 )
 
 // The opcodes of RFC 6455, section 5.2.
@@ -39,6 +40,20 @@ type frame struct {
 }
 
 func (f frame) control() bool { return f.op&0x8 != 0 }
+
+// kind names the frame for a trace.
+func (f frame) kind() string {
+	return map[byte]string{opContinuation: "continuation", opText: "text", opBinary: "binary", opClose: "close", opPing: "ping", opPong: "pong"}[f.op]
+}
+
+// told is the payload as a trace shows it: that of a close frame as text.
+func (f frame) told() []byte {
+	if f.op != opClose || len(f.payload) < 2 {
+		return f.payload
+	}
+	c := closeError(f.payload)
+	return []byte(strconv.Itoa(c.Code) + " " + c.Reason)
+}
 
 // parse reads one frame from the start of buf and returns how many bytes it
 // took; 0 means that buf does not hold the whole frame yet. A payload above
