@@ -38,7 +38,7 @@ func (d *Daemon) serve(failed chan<- error) {
 	reader := api.Reader{Agents: d.fleet, Events: d.store, Health: d, Metrics: d.metrics.Handler(), Page: status, Log: d.log,
 		Webhooks: d.hooks, Audience: audience{d.metrics}}
 	controller := api.Controller{Reader: reader, Commander: d.fleet, Credentials: d.fleet, Reloader: d, Resumer: d.hooks, Quarantines: d.fleet,
-		Consumers: &d.readers}
+		Consumers: &d.readers, Tracer: d.tracer}
 	d.servePublic(reader.Handler(), failed)
 	d.start(d.door(openfiles.Control, controlPart, controlReserved), controller.Handler(), failed, func(s *http.Server) error {
 		s.ConnContext = api.ConnContext

@@ -16,6 +16,7 @@ type Service struct {
 	Phase    string    `json:"phase"` // one of the Phase constants
 	Started  *instant  `json:"started"`
 	Problems []Problem `json:"problems"` // the critical ones first; none: []
+	Traced   []Traced  `json:"traced"`   // agents whose exchange is written down, by name; none: []
 }
 
 // Phases of a process.
@@ -53,7 +54,7 @@ const (
 
 // ServiceOf makes a Service of what the process knows about itself.
 func ServiceOf(version, phase string, started time.Time, problems []Problem) Service {
-	return Service{Version: version, Phase: phase, Started: instantOf(started), Problems: problems}
+	return Service{Version: version, Phase: phase, Started: instantOf(started), Problems: problems, Traced: []Traced{}}
 }
 
 // ProblemSince returns p with the instant at which it began; zero: unknown.
