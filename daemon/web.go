@@ -61,6 +61,7 @@ func (d *Daemon) serve(failed chan<- error) {
 // the places.
 func (d *Daemon) servePublic(h http.Handler, failed chan<- error) {
 	at, webConfig := d.door(openfiles.Public, publicPart, 0), d.cfg.Load().WebConfigFile
+	h = api.CORS(h, func() []string { return d.cfg.Load().CORSOrigins })
 	h = listener.ReadOnly(h, d.hosts, "listen_hosts", at.refusals)
 	for _, l := range d.public {
 		d.start(at, h, failed, func(s *http.Server) error { return serveWeb(l, s, webConfig, d.log) })

@@ -35,10 +35,7 @@ type row struct {
 // a platform that answers never comes so far.
 const lateShare = 0.25
 
-const (
-	detailLimit  = 512 // bytes of a detail in the table
-	refusedLimit = 50  // agents that are named as refused
-)
+const detailLimit = 512 // bytes of a detail in the table
 
 // rowOf returns an agent's row; name is the agent's full name.
 func rowOf(a *fleet.Agent, name string, now time.Time) row {
@@ -103,11 +100,9 @@ type platform struct {
 	NextTry      int64  `json:"next_try,omitempty"`
 	Held         string `json:"held,omitempty"`
 	Sessions     int    `json:"sessions"`
-	// Of a quarantine: why, the other platforms at the address, and the agents, of
-	// those too, whose log-ins were refused.
-	Why        string   `json:"why,omitempty"`
-	SharedWith []string `json:"shared_with,omitempty"`
-	Refused    []string `json:"refused,omitempty"`
+	// Why there is a quarantine, and whose log-ins led to it: those of other
+	// platforms at the same address too.
+	Why string `json:"why,omitempty"`
 	// Margin is the smallest part of the window that any session has left, in
 	// percent; it means nothing without sessions.
 	Margin int `json:"margin"`
@@ -117,17 +112,9 @@ type platform struct {
 
 func platformOf(p fleet.Platform) platform {
 	g := p.Gate
-	out := platform{Name: p.Name, Vendor: p.Vendor, InFlight: g.InFlight, Queue: g.Queue, RefusalsLeft: g.RefusalsLeft,
+	return platform{Name: p.Name, Vendor: p.Vendor, InFlight: g.InFlight, Queue: g.Queue, RefusalsLeft: g.RefusalsLeft,
 		Quarantined: g.Quarantined, Until: millis(g.QuarantinedUntil), Out: g.Out, OutSince: millis(g.OutSince),
-		NextTry: millis(g.NextCanary), Held: g.Held, Margin: 100, Window: p.Window.Seconds()}
-	if !g.Quarantined {
-		return out
-	}
-	out.Why, out.SharedWith = g.Why, g.SharedWith
-	for _, id := range g.Refused[:min(len(g.Refused), refusedLimit)] {
-		out.Refused = append(out.Refused, id.String())
-	}
-	return out
+		NextTry: millis(g.NextCanary), Held: g.Held, Why: g.Why, Margin: 100, Window: p.Window.Seconds()}
 }
 
 // count adds an agent.

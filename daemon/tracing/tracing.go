@@ -227,7 +227,12 @@ func (r *Run) Follow(ctx context.Context, fn func(trace.Line) error) (why string
 				return r.why, nil
 			}
 		case <-ctx.Done():
-			return "", ctx.Err()
+			select {
+			case <-r.over: // before: who ends the service does both
+				return r.why, nil
+			default:
+				return "", ctx.Err()
+			}
 		}
 	}
 }

@@ -1,6 +1,6 @@
 // The summary: tiles over everything, and a line for each platform.
 
-import { make, put, mark, number, absolute, exact, span, until, root } from './text.js';
+import { make, put, mark, number, absolute, span, until, root } from './text.js';
 
 const sum = (list, field) => list.reduce((n, p) => n + p[field], 0);
 
@@ -130,25 +130,14 @@ export class Summary {
 // ending says until when a platform takes no log-ins.
 export const ending = (p) => (p.quarantined_until ? ` until ${absolute(p.quarantined_until)}, ${until(p.quarantined_until)}` : '');
 
-const told = 6; // agents that are named
-const named = (list) => list.slice(0, told).join(', ') + (list.length > told ? ` and ${number(list.length - told)} more` : '');
-
-// shared says with which other platforms one has its address in common, and whose
-// log-ins were refused there.
-export function shared(p) {
-  const neighbours = p.shared_with || [];
-  const theirs = (p.refused || []).filter((id) => !id.startsWith(`${p.name}/`));
-  return neighbours.length ? `shared with ${neighbours.join(', ')}${theirs.length ? `: ${named(theirs)}` : ''}` : '';
-}
-
-// reason says why a platform takes no log-ins.
-export const reason = (p) => [p.why || p.held, shared(p)].filter(Boolean).join('; ');
+// reason says why a platform takes no log-ins, and with which others that is shared.
+export const reason = (p) => p.why || p.held || '';
 
 // condition says in words how a platform is, and why.
 export function condition(p) {
   const next = p.next_try ? `; next try ${until(p.next_try)}` : '';
   if (p.quarantined) return ['bad', `quarantine${ending(p)}`, reason(p)];
-  if (p.out) return ['bad', `out since ${absolute(p.out_since)}${next}`, `${p.held} (since ${exact(p.out_since)})`];
+  if (p.out) return ['bad', `out since ${absolute(p.out_since)}${next}`, p.held];
   if (p.held) return ['fair', p.held, ''];
   if (p.online < p.wished) return ['fair', `${number(p.wished - p.online)} to bring back`, ''];
   return ['good', 'well', ''];

@@ -28,7 +28,7 @@ export class Troubles {
       if (!answer.ok) return;
       const { problems, traced } = await answer.json();
       this.own = problems.map((p) => [p.severity, p.text, p.action]);
-      if (traced.length) {
+      if (traced?.length) {
         const names = traced.map((t) => `${t.agent} until ${absolute(Date.parse(t.until))}`);
         this.own.push(['notice', `traced: ${names.join(', ')}`, 'What they and their platform say to each other is written into the log; `agentkeeper trace` lists them, and with --off ends it.']);
       }
