@@ -29,7 +29,7 @@ func TestTrace(t *testing.T) {
 	names := logins(291, 3)
 	s := newSite(t, simulate(t, "huawei", names, "--hold", "1s"), names)
 	s.place = []string{"options: {hold: 1s}"}
-	s.top = []string{"log: {level: error, trace: {agents: [hq/293], for: 2s}}"}
+	s.top = []string{"log: {trace: {agents: [hq/293], for: 2s}}"}
 	s.write()
 	k := s.run()
 	within(t, patience, "all agents online", func() error { return k.online(3) })
