@@ -10,6 +10,7 @@ import (
 	"agentkeeper/daemon/page"
 	"agentkeeper/daemon/proxy"
 	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/tracing"
 	"agentkeeper/daemon/webhook"
 	"agentkeeper/session"
 	"agentkeeper/vendors/wire"
@@ -27,6 +28,7 @@ func bounds() []packageBounds {
 		{"callback", callback.Bounds()},
 		{"webhook", webhook.Bounds()},
 		{"store", store.Bounds()},
+		{"tracing", tracing.Bounds()},
 		{"config", config.Bounds()},
 		{"../session", sessionBounds()},
 		{"../vendors/wire", wireBounds()},

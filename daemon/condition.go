@@ -28,7 +28,12 @@ func (d *Daemon) Service() api.Service {
 			Text:   "the last reload failed; the configuration before it is in use",
 			Action: "`agentkeeper check -c FILE` tells the mistakes; correct them and reload"}, r.at))
 	}
-	return api.ServiceOf(d.o.Version, d.phase(), d.began, problems)
+	if d.cfg.Load().Events.Listen != "" {
+		problems = append(problems, api.UnreadConsumers(d.readers.recent(), d.began, time.Now())...)
+	}
+	s := api.ServiceOf(d.o.Version, d.phase(), d.began, problems)
+	s.Traced = api.TracedOf(d.tracer.Running())
+	return s
 }
 
 func (d *Daemon) phase() string {

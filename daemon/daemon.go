@@ -25,6 +25,7 @@ import (
 	"agentkeeper/daemon/page"
 	"agentkeeper/daemon/proxy"
 	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/tracing"
 	"agentkeeper/daemon/webhook"
 	"agentkeeper/metrics"
 	"agentkeeper/systemd"
@@ -51,6 +52,7 @@ type Daemon struct {
 	stream  *events.Stream
 	fleet   *fleet.Fleet
 	hooks   *webhook.Hooks
+	tracer  *tracing.Tracer
 	metrics *metrics.Metrics
 	manager *systemd.Manager
 	readers readers
@@ -94,7 +96,7 @@ func Open(ctx context.Context, o Options) (*Daemon, error) {
 	if o.Level != nil {
 		o.Level.Set(cfg.Log.Level)
 	}
-	d := &Daemon{o: o, log: o.Log, first: cfg, began: time.Now()}
+	d := &Daemon{o: o, log: o.Log, first: cfg, began: time.Now(), tracer: tracing.New(o.Log)}
 	d.cfg.Store(cfg)
 	if err := d.open(ctx, cfg); err != nil {
 		d.closeAll(time.Now().Add(time.Minute)) // each part has its own limit
@@ -151,6 +153,7 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 	}
 	d.fleet, err = fleet.New(ctx, fleet.Options{
 		Store: d.store, Sink: sink{d.stream, d.activity}, Observer: observer{d.metrics}, Log: d.log, Dial: d.o.Dial, Asleep: asleep,
+		Traces: d.tracer.Traces(),
 	})
 	d.local = &local{fleet: d.fleet, roads: map[string]road{}}
 	return err
@@ -176,6 +179,7 @@ const (
 func (d *Daemon) Run(ctx context.Context, end <-chan End) (left []fleet.Agent, err error) {
 	cfg := d.cfg.Load()
 	d.consume(cfg) // first: what the fleet reports is for new webhooks, too
+	d.trace(cfg)   // before the first request
 	d.fleet.Apply(cfg, "start")
 	d.reloaded(nil)
 	failed := make(chan error, 4)
@@ -239,6 +243,7 @@ func timeToClose(stopTimeout time.Duration) time.Duration { return min(stopTimeo
 
 // closeAll closes what is open. What waits for others waits until ends at most.
 func (d *Daemon) closeAll(ends time.Time) {
+	d.tracer.Close()
 	if d.stream != nil {
 		d.stream.CloseWithin(time.Until(ends))
 	}
@@ -293,12 +298,20 @@ func (d *Daemon) Reload(_ context.Context, by string) (fleet.Plan, error) {
 	d.divideFiles(cfg) // before new agents start
 	d.dismiss(cfg)
 	d.consume(cfg)
+	d.trace(cfg)
 	plan := d.fleet.Apply(cfg, by)
 	plan.Warnings, plan.Notes = warnings, notes
 	d.reloaded(nil)
 	d.log.Info("reloaded", "by", by, "started", len(plan.Start), "stopped", len(plan.Stop), "changed", len(plan.Change),
 		"left", len(plan.Leave), "took", time.Since(began).Round(time.Millisecond).String())
 	return plan, nil
+}
+
+// trace traces whom the configuration says, from now on.
+func (d *Daemon) trace(cfg *config.Config) {
+	if err := d.tracer.Configure(cfg.Log.Trace.Agents, cfg.Log.Trace.For); err != nil {
+		d.log.Warn("configuration: log.trace is left out", "error", err)
+	}
 }
 
 // Plan implements api.Reloader.

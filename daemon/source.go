@@ -55,7 +55,7 @@ func (s source) Snapshot() metrics.Snapshot {
 	}
 	damage := s.d.store.Damage()
 	out := metrics.Snapshot{
-		StoreUp: s.d.store.Err() == nil, StoreDamage: damageOf(damage),
+		StoreUp: s.d.store.Err() == nil, StoreDamage: damageOf(damage), Traced: s.d.tracer.Agents(),
 		Webhooks: s.d.hookStatus(), Stream: s.d.streamStatus(cfg),
 	}
 	for _, a := range f.Agents() {

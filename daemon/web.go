@@ -38,7 +38,7 @@ func (d *Daemon) serve(failed chan<- error) {
 	reader := api.Reader{Agents: d.fleet, Events: d.store, Health: d, Metrics: d.metrics.Handler(), Page: status, Log: d.log,
 		Webhooks: d.hooks, Audience: audience{d.metrics}}
 	controller := api.Controller{Reader: reader, Commander: d.fleet, Credentials: d.fleet, Reloader: d, Resumer: d.hooks, Quarantines: d.fleet,
-		Consumers: &d.readers}
+		Consumers: &d.readers, Tracer: d.tracer}
 	d.servePublic(reader.Handler(), failed)
 	d.start(d.door(openfiles.Control, controlPart, controlReserved), controller.Handler(), failed, func(s *http.Server) error {
 		s.ConnContext = api.ConnContext
@@ -61,6 +61,7 @@ func (d *Daemon) serve(failed chan<- error) {
 // the places.
 func (d *Daemon) servePublic(h http.Handler, failed chan<- error) {
 	at, webConfig := d.door(openfiles.Public, publicPart, 0), d.cfg.Load().WebConfigFile
+	h = api.CORS(h, func() []string { return d.cfg.Load().CORSOrigins })
 	h = listener.ReadOnly(h, d.hosts, "listen_hosts", at.refusals)
 	for _, l := range d.public {
 		d.start(at, h, failed, func(s *http.Server) error { return serveWeb(l, s, webConfig, d.log) })

@@ -21,7 +21,7 @@ type gauges struct {
 	inFlight, queue, up, window             *prometheus.Desc
 	quarantined, refusalsLeft, expiry       *prometheus.Desc
 	online, lastContact                     *prometheus.Desc
-	storeUp, storeDamage, clock             *prometheus.Desc
+	storeUp, storeDamage, clock, traced     *prometheus.Desc
 	hookLag, hookAge, hookStopped, hookDead *prometheus.Desc
 
 	stream streamGauges
@@ -43,6 +43,7 @@ func newGauges(source Source, perAgent bool) *gauges {
 		storeUp:      desc("store_up", "0 while the store cannot be written: no sign-ins, and events are lost."),
 		storeDamage:  desc("store_damage", "What was found damaged on disk since the start: mended (nothing is lost of it), records_lost (at least so many) or events_lost.", "outcome"),
 		clock:        desc("time_seconds", "The service's own clock, by which schedules go."),
+		traced:       desc("agents_traced", "Agents whose exchange with the platform is written into the log."),
 		parked:       desc("agents_parked", "Agents that need a change of secret or configuration or a person, by reason.", "platform", "reason"),
 		inFlight:     desc("operations_in_flight", "Sign-ins and sign-outs sent and not yet answered.", "platform"),
 		queue:        desc("sign_in_queue_length", "Sign-ins that wait until they may be sent.", "platform"),
@@ -68,7 +69,7 @@ func newGauges(source Source, perAgent bool) *gauges {
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range append(g.stream.all(), []*prometheus.Desc{
 		g.agents, g.wished, g.missing, g.parked, g.stuck, g.warned, g.inFlight, g.queue, g.up, g.window,
-		g.quarantined, g.refusalsLeft, g.expiry, g.online, g.lastContact, g.storeUp, g.storeDamage, g.clock,
+		g.quarantined, g.refusalsLeft, g.expiry, g.online, g.lastContact, g.storeUp, g.storeDamage, g.clock, g.traced,
 		g.hookLag, g.hookAge, g.hookStopped, g.hookDead,
 	}...) {
 		if d != nil {
@@ -85,6 +86,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	send(ch, g.storeDamage, float64(s.StoreDamage.RecordsLost), "records_lost")
 	send(ch, g.storeDamage, float64(s.StoreDamage.EventsLost), "events_lost")
 	send(ch, g.clock, seconds(time.Now()))
+	send(ch, g.traced, float64(s.Traced))
 	for _, p := range s.Platforms {
 		g.platform(ch, p)
 	}

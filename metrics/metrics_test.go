@@ -69,7 +69,7 @@ func every() []string {
 			`agentkeeper_config_last_reload_successful`,
 			`agentkeeper_config_last_reload_success_timestamp_seconds`,
 			`agentkeeper_agents_wished_online{platform="hq"}`, `agentkeeper_agents_stuck{platform="hq"}`, `agentkeeper_agents_warned{platform="hq"}`,
-			`agentkeeper_platform_up{platform="hq"}`, `agentkeeper_contact_window_seconds{platform="hq"}`, `agentkeeper_store_up`,
+			`agentkeeper_platform_up{platform="hq"}`, `agentkeeper_contact_window_seconds{platform="hq"}`, `agentkeeper_store_up`, `agentkeeper_agents_traced`,
 			`agentkeeper_store_damage{outcome="mended"}`, `agentkeeper_store_damage{outcome="records_lost"}`, `agentkeeper_store_damage{outcome="events_lost"}`,
 			`agentkeeper_sign_in_duration_seconds_sum`, `agentkeeper_sign_in_duration_seconds_count`,
 			`agentkeeper_operations_in_flight{platform="hq"}`, `agentkeeper_sign_in_queue_length{platform="hq"}`,

@@ -13,6 +13,7 @@ type Source interface{ Snapshot() Snapshot }
 type Snapshot struct {
 	StoreUp     bool // it can be written
 	StoreDamage StoreDamage
+	Traced      int // agents whose exchange with the platform is written down
 	Platforms   []PlatformStatus
 	Agents      []AgentStatus // needed only with Options.PerAgent
 	Webhooks    []WebhookStatus

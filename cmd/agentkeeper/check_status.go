@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"agentkeeper/daemon/api"
@@ -21,9 +22,11 @@ var pluginWords = []string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}
 // check is a monitoring plugin: critical when an agent is parked or its platform
 // is quarantined, or the service has a critical problem; warning when an agent
 // is not as it is wished, or the service has another problem; unknown while the
-// service ends: the next process goes on with the agents, or nobody does.
+// service ends: the next process goes on with the agents, or nobody does. Notices
+// are left out.
 func check(w io.Writer, service api.Service, agents []api.Agent) error {
 	t := tallyOf(agents)
+	service.Problems = slices.DeleteFunc(slices.Clone(service.Problems), func(p api.Problem) bool { return p.Severity == api.Noticed })
 	code := max(t.code(), codeOf(service.Problems))
 	var notes []string
 	switch service.Phase {

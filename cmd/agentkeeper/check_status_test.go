@@ -16,6 +16,7 @@ func TestCheck(t *testing.T) {
 	unwanted := api.Agent{ID: "hq/6", Wish: "offline", State: "online"}
 	off := api.Agent{ID: "hq/4", Wish: "offline", State: "offline"}
 	full := api.Problem{Code: api.ProblemStore, Severity: api.Critical, Text: "the store cannot be written: no space | left\non device"}
+	unread := api.Problem{Code: api.ProblemConsumer + ":crm/old", Severity: api.Noticed, Text: "nobody reads it"}
 	reload := api.Problem{Code: api.ProblemReload, Severity: api.Warned, Text: "the last reload failed"}
 	for _, tt := range []struct {
 		service api.Service
@@ -28,6 +29,7 @@ func TestCheck(t *testing.T) {
 		{api.Service{}, []api.Agent{waiting, parked}, 2, "CRITICAL - 0 of 2 agents online, stopped: hq/3, not yet: hq/2 | "},
 		{api.Service{}, []api.Agent{quarantined, parked, unwanted, off}, 2,
 			"CRITICAL - 0 of 2 agents online, stopped: hq/3, in quarantine: hq/5 | online=0 wished=2 parked=1 quarantined=1 waiting=0 unmet=3 problems=0\n"},
+		{api.Service{Problems: []api.Problem{unread}}, []api.Agent{online}, 0, "OK - 1 of 1 agents online | online=1 wished=1 parked=0 quarantined=0 waiting=0 unmet=0 problems=0\n"},
 		{api.Service{Problems: []api.Problem{reload}}, []api.Agent{online}, 1, "WARNING - the last reload failed; 1 of 1 agents online | "},
 		{api.Service{Problems: []api.Problem{full, reload}}, []api.Agent{online}, 2,
 			"CRITICAL - the store cannot be written: no space / left on device; the last reload failed; 1 of 1 agents online | "},

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"agentkeeper/daemon/api"
+	"agentkeeper/session"
 )
 
 // selection is the agents that a command is for.
@@ -40,7 +41,7 @@ func (s selection) choose(all []api.Agent) ([]api.Agent, error) {
 	for _, a := range all {
 		named := len(s.Agents) == 0
 		for i, pattern := range s.Agents {
-			if glob(pattern, a.ID) {
+			if session.Like(pattern, a.ID) {
 				named, used[i] = true, true
 			}
 		}
@@ -120,31 +121,6 @@ func orNone(names []string) string {
 		return "none"
 	}
 	return strings.Join(names, ", ")
-}
-
-// glob matches a name as a whole: * is any text, slashes included, ? any one
-// character. A name that is the pattern matches whatever it contains.
-func glob(pattern, name string) bool {
-	if pattern == name {
-		return true
-	}
-	p, n := []rune(pattern), []rune(name)
-	star, mark, i := -1, 0, 0
-	for j := 0; j < len(n); {
-		switch {
-		case i < len(p) && p[i] == '*':
-			star, mark = i, j
-			i++
-		case i < len(p) && (p[i] == '?' || p[i] == n[j]):
-			i, j = i+1, j+1
-		case star >= 0: // the last star takes one more
-			mark++
-			i, j = star+1, mark
-		default:
-			return false
-		}
-	}
-	return strings.Trim(string(p[i:]), "*") == ""
 }
 
 // confirm asks before a word to more than one agent.

@@ -57,22 +57,6 @@ func TestWaitFlag(t *testing.T) {
 	}
 }
 
-func TestGlob(t *testing.T) {
-	for _, tt := range []struct {
-		pattern, name string
-		want          bool
-	}{
-		{"hq/291", "hq/291", true}, {"hq/291", "hq/2911", false}, {"hq/29*", "hq/291", true}, {"hq/29*", "hq/29", true},
-		{"hq/29*", "hq/281", false}, {"*", "a/b/c", true}, {"*/1", "hq/1/1", true}, {"h?/*1*", "hq/212", true},
-		{"h?/1", "h/1", false}, {"*a*b", "xaxbxb", true}, {"*a*b", "xbxa", false}, {"a/[1]*", "a/[1]*", true}, {"", "", true}, {"?", "", false},
-		{"ы*", "ыва", true},
-	} {
-		if got := glob(tt.pattern, tt.name); got != tt.want {
-			t.Errorf("glob(%q, %q) = %v", tt.pattern, tt.name, got)
-		}
-	}
-}
-
 func some5() []api.Agent {
 	var all []api.Agent
 	for _, a := range [][3]string{{"hq/291", "hq", "bots"}, {"hq/292", "hq", "bots"}, {"hq/301", "hq", "people"}, {"pbx/101", "pbx", "seats"}, {"pbx/1*", "pbx", "seats"}} {

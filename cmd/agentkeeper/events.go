@@ -87,7 +87,7 @@ type chosen struct {
 func (c *chosen) takes(agent string) bool {
 	wanted := len(c.names) == 0
 	for i, pattern := range c.names {
-		if glob(pattern, agent) {
+		if session.Like(pattern, agent) {
 			wanted, c.found[i] = true, true
 		}
 	}

@@ -42,6 +42,7 @@ type cli struct {
 	Consumers  consumersCmd  `cmd:"" help:"Show the consumers that programs have on the stream of events, or remove one."`
 	Report     reportCmd     `cmd:"" help:"Write a bundle for a bug report, without secrets."`
 	Quarantine quarantineCmd `cmd:"" help:"Show which platforms take no log-ins, and why, or let one log-in try now."`
+	Trace      traceCmd      `cmd:"" help:"Print what agents and their platform say to each other, without secrets, and write it into the log."`
 	Credential credentialCmd `cmd:"" help:"Print what another program needs to act within an agent's session."`
 	Completion completionCmd `cmd:"" help:"Print the completion script of a shell."`
 	Complete   completeCmd   `cmd:"" hidden:"" help:"Print what may stand at the end of a command line."`

@@ -165,7 +165,14 @@ func (c statusCmd) show(ctx context.Context, cl *client) error {
 		return err
 	}
 	for _, p := range service.Problems {
-		b.WriteString(t.paint(bad, p.Text+": "+p.Action) + "\n")
+		colour := bad
+		if p.Severity == api.Noticed {
+			colour = warning
+		}
+		b.WriteString(t.paint(colour, p.Text+": "+p.Action) + "\n")
+	}
+	for _, one := range service.Traced {
+		b.WriteString(t.paint(warning, tracedText(one, time.Now())) + "\n")
 	}
 	for _, line := range trouble {
 		b.WriteString(t.paint(bad, line) + "\n")

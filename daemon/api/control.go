@@ -48,6 +48,7 @@ type Controller struct {
 	Resumer     Resumer
 	Consumers   Consumers
 	Quarantines Quarantines
+	Tracer      Tracer
 }
 
 // Handler returns the routes. Requests must carry a Peer (see Admit).
@@ -62,6 +63,8 @@ func (c *Controller) Handler() http.Handler {
 	mux.HandleFunc("POST /api/v1/platforms/{platform}/quarantine/end", c.endQuarantine)
 	mux.HandleFunc("GET /api/v1/consumers", c.consumers)
 	mux.HandleFunc("POST /api/v1/consumers/{user}/{name}/remove", c.removeConsumer)
+	mux.HandleFunc("POST /api/v1/trace", c.trace)
+	mux.HandleFunc("POST /api/v1/trace/end", c.endTrace)
 	mux.HandleFunc("POST /api/v1/reload", c.reload)
 	mux.HandleFunc("POST /api/v1/plan", planHandler(c.Reloader))
 	mux.HandleFunc("GET /debug/pprof/{profile}", oneAtATime(c.profile))

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"agentkeeper/daemon/store"
 	"agentkeeper/daemon/webhook"
 )
 
@@ -16,6 +17,7 @@ type Service struct {
 	Phase    string    `json:"phase"` // one of the Phase constants
 	Started  *instant  `json:"started"`
 	Problems []Problem `json:"problems"` // the critical ones first; none: []
+	Traced   []Traced  `json:"traced"`   // agents whose exchange is written down, by name; none: []
 }
 
 // Phases of a process.
@@ -30,7 +32,7 @@ const (
 // agent or platform.
 type Problem struct {
 	Code     string   `json:"code"`     // one of the Problem constants; for a webhook followed by ":" and its name
-	Severity string   `json:"severity"` // critical or warning
+	Severity string   `json:"severity"` // critical, warning or notice
 	Text     string   `json:"text"`     // what is wrong
 	Action   string   `json:"action"`   // what a person can do
 	Since    *instant `json:"since"`    // null: unknown
@@ -43,17 +45,21 @@ const (
 	ProblemMended  = "mended"  // damage was found, and nothing is lost
 	ProblemReload  = "reload"  // the last one failed
 	ProblemWebhook = "webhook" // events wait for it and are not taken
+	// ProblemConsumer is a consumer of the stream that nobody reads though events
+	// wait for it; followed by ":", its user, "/" and its name.
+	ProblemConsumer = "consumer"
 )
 
 // Severities of problems.
 const (
 	Critical = "critical"
 	Warned   = "warning"
+	Noticed  = "notice" // what may be meant so: monitoring is not told
 )
 
 // ServiceOf makes a Service of what the process knows about itself.
 func ServiceOf(version, phase string, started time.Time, problems []Problem) Service {
-	return Service{Version: version, Phase: phase, Started: instantOf(started), Problems: problems}
+	return Service{Version: version, Phase: phase, Started: instantOf(started), Problems: problems, Traced: []Traced{}}
 }
 
 // ProblemSince returns p with the instant at which it began; zero: unknown.
@@ -77,7 +83,7 @@ func (r *Reader) service(w http.ResponseWriter, req *http.Request) {
 		}
 	}
 	s.Problems = []Problem{}
-	for _, severity := range []string{Critical, Warned} {
+	for _, severity := range []string{Critical, Warned, Noticed} {
 		for _, p := range all {
 			if p.Severity == severity {
 				s.Problems = append(s.Problems, p)
@@ -85,6 +91,26 @@ func (r *Reader) service(w http.ResponseWriter, req *http.Request) {
 		}
 	}
 	reply(w, http.StatusOK, s)
+}
+
+// UnreadConsumers tells of durable consumers of the stream that events wait for and
+// nobody has read from for so long as a webhook is stuck after. started is when the
+// service did: nothing is known of the time before.
+func UnreadConsumers(list []store.ConsumerStatus, started, now time.Time) (problems []Problem) {
+	for _, c := range list {
+		last := c.LastActive
+		if last.IsZero() {
+			last = started
+		}
+		if !c.Durable || c.Pending == 0 || now.Sub(last) <= stuckAfter {
+			continue
+		}
+		name := consumerOf(c).User + "/" + c.Name
+		problems = append(problems, ProblemSince(Problem{Code: ProblemConsumer + ":" + name, Severity: Noticed,
+			Text:   fmt.Sprintf("nobody reads consumer %s of the stream: %d events wait for it", name, c.Pending),
+			Action: "look at its program: events that wait longer than events.max_age are gone; `agentkeeper consumers` lists, and removes one that is not needed"}, last))
+	}
+	return problems
 }
 
 // stuckHook tells a webhook that gets its events no more.

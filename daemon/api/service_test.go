@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"agentkeeper/daemon/store"
 	"agentkeeper/daemon/webhook"
 )
 
@@ -48,5 +49,27 @@ func TestService(t *testing.T) {
 	var none struct{ Problems []Problem }
 	if err := json.Unmarshal(w.Body.Bytes(), &none); err != nil || none.Problems == nil || len(none.Problems) != 0 {
 		t.Errorf("without a problem: %s, %v", w.Body, err)
+	}
+}
+
+// A consumer that is read, has nothing to read or goes with its reader is none to
+// tell of; the others are, since their last reading or, unknown, since the start.
+func TestUnreadConsumers(t *testing.T) {
+	now := time.Now()
+	ago := func(d time.Duration) time.Time { return now.Add(-d) }
+	list := []store.ConsumerStatus{
+		{User: "crm", Name: "reads", Durable: true, Pending: 5, LastActive: ago(stuckAfter)},
+		{User: "crm", Name: "done", Durable: true, LastActive: ago(time.Hour)},
+		{User: "crm", Name: "passing", Pending: 5, LastActive: ago(time.Hour)},
+		{User: "crm", Name: "old", Durable: true, Pending: 5, LastActive: ago(time.Hour)},
+		{Name: "nobodys", Durable: true, Pending: 7},
+	}
+	got := UnreadConsumers(list, ago(2*time.Hour), now)
+	if len(got) != 2 || got[0].Code != "consumer:crm/old" || got[0].Severity != Noticed || !got[0].Since.Time().Equal(ago(time.Hour)) ||
+		got[1].Code != "consumer:-/nobodys" || !got[1].Since.Time().Equal(ago(2*time.Hour)) {
+		t.Errorf("%+v", got)
+	}
+	if got := UnreadConsumers(list, ago(time.Minute), now); len(got) != 1 {
+		t.Errorf("right after a start: %+v", got)
 	}
 }

@@ -27,6 +27,7 @@ func Bounds() []bound.Bound {
 		{Where: where, What: "a list or calendar of days", Limit: bound.Bytes(holiday.MaxFile), Beyond: "a mistake", Test: "TestFileLimits"},
 		{Where: where, What: "a file of certificates or a key", Limit: bound.Bytes(maxPEM), Beyond: "a mistake", Test: "TestFileLimits"},
 		{Where: where, What: "a `web_config_file`", Limit: bound.Bytes(maxWeb), Beyond: "a mistake", Test: "TestFileLimits"},
+		{Where: where, What: "sites in `cors_origins`", Limit: bound.Count(maxOrigins), Beyond: "a mistake", Test: "TestOrigins"},
 		{Where: where, What: "a secret's file", Limit: bound.Bytes(maxSecret), Beyond: "a mistake", Test: "TestSourceRead"},
 		{Where: where, What: "`concurrent` of a platform's sign-ins and of a webhook, `lockout.failures`", Limit: bound.Count(maxCount), Beyond: "a mistake", Test: "TestCountLimits"},
 		{Where: where, What: "`max_consumers` of one user", Limit: bound.Count(MaxConsumers), Beyond: "a mistake", Test: "TestCountLimits"},

@@ -24,6 +24,7 @@ type Config struct {
 	SecretsUnread   bool     // loaded without secrets: passwords, tokens and what signs are empty
 	Listen          string   // host:port of metrics, health, read-only API and status page; never empty
 	ListenHosts     []string // further names that Listen is asked by
+	CORSOrigins     []string // sites whose pages may read the API, as browsers name them
 	WebConfigFile   string   // TLS and basic auth for Listen; "" = plain
 	Proxy           string   // address of the local authenticating proxy; "" = off
 	Control         string   // path of the control socket; never empty
@@ -45,6 +46,13 @@ type Config struct {
 type Log struct {
 	Level  slog.Level
 	Format string // "auto" (coloured text on a terminal, JSON otherwise), "text" or "json"
+	Trace  Trace
+}
+
+// Trace says whose exchange with the platform is written into the log.
+type Trace struct {
+	Agents []session.ID  // none: nobody's; sorted by name, each once
+	For    time.Duration // from each load on
 }
 
 // Store says where the embedded engine keeps its files.

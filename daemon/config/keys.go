@@ -91,6 +91,7 @@ var rootSection = section{
 	keys: []key{
 		{name: "listen", kind: kindAddress, fallback: "127.0.0.1:9464", doc: "Address of metrics, health, the read-only API and the status page."},
 		{name: "listen_hosts", kind: kindTexts, doc: "Names by which listen is reached through a proxy or an entry of the name service: keeper.example.com, or .example.com for all below it. On loopback addresses other names are refused; where any is listed, on all addresses."},
+		{name: "cors_origins", kind: kindTexts, doc: "Sites whose pages may read the API of listen from a browser: https://board.example.com; no site may where none is listed, and no page may control anything."},
 		{name: "web_config_file", kind: kindPath, doc: "TLS and basic auth for listen, in the Prometheus exporters' format."},
 		{name: "control", kind: kindFilled, fallback: "/run/agentkeeper/control.sock", doc: "Path of the unix socket where the commands find the service."},
 		{name: "stop_timeout", kind: kindDuration, fallback: "30s", doc: "How long a stop may take to sign every agent out."},
@@ -111,6 +112,15 @@ var logSection = section{
 	keys: []key{
 		{name: "level", kind: kindChoice, fallback: "info", choices: []string{"debug", "info", "warn", "error"}, doc: "The least important messages that are logged."},
 		{name: "format", kind: kindChoice, fallback: "auto", choices: []string{"auto", "text", "json"}, doc: "auto: coloured text on a terminal, JSON otherwise."},
+		{name: "trace", kind: kindSection, of: &traceSection},
+	},
+}
+
+var traceSection = section{
+	doc: "Writes the exchange with the platform into the log, without secrets, for disputes with a vendor.",
+	keys: []key{
+		{name: "agents", kind: kindTexts, doc: "Whose: full names, or patterns in which * is any text and ? any character; 50 agents at most."},
+		{name: "for", kind: kindDuration, fallback: "10m", doc: "For how long after the start and after each reload; 1h at most."},
 	},
 }
 

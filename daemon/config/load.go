@@ -183,7 +183,8 @@ func (l *loader) root(m *mapping) {
 	c.PerAgentMetrics = m.flag("per_agent_metrics")
 	c.StopTimeout, l.stopPos = m.duration("stop_timeout"), m.at("stop_timeout")
 	l.sockets(m)
-	l.log(m.section("log"))
+	logged := m.section("log")
+	l.log(logged)
 	l.store(m.section("store"))
 	l.events(m.section("events"))
 	proxy := m.section("proxy")
@@ -192,6 +193,7 @@ func (l *loader) root(m *mapping) {
 	l.callback(m.section("callback"))
 	l.platforms(m.names("platforms"))
 	l.groups(m)
+	l.trace(logged.section("trace"))
 	m.done(nil)
 	if len(l.problems) == 0 {
 		l.advise(m)
@@ -221,6 +223,7 @@ func (l *loader) sockets(m *mapping) {
 	}
 	c.Listen = cmp.Or(l.override.Listen, c.Listen)
 	c.ListenHosts = m.hosts("listen_hosts")
+	c.CORSOrigins = m.origins("cors_origins")
 	c.Control = relativeTo(m.file, m.filled("control"))
 	if len(c.Control) > 107 {
 		m.wrong("control", "is a path of %d bytes; a socket's may have 107", len(c.Control))

@@ -106,7 +106,7 @@ groups:
 	equal(t, lines(warnings), []string{"agentkeeper.yaml:1:9: listen is an address that other hosts may reach, without TLS (tls_server_config) and a password (basic_auth_users): whoever does sees agents, platforms and events; write it in a web_config_file, or listen on 127.0.0.1",
 		"agentkeeper.yaml:39:46: agentkeeper.yaml holds passwords itself (1), and so does every copy and backup of it; password_file or passwords_dir keep them apart"})
 	equal(t, []any{c.Listen, c.WebConfigFile, c.Control, c.StopTimeout, c.Log, c.Store, c.PerAgentMetrics, c.Events},
-		[]any{":9000", "web.yaml", "c.sock", 90 * time.Second, Log{slog.LevelDebug, "json"}, Store{"state"}, true,
+		[]any{":9000", "web.yaml", "c.sock", 90 * time.Second, Log{Level: slog.LevelDebug, Format: "json"}, Store{"state"}, true,
 			Events{MaxAge: time.Hour, MaxBytes: 512 << 20, Listen: "127.0.0.1:4222"}})
 	equal(t, c.Consumers, []Consumer{
 		{Name: "crm", Source: Source{Key: keyFile, Path: "two", Pos: at(10, 103)}, Secret: session.NewSecret("file-secret"), MaxConsumers: 100, Pos: at(10, 76)},

@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"net"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -222,6 +224,48 @@ func (m *mapping) hosts(key string) (names []string) {
 		names = append(names, n.Value)
 	}
 	return names
+}
+
+// maxOrigins bounds cors_origins: each is compared at each request.
+const maxOrigins = 32
+
+// origins returns the sites listed under key as browsers name them: scheme, host,
+// and a port that is not the scheme's.
+func (m *mapping) origins(key string) (list []string) {
+	nodes := m.list(key)
+	if len(nodes) > maxOrigins {
+		m.wrong(key, "lists %d sites; %d at most are taken", len(nodes), maxOrigins)
+		return nil
+	}
+	for _, n := range nodes {
+		n = target(n)
+		site, ok := originOf(n.Value)
+		if n.Kind != yaml.ScalarNode || !ok {
+			m.report.wrong(position(m.file, n), "%s is no site; write scheme, host and port alone, for example https://board.example.com (* is not taken: name each site)", m.name(key))
+			continue
+		}
+		list = append(list, site)
+	}
+	return list
+}
+
+// originOf returns an address that is nothing but a site as browsers name it.
+func originOf(text string) (site string, ok bool) {
+	u, err := url.Parse(text)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" || (u.Path != "" && u.Path != "/") {
+		return "", false
+	}
+	host, port := strings.ToLower(u.Hostname()), u.Port()
+	if !isHost(host) && net.ParseIP(host) == nil {
+		return "", false
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port != "" && port != map[string]string{"http": "80", "https": "443"}[u.Scheme] {
+		host += ":" + port
+	}
+	return u.Scheme + "://" + host, true
 }
 
 func (m *mapping) wrong(key, format string, args ...any) {

@@ -11,7 +11,7 @@ import (
 const (
 	hq     = "platforms: {hq: {vendor: huawei, url: 'https://h'}}\n"
 	oneOf  = hq + "groups:\n- name: g\n  platform: hq\n  passwords_dir: d\n  agents:\n"
-	known  = "known here: allow_inline_secrets, callback, control, events, groups, listen, listen_hosts, log, per_agent_metrics, platforms, proxy, stop_timeout, store, web_config_file"
+	known  = "known here: allow_inline_secrets, callback, control, cors_origins, events, groups, listen, listen_hosts, log, per_agent_metrics, platforms, proxy, stop_timeout, store, web_config_file"
 	vendor = "vendor: huawei, url: 'https://h'"
 )
 

@@ -15,6 +15,7 @@ import (
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 	"agentkeeper/vendors"
+	"agentkeeper/vendors/trace"
 )
 
 // Store is what the fleet needs to survive a restart.
@@ -51,6 +52,8 @@ type Options struct {
 	Vendors  map[string]vendors.Vendor // nil: vendors.Table
 	// Dial replaces the network, for tests.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Traces says whose exchange is written down; nil: nobody's.
+	Traces *trace.Traces
 	// Asleep returns for how long the machine has slept since it was switched on;
 	// ok is false where that cannot be told now. nil: it never sleeps.
 	Asleep func() (d time.Duration, ok bool)
@@ -68,6 +71,7 @@ type Fleet struct {
 	log      *slog.Logger
 	vendors  map[string]vendors.Vendor
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	traces   *trace.Traces
 	seed     uint64
 
 	ctx               context.Context // of the keepers; ends last
@@ -106,7 +110,7 @@ type Fleet struct {
 // New loads what the process before left. It starts nothing but the loops.
 func New(ctx context.Context, o Options) (*Fleet, error) {
 	f := &Fleet{
-		store: o.Store, sink: o.Sink, log: o.Log, vendors: o.Vendors, dial: o.Dial, seed: o.Seed,
+		store: o.Store, sink: o.Sink, log: o.Log, vendors: o.Vendors, dial: o.Dial, traces: o.Traces, seed: o.Seed,
 		nudge: make(chan struct{}, 1), platforms: map[string]*platform{}, services: map[string]*gate.Service{}, agents: map[session.ID]*agent{},
 		pending: map[session.ID]bool{}, write: make(chan struct{}, 1), shifts: newShifts(), beat: time.Now(),
 	}

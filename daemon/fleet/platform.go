@@ -88,7 +88,7 @@ func (f *Fleet) place(c config.Platform) wire.Place {
 		}
 	}
 	return wire.Place{Name: c.Name, URL: c.URL, TLS: conf, DialContext: f.dial,
-		OperationTimeout: c.SignIn.Timeout, Window: c.Window, Log: f.log.With("platform", c.Name)}
+		OperationTimeout: c.SignIn.Timeout, Window: c.Window, Log: f.log.With("platform", c.Name), Traces: f.traces}
 }
 
 // newGate returns the gate of a platform. The caller holds mu.

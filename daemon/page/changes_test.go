@@ -353,7 +353,7 @@ func TestLaggard(t *testing.T) {
 func TestRow(t *testing.T) {
 	now := time.Now()
 	a := fleet.Agent{ID: session.ID{Platform: "hq", Login: "<img onerror>"}, Window: time.Minute, Wish: session.Leave, Override: &fleet.Override{Verb: fleet.Pause},
-		View: keeper.View{State: session.Waiting, Reason: session.ReasonOutage, Detail: strings.Repeat("ü", 200), NextAttempt: now, Since: now, Warnings: []session.Warning{{}}}}
+		View: keeper.View{State: session.Waiting, Reason: session.ReasonOutage, Detail: strings.Repeat("ü", 300), NextAttempt: now, Since: now, Warnings: []session.Warning{{}}}}
 	r := rowOf(&a, a.ID.String(), now)
 	if len(r.Detail) > detailLimit+len("…") || !strings.HasSuffix(r.Detail, "ü…") || r.Next != now.UnixMilli() || r.Override != "pause" || r.Warnings != 1 || r.Wish != "offline" {
 		t.Errorf("%+v", r)

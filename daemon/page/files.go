@@ -33,12 +33,17 @@ func readFiles() *files {
 	entries, _ := embedded.ReadDir("files")
 	for _, e := range entries {
 		content, _ := embedded.ReadFile(path.Join("files", e.Name()))
-		f.content[e.Name()] = content
-		f.tags[e.Name()] = `"` + digest(content) + `"`
+		f.add(e.Name(), content)
 		_, _ = all.Write(content)
 	}
+	f.add(agentName, bytes.ReplaceAll(f.content[indexName], []byte(`"./`), []byte(`"../../`)))
 	f.build = hex.EncodeToString(all.Sum(nil)[:8])
 	return f
+}
+
+func (f *files) add(name string, content []byte) {
+	f.content[name] = content
+	f.tags[name] = `"` + digest(content) + `"`
 }
 
 func digest(content []byte) string {
@@ -46,8 +51,18 @@ func digest(content []byte) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// index is the page, whichever agent its address names: the script reads it.
-func (f *files) index(w http.ResponseWriter, req *http.Request) { f.serve(w, req, "index.html") }
+// index is the page.
+func (f *files) index(w http.ResponseWriter, req *http.Request) { f.serve(w, req, indexName) }
+
+// agent is the page for an agent's address, which the script reads.
+func (f *files) agent(w http.ResponseWriter, req *http.Request) { f.serve(w, req, agentName) }
+
+// The page's files, which name the others by where they are from the address that
+// the page is served at, so that it works below a prefix, too.
+const (
+	indexName = "index.html"
+	agentName = "agent.html" // the same from two levels further down
+)
 
 func (f *files) file(w http.ResponseWriter, req *http.Request) {
 	f.serve(w, req, req.PathValue("file"))

@@ -56,7 +56,7 @@ func TestPolicy(t *testing.T) {
 }
 
 var (
-	reference = regexp.MustCompile(`(?:(?:src|href)="/page/|from '\./)([^"']+)["']`)
+	reference = regexp.MustCompile(`(?:(?:src|href)="(?:\./|\.\./\.\./)page/|from '\./)([^"']+)["']`)
 	address   = regexp.MustCompile(`https?://[^\s"'<)]+`)
 )
 

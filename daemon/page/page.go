@@ -53,7 +53,7 @@ func New(o Options) *Page {
 	f := readFiles()
 	p.build = f.build
 	p.mux.HandleFunc("GET /{$}", f.index)
-	p.mux.HandleFunc("GET /agents/{platform}/{login}", f.index)
+	p.mux.HandleFunc("GET /agents/{platform}/{login}", f.agent)
 	p.mux.HandleFunc("GET /page/{file}", f.file)
 	p.mux.HandleFunc("GET /api/v1/changes", p.changes)
 	p.mux.HandleFunc("GET /api/v1/activity", p.tellActivity)

@@ -35,7 +35,7 @@ type row struct {
 // a platform that answers never comes so far.
 const lateShare = 0.25
 
-const detailLimit = 200 // bytes of a detail in the table
+const detailLimit = 512 // bytes of a detail in the table
 
 // rowOf returns an agent's row; name is the agent's full name.
 func rowOf(a *fleet.Agent, name string, now time.Time) row {
@@ -100,6 +100,9 @@ type platform struct {
 	NextTry      int64  `json:"next_try,omitempty"`
 	Held         string `json:"held,omitempty"`
 	Sessions     int    `json:"sessions"`
+	// Why there is a quarantine, and whose log-ins led to it: those of other
+	// platforms at the same address too.
+	Why string `json:"why,omitempty"`
 	// Margin is the smallest part of the window that any session has left, in
 	// percent; it means nothing without sessions.
 	Margin int `json:"margin"`
@@ -111,7 +114,7 @@ func platformOf(p fleet.Platform) platform {
 	g := p.Gate
 	return platform{Name: p.Name, Vendor: p.Vendor, InFlight: g.InFlight, Queue: g.Queue, RefusalsLeft: g.RefusalsLeft,
 		Quarantined: g.Quarantined, Until: millis(g.QuarantinedUntil), Out: g.Out, OutSince: millis(g.OutSince),
-		NextTry: millis(g.NextCanary), Held: g.Held, Margin: 100, Window: p.Window.Seconds()}
+		NextTry: millis(g.NextCanary), Held: g.Held, Why: g.Why, Margin: 100, Window: p.Window.Seconds()}
 }
 
 // count adds an agent.

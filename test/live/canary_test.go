@@ -231,7 +231,7 @@ func (z *zoo) path() string { return filepath.Join(z.dir, "agentkeeper.yaml") }
 // write writes the configuration with further lines of agents.
 func (z *zoo) write(more string) {
 	writeFile(z.t, filepath.Join(z.dir, "web.yaml"), canaryWebConfig)
-	writeFile(z.t, z.path(), "listen: 127.0.0.1:0\nweb_config_file: web.yaml\ncontrol: control.sock\nstore: {dir: store}\nlog: {level: debug}\n"+
+	writeFile(z.t, z.path(), "listen: 127.0.0.1:0\nweb_config_file: web.yaml\ncontrol: control.sock\nstore: {dir: store}\nlog: {level: debug, trace: {agents: ['*'], for: 1h}}\n"+
 		"proxy: {listen: 'unix:"+filepath.Join(z.dir, "proxy.sock")+"'}\n"+z.top+"platforms:\n"+z.yaml.String()+"groups:\n"+z.groups.String()+more)
 }
 
@@ -323,7 +323,7 @@ func (z *zoo) mistakes() []string {
 
 // TestCanaries runs every vendor with passwords that stand out, through success,
 // refusal, outages, platforms that repeat what they are told, and mistakes in
-// the configuration, with all there is to log; crashes; and looks for the
+// the configuration, with all there is to log, every exchange included; crashes; and looks for the
 // passwords and the sessions' keys in everything that came out.
 func TestCanaries(t *testing.T) {
 	t.Parallel()
@@ -394,7 +394,7 @@ func (z *zoo) gather(k *service) map[string]string {
 		shown["proxy "+path] = fmt.Sprint(res.Status, res.Header, string(body), err)
 	}
 	shown["events"] = z.events(k)
-	for _, args := range [][]string{{"status"}, {"status", "-o", "json"}, {"status", "--check"}, {"credential", "edna/103"}, {"webhooks"}, {"webhooks", "resume", "said", "--reason", "test"}, {"explain", "push/101"}, {"events"}, {"plan"}} {
+	for _, args := range [][]string{{"status"}, {"status", "-o", "json"}, {"status", "--check"}, {"credential", "edna/103"}, {"webhooks"}, {"webhooks", "resume", "said", "--reason", "test"}, {"explain", "push/101"}, {"events"}, {"plan"}, {"trace"}, {"trace", "parrot-edna/201", "parrot-runtel/201", "parrot-ecss/201", "ecss/101", "huawei/101", "--for", "3s"}} {
 		p := finished(z.t, "agentkeeper", append(args, "--control", k.socket())...)
 		shown[strings.Join(args, " ")] = p.out.String() + p.err.String()
 	}
@@ -464,8 +464,38 @@ func (z *zoo) files() {
 	}
 }
 
+// traced checks that the log tells every vendor's exchange, and its parrot's.
+func (z *zoo) traced(log string) {
+	said := map[string]string{}
+	for line := range strings.Lines(log) {
+		var l struct{ Msg, Agent, Step, Body string }
+		if json.Unmarshal([]byte(line), &l) == nil && l.Msg == "trace" {
+			platform, _, _ := strings.Cut(l.Agent, "/")
+			said[platform] += l.Step + " " + l.Body + "\n"
+		}
+	}
+	for vendor := range zooOptions {
+		steps := []string{"connected ", "request ", "answer "}
+		if vendor == "ecss" {
+			steps = append(steps, "sent {", "received {", "closed ")
+		}
+		for _, step := range steps {
+			if !strings.Contains(said[vendor], step) {
+				z.t.Errorf("no line of %s's exchange tells of a step %q", vendor, step)
+			}
+		}
+		if !strings.Contains(said[vendor], "***") || !strings.Contains(said["parrot-"+vendor], "answer ") {
+			z.t.Errorf("the exchange of %s or its parrot is not told as it was: %s", vendor, said["parrot-"+vendor])
+		}
+	}
+	if !strings.Contains(said["push"], "callback {") {
+		z.t.Error("no callback is told")
+	}
+}
+
 // search looks for every secret in every text.
 func (z *zoo) search(shown map[string]string) {
+	z.traced(shown["standard error"])
 	if !strings.Contains(shown["standard error"], "goroutine ") || !strings.Contains(shown["standard error"], `"level":"DEBUG"`) {
 		z.t.Error("standard error lacks the goroutines or what is logged for debugging")
 	}

@@ -48,6 +48,8 @@ func TestBashCompletion(t *testing.T) {
 		"agentkeeper webhooks resume crm --reason": "--reason",
 		"agentkeeper consumers ":                   "remove",
 		"agentkeeper quarantine ":                  "end",
+		"agentkeeper trace hq/bot":                 "hq/bot1@demo hq/bot2@demo",
+		"agentkeeper trace hq/a:b --l":             "--log-only",
 		"agentkeeper quarantine end x --r":         "--reason",
 		"agentkeeper consumers remove x y --r":     "--reason",
 		"agentkeeper st":                           "status",

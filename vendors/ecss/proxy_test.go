@@ -17,6 +17,7 @@ import (
 	"agentkeeper/test/sim"
 	"agentkeeper/vendors/ecss"
 	"agentkeeper/vendors/option"
+	"agentkeeper/vendors/trace"
 	"agentkeeper/vendors/wire"
 )
 
@@ -31,18 +32,21 @@ type proxy struct {
 	platform session.Platform
 	options  option.Set
 	log      *strings.Builder
+	traces   *trace.Traces // nobody, until a test says so
+	told     []trace.Line
 }
 
 // serve runs a platform behind handler for one test, which must be in a bubble.
 func serve(t *testing.T, handler http.Handler) *proxy {
 	t.Helper()
 	p := &proxy{line: sim.Pipe(), options: option.Set{}, log: &strings.Builder{}}
+	p.traces = trace.New(func(l trace.Line) { p.told = append(p.told, l) })
 	server := sim.Serve(p.line, handler, nil)
 	t.Cleanup(func() { _ = server.Close() })
 	p.platform = ecss.Open(wire.Place{
 		Name: "cc", URL: &url.URL{Scheme: "ws", Host: "10.0.0.5:8091"}, DialContext: p.line.DialContext,
 		OperationTimeout: 30 * time.Second, Window: 75 * time.Second,
-		Log: slog.New(slog.NewTextHandler(p.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log: slog.New(slog.NewTextHandler(p.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Traces: p.traces,
 	})
 	return p
 }

@@ -75,7 +75,11 @@ func (t *Trace) Request(method, path string, h http.Header, body []byte, note st
 // Answer tells of the answer to a request that was begun at began. body is in
 // UTF-8.
 func (t *Trace) Answer(number uint64, status int, h http.Header, body []byte, began time.Time) {
-	t.write(Line{Step: StepAnswer, Exchange: number, Status: status, Header: t.header(h), Body: t.body(body), Bytes: len(body), Took: took(began)})
+	l := Line{Step: StepAnswer, Exchange: number, Status: status, Header: t.header(h), Body: t.body(body), Bytes: len(body), Took: took(began)}
+	if number == 0 {
+		l.Detail = "to a request that left before the trace began"
+	}
+	t.write(l)
 }
 
 // Failed tells of a request without a whole answer; status and h are what had

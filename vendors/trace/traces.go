@@ -81,9 +81,11 @@ type Line struct {
 	Detail   string   `json:"detail,omitempty"`
 }
 
-// Bounds of a line.
+// Bounds of traces and their lines.
 const (
-	BodyLimit   = 8 << 10 // of a body, in bytes, secrets aside
-	headerLimit = 64      // headers
-	valueLimit  = 1 << 10 // of a header's value, and of a path, in bytes
+	MostAgents  = 50        // traced at once
+	Longest     = time.Hour // that one trace lasts
+	BodyLimit   = 8 << 10   // of a body, in bytes, secrets aside
+	headerLimit = 64        // headers
+	valueLimit  = 1 << 10   // of a header's value, and of a path, in bytes
 )

@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"bufio"
 	"net/http"
+	"net/textproto"
 	"strings"
 	"time"
 
@@ -44,31 +46,33 @@ func (c *Client) tellConnected(began time.Time, err error) {
 	}
 }
 
-// tellRequest writes a request down that is about to be sent.
+// tellRequest writes a request down that is about to be sent. Its answer is read
+// with all that there is then.
 func (c *Client) tellRequest(r *Request, reused bool) (s sent) {
 	t := c.traced()
 	if t == nil {
 		return s
 	}
+	r.Reads = nil
 	note := "on a new connection"
 	if reused {
 		note = "on a kept connection"
 	}
 	s.began = time.Now()
-	r.Reads = nil // people want to see the whole answer
 	s.number = t.Request(r.Method, r.Path, r.headers(), r.Body, note)
 	return s
 }
 
-// headers are all that the request is sent with, as far as its caller gave them.
+// headers returns those of Header and Fields.
 func (r *Request) headers() http.Header {
 	all := r.Header.Clone()
-	for line := range strings.Lines(r.Fields) {
-		name, value, _ := strings.Cut(strings.TrimRight(line, "\r\n"), ": ")
-		if all == nil {
-			all = http.Header{}
-		}
-		all[name] = append(all[name], value)
+	if all == nil {
+		all = http.Header{}
+	}
+	lines := textproto.NewReader(bufio.NewReader(strings.NewReader(r.Fields + "\r\n")))
+	fields, _ := lines.ReadMIMEHeader() // of our own making
+	for name, values := range fields {
+		all[name] = append(all[name], values...)
 	}
 	return all
 }

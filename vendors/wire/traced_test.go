@@ -52,7 +52,7 @@ func TestTracedExchange(t *testing.T) {
 	defer c.Close()
 	defer other.Close()
 	for _, client := range []*Client{c, c, other} {
-		a, err := client.Do(t.Context(), Request{Method: http.MethodPost, Path: "/in?token=kanari-token", Body: []byte(`{"password":"kanari-password"}`)})
+		a, err := client.Do(t.Context(), Request{Method: http.MethodPost, Path: "/in?token=kanari-token", Fields: Encode(http.Header{"Guid": {"kanari-old"}, "X-Mark": {"here"}}), Reads: &Reads{Known: []byte("x")}, Body: []byte(`{"password":"kanari-password"}`)})
 		if err != nil || a.Status != 200 {
 			t.Fatal(a.Status, err)
 		}
@@ -73,6 +73,9 @@ func TestTracedExchange(t *testing.T) {
 	}
 	if got := strings.Join(steps, " "); got != "connected request answer request answer connected" {
 		t.Errorf("steps: %s", got)
+	}
+	if r := lines[1]; strings.Join(r.Header, "|") != "Guid: ***|X-Mark: here" {
+		t.Errorf("the request is told as %+v", r)
 	}
 	if a := lines[2]; a.Exchange != lines[1].Exchange || a.Status != 200 || a.Took == "" || a.Header[1] != "Guid: ***" || a.Body != "*** *** kana" {
 		t.Errorf("the answer is told as %+v", a)

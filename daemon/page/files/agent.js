@@ -1,6 +1,6 @@
 // One agent's page: what it is, why, what happened to it, and its last events.
 
-import { make, put, number, absolute, exact, ago, until, span, state, reasons, pathOf, serviceNow } from './text.js';
+import { make, put, number, absolute, exact, ago, until, span, state, reasons, root, apiOf, serviceNow } from './text.js';
 
 const keepEvents = 50;
 const lookBack = 20000; // positions of the stream that are searched for the agent's events at first
@@ -52,7 +52,7 @@ export class AgentView {
   }
 
   build(id) {
-    const back = make('a', { href: '/', className: 'back' }, '← All agents');
+    const back = make('a', { href: root, className: 'back' }, '← All agents');
     back.addEventListener('click', (event) => this.back(event));
     this.title = make('h1', { tabIndex: -1 }, id);
     this.status = make('p', { className: 'status' });
@@ -76,7 +76,7 @@ export class AgentView {
     if (!id || !this.stop) return;
     this.due = Date.now() + lookEvery;
     try {
-      const answer = await fetch(`/api/v1${pathOf(id)}`, { signal: this.stop.signal });
+      const answer = await fetch(apiOf(id), { signal: this.stop.signal });
       const agent = await answer.json();
       if (id !== this.id) return;
       if (answer.ok) this.show(agent);
@@ -207,7 +207,7 @@ export class AgentView {
   // read reads the stream; quiet is called once, when nothing more comes.
   async read(id, from, signal, quiet) {
     const headers = { 'Last-Event-ID': String(from) };
-    const answer = await fetch(`/api/v1/events?agent=${encodeURIComponent(id)}`, { headers, signal });
+    const answer = await fetch(`${root}api/v1/events?agent=${encodeURIComponent(id)}`, { headers, signal });
     if (!answer.ok) throw new Error(String(answer.status));
     const decoder = new TextDecoder();
     const reader = answer.body.getReader();

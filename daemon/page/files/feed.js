@@ -1,7 +1,7 @@
 // The stream of changes, kept open: after a restart of the service or a lost
 // network it comes back by itself, and meanwhile says since when.
 
-import { setServiceTime } from './text.js';
+import { root, setServiceTime } from './text.js';
 
 const silence = 15e3; // three beats
 const hiddenFor = 10e3; // a page that nobody sees gives its connection up: a browser has six for a host
@@ -27,7 +27,7 @@ export function follow(handlers, link) {
   function open() {
     clearTimeout(retry);
     source?.close();
-    source = new EventSource('/api/v1/changes');
+    source = new EventSource(`${root}api/v1/changes`);
     const mine = source;
     for (const name of ['hello', 'reset', 'platforms', 'agents', 'gone', 'complete', 'beat']) {
       mine.addEventListener(name, (event) => {

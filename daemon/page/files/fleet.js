@@ -66,6 +66,7 @@ export class Fleet {
       }
       if (a.group !== (r.group || '')) this.stale.members = true;
       a.group = r.group || '';
+      a.label = r.label || '';
       a.wish = r.wish;
       a.state = r.state;
       a.reason = r.reason || '';

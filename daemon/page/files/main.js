@@ -1,13 +1,13 @@
 // The page: which view is open, what is searched for, and what the stream says.
 
-import { put, mark, number, plural, absolute, ago, zone, speak, pathOf } from './text.js';
+import { put, mark, number, plural, absolute, ago, zone, speak, root, pathOf } from './text.js';
 import { follow } from './feed.js';
 import { Fleet } from './fleet.js';
 import { Summary } from './platforms.js';
 import { Strip } from './strip.js';
 import { Table } from './table.js';
 import { AgentView } from './agent.js';
-import { watchService } from './service.js';
+import { Troubles } from './service.js';
 
 const $ = (id) => document.getElementById(id);
 const overview = $('overview');
@@ -18,6 +18,7 @@ const selects = { platform: $('platform'), state: $('state'), group: $('group') 
 const fleet = new Fleet();
 const summary = new Summary(chooseTile);
 const strip = new Strip();
+const troubles = new Troubles();
 const table = new Table(fleet, (id) => go(pathOf(id)));
 const view = new AgentView((event) => { event.preventDefault(); leave(); }, async () => {
   await strip.look(true);
@@ -28,7 +29,7 @@ const view = new AgentView((event) => { event.preventDefault(); leave(); }, asyn
 
 const fields = ['q', 'platform', 'state', 'group', 'sort'];
 let scrolled = 0;
-let listAddress = '/';
+let listAddress = root;
 
 function readAddress() {
   const given = new URLSearchParams(location.search);
@@ -47,13 +48,13 @@ function writeAddress() {
   const sort = (fleet.query.down ? '-' : '') + fleet.query.sort;
   if (sort !== 'state') out.set('sort', sort);
   const text = out.toString();
-  listAddress = text ? `/?${text}` : '/';
+  listAddress = text ? `${root}?${text}` : root;
   if (!shownAgent()) history.replaceState(null, '', listAddress);
 }
 
 // shownAgent returns the agent that the address names, null where it names none.
 function shownAgent() {
-  const found = location.pathname.match(/^\/agents\/([^/]+)\/([^/]+)$/);
+  const found = location.pathname.startsWith(root) && location.pathname.slice(root.length).match(/^agents\/([^/]+)\/([^/]+)$/);
   if (!found) return null;
   try {
     return `${decodeURIComponent(found[1])}/${decodeURIComponent(found[2])}`;
@@ -188,6 +189,7 @@ const handlers = {
   platforms({ platforms }) {
     fleet.platforms = platforms;
     summary.show(platforms);
+    troubles.take(platforms);
     options(selects.platform, new Map(platforms.map((p) => [p.name, p.agents])));
     if (!shownAgent() && overview.hidden) {
       overview.hidden = false;
@@ -297,7 +299,9 @@ setInterval(() => {
   if (lost === null && Date.now() > strip.due + 3e3) strip.look();
 }, 1000);
 
+// Links are written from where the document is, which a route changes.
+for (const a of document.querySelectorAll('a:not(.skip), link[rel=icon]')) a.href = a.href; // absolute now
 put($('zone'), `Times are in ${zone}.`);
 route(false);
 follow(handlers, link);
-watchService();
+troubles.watch();

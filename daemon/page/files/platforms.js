@@ -1,6 +1,6 @@
 // The summary: tiles over everything, and a line for each platform.
 
-import { make, put, mark, number, absolute, exact, span, until } from './text.js';
+import { make, put, mark, number, absolute, span, until, root } from './text.js';
 
 const sum = (list, field) => list.reduce((n, p) => n + p[field], 0);
 
@@ -33,7 +33,7 @@ export class Summary {
     for (const t of tiles) {
       const value = make('strong');
       const note = make('small');
-      const link = make('a', { href: `/?state=${t.state}`, className: `tile ${t.name}` }, make('span', {}, t.label), value, note);
+      const link = make('a', { href: `${root}?state=${t.state}`, className: `tile ${t.name}` }, make('span', {}, t.label), value, note);
       link.addEventListener('click', (event) => choose(event, { state: t.state, platform: '', group: '', q: '' }));
       nav.append(link);
       this.tiles.set(t.name, { link, value, note });
@@ -72,7 +72,7 @@ export class Summary {
 
   line(name) {
     const cell = (label, className = '') => make('td', { role: 'cell', className, 'data-label': label });
-    const link = make('a', { href: `/?platform=${encodeURIComponent(name)}` }, name);
+    const link = make('a', { href: `${root}?platform=${encodeURIComponent(name)}` }, name);
     link.addEventListener('click', (event) => this.choose(event, { platform: name, state: '', group: '', q: '' }));
     const l = {
       vendor: make('small', { className: 'muted' }),
@@ -86,7 +86,10 @@ export class Summary {
       gauge: make('i'),
       refusals: cell('Refusals left', 'num'),
       condition: cell('Condition', 'condition'),
+      word: make('span', { className: 'word' }),
+      note: make('small', { className: 'note' }),
     };
+    l.condition.append(l.word, l.note);
     const head = make('th', { role: 'rowheader', scope: 'row' }, link, ' ', l.vendor);
     const share = cell('Online of wished', 'meter wished');
     share.append(make('span', { className: 'bar', 'aria-hidden': 'true' }, l.bar), l.share);
@@ -116,21 +119,25 @@ export class Summary {
     mark(l.marginCell, 'title', m === null ? 'no session' : `${span((m / 100) * p.window * 1000)} of ${span(p.window * 1000)} left at least`);
     put(l.refusals, number(p.refusals_left));
     mark(l.refusals, 'data-bad', p.refusals_left === 0 ? '' : null);
-    const [grade_, text, title] = condition(p);
-    put(l.condition, text);
+    const [grade_, text, note] = condition(p);
+    put(l.word, text);
+    put(l.note, note || '');
+    l.note.hidden = !note;
     mark(l.condition, 'data-condition', grade_);
-    mark(l.condition, 'title', title || null);
   }
 }
 
-// condition says in words how a platform is.
+// ending says until when a platform takes no log-ins.
+export const ending = (p) => (p.quarantined_until ? ` until ${absolute(p.quarantined_until)}, ${until(p.quarantined_until)}` : '');
+
+// reason says why a platform takes no log-ins, and with which others that is shared.
+export const reason = (p) => p.why || p.held || '';
+
+// condition says in words how a platform is, and why.
 export function condition(p) {
   const next = p.next_try ? `; next try ${until(p.next_try)}` : '';
-  if (p.quarantined) {
-    const end = p.quarantined_until ? ` until ${absolute(p.quarantined_until)}, ${until(p.quarantined_until)}` : '';
-    return ['bad', `quarantine${end}`, p.held];
-  }
-  if (p.out) return ['bad', `out since ${absolute(p.out_since)}${next}`, `${p.held} (since ${exact(p.out_since)})`];
+  if (p.quarantined) return ['bad', `quarantine${ending(p)}`, reason(p)];
+  if (p.out) return ['bad', `out since ${absolute(p.out_since)}${next}`, p.held];
   if (p.held) return ['fair', p.held, ''];
   if (p.online < p.wished) return ['fair', `${number(p.wished - p.online)} to bring back`, ''];
   return ['good', 'well', ''];

@@ -1,6 +1,6 @@
 // The last hour, by the minute: sign-ins and adoptions upwards, losses down.
 
-import { make, put, plural, absolute, number } from './text.js';
+import { make, put, plural, absolute, number, root } from './text.js';
 
 const ns = 'http://www.w3.org/2000/svg';
 const width = 600;
@@ -45,7 +45,7 @@ export class Strip {
     this.due = now + 2000;
     try {
       const query = this.platform ? `?platform=${encodeURIComponent(this.platform)}` : '';
-      const answer = await fetch(`/api/v1/activity${query}`);
+      const answer = await fetch(`${root}api/v1/activity${query}`);
       if (!answer.ok) return;
       const hour = await answer.json();
       this.lastEvent = hour.last_event;

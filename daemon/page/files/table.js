@@ -103,7 +103,7 @@ export class Table {
       next: make('time'),
       group: cell('c-group'),
       wish: cell('c-wish'),
-      why: cell('c-why'),
+      why: make('span', { className: 'lines' }),
       ins: cell('c-ins num'),
     };
     const id = cell('c-id');
@@ -114,7 +114,9 @@ export class Table {
     since.append(l.since, ' ', l.clock);
     const next = cell('c-next');
     next.append(l.next);
-    l.row = make('tr', { role: 'row' }, id, l.group, l.wish, state, since, next, l.why, l.ins);
+    const why = cell('c-why');
+    why.append(l.why);
+    l.row = make('tr', { role: 'row' }, id, l.group, l.wish, state, since, next, why, l.ins);
     return l;
   }
 

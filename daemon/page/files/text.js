@@ -95,10 +95,15 @@ export function nameOf(id) {
   return [id.slice(0, at), id.slice(at + 1)];
 }
 
-export function pathOf(id) {
-  const [platform, login] = nameOf(id);
-  return `/agents/${encodeURIComponent(platform)}/${encodeURIComponent(login)}`;
-}
+// The page may be served below a prefix, as a proxy in between does: everything is
+// found from where this file is, /page/text.js below it.
+export const root = new URL('..', import.meta.url).pathname;
+
+const partOf = (id) => nameOf(id).map(encodeURIComponent).join('/');
+
+// pathOf is the address of an agent's page, apiOf that of what is told about it.
+export const pathOf = (id) => `${root}agents/${partOf(id)}`;
+export const apiOf = (id) => `${root}api/v1/agents/${partOf(id)}`;
 
 let speaking;
 // speak tells a screen reader, once things have settled.

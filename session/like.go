@@ -1,0 +1,29 @@
+package session
+
+import "strings"
+
+// Like matches an agent's full name, or another name, as a whole: * is any text,
+// slashes included, ? any one character. A name that is the pattern matches
+// whatever it contains.
+func Like(pattern, name string) bool {
+	if pattern == name {
+		return true
+	}
+	p, n := []rune(pattern), []rune(name)
+	star, mark, i := -1, 0, 0
+	for j := 0; j < len(n); {
+		switch {
+		case i < len(p) && p[i] == '*':
+			star, mark = i, j
+			i++
+		case i < len(p) && (p[i] == '?' || p[i] == n[j]):
+			i, j = i+1, j+1
+		case star >= 0: // the last star takes one more
+			mark++
+			i, j = star+1, mark
+		default:
+			return false
+		}
+	}
+	return strings.Trim(string(p[i:]), "*") == ""
+}
