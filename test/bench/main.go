@@ -74,7 +74,7 @@ Parts (-only NAME,NAME):
 		fmt.Fprintf(w, "\n  %s: %s\n    go run ./test/bench -only %s\n", p.name, p.help, p.name)
 	}
 	fmt.Fprint(w, `
-Profiles, a few per cent on top of the CPU of each:
+CPU profiles of the window, which cost CPU and memory themselves:
 
     go run ./test/bench -only polls -reps 1 -profile /tmp/profiles
     go tool pprof -top /tmp/profiles/polls-agentkeeper.cpu
