@@ -33,10 +33,14 @@ trap 'rm -rf "$programs"' EXIT
 	go build ./...
 	GOOS=linux go build -o "$programs/" ./cmd/agentkeeper ./cmd/vendorsim
 	go run ./test/static "$programs"/*
+	# The benchmark's peers, a module of their own: about a minute of CPU with a
+	# cold cache, mostly for fasthttp, and a second otherwise.
+	go build -C test/bench/peers -o /dev/null .
 )
 
 step "vet"
 CGO_ENABLED=0 GOFLAGS="$shipped" go vet ./...
+CGO_ENABLED=0 GOFLAGS="$shipped" go vet -C test/bench/peers ./...
 
 step "lint (the linter itself is built on first use: some minutes)"
 CGO_ENABLED=0 GOFLAGS="$shipped" go tool -modfile=test/lint/go.mod golangci-lint run
@@ -62,6 +66,9 @@ step "test ${race:-without the race detector}"
 # Not quoted: a list of packages, and a flag or none.
 # shellcheck disable=SC2046,SC2086
 GOFLAGS="$given -buildvcs=false" go test $race -timeout 8m $(go list ./... | grep -v '/test/fleet$')
+
+step "test the benchmark's peers"
+CGO_ENABLED=0 GOFLAGS="$shipped" go test -C test/bench/peers ./...
 
 # Under the race detector these packages try a part of their cases (test/raced).
 step "every edge, minute and day"

@@ -1,134 +1,166 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 )
 
-// pollers remembers when each agent's last poll arrived.
-type pollers struct {
-	next http.Handler
-
-	mu   sync.Mutex
-	last map[string]time.Time
+// adoption kills a service with live sessions and times how long the next one
+// takes until all of them have polled, and how long it lets others wait meanwhile.
+func adoption(s *settings) error {
+	title := fmt.Sprintf("adoption of %d sessions after kill -9, on TLS, from the start of the next process", s.Agents)
+	return s.repeated(title, s.adoptOnce)
 }
 
-func watchPolls(next http.Handler) *pollers {
-	return &pollers{next: next, last: map[string]time.Time{}}
-}
-
-// ServeHTTP implements http.Handler.
-func (p *pollers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if login, isPoll := strings.CutPrefix(r.URL.Path, "/agentgateway/resource/agentevent/"); isPoll {
-		p.mu.Lock()
-		p.last[login] = time.Now()
-		p.mu.Unlock()
-	}
-	p.next.ServeHTTP(w, r)
-}
-
-// since answers how many agents have polled since an instant, and when the
-// last of them did for the first time is for the caller to find by asking.
-func (p *pollers) since(w http.ResponseWriter, r *http.Request) {
-	at, err := time.Parse(time.RFC3339Nano, r.URL.Query().Get("at"))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := 0
-	for _, last := range p.last {
-		if last.After(at) {
-			n++
-		}
-	}
-	_, _ = fmt.Fprintln(w, n)
-}
-
-// adoption kills a service with n live sessions and times how long the next
-// one takes until all of them have polled. The platform counts the log-ins.
-func adoption(n int) error {
-	dir, err := os.MkdirTemp("", "agentkeeper-bench-")
+func (s *settings) adoptOnce(rec *series) error {
+	sim, err := s.simulate("server", s.Agents)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	server, err := child("server", dir, "", n)
+	defer sim.end()
+	if err := s.leave(sim); err != nil {
+		return err
+	}
+	before, err := sim.look()
 	if err != nil {
 		return err
 	}
-	defer server.end()
-	address, err := server.line()
-	if err != nil {
-		return fmt.Errorf("server: %w", err)
-	}
-	first, err := child("keeper", dir, address, n)
+	address, err := freeAddress()
 	if err != nil {
 		return err
 	}
-	if _, err := first.line(); err != nil { // all are online
-		return fmt.Errorf("service: %w", err)
-	}
-	_ = first.cmd.Process.Kill()
-	_ = first.cmd.Wait()
-	a, err := askServer(address, dir)
+	began := time.Now()
+	second, err := s.keeper("service", sim, s.Agents, "-listen", address)
 	if err != nil {
 		return err
 	}
-	before, began := a.signIns(), time.Now()
-	second, err := child("keeper", dir, address, n)
+	defer second.kill()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	asked := ask(ctx, began, address, controlSocket(sim.dir))
+	if err := second.tell("go"); err != nil {
+		return err
+	}
+	if err := sim.awaitPolls(began, s.Agents); err != nil {
+		return err
+	}
+	rec.add("first polls of all, s", time.Since(began).Seconds())
+	cancel()
+	for _, q := range asked {
+		q.record(rec)
+	}
+	after, err := sim.look()
 	if err != nil {
 		return err
 	}
-	defer second.end()
-	if err := until(func() bool { return a.polled(began) == n }); err != nil {
-		return fmt.Errorf("%w: %d of %d have polled", err, a.polled(began), n)
-	}
-	took := time.Since(began)
-	fmt.Printf("\nadoption of %d sessions after kill -9, from the start of the next process\n  first polls of all within %.1f s, %d log-ins\n",
-		n, took.Seconds(), a.signIns()-before)
+	rec.add("log-ins", float64(after.SignIns-before.SignIns))
 	return nil
 }
 
-// asker asks the simulator what it saw.
-type asker struct {
-	client http.Client
-	base   string
-}
-
-func askServer(address, dir string) (*asker, error) {
-	conf, err := trusting(filepath.Join(dir, "ca.pem"))
+// leave runs a service until all its agents have polled, and kills it.
+func (s *settings) leave(sim *simulator) error {
+	p, err := s.keeper("service", sim, s.Agents)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &asker{http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{TLSClientConfig: conf}}, "https://" + address}, nil
+	defer p.kill()
+	if _, _, err := p.online(); err != nil {
+		return err
+	}
+	return sim.awaitPolls(time.Time{}, s.Agents)
 }
 
-func (a *asker) get(path string) []byte {
-	res, err := a.client.Get(a.base + path)
+// question is one that is asked again and again, each time on a connection of its
+// own, as a monitor does.
+type question struct {
+	name, url string
+	every     time.Duration
+	client    *http.Client
+	began     time.Time
+	done      chan struct{}
+
+	mu      sync.Mutex
+	first   time.Duration // from the process's start to the first answer
+	slowest time.Duration
+	answers int
+}
+
+// ask begins with what a balancer, Prometheus and `agentkeeper status` ask for.
+func ask(ctx context.Context, began time.Time, address, control string) []*question {
+	overTCP := &http.Transport{DisableKeepAlives: true}
+	overUnix := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", control)
+	}}
+	questions := []*question{
+		{name: "/-/ready", url: "http://" + address + "/-/ready", every: 20 * time.Millisecond, client: &http.Client{Transport: overTCP}},
+		{name: "/metrics", url: "http://" + address + "/metrics", every: 250 * time.Millisecond, client: &http.Client{Transport: overTCP}},
+		{name: "status", url: "http://agentkeeper/api/v1/agents", every: 500 * time.Millisecond, client: &http.Client{Transport: overUnix}},
+	}
+	for _, q := range questions {
+		q.began, q.done = began, make(chan struct{})
+		go func() { // joined by record
+			defer close(q.done)
+			for ctx.Err() == nil {
+				q.once(ctx)
+				select {
+				case <-time.After(q.every):
+				case <-ctx.Done():
+				}
+			}
+		}()
+	}
+	return questions
+}
+
+// once asks. A process that does not listen yet, or has not made its socket, owes
+// no answer.
+func (q *question) once(ctx context.Context) {
+	asked := time.Now()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, q.url, nil)
 	if err != nil {
-		return nil
+		return
 	}
-	defer func() { _ = res.Body.Close() }()
-	text, _ := io.ReadAll(res.Body)
-	return text
+	res, err := q.client.Do(req)
+	if err == nil {
+		_, err = io.Copy(io.Discard, res.Body)
+		_ = res.Body.Close()
+	}
+	switch {
+	case err == nil:
+		q.answered(time.Since(asked))
+	case ctx.Err() != nil:
+		q.owed(time.Since(asked))
+	}
 }
 
-func (a *asker) polled(since time.Time) (n int) {
-	_, _ = fmt.Sscan(string(a.get("/bench/polled?at="+since.UTC().Format(time.RFC3339Nano))), &n)
-	return n
+// owed notes an answer that has not come by the end.
+func (q *question) owed(waited time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.slowest = max(q.slowest, waited)
 }
 
-func (a *asker) signIns() int {
-	var s seen
-	_ = json.Unmarshal(a.get("/bench/first"), &s)
-	return s.SignIns
+func (q *question) answered(took time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.answers == 0 {
+		q.first = time.Since(q.began)
+	}
+	q.answers++
+	q.slowest = max(q.slowest, took)
+}
+
+// record waits for the last question's end and notes the figures.
+func (q *question) record(rec *series) {
+	<-q.done
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	rec.add(q.name+": first answer, s", q.first.Seconds())
+	rec.add(q.name+": slowest answer, ms", ms(q.slowest))
+	rec.add(q.name+": answers", float64(q.answers))
 }

@@ -4,9 +4,8 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -27,31 +26,50 @@ const (
 )
 
 // talkative is a gateway whose agents get events all the time.
-func talkative(n int, l *sim.NetListener) http.Handler {
-	return huawei.New(huawei.Config{Agents: huawei.Range(1001, n, password, 100001), Line: l, Switches: huawei.Switches{EventRate: eventsPerTalk}})
+func talkative(s *settings, l *sim.NetListener) http.Handler {
+	return huawei.New(huawei.Config{Agents: huawei.Range(1001, s.Agents, password, 100001), Line: l, Switches: huawei.Switches{EventRate: eventsPerTalk}})
 }
 
-// publisher runs the service until its input closes, and says where consumers
-// find it.
-func publisher(dir, agentsPart string, n int) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// publisher is the service that serves consumers too. It says where they find it.
+func (s *settings) publisher() error {
+	fmt.Println("ready")
+	in := bufio.NewReader(os.Stdin)
+	if _, err := in.ReadString('\n'); err != nil {
+		return err
+	}
+	stream, err := freeAddress()
 	if err != nil {
 		return err
 	}
-	stream := l.Addr().String()
-	if err := l.Close(); err != nil {
-		return err
-	}
-	d, stop, err := startService(dir, fmt.Sprintf("events: {listen: %q, users: [{name: bench, password: %s}]}\n", stream, password)+agentsPart)
+	k, err := s.open(fmt.Sprintf("events: {listen: %q, users: [{name: bench, password: %s}]}\n", stream, password) + huaweiAgents(s.Child.Addr, s.Agents, s.Child.Rate))
 	if err != nil {
 		return err
 	}
-	if err := until(func() bool { return online(d) == n }); err != nil {
+	if err := k.awaitOnline(s.Agents); err != nil {
 		return err
 	}
-	fmt.Println(d.Addr(), stream)
-	_, _ = io.Copy(io.Discard, os.Stdin)
-	return stop()
+	fmt.Println("online", k.d.Addr(), stream)
+	return k.serve(in)
+}
+
+// publish starts a talkative platform and a service whose agents are online. The
+// caller ends both, also with an error.
+func (s *settings) publish(server string) (sim *simulator, p *process, web, stream string, err error) {
+	if sim, err = s.simulate(server, talkers); err != nil {
+		return nil, nil, "", "", err
+	}
+	if p, err = s.keeper("service-events", sim, talkers); err != nil {
+		sim.end()
+		return nil, nil, "", "", err
+	}
+	_, where, err := p.online()
+	if err != nil {
+		p.kill()
+		sim.end()
+		return nil, nil, "", "", err
+	}
+	web, stream, _ = strings.Cut(where, " ")
+	return sim, p, web, stream, nil
 }
 
 // delays collects how long events took from the platform's answer on.
@@ -79,51 +97,44 @@ func (d *delays) hear(data []byte) {
 	d.took = append(d.took, now.Sub(time.UnixMicro(e.Data.Content.AnswerTime)))
 }
 
-func (d *delays) print(name string, span time.Duration) {
+// record notes the figures of a consumer.
+func (d *delays) record(rec *series, name string, span time.Duration) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.took) == 0 {
-		fmt.Printf("  %-28s nothing came\n", name)
-		return
+		return errors.New(name + ": nothing came")
 	}
 	slices.Sort(d.took)
-	at := func(q float64) time.Duration {
-		return d.took[int(q*float64(len(d.took)-1))].Round(10 * time.Microsecond)
+	for _, q := range []struct {
+		name string
+		at   float64
+	}{{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"max", 1}} {
+		rec.add(name+": "+q.name+", ms", ms(percentile(d.took, q.at)))
 	}
-	fmt.Printf("  %-28s %10v %10v %10v %10v %8.0f/s\n", name, at(0.5), at(0.9), at(0.99), at(1), float64(len(d.took))/span.Seconds())
+	rec.add(name+": events/s", float64(len(d.took))/span.Seconds())
+	return nil
 }
+
+// warmUp is how long consumers listen before the window begins.
+const warmUp = 3 * time.Second
 
 // delivery follows events from the platform's answer over the disk to two
 // consumers at once.
-func delivery(span time.Duration) error {
-	dir, err := os.MkdirTemp("", "agentkeeper-bench-")
+func delivery(s *settings) error {
+	title := fmt.Sprintf("events of %d agents on TLS, %d a second in all for %v, from the platform's answer over the disk to the consumer",
+		talkers, talkers*eventsPerTalk, s.Span)
+	return s.repeated(title, s.deliverOnce)
+}
+
+func (s *settings) deliverOnce(rec *series) error {
+	sim, service, web, stream, err := s.publish("server-events")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	server, err := child("server-events", dir, "", talkers)
-	if err != nil {
-		return err
-	}
-	defer server.end()
-	address, err := server.line()
-	if err != nil {
-		return fmt.Errorf("server: %w", err)
-	}
-	service, err := child("keeper-events", dir, address, talkers)
-	if err != nil {
-		return err
-	}
+	defer sim.end()
 	defer service.end()
-	where, err := service.line()
-	if err != nil {
-		return fmt.Errorf("service: %w", err)
-	}
-	web, stream, _ := strings.Cut(where, " ")
-	fmt.Printf("\nevents of %d agents on TLS, %d a second in all for %v, from the platform's answer over the disk to the consumer\n",
-		talkers, talkers*eventsPerTalk, span)
-	from := time.Now().Add(3 * time.Second)
-	ctx, cancel := context.WithDeadline(context.Background(), from.Add(span))
+	from := time.Now().Add(warmUp)
+	ctx, cancel := context.WithDeadline(context.Background(), from.Add(s.Span))
 	defer cancel()
 	overHTTP, overNATS := &delays{from: from}, &delays{from: from}
 	errs := make(chan error, 2)
@@ -134,10 +145,10 @@ func delivery(span time.Duration) error {
 			return err
 		}
 	}
-	fmt.Printf("  %-28s %10s %10s %10s %10s\n", "", "p50", "p90", "p99", "max")
-	overHTTP.print("server-sent events", span)
-	overNATS.print("NATS, durable pull consumer", span)
-	return nil
+	if err := overHTTP.record(rec, "server-sent events", s.Span); err != nil {
+		return err
+	}
+	return overNATS.record(rec, "NATS, durable pull consumer", s.Span)
 }
 
 func followHTTP(ctx context.Context, address string, d *delays) error {

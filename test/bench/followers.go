@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,18 +56,14 @@ func (p *pauses) tell(w http.ResponseWriter, _ *http.Request) {
 	took := p.took
 	p.took = nil
 	p.mu.Unlock()
-	var f pauseFigures
-	if slices.Sort(took); len(took) > 0 {
-		at := func(q float64) time.Duration { return took[int(q*float64(len(took)-1))] }
-		f = pauseFigures{at(0.5), at(0.99), at(1)}
-	}
-	_ = json.NewEncoder(w).Encode(f)
+	slices.Sort(took)
+	_ = json.NewEncoder(w).Encode(pauseFigures{percentile(took, 0.5), percentile(took, 0.99), percentile(took, 1)})
 }
 
 // busy is a gateway whose agents get events all the time, and which says how
 // long they pause between polls.
-func busy(n int, l *sim.NetListener) http.Handler {
-	p := &pauses{next: talkative(n, l), answered: map[string]time.Time{}}
+func busy(s *settings, l *sim.NetListener) http.Handler {
+	p := &pauses{next: talkative(s, l), answered: map[string]time.Time{}}
 	mux := http.NewServeMux()
 	mux.Handle("/", p)
 	mux.HandleFunc("GET /bench/pauses", p.tell)
@@ -84,45 +78,23 @@ type audience struct {
 }
 
 // followersCost measures the way of the events to the disk beside nobody who
-// follows them, and beside many, in turn and twice, so that what the machine
-// does otherwise shows.
-func followersCost(span time.Duration) error {
-	dir, err := os.MkdirTemp("", "agentkeeper-bench-")
+// follows them, and beside many, in turn, so that what the machine does otherwise
+// shows.
+func followersCost(s *settings) error {
+	platform, service, web, _, err := s.publish("server-busy")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	server, err := child("server-busy", dir, "", talkers)
-	if err != nil {
-		return err
-	}
-	defer server.end()
-	address, err := server.line()
-	if err != nil {
-		return fmt.Errorf("server: %w", err)
-	}
-	service, err := child("keeper-events", dir, address, talkers)
-	if err != nil {
-		return err
-	}
+	defer platform.end()
 	defer service.end()
-	where, err := service.line()
-	if err != nil {
-		return fmt.Errorf("service: %w", err)
-	}
-	platform, err := askServer(address, dir)
-	if err != nil {
-		return err
-	}
-	web, _, _ := strings.Cut(where, " ")
-	fmt.Printf("\nevents of %d agents on TLS, %d a second offered, %v for each row: what followers over HTTP cost\n", talkers, talkers*eventsPerTalk, span)
+	fmt.Printf("\nevents of %d agents on TLS, %d a second offered, %v for each row: what followers over HTTP cost; load average %s\n", talkers, talkers*eventsPerTalk, s.Span, load())
 	fmt.Printf("  %-34s %9s %10s %10s %10s %10s %10s %11s %7s\n", "", "stored/s", "durable50", "durable99", "pause p50", "pause p99", "pause max", "delivered/s", "CPU")
-	for range 2 {
+	for range s.Reps {
 		for _, a := range []audience{
 			{"nobody", 0, 0}, {"200 followers", 200, 0}, {"256 followers", 256, 0},
 			{"50 followers, 32 patterns each", 50, 32}, {"50 followers, 9,000 patterns each", 50, 9000},
 		} {
-			if err := a.measure(web, platform, span); err != nil {
+			if err := a.measure(web, platform, s.Span); err != nil {
 				return fmt.Errorf("%s: %w", a.name, err)
 			}
 		}
@@ -131,7 +103,7 @@ func followersCost(span time.Duration) error {
 }
 
 // measure lets the audience come, waits a moment, and measures.
-func (a audience) measure(web string, platform *asker, span time.Duration) error {
+func (a audience) measure(web string, platform *simulator, span time.Duration) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -148,7 +120,9 @@ func (a audience) measure(web string, platform *asker, span time.Duration) error
 	if err != nil {
 		return err
 	}
-	platform.get("/bench/pauses") // begin anew
+	if _, err := platform.get("/bench/pauses"); err != nil { // begin anew
+		return err
+	}
 	began := time.Now()
 	if err := wait(ctx, span); err != nil {
 		return err
@@ -158,8 +132,15 @@ func (a audience) measure(web string, platform *asker, span time.Duration) error
 		return err
 	}
 	took := time.Since(began)
+	if _, ok := after[storedTotal]; !ok {
+		return errors.New("the service does not show its events")
+	}
+	text, err := platform.get("/bench/pauses")
+	if err != nil {
+		return err
+	}
 	var p pauseFigures
-	if err := json.Unmarshal(platform.get("/bench/pauses"), &p); err != nil {
+	if err := json.Unmarshal(text, &p); err != nil {
 		return err
 	}
 	note := ""
@@ -167,7 +148,7 @@ func (a audience) measure(web string, platform *asker, span time.Duration) error
 		note = fmt.Sprintf("  %d refused with status %d", n, <-refused)
 	}
 	rate := func(name string) float64 { return (after[name] - before[name]) / took.Seconds() }
-	durable := func(q float64) time.Duration { return quantile(q, before, after) }
+	durable := func(q float64) time.Duration { return quantile(q, storedBucket, before, after) }
 	fmt.Printf("  %-34s %9.0f %10v %10v %10v %10v %10v %11.0f %7.2f%s\n", a.name, rate(storedTotal), durable(0.5), durable(0.99),
 		p.P50.Round(time.Millisecond), p.P99.Round(time.Millisecond), p.Max.Round(time.Millisecond), rate(followedTotal), rate("process_cpu_seconds_total"), note)
 	return nil
@@ -215,55 +196,3 @@ const (
 	followedTotal = `agentkeeper_events_delivered_total{sink="sse"}`
 	storedBucket  = `agentkeeper_event_delivery_seconds_bucket{sink="store",le="`
 )
-
-// scrape returns the service's metrics by their series.
-func scrape(web string) (map[string]float64, error) {
-	res, err := (&http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}).Get("http://" + web + "/metrics")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = res.Body.Close() }()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		return nil, err
-	}
-	all := map[string]float64{}
-	for line := range strings.Lines(string(text)) {
-		series, value, ok := strings.Cut(strings.TrimSpace(line), " ")
-		if v, err := strconv.ParseFloat(value, 64); ok && err == nil {
-			all[series] = v
-		}
-	}
-	if _, ok := all[storedTotal]; !ok {
-		return nil, errors.New("the service does not show its events")
-	}
-	return all, nil
-}
-
-// quantile of the time to durable between two scrapes, interpolated within the
-// histogram's bucket as Prometheus does.
-func quantile(q float64, before, after map[string]float64) time.Duration {
-	type bucket struct{ le, n float64 }
-	var buckets []bucket
-	for series, n := range after {
-		if bound, ok := strings.CutPrefix(series, storedBucket); ok {
-			le, err := strconv.ParseFloat(strings.TrimSuffix(bound, `"}`), 64)
-			if err == nil {
-				buckets = append(buckets, bucket{le, n - before[series]})
-			}
-		}
-	}
-	slices.SortFunc(buckets, func(a, b bucket) int { return int(math.Copysign(1, a.le-b.le)) })
-	if len(buckets) == 0 || buckets[len(buckets)-1].n == 0 {
-		return 0
-	}
-	rank, low := q*buckets[len(buckets)-1].n, bucket{}
-	for _, b := range buckets {
-		if b.n >= rank && !math.IsInf(b.le, 1) {
-			seconds := low.le + (b.le-low.le)*(rank-low.n)/max(b.n-low.n, 1)
-			return time.Duration(seconds * float64(time.Second)).Round(time.Millisecond)
-		}
-		low = b
-	}
-	return time.Duration(low.le * float64(time.Second))
-}

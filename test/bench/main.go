@@ -1,227 +1,238 @@
-// Command bench measures what holding many agents costs: the whole service
-// beside the same loop written plainly (Huawei's long polls on net/http, ECSS's
-// websockets on coder/websocket), in the same run, against one simulator each in
-// a process of its own, all on TLS over loopback. Then it kills a service and
-// times the next one, follows events from the platform to their consumers, and
-// measures what many consumers cost those who only have to be polled.
-//
-//	go run ./test/bench                  1,000 agents for the first poll, 5,000 for the rest
-//	go run ./test/bench -agents 10000    more
-//	go run ./test/bench -only adoption   one part: first, polls, sockets, adoption, events, followers
-//
-// Memory per agent is the resident set at the end less the one before the first
-// connection, divided by the agents. CPU is user and system time over the
-// measured span, per 1,000 polls. On a shared machine trust the ratios.
+// Command bench measures what holding many agents costs: the whole service beside
+// loops that do the same polls and pings and nothing else (the command peers in a
+// module of its own), in the same run, over the same window, each against a
+// simulator in a process of its own, all on TLS 1.3 over loopback. `go run
+// ./test/bench -help` says what there is to measure; README.md beside it says how
+// each figure is made. It needs Linux's /proc.
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
+	"runtime"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
-var (
-	role   = flag.String("role", "", "which child this is")
-	only   = flag.String("only", "", "one part alone: first, polls, sockets, adoption, events or followers")
-	agents = flag.Int("agents", 5000, "agents for memory, CPU and adoption")
-	first  = flag.Int("first", 1000, "agents for the first poll")
-	span   = flag.Duration("span", 20*time.Second, "how long CPU is measured")
-	rate   = flag.Int("rate", fleetRate, "sign-ins per second (children)")
-	addr   = flag.String("addr", "", "the server's address (children)")
-	dir    = flag.String("dir", "", "working directory (children)")
-)
+// settings are the flags.
+type settings struct {
+	Agents, First int
+	Reps          int
+	Span          time.Duration
+	Hold, Ping    time.Duration
+	Quick         bool
+	Only          string
+	Profiles      string
+	Child         child
+}
 
-// fleetRate brings a large fleet up in seconds.
-const fleetRate = 2000
+// child are the flags that the benchmark gives to its own children.
+type child struct {
+	Role, Dir, Addr, Listen string
+	Rate                    int
+}
+
+// part is one thing to measure.
+type part struct {
+	name, help string
+	slow       bool // left out of -quick unless asked for
+	run        func(s *settings) error
+}
+
+var parts = []part{
+	{"first", "from a sign-in's answer to the first poll, at 20 and 200 sign-ins a second", false, firstPolls},
+	{"polls", "memory and CPU of Huawei's long polls, beside net/http, fasthttp, a bare goroutine loop and a bare epoll loop", false, polls},
+	{"sockets", "memory and CPU of ECSS websockets and their pings, beside coder/websocket and a bare goroutine loop", false, sockets},
+	{"ramp", "all agents sign in without a limit of rate; a scrape of /metrics; all sign out", false, ramp},
+	{"adoption", "kill -9, then the next process goes on with all sessions; /-/ready, /metrics and status meanwhile", false, adoption},
+	{"events", "1,000 events a second, from the platform's answer over the disk to the consumer", false, delivery},
+	{"followers", "what many consumers over HTTP cost the way of the events to the disk", true, followersCost},
+}
+
+func partNames() []string {
+	var all []string
+	for _, p := range parts {
+		all = append(all, p.name)
+	}
+	return all
+}
+
+func usage() {
+	w := flag.CommandLine.Output()
+	fmt.Fprint(w, `Measures the service beside other ways to hold the same agents.
+
+    go run ./test/bench                         # all parts, 10,000 agents, 3 repetitions: about 25 minutes
+    go run ./test/bench -quick                  # 500 agents, 1 repetition, short windows: about 2 minutes
+    go run ./test/bench -agents 2000 -reps 1    # in between
+
+Parts (-only NAME,NAME):
+`)
+	for _, p := range parts {
+		fmt.Fprintf(w, "\n  %s: %s\n    go run ./test/bench -only %s\n", p.name, p.help, p.name)
+	}
+	fmt.Fprint(w, `
+CPU profiles of the window, which cost CPU and memory themselves:
+
+    go run ./test/bench -only polls -reps 1 -profile /tmp/profiles
+    go tool pprof -top /tmp/profiles/polls-agentkeeper.cpu
+
+-quick leaves followers out, and changes the defaults only: -quick -agents 1000 works.
+Each process needs as many open files as there are agents. Figures are min–median–max
+of the repetitions; on a machine that does other work trust the ratios, which are
+taken within one repetition.
+
+Flags:
+`)
+	flag.VisitAll(func(f *flag.Flag) {
+		if !slices.Contains(internal, f.Name) {
+			fmt.Fprintf(w, "  -%-9s %s (default %q)\n", f.Name, f.Usage, f.DefValue)
+		}
+	})
+}
+
+var internal = []string{"role", "dir", "addr", "listen", "rate"}
+
+func flags() *settings {
+	s := &settings{}
+	flag.IntVar(&s.Agents, "agents", 10000, "agents of polls, sockets, ramp and adoption")
+	flag.IntVar(&s.First, "first", 500, "agents of first")
+	flag.IntVar(&s.Reps, "reps", 3, "repetitions of each part")
+	flag.DurationVar(&s.Span, "span", 20*time.Second, "the window of polls, events and each row of followers; sockets takes 3 pings if that is longer")
+	flag.DurationVar(&s.Hold, "hold", 10*time.Second, "how long the platform holds a poll")
+	flag.DurationVar(&s.Ping, "ping", 10*time.Second, "pause between the pings of a websocket")
+	flag.BoolVar(&s.Quick, "quick", false, "other defaults, for trying: -agents 500 -first 100 -reps 1 -span 8s -hold 2s -ping 2s")
+	flag.StringVar(&s.Only, "only", "", "parts, with commas between: "+strings.Join(partNames(), ", "))
+	flag.StringVar(&s.Profiles, "profile", "", "directory for CPU profiles of polls and sockets")
+	flag.StringVar(&s.Child.Role, "role", "", "which child this is")
+	flag.StringVar(&s.Child.Dir, "dir", "", "a child's working directory")
+	flag.StringVar(&s.Child.Addr, "addr", "", "the simulator's address")
+	flag.StringVar(&s.Child.Listen, "listen", "127.0.0.1:0", "the service's address")
+	flag.IntVar(&s.Child.Rate, "rate", unlimited, "sign-ins a second")
+	flag.Usage = usage
+	flag.Parse()
+	if s.Quick {
+		s.quicken()
+	}
+	return s
+}
+
+// quicken gives the flags that were not set the values of -quick.
+func (s *settings) quicken() {
+	set := map[string]bool{}
+	flag.Visit(func(f *flag.Flag) { set[f.Name] = true })
+	for name, value := range map[string]string{"agents": "500", "first": "100", "reps": "1", "span": "8s", "hold": "2s", "ping": "2s"} {
+		if !set[name] {
+			_ = flag.Set(name, value) // of this table, good by construction
+		}
+	}
+}
+
+// unlimited is a rate of sign-ins that never waits.
+const unlimited = 100_000
 
 func main() {
-	flag.Parse()
-	if err := run(); err != nil {
+	s := flags()
+	err := s.check()
+	if err == nil {
+		err = s.run()
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
-	switch *role {
-	case "server":
-		return serve(*dir, *agents, gateway)
-	case "server-ecss":
-		return serve(*dir, *agents, ecssPlatform)
-	case "server-events":
-		return serve(*dir, *agents, talkative)
-	case "server-busy":
-		return serve(*dir, *agents, busy)
-	case "keeper-events":
-		return publisher(*dir, huaweiAgents(*addr, *agents, *rate), *agents)
-	case "service":
-		return service(*dir, huaweiAgents(*addr, *agents, *rate), *agents, *span)
-	case "service-ecss":
-		return service(*dir, ecssAgents(*addr, *agents, *rate), *agents, *span)
-	case "keeper":
-		return keeper(*dir, huaweiAgents(*addr, *agents, *rate), *agents)
-	case "plain":
-		return plain(*dir, *addr, *agents, *span)
-	case "plain-ecss":
-		return plainECSS(*dir, *addr, *agents, *span)
-	case "":
-		return compare()
-	}
-	return fmt.Errorf("unknown role %q", *role)
-}
+// spareFiles are those of a process beside its agents' connections.
+const spareFiles = 200
 
-// figures is what a client reports.
-type figures struct {
-	Agents   int
-	Online   time.Duration // until every agent was signed in
-	RSS      float64       // KiB per agent
-	Heap     float64       // KiB of live heap per agent
-	CPU      float64       // ms per 1,000 polls
-	Polls    int           // of the span
-	FirstP50 time.Duration // from the sign-in's answer to the first poll, as the server saw it
-	FirstP99 time.Duration
-	FirstMax time.Duration
-}
-
-// part is one table.
-type part struct {
-	name string
-	run  func() error
-}
-
-func compare() error {
-	parts := []part{
-		{"first", func() error { return firstPoll(*first) }},
-		{"polls", func() error {
-			return beside(fmt.Sprintf("%d Huawei long polls on TLS, CPU over %v", *agents, *span), "polls", "server", "service", "plain", "plain net/http loop")
-		}},
-		{"sockets", func() error {
-			return beside(fmt.Sprintf("%d ECSS websockets on TLS, a ping every %v, CPU over %v", *agents, pingEvery, *span), "pongs", "server-ecss", "service-ecss", "plain-ecss", "plain coder/websocket loop")
-		}},
-		{"adoption", func() error { return adoption(*agents) }},
-		{"events", func() error { return delivery(*span) }},
-		{"followers", func() error { return followersCost(*span) }},
+func (s *settings) check() error {
+	if s.Agents < 1 || s.First < 1 || s.Reps < 1 || s.Span <= 0 || s.Hold <= 0 || s.Ping <= 0 {
+		return fmt.Errorf("-agents, -first, -reps, -span, -hold and -ping must be above 0")
 	}
-	ran := false
-	for _, p := range parts {
-		if *only != "" && *only != p.name {
-			continue
-		}
-		ran = true
-		if err := p.run(); err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
-		}
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return err
 	}
-	if !ran {
-		return fmt.Errorf("unknown part %q: use first, polls, sockets, adoption, events or followers", *only)
+	if most := max(s.Agents, s.First) + spareFiles; uint64(most) > limit.Max {
+		return fmt.Errorf("%d agents need %d open files in one process, and the hard limit is %d: take fewer -agents, or raise it (ulimit -Hn)", s.Agents, most, limit.Max)
 	}
 	return nil
 }
 
-func firstPoll(n int) error {
-	fmt.Printf("first poll after sign-in, %d agents on TLS, from the platform's answer to the poll's arrival\n", n)
-	for _, perSecond := range []int{20, 200} {
-		*rate = perSecond
-		f, err := measure("server", "service", n, time.Second)
-		if err != nil {
+func (s *settings) run() error {
+	if s.Child.Role != "" {
+		return s.runChild()
+	}
+	var wanted []string
+	if s.Only != "" {
+		wanted = strings.Split(s.Only, ",")
+	}
+	for _, name := range wanted {
+		if !slices.Contains(partNames(), name) {
+			return fmt.Errorf("unknown part %q: use %s", name, strings.Join(partNames(), ", "))
+		}
+	}
+	if s.Profiles != "" {
+		if err := os.MkdirAll(s.Profiles, 0o755); err != nil {
 			return err
 		}
-		fmt.Printf("  %3d sign-ins/s: p50 %v  p99 %v  max %v\n", perSecond, f.FirstP50.Round(10*time.Microsecond), f.FirstP99.Round(10*time.Microsecond), f.FirstMax.Round(10*time.Microsecond))
 	}
-	*rate = fleetRate
+	fmt.Printf("%s %s/%s, %d CPUs, load average %s; GOGC=%s in the service and its peers\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), load(), serviceGOGC)
+	for _, p := range parts {
+		if (wanted == nil && p.slow && s.Quick) || (wanted != nil && !slices.Contains(wanted, p.name)) {
+			continue
+		}
+		began := time.Now()
+		if err := p.run(s); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		fmt.Printf("  (%s took %.0f s; load average now %s)\n", p.name, time.Since(began).Seconds(), load())
+	}
 	return nil
 }
 
-// beside measures the service and its peer, one after the other.
-func beside(title, counted, server, ours, theirs, peer string) error {
-	fmt.Printf("\n%s\n", title)
-	us, err := measure(server, ours, *agents, *span)
-	if err != nil {
-		return err
+func (s *settings) runChild() error {
+	switch s.Child.Role {
+	case "server":
+		return s.serve(gateway)
+	case "server-ecss":
+		return s.serve(ecssPlatform)
+	case "server-events":
+		return s.serve(talkative)
+	case "server-busy":
+		return s.serve(busy)
+	case "service":
+		return s.service(huaweiAgents(s.Child.Addr, s.Agents, s.Child.Rate))
+	case "service-ecss":
+		return s.service(ecssAgents(s.Child.Addr, s.Agents, s.Child.Rate, s.Ping))
+	case "service-events":
+		return s.publisher()
+	case "service-empty":
+		s.Agents = 0
+		return s.service("")
 	}
-	them, err := measure(server, theirs, *agents, *span)
-	if err != nil {
-		return err
+	return fmt.Errorf("unknown role %q", s.Child.Role)
+}
+
+func (s *settings) repetitions() string {
+	if s.Reps == 1 {
+		return "1 repetition"
 	}
-	fmt.Printf("  %-28s %12s %12s %14s %10s\n", "", "RSS/agent", "live heap", "CPU/1k "+counted, counted)
-	row := func(name string, f figures) {
-		fmt.Printf("  %-28s %8.1f KiB %8.1f KiB %11.1f ms %10d\n", name, f.RSS, f.Heap, f.CPU, f.Polls)
+	return fmt.Sprint(s.Reps, " repetitions")
+}
+
+// repeated runs one repetition after the other and prints what they measured.
+func (s *settings) repeated(title string, once func(rec *series) error) error {
+	fmt.Printf("\n%s; %s; load average %s\n", title, s.repetitions(), load())
+	var rec series
+	for range s.Reps {
+		if err := once(&rec); err != nil {
+			return err
+		}
 	}
-	row("agentkeeper (whole service)", us)
-	row(peer, them)
-	fmt.Printf("  %-28s %11.2fx %11.2fx %13.2fx\n", "ratio", us.RSS/them.RSS, us.Heap/them.Heap, us.CPU/them.CPU)
+	fmt.Print(rec.String())
 	return nil
-}
-
-// measure runs one client against a server of its own.
-func measure(serverRole, client string, n int, d time.Duration) (f figures, err error) {
-	defer func(whole time.Duration) { *span = whole }(*span)
-	*span = d // for the children
-	dir, err := os.MkdirTemp("", "agentkeeper-bench-")
-	if err != nil {
-		return f, err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	server, err := child(serverRole, dir, "", n)
-	if err != nil {
-		return f, err
-	}
-	defer server.end()
-	address, err := server.line()
-	if err != nil {
-		return f, fmt.Errorf("server: %w", err)
-	}
-	c, err := child(client, dir, address, n)
-	if err != nil {
-		return f, err
-	}
-	defer c.end()
-	text, err := c.line()
-	if err != nil {
-		return f, fmt.Errorf("%s: %w", client, err)
-	}
-	if err := json.Unmarshal([]byte(text), &f); err != nil {
-		return f, err
-	}
-	return f, firstPolls(address, dir, &f)
-}
-
-type process struct {
-	cmd *exec.Cmd
-	in  interface{ Close() error }
-	out *bufio.Reader
-}
-
-func child(role, dir, addr string, n int) (*process, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.Command(self, "-role", role, "-dir", dir, "-addr", addr, "-agents", fmt.Sprint(n), "-rate", fmt.Sprint(*rate), "-span", span.String())
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	return &process{cmd, in, bufio.NewReader(out)}, cmd.Start()
-}
-
-func (p *process) line() (string, error) {
-	text, err := p.out.ReadString('\n')
-	return strings.TrimSpace(text), err
-}
-
-// end ends a child: they run until their standard input closes.
-func (p *process) end() {
-	_ = p.in.Close()
-	_ = p.cmd.Wait()
 }
