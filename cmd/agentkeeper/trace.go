@@ -212,7 +212,7 @@ func traceText(l trace.Line, t terminal) string {
 		colour = bad
 	}
 	var words []string
-	for _, word := range []string{l.Step, l.Method, l.Path, l.Kind, number("", l.Status), number("#", int(l.Exchange)), after(l), size(l), l.Detail} { //nolint:gosec // counts from 1
+	for _, word := range []string{l.Step, l.Method, l.Path, l.Kind, number("", l.Status), number("#", int(l.Exchange)), after(l), size(l), l.Detail} {
 		if word != "" {
 			words = append(words, word)
 		}

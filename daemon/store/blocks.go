@@ -231,9 +231,10 @@ func (b *block) mend(name string, last uint64, index string) error {
 
 // erased is the record that the server writes for a position without an event.
 func (b *block) erased(seq uint64) []byte {
-	head := make([]byte, recordHead)
-	binary.LittleEndian.PutUint32(head, recordHead+recordHash)
-	binary.LittleEndian.PutUint64(head[4:], seq|recordErased)
-	binary.LittleEndian.PutUint64(head[12:], uint64(time.Now().UnixNano()))
-	return append(head, b.sum(head[4:20])...)
+	record := make([]byte, recordHead)
+	binary.LittleEndian.PutUint32(record, recordHead+recordHash)
+	binary.LittleEndian.PutUint64(record[4:], seq|recordErased)
+	binary.LittleEndian.PutUint64(record[12:], uint64(time.Now().UnixNano()))
+	hash := b.sum(record[4:20])
+	return slices.Concat(record, hash)
 }

@@ -161,14 +161,20 @@ func (e *engine) catchUp(ctx context.Context, at *cursor) error {
 	if len(events) > 0 {
 		return e.giveSome(ctx, at, events, state)
 	}
+	return e.none(ctx, at, state, subject, upTo)
+}
+
+// none follows a read from the disk that found no event behind the cursor, though
+// events up to upTo were written before.
+func (e *engine) none(ctx context.Context, at *cursor, state jetstream.StreamState, subject string, upTo uint64) error {
 	if err := at.dropped(state.FirstSeq); err != nil {
 		return err
 	}
-	if subject == "" && at.after < upTo {
-		return e.unread(ctx, at, state)
-	}
-	if at.after >= upTo {
+	switch {
+	case at.after >= upTo:
 		return nil
+	case subject == "":
+		return e.unread(ctx, at, state)
 	}
 	gone, err := e.gone(ctx, state)
 	if err != nil {

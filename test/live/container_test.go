@@ -233,7 +233,7 @@ func TestComposedServices(t *testing.T) {
 	writeFile(t, path, text+fmt.Sprintf("control: %s\nstore: {dir: %s}\n", control, filepath.Join(dir, "store")))
 	var run []string
 	readArray(t, `^CMD (\["run".*\])$`, &run)
-	k := &service{process: start(t, command("agentkeeper", append(run, "-c", path)...)), dir: dir, url: "http://" + listen, client: http.DefaultClient}
+	k := &service{process: start(t, command("agentkeeper", append(run, "-c", path)...)), dir: dir, url: "http://" + listen, client: &http.Client{Timeout: 10 * time.Second}}
 	within(t, patience, "all agents", func() error { return k.online(strings.Count(text, "login:")) })
 
 	var health []string
