@@ -61,7 +61,7 @@ func BenchmarkLookBeforeRequest(b *testing.B) {
 			ask(b, known)
 			b.ReportAllocs()
 			for b.Loop() {
-				if !c.ear.silent(c.conn) {
+				if !silent(c.conn, c.line) {
 					b.Fatal("not silent")
 				}
 			}

@@ -123,9 +123,11 @@ type Client struct {
 	transport *Transport
 	owner     owner
 	conn      net.Conn // nil: none
-	ear       *ear     // of conn
-	source    source   // of the answer being read
-	cut       cut      // by the end of a context
+	line      *line    // below conn; nil: conn is no socket
+	pending   pending  // the request under way
+	source    source   // of the answer being waited for or read
+	armed     bool     // the exchange's deadline and context end what conn waits for
+	cut       cut
 }
 
 // Do sends r and blocks until the whole answer came, time ran out or ctx ended.
@@ -142,27 +144,20 @@ type Client struct {
 // trouble (HTTP 5xx): the next Do makes a new one, by the host's addresses of that
 // time. What such an answer says in other ways, see [Client.Heed]. A connection on
 // which the server said something unasked, or that it closed, is not used again.
+//
+// [Client.Begin] and [Client.End] are the same in two parts.
 func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
-	if err := r.check(); err != nil {
-		return Answer{}, &Error{Reason: Invalid, Host: c.transport.address, Text: reasonTexts[Invalid], Action: reasonActions[Invalid], Err: err}
+	waits := c.Begin(ctx, r)
+	for {
+		if waits {
+			c.Block(ctx, c.pending.deadline)
+		}
+		a, over, err := c.End(ctx)
+		if over {
+			return a, err
+		}
+		waits = true
 	}
-	if ctx.Err() != nil {
-		return Answer{}, newError(c.transport.address, ctx.Err())
-	}
-	if r.Fresh || (c.conn != nil && !c.ear.silent(c.conn)) {
-		c.Close()
-	}
-	begin, deadline := time.Now(), r.deadline(ctx)
-	reused := c.conn != nil
-	a, fail := c.attempt(ctx, &r, deadline)
-	if reused && (r.Method == http.MethodGet || r.Repeatable) && (a.Status == http.StatusRequestTimeout || fail.wasStale(begin)) {
-		a, fail = c.attempt(ctx, &r, deadline) // a 408 was for the connection, which nobody had used for too long
-	}
-	a.Body = UTF8(a.Header.Get("Content-Type"), a.Body)
-	if fail != nil {
-		return a, fail
-	}
-	return a, nil
 }
 
 // Heed drops the connection where f, the adapter's verdict on an answer, tells of
@@ -175,15 +170,22 @@ func (c *Client) Heed(f *session.Fault) {
 	}
 }
 
-// Close drops the connection, if any. It does not block and talks to nobody.
-// The client stays usable.
+// Close drops the connection, if any, and the request under way. It does not
+// block and talks to nobody. The client stays usable.
 func (c *Client) Close() {
+	c.drop()
+	c.pending, c.source = pending{}, source{}
+}
+
+// drop closes the connection, if any.
+func (c *Client) drop() {
+	c.disarm()
 	c.cut.forget()
 	if c.conn == nil {
 		return
 	}
 	_ = rawConn(c.conn).Close() // nothing can be done about a connection that fails to close
-	c.conn, c.ear = nil, nil
+	c.conn, c.line = nil, nil
 }
 
 // rawConn returns the connection below TLS: its Close does not wait to send a
@@ -193,32 +195,6 @@ func rawConn(conn net.Conn) net.Conn {
 		return secure.NetConn()
 	}
 	return conn
-}
-
-// wasStale tells a connection that had died before the request from one that
-// died with it.
-func (e *Error) wasStale(begin time.Time) bool {
-	return e != nil && e.Reason == Closed && !e.Began && time.Since(begin) < staleLimit
-}
-
-// attempt makes the connection where there is none and runs the request over it.
-func (c *Client) attempt(ctx context.Context, r *Request, deadline time.Time) (Answer, *Error) {
-	reused := c.conn != nil
-	if !reused {
-		began := time.Now()
-		err := c.connect(ctx, deadline)
-		c.tellConnected(began, err)
-		if err != nil {
-			return Answer{}, newError(c.transport.address, err)
-		}
-	}
-	sent := c.tellRequest(r, reused)
-	a, keep, fail := c.exchange(ctx, r, deadline, reused)
-	if !keep {
-		c.Close()
-	}
-	c.tellAnswer(sent, a, fail)
-	return a, fail
 }
 
 // connect dials and shakes hands on a goroutine of its own, whose grown stack
@@ -233,7 +209,7 @@ func (c *Client) connect(ctx context.Context, deadline time.Time) error {
 	go func() {
 		conn, err := c.transport.dial(ctx)
 		if c.conn = conn; conn != nil {
-			c.ear = newEar(conn)
+			c.line = lineOf(conn, c)
 		}
 		done <- err
 	}()
@@ -250,7 +226,7 @@ func (t *Transport) dial(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.place.TLS == nil {
+	if conn = newLine(conn); t.place.TLS == nil {
 		return conn, nil
 	}
 	secure := tls.Client(conn, t.place.TLS)

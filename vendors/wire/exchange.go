@@ -14,31 +14,6 @@ import (
 	"time"
 )
 
-// exchange sends r and reads its answer. keep tells whether the connection can
-// carry another request. Until the answer's first byte this is where an agent
-// spends its life: nothing is held here but the connection.
-func (c *Client) exchange(ctx context.Context, r *Request, deadline time.Time, reused bool) (a Answer, keep bool, fail *Error) {
-	if err := c.conn.SetDeadline(deadline); err != nil {
-		return Answer{}, false, c.failed(ctx, err, false)
-	}
-	c.cut.begin(ctx, c.conn)
-	defer c.cut.end(ctx)
-	if err := c.send(r); err != nil {
-		return Answer{}, false, c.failed(ctx, err, false)
-	}
-	c.source = source{ctx: ctx, conn: c.conn, deadline: deadline, reused: reused, budget: HeaderLimit}
-	if err := c.source.await(); err != nil {
-		return Answer{}, false, c.failed(ctx, err, alertOf(err) == noAlert)
-	}
-	a, keep, err := c.receive(r)
-	if err != nil {
-		fail = c.failed(ctx, err, true)
-		fail.Began = true
-		return a, false, fail
-	}
-	return a, keep && a.Status < http.StatusInternalServerError, nil
-}
-
 // failed wraps err, or the end of ctx where that is what caused err. A read that
 // timed out at the deadline of ctx may be back before ctx has noticed.
 func (c *Client) failed(ctx context.Context, err error, sent bool) *Error {
@@ -203,7 +178,9 @@ func (c *Client) unreadable(err error) error {
 // the connection, up to a budget.
 type source struct {
 	first    [1]byte
-	unread   bool // first was not given out yet
+	unread   bool // first is the answer's and was not given out yet
+	stray    bool // the line that began on a kept connection is no answer's
+	strays   int8 // bytes before the answer
 	ctx      context.Context
 	conn     net.Conn
 	reused   bool      // conn carried another answer before
@@ -217,23 +194,24 @@ type source struct {
 // what some servers send behind the body of the one before, such as an empty line.
 const strayLimit = 64
 
-// await waits for the first byte of the answer, until the deadline or the end of
-// the context. On a kept connection it passes over lines that begin no answer.
+// await takes bytes until it has the first one of the answer. On a kept
+// connection it passes over lines that begin no answer. os.ErrDeadlineExceeded
+// means not yet: it may be called again.
 func (s *source) await() error {
-	stray := false
-	for range strayLimit {
+	for s.strays < strayLimit {
 		if _, err := io.ReadFull(s.conn, s.first[:]); err != nil {
 			return err
 		}
 		switch c := s.first[0]; {
 		case c == '\n':
-			stray = false
-		case !s.reused || (!stray && c == 'H'):
+			s.stray = false
+		case !s.reused || (!s.stray && c == 'H'):
 			s.unread, s.last = true, time.Now()
 			return nil
 		default:
-			stray = c != '\r'
+			s.stray = c != '\r'
 		}
+		s.strays++
 	}
 	return errNoise
 }

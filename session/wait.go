@@ -1,0 +1,80 @@
+package session
+
+import (
+	"context"
+	"syscall"
+	"time"
+)
+
+// Stepper is a Session that says what it waits for instead of waiting. Optional.
+type Stepper interface {
+	Session
+	// Step is Next, but where Next would wait for the platform or let a pause
+	// pass, it returns a Wait, and nothing else: it is called again, to go on,
+	// when that is over, and may be called sooner. ctx may be another one each
+	// time; when it has ended, Step returns as Next does. What it blocks for all
+	// the same (a connection that is being made, an answer that has begun) takes
+	// seconds, not the platform's hold.
+	Step(ctx context.Context) (Batch, Wait, error)
+}
+
+// Wait is what somebody waits for. The zero Wait is none.
+type Wait struct {
+	Source Source    // something is there to be read; nil: only time must pass
+	Until  time.Time // the wait is over then, whatever comes; zero: never by itself
+}
+
+// None reports whether w is none.
+func (w Wait) None() bool { return w.Source == nil && w.Until.IsZero() }
+
+// Block blocks until w is over or ctx has ended.
+func (w Wait) Block(ctx context.Context) {
+	if w.Source != nil {
+		w.Source.Block(ctx, w.Until)
+		return
+	}
+	var due <-chan time.Time
+	if !w.Until.IsZero() {
+		timer := time.NewTimer(time.Until(w.Until))
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-due:
+	case <-ctx.Done():
+	}
+}
+
+// Source is where something to be read is waited for. It belongs to whoever
+// returned it: it is waited for in one way at a time, and not beyond the next
+// call of its owner.
+type Source interface {
+	// Socket returns the socket to wait for, nil where there is none: Block is
+	// the only way to wait then. Somebody else may read it while it is waited for:
+	// that something is there is a hint.
+	Socket() syscall.RawConn
+	// Block blocks until something is there, until passes (zero: never) or ctx
+	// has ended.
+	Block(ctx context.Context, until time.Time)
+}
+
+// Step calls s.Step where s is a Stepper. Otherwise it blocks in s.Next, and
+// never returns a Wait.
+func Step(ctx context.Context, s Session) (Batch, Wait, error) {
+	if stepper, ok := s.(Stepper); ok {
+		return stepper.Step(ctx)
+	}
+	batch, err := s.Next(ctx)
+	return batch, Wait{}, err
+}
+
+// Next is the Next of a Stepper: it steps, and blocks in between.
+func Next(ctx context.Context, s Stepper) (Batch, error) {
+	for {
+		batch, wait, err := s.Step(ctx)
+		if wait.None() {
+			return batch, err
+		}
+		wait.Block(ctx)
+	}
+}

@@ -1,0 +1,175 @@
+package wire
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+)
+
+// line is a socket below TLS that is read and written without waiting where that
+// is possible. It works on the descriptor itself, whatever deadlines stand.
+type line struct {
+	net.Conn
+	raw    syscall.RawConn
+	client *Client // nil while the connection is being made
+	mode   mode
+	work   func(fd uintptr) // does op
+	op     op
+	buf    []byte
+	n      int
+	err    error
+}
+
+// mode is what a line does where it would have to wait.
+type mode uint8
+
+const (
+	plainly   mode = iota // waits, as any connection
+	patiently             // arms the client, and waits then
+	hastily               // reads fail with os.ErrDeadlineExceeded, which TLS forgives
+)
+
+// op is what a line does on its descriptor.
+type op uint8
+
+const (
+	opRead op = iota
+	opWrite
+	opPeek
+)
+
+// newLine returns conn as a line where it is a socket, as it is otherwise.
+func newLine(conn net.Conn) net.Conn {
+	socket, ok := conn.(syscall.Conn)
+	if !ok {
+		return conn
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return conn
+	}
+	l := &line{Conn: conn, raw: raw}
+	l.work = l.act
+	return l
+}
+
+// lineOf returns the line below conn, now c's; nil where conn is no socket.
+func lineOf(conn net.Conn, c *Client) *line {
+	l, ok := rawConn(conn).(*line)
+	if !ok {
+		return nil
+	}
+	l.client, l.mode = c, patiently
+	return l
+}
+
+// act does op once.
+func (l *line) act(fd uintptr) {
+	l.n, l.err = 0, syscall.EINTR
+	for errors.Is(l.err, syscall.EINTR) {
+		switch l.op {
+		case opRead:
+			l.n, l.err = syscall.Read(int(fd), l.buf)
+		case opWrite:
+			l.n, l.err = syscall.Write(int(fd), l.buf)
+		case opPeek:
+			var one [1]byte
+			l.n, _, l.err = syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		}
+	}
+}
+
+// now does op on p without waiting; syscall.EAGAIN means that it would have to.
+func (l *line) now(o op, p []byte) (n int, err error) {
+	l.op, l.buf = o, p
+	err = l.raw.Control(l.work)
+	l.buf = nil
+	if err != nil {
+		return 0, err
+	}
+	return max(l.n, 0), l.err
+}
+
+// Read implements net.Conn.
+func (l *line) Read(p []byte) (int, error) {
+	if l.mode == plainly || len(p) == 0 {
+		return l.Conn.Read(p)
+	}
+	n, err := l.now(opRead, p)
+	switch {
+	case err == nil && n == 0:
+		return 0, io.EOF
+	case err == nil:
+		return n, nil
+	case !errors.Is(err, syscall.EAGAIN):
+		return 0, l.failed("read", err)
+	case l.mode == hastily:
+		return 0, os.ErrDeadlineExceeded
+	}
+	l.client.arm()
+	return l.Conn.Read(p)
+}
+
+// Write implements net.Conn.
+func (l *line) Write(p []byte) (int, error) {
+	if l.mode == plainly || len(p) == 0 {
+		return l.Conn.Write(p)
+	}
+	n, err := l.now(opWrite, p)
+	switch {
+	case err != nil && !errors.Is(err, syscall.EAGAIN):
+		return 0, l.failed("write", err)
+	case n == len(p):
+		return n, nil
+	}
+	l.client.arm()
+	m, err := l.Conn.Write(p[n:])
+	return n + m, err
+}
+
+// failed gives an error of the descriptor the form that net gives it.
+func (l *line) failed(call string, err error) error {
+	var number syscall.Errno
+	if !errors.As(err, &number) {
+		return err // net's own: it is closed
+	}
+	return &net.OpError{Op: call, Net: "tcp", Source: l.LocalAddr(), Addr: l.RemoteAddr(), Err: os.NewSyscallError(call, number)}
+}
+
+// recordLimit is how long the rest of a TLS record is waited for whose beginning
+// is there.
+const recordLimit = 20 * time.Millisecond
+
+// silent reports whether conn can carry another request: nothing was said on it
+// while nothing was asked, and it is open. What was said would be taken for the
+// next answer. It moves the connection's deadlines; on a socket that is silent it
+// costs one system call. What TLS says for itself, such as a session ticket, is no
+// word of the server: it is read, and forgotten.
+func silent(conn net.Conn, l *line) bool {
+	by := time.Unix(1, 0) // a read that only takes what is there already
+	if l != nil {
+		_, err := l.now(opPeek, nil)
+		quiet := errors.Is(err, syscall.EAGAIN)
+		_, secure := conn.(*tls.Conn)
+		switch {
+		case !quiet && !secure:
+			return false
+		case !quiet:
+			by = time.Now().Add(recordLimit)
+		case !secure:
+			return true
+		}
+		l.mode = plainly
+		defer func() { l.mode = patiently }()
+	}
+	if conn.SetReadDeadline(by) != nil {
+		return false
+	}
+	var one [1]byte
+	n, err := conn.Read(one[:])
+	return n == 0 && errors.Is(err, os.ErrDeadlineExceeded)
+}
