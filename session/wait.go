@@ -12,9 +12,10 @@ type Stepper interface {
 	// Step is Next, but where Next would wait for the platform or let a pause
 	// pass, it returns a Wait, and nothing else: it is called again, to go on,
 	// when that is over, and may be called sooner. ctx may be another one each
-	// time; when it has ended, Step returns as Next does. What it blocks for all
-	// the same (a connection that is being made, an answer that has begun) takes
-	// seconds, not the platform's hold.
+	// time; when it has ended, Step returns as Next does. Behind a Wait no method
+	// but Step and Close is called until Step returned without one. What Step
+	// blocks for all the same (a connection that is being made, an answer that has
+	// begun) takes seconds, not the platform's hold.
 	Step(ctx context.Context) (Batch, Wait, error)
 }
 

@@ -107,9 +107,16 @@ type guarded struct {
 }
 
 func (s *guarded) Next(ctx context.Context) (session.Batch, error) {
-	batch, err := s.Session.Next(ctx)
-	s.gate.learn(ctx, s.id, time.Time{}, err)
-	return batch, err
+	return session.Next(ctx, s)
+}
+
+// Step implements session.Stepper, for sessions that are none, too.
+func (s *guarded) Step(ctx context.Context) (session.Batch, session.Wait, error) {
+	batch, wait, err := session.Step(ctx, s.Session)
+	if wait.None() {
+		s.gate.learn(ctx, s.id, time.Time{}, err)
+	}
+	return batch, wait, err
 }
 
 func (s *guarded) SignOut(ctx context.Context) error {

@@ -51,7 +51,7 @@ func (k *Keeper) Refuse(generation uint64) error {
 	}
 	k.refused = generation
 	if k.armed && k.grace > 0 {
-		k.cancel()
+		k.cut()
 	}
 	return nil
 }

@@ -69,6 +69,9 @@ type Config struct {
 	// Handed is called, on the agent's goroutine, after Credential changed. It
 	// must not block. nil: nobody is told.
 	Handed func()
+	// Wake is called when what Step waits for is over before its time. It must not
+	// block. nil: nobody is told; Block returns all the same.
+	Wake func()
 	// SecretHash and SettingsHash are stored with each sign-in, so that the next
 	// process can tell what changed since; ProofHash with each that succeeds, so
 	// that it is known which secret the platform has accepted.
@@ -84,8 +87,8 @@ type Order struct {
 	Why    string
 }
 
-// Keeper drives one agent. Make one with New; call Run once; Set, View and
-// Update may be called from any goroutine at any time.
+// Keeper drives one agent. Make one with New; call Run once, or Step until the
+// end; Set, View and Update may be called from any goroutine at any time.
 type Keeper struct {
 	id                session.ID
 	raw               session.Platform
@@ -95,6 +98,7 @@ type Keeper struct {
 	observer          Observer
 	log               *slog.Logger
 	changedCredential func()
+	wake              func()
 
 	mu      sync.Mutex // never held over I/O
 	order   Order
@@ -115,6 +119,9 @@ type Keeper struct {
 	slept   time.Duration
 
 	// Below: the driver's goroutine only.
+	doing       session.Do   // the action that goes on with the next Step, DoNext or DoWait; DoNothing: none
+	until       time.Time    // and when it is cut, or over; zero: never
+	passed      session.Kind // of DoWait: what it is then
 	machine     session.Machine
 	rec         session.Record
 	dirty       bool   // rec differs from what is stored
@@ -151,7 +158,7 @@ type Update struct {
 // New returns a keeper that wishes nothing yet: its order is Leave until Set.
 func New(c Config) *Keeper {
 	k := &Keeper{
-		id: c.Account.ID, raw: c.Platform, store: c.Store, sink: c.Sink, observer: c.Observer, log: c.Log, changedCredential: c.Handed,
+		id: c.Account.ID, raw: c.Platform, store: c.Store, sink: c.Sink, observer: c.Observer, log: c.Log, changedCredential: c.Handed, wake: c.Wake,
 		order: Order{Wish: session.Leave}, rec: c.Record, last: c.Record.Sequence,
 		cfg:     Update{c.Account, c.Policy, c.SecretHash, c.SettingsHash, c.ProofHash},
 		machine: session.Restore(c.Policy, c.Seed, c.Record, time.Now()),
@@ -202,7 +209,7 @@ func (k *Keeper) ClockSet(slept time.Duration) {
 	k.clock = true
 	k.slept += slept
 	if k.armed && k.waits {
-		k.cancel()
+		k.cut()
 	}
 }
 
@@ -212,7 +219,7 @@ func (k *Keeper) interruptLocked() {
 	switch {
 	case !k.armed:
 	case k.grace == 0, k.order.Resume && k.stalled && k.order.Wish == session.Stay:
-		k.cancel()
+		k.cut()
 	case k.order.Wish == session.Stay:
 		k.disarmTimer()
 	case k.timer == nil:
@@ -221,12 +228,20 @@ func (k *Keeper) interruptLocked() {
 	}
 }
 
+// cut ends the present action or wait. The caller holds mu.
+func (k *Keeper) cut() {
+	k.cancel()
+	if k.wake != nil {
+		k.wake()
+	}
+}
+
 // expire cuts the action that the timer was for, unless it has ended.
 func (k *Keeper) expire() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.timer != nil && !time.Now().Before(k.cutAt) {
-		k.cancel()
+		k.cut()
 	}
 }
 
@@ -274,7 +289,7 @@ func (k *Keeper) arm(ctx context.Context, grace time.Duration) context.Context {
 		k.interruptLocked()
 	}
 	if k.due() && grace > 0 {
-		k.cancel()
+		k.cut()
 	}
 	return k.actions
 }
@@ -285,7 +300,7 @@ func (k *Keeper) armWait(ctx context.Context) context.Context {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.waits = true; k.clock {
-		k.cancel()
+		k.cut()
 	}
 	return ctx
 }

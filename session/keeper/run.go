@@ -20,19 +20,42 @@ const saveAgain = 30 * time.Second
 // Run drives the agent until an order to Quit or to End was carried out; then
 // Record tells what is stored. After Quit a session stays signed in. ctx is
 // the last resort: when it ends, Run returns as soon as the operation in
-// flight was answered.
+// flight was answered. Run is Step and Block in turn.
 func (k *Keeper) Run(ctx context.Context) {
-	defer k.release()
-	defer k.drop()
-	o := session.Outcome{Kind: session.Woken}
 	for {
-		a := k.act(ctx, &o)
-		if a.Do == session.DoDone || a.Do == session.DoPark && k.wish.Wish == session.Leave && k.wish.End {
+		wait, goesOn := k.Step(ctx)
+		if !goesOn {
 			return
 		}
-		o = k.do(ctx, a)
+		k.Block(wait)
 	}
 }
+
+// Step drives the agent until there is something to wait for, and returns that;
+// the zero Wait is for an interrupt only. It is called again when the wait is over
+// or Config.Wake was called, and may be called sooner. goesOn is false at the end,
+// as Run describes it. Operations, the store, the sink, and sessions that are no
+// session.Stepper are blocked for.
+func (k *Keeper) Step(ctx context.Context) (wait session.Wait, goesOn bool) {
+	o, over := session.Outcome{Kind: session.Woken}, true
+	if k.doing != session.DoNothing {
+		o, wait, over = k.goOn()
+	}
+	for over {
+		a := k.act(ctx, &o)
+		if a.Do == session.DoDone || a.Do == session.DoPark && k.wish.Wish == session.Leave && k.wish.End {
+			k.drop()
+			k.release()
+			return session.Wait{}, false
+		}
+		o, wait, over = k.do(ctx, a)
+	}
+	return wait, true
+}
+
+// Block blocks until what the last Step waits for is over, or an order ends it
+// sooner.
+func (k *Keeper) Block(w session.Wait) { w.Block(k.actions) }
 
 // act makes of the last action's outcome the next action, all that must be
 // durable before it included.
@@ -44,9 +67,9 @@ func (k *Keeper) act(ctx context.Context, o *session.Outcome) session.Action {
 	return a
 }
 
-// Record returns the record once Run has returned. It is not Run's result: what
-// stands on the stack of an agent's goroutine stands there for its life, and a
-// few hundred bytes decide on the size of that stack.
+// Record returns the record once Run has returned, or the last Step. It is not
+// their result: what stands on the stack of an agent's goroutine may stand there
+// for its life, and a few hundred bytes decide on the size of that stack.
 func (k *Keeper) Record() session.Record { return k.rec }
 
 // decide asks the machine. A refusal of what was replaced while it was tried
@@ -60,21 +83,30 @@ func (k *Keeper) decide(o session.Outcome) session.Action {
 	return a
 }
 
-func (k *Keeper) do(ctx context.Context, a session.Action) session.Outcome {
+// do begins an action; over is false where it is to go on when wait is over.
+func (k *Keeper) do(ctx context.Context, a session.Action) (o session.Outcome, wait session.Wait, over bool) {
 	switch a.Do {
 	case session.DoSignIn:
-		return k.signIn(ctx, a)
+		return k.signIn(ctx, a), wait, true
 	case session.DoNext:
 		return k.next(ctx, a.For)
 	case session.DoSignOut:
-		return k.signOut(ctx)
+		return k.signOut(ctx), wait, true
 	case session.DoProbe:
-		return k.probe(ctx)
+		return k.probe(ctx), wait, true
 	case session.DoWait:
 		return k.wait(ctx, a.For)
 	default:
 		return k.wait(ctx, 0)
 	}
+}
+
+// goOn goes on with an action that waited.
+func (k *Keeper) goOn() (o session.Outcome, wait session.Wait, over bool) {
+	if k.doing == session.DoNext {
+		return k.ask()
+	}
+	return k.rest()
 }
 
 // settle makes everything durable that the outcome changed and tells the
@@ -262,43 +294,63 @@ func (k *Keeper) open() error {
 	return err
 }
 
-func (k *Keeper) next(ctx context.Context, within time.Duration) session.Outcome {
+// next begins one Next of the session, which is cut after within, 0: never.
+func (k *Keeper) next(ctx context.Context, within time.Duration) (o session.Outcome, wait session.Wait, over bool) {
 	if err := k.open(); err != nil {
 		o := k.outcome(err)
 		k.observer.Adopted(k.id.Platform, o.Kind)
-		return o
+		return o, wait, true
 	}
 	if !k.signed.IsZero() {
 		k.observer.FirstContact(k.id.Platform, time.Since(k.signed))
 		k.signed = time.Time{}
 	}
-	batch, cut, err := k.ask(ctx, within)
-	k.deliver(ctx, batch)
-	if cut || err == nil && batch.Unasked {
-		return session.Outcome{Kind: session.Woken}
+	k.arm(ctx, max(k.now.Policy.Terms.Grace, time.Millisecond))
+	if k.doing, k.until = session.DoNext, (time.Time{}); within > 0 {
+		k.until = time.Now().Add(within)
 	}
-	o := k.outcome(err)
-	o.Renew = batch.Renew
-	k.contact(ctx, o)
-	return o
+	return k.ask()
 }
 
-// ask is one Next, and tells whether it was cut before the platform answered.
-// A time limit of the adapter's own is no cut.
-func (k *Keeper) ask(ctx context.Context, within time.Duration) (batch session.Batch, cut bool, err error) {
-	ctx = k.arm(ctx, max(k.now.Policy.Terms.Grace, time.Millisecond))
-	defer k.disarm()
-	if within > 0 {
+// ask goes on with a Next until it waits or is over.
+func (k *Keeper) ask() (o session.Outcome, wait session.Wait, over bool) {
+	batch, wait, cut, err := k.stepSession()
+	if !wait.None() {
+		return o, wait, false
+	}
+	k.doing = session.DoNothing
+	k.disarm()
+	k.deliver(k.actions, batch)
+	if cut || err == nil && batch.Unasked {
+		return session.Outcome{Kind: session.Woken}, wait, true
+	}
+	o = k.outcome(err)
+	o.Renew = batch.Renew
+	k.contact(k.actions, o)
+	return o, wait, true
+}
+
+// stepSession steps the session, and tells whether it was cut before the platform
+// answered. A time limit of the adapter's own is no cut.
+func (k *Keeper) stepSession() (batch session.Batch, wait session.Wait, cut bool, err error) {
+	ctx := k.actions
+	if !k.until.IsZero() {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, within)
+		ctx, cancel = context.WithDeadline(ctx, k.until)
 		defer cancel()
 	}
-	batch, err = k.session.Next(ctx)
+	batch, wait, err = session.Step(ctx, k.session)
+	if !wait.None() {
+		if !k.until.IsZero() && (wait.Until.IsZero() || k.until.Before(wait.Until)) {
+			wait.Until = k.until
+		}
+		return batch, wait, false, nil
+	}
 	if err == nil || ctx.Err() == nil {
-		return batch, false, err
+		return batch, wait, false, err
 	}
 	kind := session.KindOf(err)
-	return batch, kind != session.Lost && kind != session.Taken, err
+	return batch, wait, kind != session.Lost && kind != session.Taken, err
 }
 
 // contact counts an answer, or its absence. How long an adopted session was
@@ -359,25 +411,31 @@ func (k *Keeper) probe(ctx context.Context) session.Outcome {
 
 // wait lets d pass; 0 waits for an interrupt only. A record that is still to
 // be written ends it early.
-func (k *Keeper) wait(ctx context.Context, d time.Duration) session.Outcome {
-	ctx = k.armWait(ctx)
-	defer k.disarm()
-	over := session.OK
+func (k *Keeper) wait(ctx context.Context, d time.Duration) (o session.Outcome, wait session.Wait, over bool) {
+	k.armWait(ctx)
+	k.doing, k.until, k.passed = session.DoWait, time.Time{}, session.OK
 	if k.dirty && (d == 0 || d > saveAgain) {
-		d, over = saveAgain, session.Woken
+		d, k.passed = saveAgain, session.Woken
 	}
-	var due <-chan time.Time
 	if d > 0 {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		due = timer.C
+		k.until = time.Now().Add(d)
 	}
-	select {
-	case <-due:
-		return session.Outcome{Kind: over}
-	case <-ctx.Done():
-		return session.Outcome{Kind: session.Woken}
+	return k.rest()
+}
+
+// rest goes on with a wait until it is over.
+func (k *Keeper) rest() (o session.Outcome, wait session.Wait, over bool) {
+	switch {
+	case k.actions.Err() != nil:
+		o.Kind = session.Woken
+	case !k.until.IsZero() && !time.Now().Before(k.until):
+		o.Kind = k.passed
+	default:
+		return o, session.Wait{Until: k.until}, false
 	}
+	k.doing = session.DoNothing
+	k.disarm()
+	return o, wait, true
 }
 
 // outcome turns an adapter's error into the machine's input and remembers it

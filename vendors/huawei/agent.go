@@ -28,6 +28,9 @@ type agent struct {
 
 	skills skillset
 	rest   time.Duration // before the next poll
+	rested time.Time     // the end of the rest that has begun; zero: it has not
+	asked  *wire.Reads   // what the poll under way is looked at for; nil: there is none
+	used   string        // and the Guid that it left with
 	races  int           // polls in a row that met a Guid replaced meanwhile
 	unsure bool          // the last poll was answered "no permission", once
 	proven bool          // a poll was answered well since the sign-in or the adoption
@@ -46,7 +49,7 @@ type agent struct {
 	stored session.Key // key encoded; zero: to be encoded
 }
 
-var _ session.Session = (*agent)(nil)
+var _ session.Stepper = (*agent)(nil)
 
 func (s *agent) path(resource string) string { return ccgateway.Base + "/" + resource + "/" + s.login }
 
@@ -105,60 +108,88 @@ func (s *agent) Key() session.Key {
 // failedRest is the least rest after a poll that failed.
 const failedRest = 200 * time.Millisecond
 
-// Next implements session.Session by one poll, held by the platform until there
+// Next implements session.Session, see Step.
+func (s *agent) Next(ctx context.Context) (session.Batch, error) { return session.Next(ctx, s) }
+
+// Step implements session.Stepper by one poll, held by the platform until there
 // is an event or its hold is over. The first poll leaves at once, as does one
 // after an event; after an empty answer it rests for poll_pause first, after a
 // failed one for at least 200 ms. Where the platform pushes events, nothing is
-// polled.
-func (s *agent) Next(ctx context.Context) (session.Batch, error) {
+// polled, and Step blocks as Next does.
+func (s *agent) Step(ctx context.Context) (session.Batch, session.Wait, error) {
 	if s.box != nil {
-		return s.attend(ctx)
+		batch, err := s.attend(ctx)
+		return batch, session.Wait{}, err
 	}
 	for {
-		if err := s.sleep(ctx); err != nil {
-			return session.Batch{}, err
+		if s.asked == nil {
+			if wait, err := s.sleep(ctx); err != nil || !wait.None() {
+				return session.Batch{}, wait, err
+			}
+			if s.renew(ctx) {
+				return session.Batch{}, session.Wait{}, nil
+			}
+			s.startSkills()
+			if s.poll(ctx) {
+				return session.Batch{}, s.client.Wait(), nil
+			}
 		}
-		if s.renew(ctx) {
-			return session.Batch{}, nil
-		}
-		s.startSkills()
-		batch, err := s.poll(ctx)
-		if !errors.Is(err, errUnsure) {
-			return batch, err
+		batch, over, err := s.answered(ctx)
+		switch {
+		case !over:
+			return session.Batch{}, s.client.Wait(), nil
+		case !errors.Is(err, errUnsure):
+			return batch, session.Wait{}, err
 		}
 	}
 }
 
-// sleep rests before a poll.
-func (s *agent) sleep(ctx context.Context) error {
-	if s.rest <= 0 {
-		return nil
+// sleep rests before a poll. A rest that ctx cuts begins anew.
+func (s *agent) sleep(ctx context.Context) (session.Wait, error) {
+	switch {
+	case s.rest <= 0:
+		return session.Wait{}, nil
+	case ctx.Err() != nil:
+		s.rested = time.Time{}
+		return session.Wait{}, ctx.Err()
 	}
-	timer := time.NewTimer(s.rest)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		s.rest = 0
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	now := time.Now()
+	if s.rested.IsZero() {
+		s.rested = now.Add(s.rest)
 	}
+	if now.Before(s.rested) {
+		return session.Wait{Until: s.rested}, nil
+	}
+	s.rest, s.rested = 0, time.Time{}
+	return session.Wait{}, nil
 }
 
-// poll asks once.
-func (s *agent) poll(ctx context.Context) (session.Batch, error) {
-	used, reads := s.key.Guid, s.platform.idle.reads()
-	answer, err := s.ask(ctx, wire.Request{Method: http.MethodGet, Path: s.path("agentevent"), Timeout: s.timeout, Limit: session.MessageLimit, Reads: reads})
+// poll asks once. waits tells that the answer is to be waited for.
+func (s *agent) poll(ctx context.Context) (waits bool) {
+	s.used, s.asked = s.key.Guid, s.platform.idle.reads()
+	return s.client.Begin(ctx, wire.Request{Method: http.MethodGet, Path: s.path("agentevent"), Fields: s.fields, Timeout: s.timeout, Limit: session.MessageLimit, Reads: s.asked})
+}
+
+// answered reads the answer to the poll, if it is there.
+func (s *agent) answered(ctx context.Context) (batch session.Batch, over bool, err error) {
+	answer, over, err := s.client.End(ctx)
+	if !over {
+		return session.Batch{}, false, nil
+	}
+	reads := s.asked
+	s.asked = nil
+	s.adopt(s.used, answer.Header)
 	s.collectSkills(false)
 	switch {
 	case err != nil:
-		return session.Batch{Missing: missing(answer, err)}, s.unanswered(ctx, err)
+		return session.Batch{Missing: missing(answer, err)}, true, s.unanswered(ctx, err)
 	case reads.Brings(answer):
 		s.live()
 		s.rest = s.pause
-		return session.Batch{}, nil
+		return session.Batch{}, true, nil
 	}
-	return s.polled(used, answer)
+	batch, err = s.polled(s.used, answer)
+	return batch, true, err
 }
 
 // live takes in that a poll was answered well.

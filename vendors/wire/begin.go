@@ -93,7 +93,7 @@ func (c *Client) End(ctx context.Context) (a Answer, over bool, err error) {
 		if !over {
 			return Answer{}, false, nil
 		}
-		if !keep {
+		if !keep && !p.began.IsZero() { // it got as far as the connection
 			c.drop()
 		}
 		if p.tried {
