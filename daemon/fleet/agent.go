@@ -15,6 +15,7 @@ import (
 
 // agent is one agent of the fleet. Its fields are guarded by the fleet's mu.
 type agent struct {
+	driven
 	id       session.ID
 	cfg      config.Agent
 	platform *platform
@@ -61,7 +62,7 @@ func (f *Fleet) start(c config.Agent, by string) {
 			f.observer.expect(c.ID.Platform)
 		}
 	}
-	f.agentsDone.Go(func() { f.drive(a) })
+	f.drive(a)
 }
 
 // becomes returns the configuration that the agent has, or will have where a
@@ -99,7 +100,7 @@ func (f *Fleet) newKeeper(a *agent, rec session.Record) *keeper.Keeper {
 	return keeper.New(keeper.Config{
 		Account: u.Account, Policy: u.Policy, Record: rec, SecretHash: u.SecretHash, SettingsHash: u.SettingsHash, ProofHash: u.ProofHash,
 		Platform: a.platform.adapter, Gate: a.platform.gate.Platform, Store: f.store, Sink: f.sink,
-		Observer: f.observer, Log: f.log, Seed: f.seedOf(a.id), Handed: func() { f.handed(a.id) },
+		Observer: f.observer, Log: f.log, Seed: f.seedOf(a.id), Handed: func() { f.handed(a.id) }, Wake: a.seat.Wake,
 	})
 }
 
@@ -120,18 +121,6 @@ func (f *Fleet) updateFor(a *agent) keeper.Update {
 		Policy: session.Policy{Initial: p.Backoff.Initial, Max: p.Backoff.Max, OpTimeout: p.SignIn.Timeout,
 			Window: p.Window, Terms: c.Terms},
 		SecretHash: f.store.Hash(c.Password), SettingsHash: f.fingerprint(a.platform, c), ProofHash: f.proof(a.platform, c),
-	}
-}
-
-// drive runs an agent's keepers, one after the other, to the agent's end. What
-// is stored of a removed agent goes before anybody can start it anew.
-func (f *Fleet) drive(a *agent) {
-	f.saveHashes(a)
-	for {
-		a.keeper.Run(f.ctx)
-		if !f.next(a) {
-			return
-		}
 	}
 }
 

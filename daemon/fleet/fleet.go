@@ -14,6 +14,7 @@ import (
 	"agentkeeper/daemon/store"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
+	"agentkeeper/session/waiting"
 	"agentkeeper/vendors"
 	"agentkeeper/vendors/trace"
 )
@@ -57,6 +58,9 @@ type Options struct {
 	// Asleep returns for how long the machine has slept since it was switched on;
 	// ok is false where that cannot be told now. nil: it never sleeps.
 	Asleep func() (d time.Duration, ok bool)
+	// Room makes the room where the agents wait; they are woken when its context
+	// ends. nil: waiting.Goroutines.
+	Room func(context.Context) (waiting.Room, error)
 	// Seed makes every agent's jitter repeatable; 0: random.
 	Seed uint64
 }
@@ -76,6 +80,7 @@ type Fleet struct {
 
 	ctx               context.Context // of the keepers; ends last
 	cancel            context.CancelFunc
+	room              waiting.Room
 	agentsDone, loops sync.WaitGroup
 	nudge             chan struct{} // to the loop that compares wishes and orders
 
@@ -128,6 +133,15 @@ func New(ctx context.Context, o Options) (*Fleet, error) {
 		return nil, err
 	}
 	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	f.room = waiting.Goroutines()
+	if o.Room != nil {
+		room, err := o.Room(f.ctx)
+		if err != nil {
+			f.cancel()
+			return nil, err
+		}
+		f.room = room
+	}
 	f.loops.Go(f.compareLoop)
 	f.loops.Go(f.storeLoop)
 	f.loops.Go(f.secretLoop)
@@ -262,6 +276,7 @@ func (f *Fleet) quit(ctx context.Context, by string) {
 	ctx, cancel := context.WithTimeout(ctx, lastWait)
 	defer cancel()
 	f.wait(ctx)
+	f.room.Close()
 	f.loops.Wait()
 }
 

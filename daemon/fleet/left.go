@@ -227,7 +227,7 @@ func (f *Fleet) takeOver(id session.ID, rec session.Record, p *platform, by stri
 	a.keeper = f.newKeeper(a, rec)
 	f.agents[id] = a
 	f.remove(a, by)
-	f.agentsDone.Go(func() { f.drive(a) })
+	f.drive(a)
 }
 
 // giveUp lets the removed agents go that could not be signed out for so long

@@ -296,9 +296,10 @@ func TestRequestThatWouldBlock(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := onSocket(t, version)
 			r := put()
-			r.Body = []byte(strings.Repeat("x", 32<<20))
+			r.Body, r.Fresh = []byte(strings.Repeat("x", 32<<20)), true
 			go func() {
 				conn := <-s.conns
+				s.Cleanup(func() { _ = conn.Close() })
 				_, _ = io.CopyN(io.Discard, conn, int64(len(r.Body)))
 				_, _ = io.WriteString(conn, ok)
 			}()

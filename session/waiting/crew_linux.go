@@ -1,0 +1,135 @@
+package waiting
+
+import (
+	"runtime"
+	"time"
+)
+
+// crew are the goroutines that step tasks. Few work at a time, as many as have a
+// use for the processors; who stands in one step for longer than a tick counts as
+// blocked, and somebody else takes the place. The room's mu guards all of it.
+type crew struct {
+	room   *sockets
+	most   int       // at work at a time, the blocked ones aside
+	atWork []*worker // without the blocked ones
+	idle   []*worker // the last one in is the first one out: its stack is warm
+	first  *Seat     // of those that wait for a goroutine
+	last   *Seat
+	queued time.Time // when the first of them began to wait, or a goroutine last took one
+}
+
+// idleMost is how many goroutines without work are kept, with their grown stacks.
+const idleMost = 16
+
+// worker is one goroutine.
+type worker struct {
+	calls chan *Seat
+	since time.Time // when it began its step
+	place int       // in atWork; -1: idle, or blocked
+}
+
+func (c *crew) init(r *sockets) { c.room, c.most = r, max(4, 2*runtime.GOMAXPROCS(0)) }
+
+// call has a task stepped soon.
+func (c *crew) call(s *Seat) {
+	s.state = ready
+	if len(c.atWork) < c.most {
+		c.send(s)
+		return
+	}
+	if c.first == nil {
+		c.first, c.queued = s, time.Now()
+	} else {
+		c.last.next = s
+	}
+	c.last, s.next = s, nil
+}
+
+// send gives a task to a goroutine that has none.
+func (c *crew) send(s *Seat) {
+	s.begin()
+	w := &worker{}
+	if n := len(c.idle); n > 0 {
+		w = c.idle[n-1]
+		c.idle[n-1] = nil
+		c.idle = c.idle[:n-1]
+	} else {
+		w.calls = make(chan *Seat, 1)
+		go w.work(c)
+	}
+	w.since, w.place = time.Now(), len(c.atWork)
+	c.atWork = append(c.atWork, w)
+	w.calls <- s // it has room: the goroutine has nothing to do
+}
+
+// work steps one task after the other.
+func (w *worker) work(c *crew) {
+	for s := range w.calls {
+		for s != nil {
+			c.room.run(s)
+			s = c.done(w)
+		}
+	}
+}
+
+// done returns a goroutine's next task, nil where there is none for it.
+func (c *crew) done(w *worker) *Seat {
+	c.room.mu.Lock()
+	defer c.room.mu.Unlock()
+	now := time.Now()
+	if w.place < 0 && len(c.atWork) < c.most { // it was blocked
+		w.place = len(c.atWork)
+		c.atWork = append(c.atWork, w)
+	}
+	if w.place >= 0 && c.first != nil {
+		w.since = now
+		return c.pop(now)
+	}
+	c.rest(w)
+	if len(c.idle) >= idleMost {
+		close(w.calls)
+		return nil
+	}
+	c.idle = append(c.idle, w)
+	return nil
+}
+
+// pop takes the task that has waited longest for a goroutine.
+func (c *crew) pop(now time.Time) *Seat {
+	s := c.first
+	c.first, c.queued = s.next, now
+	s.next = nil
+	s.begin()
+	return s
+}
+
+// rest takes a goroutine out of those at work.
+func (c *crew) rest(w *worker) {
+	if w.place < 0 {
+		return
+	}
+	end := len(c.atWork) - 1
+	c.atWork[w.place] = c.atWork[end]
+	c.atWork[w.place].place = w.place
+	c.atWork[end] = nil
+	c.atWork, w.place = c.atWork[:end], -1
+}
+
+// look replaces goroutines that are blocked where tasks wait for one.
+func (c *crew) look(now time.Time) {
+	if c.first == nil {
+		return
+	}
+	for i := len(c.atWork) - 1; i >= 0; i-- {
+		if w := c.atWork[i]; now.Sub(w.since) >= tick {
+			c.rest(w)
+		}
+	}
+	for c.first != nil && len(c.atWork) < c.most {
+		c.send(c.pop(now))
+	}
+}
+
+// next returns when the crew is to be looked at; ok is false while nobody waits
+// for a goroutine.
+func (c *crew) next() (at time.Time, ok bool) { return c.queued.Add(tick), c.first != nil }
