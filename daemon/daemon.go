@@ -28,6 +28,7 @@ import (
 	"agentkeeper/daemon/tracing"
 	"agentkeeper/daemon/webhook"
 	"agentkeeper/metrics"
+	"agentkeeper/session/waiting"
 	"agentkeeper/systemd"
 	"agentkeeper/vendors/option"
 )
@@ -154,9 +155,19 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 	d.fleet, err = fleet.New(ctx, fleet.Options{
 		Store: d.store, Sink: sink{d.stream, d.activity}, Observer: observer{d.metrics}, Log: d.log, Dial: d.o.Dial, Asleep: asleep,
 		Traces: d.tracer.Traces(),
+		Room:   d.room(),
 	})
 	d.local = &local{fleet: d.fleet, roads: map[string]road{}}
 	return err
+}
+
+// room returns where the agents wait: where the network is one of a test's, which
+// has no sockets, on goroutines.
+func (d *Daemon) room() func(context.Context) (waiting.Room, error) {
+	if d.o.Dial != nil {
+		return nil
+	}
+	return waiting.Sockets
 }
 
 // Addr returns the address that the public half is served on.
