@@ -22,6 +22,8 @@ const (
 	farewell   = 5 * time.Second        // how long after a message that names the reason a close is put down to it
 )
 
+var _ session.Stepper = (*live)(nil)
+
 // live is one signed-in agent: one websocket.
 type live struct {
 	place   *wire.Place
@@ -46,7 +48,7 @@ type live struct {
 	asked     time.Time     // when the oldest unanswered ping left; zero = none
 	doubted   bool          // a request was sent since, because it was not answered
 	deaf      bool          // requests are answered, pings are not: requests take their place
-	left      time.Time     // when nobody was listening any more
+	left      time.Time     // when nobody was listening any more; zero: somebody does
 	events    []session.Event
 	evicted   time.Time // when a message said that another session took over
 	garbage   int
@@ -129,63 +131,72 @@ func (l *live) Info() session.Info {
 // Close drops the connection without logging out. It does not wait.
 func (l *live) Close() error { return l.conn.CloseNow() }
 
-// Next returns the platform's next sign of life: notifications as events, or
-// an empty batch for a pong or the answer to a request of ours. Meanwhile it
-// sends the pings and harmless requests that are due. Every end of the
-// websocket is Lost, or Taken where the platform said that another session
-// took over.
-func (l *live) Next(ctx context.Context) (session.Batch, error) {
-	defer func() { l.left = time.Now() }()
-	if !l.asked.IsZero() {
+// Next implements session.Session, see Step.
+func (l *live) Next(ctx context.Context) (session.Batch, error) { return session.Next(ctx, l) }
+
+// Step implements session.Stepper. It returns the platform's next sign of life:
+// notifications as events, or an empty batch for a pong or the answer to a request
+// of ours. Meanwhile it sends the pings and harmless requests that are due. Every
+// end of the websocket is Lost, or Taken where the platform said that another
+// session took over.
+func (l *live) Step(ctx context.Context) (session.Batch, session.Wait, error) {
+	if !l.left.IsZero() && !l.asked.IsZero() {
 		l.asked = l.asked.Add(time.Since(l.left)) // an answer may lie there unread
 	}
+	l.left = time.Time{}
 	for ctx.Err() == nil && l.lost == nil && len(l.events) == 0 {
-		if told := l.turn(ctx); told {
-			return l.batch(), nil
+		told, idle := l.turn()
+		if told {
+			l.left = time.Now()
+			return l.batch(), session.Wait{}, nil
+		}
+		if at := l.wake(); idle && l.lost == nil && time.Now().Before(at) {
+			return session.Batch{}, session.Wait{Source: l.conn, Until: at}, nil
 		}
 	}
+	l.left = time.Now()
 	switch {
 	case len(l.events) > 0:
-		return l.batch(), nil
+		return l.batch(), session.Wait{}, nil
 	case l.lost != nil:
 		b := session.Batch{Missing: l.missing}
 		l.missing = session.MissingNone
-		return b, l.lost
+		return b, session.Wait{}, l.lost
 	}
-	return session.Batch{}, ctx.Err()
+	return session.Batch{}, session.Wait{}, ctx.Err()
 }
 
-// turn sends what is due and waits for one message. told means that there is
-// something to return: an answer, or events.
-func (l *live) turn(ctx context.Context) (told bool) {
+// turn sends what is due and takes what has arrived. told means that there is
+// something to return: an answer, or events; idle that nothing had arrived.
+func (l *live) turn() (told, idle bool) {
 	if err := l.sendDue(); err != nil {
 		l.lose(err)
-		return false
+		return false, false
 	}
-	m, err := l.conn.Read(ctx, l.wake())
+	m, err := l.conn.Try()
 	switch {
 	case err == nil:
 		told = l.hear(m)
-		l.drain(ctx)
-	case errors.Is(err, socket.ErrIdle):
-		if !l.asked.IsZero() && !time.Now().Before(l.deadAt()) {
-			l.lost = noted(session.Lost, session.CauseClosed, codeDead, nil)
-			_ = l.conn.CloseNow() // it is dead already
-		}
-	case ctx.Err() == nil:
+		l.drain()
+	case !errors.Is(err, socket.ErrIdle):
 		l.lose(err)
+	case !l.asked.IsZero() && !time.Now().Before(l.deadAt()):
+		l.lost = noted(session.Lost, session.CauseClosed, codeDead, nil)
+		_ = l.conn.CloseNow() // it is dead already
+	default:
+		idle = true
 	}
-	return told
+	return told, idle
 }
 
 // drain takes what has arrived already, so that one batch carries it.
-func (l *live) drain(ctx context.Context) {
+func (l *live) drain() {
 	for l.lost == nil && len(l.events) < maxBatch && l.held() < session.MessageLimit && l.conn.Pending() {
-		m, err := l.conn.Read(ctx, time.Now())
+		m, err := l.conn.Try()
 		switch {
 		case err == nil:
 			l.hear(m)
-		case errors.Is(err, socket.ErrIdle), ctx.Err() != nil:
+		case errors.Is(err, socket.ErrIdle):
 			return
 		default:
 			l.lose(err)

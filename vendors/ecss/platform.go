@@ -97,8 +97,17 @@ func (p *platform) dial(ctx context.Context, o settings, u *url.URL, header http
 		header.Set("Origin", o.origin)
 	}
 	return socket.Dial(ctx, socket.Target{
-		URL: u, Header: header, TLS: p.place.TLS, DialContext: p.place.DialContext, Limit: frameLimit, Trace: t.trace,
+		URL: u, Header: header, TLS: p.place.TLS, DialContext: p.lined, Limit: frameLimit, Trace: t.trace,
 	})
+}
+
+// lined makes a connection that can be read without waiting.
+func (p *platform) lined(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := p.place.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return wire.Lined(conn), nil
 }
 
 // dialFault says why no websocket could be opened. Nothing was asked of the

@@ -226,7 +226,7 @@ func (t *Transport) dial(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if conn = newLine(conn); t.place.TLS == nil {
+	if conn = Lined(conn); t.place.TLS == nil {
 		return conn, nil
 	}
 	secure := tls.Client(conn, t.place.TLS)

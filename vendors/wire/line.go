@@ -42,8 +42,14 @@ const (
 	opPeek
 )
 
-// newLine returns conn as a line where it is a socket, as it is otherwise.
-func newLine(conn net.Conn) net.Conn {
+// Lined returns conn so that it can be read without waiting, where it is a socket,
+// and conn as it is otherwise. What is returned for a socket has the methods
+// Hastily(bool), between whose calls reads fail with os.ErrDeadlineExceeded where
+// nothing is there, and SyscallConn.
+func Lined(conn net.Conn) net.Conn {
+	if _, done := conn.(*line); done {
+		return conn
+	}
 	socket, ok := conn.(syscall.Conn)
 	if !ok {
 		return conn
@@ -65,6 +71,16 @@ func lineOf(conn net.Conn, c *Client) *line {
 	}
 	l.client, l.mode = c, patiently
 	return l
+}
+
+// SyscallConn implements syscall.Conn, with the same value each time.
+func (l *line) SyscallConn() (syscall.RawConn, error) { return l.raw, nil }
+
+// Hastily is for whoever waits for the socket in another way than by reading it.
+func (l *line) Hastily(on bool) {
+	if l.mode = plainly; on {
+		l.mode = hastily
+	}
 }
 
 // act does op once.

@@ -2,12 +2,14 @@ package socket
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -46,6 +48,8 @@ var ErrIdle = errors.New("no websocket message in time")
 // Conn is an open websocket. Its calls must not overlap.
 type Conn struct {
 	nc    net.Conn
+	line  line  // below nc; nil: it can be waited for by Block alone
+	late  error // how a read of Block ended the connection
 	limit int
 	buf   []byte // received and not yet taken; nil while the socket is idle
 	one   [1]byte
@@ -54,6 +58,22 @@ type Conn struct {
 	trace tracer
 	bye   bool  // our close frame left: nothing may follow it
 	err   error // why the connection is over
+}
+
+// line is a socket that can be read without waiting: between Hastily(true) and
+// Hastily(false) reads fail with os.ErrDeadlineExceeded where nothing is there.
+type line interface {
+	Hastily(on bool)
+	syscall.Conn
+}
+
+// lineOf returns the line below nc, nil where there is none.
+func lineOf(nc net.Conn) line {
+	if secure, ok := nc.(*tls.Conn); ok {
+		nc = secure.NetConn()
+	}
+	l, _ := nc.(line)
+	return l
 }
 
 // Read returns the next message. It blocks until one is there, until passes
@@ -78,6 +98,55 @@ func (c *Conn) Read(ctx context.Context, until time.Time) (Message, error) {
 			return Message{}, c.readError(ctx, err)
 		}
 	}
+}
+
+// Try is Read of what is there already; ErrIdle means that no whole message is.
+// Then the next one is waited for by Block, or at Socket.
+func (c *Conn) Try() (Message, error) {
+	for {
+		m, ok, err := c.take()
+		switch {
+		case err != nil:
+			return Message{}, c.end(err)
+		case ok:
+			return m, nil
+		case c.late != nil:
+			return Message{}, c.readError(context.Background(), c.late)
+		case c.line == nil:
+			return Message{}, ErrIdle
+		}
+		c.line.Hastily(true)
+		err = c.fill()
+		c.line.Hastily(false)
+		if err != nil {
+			return Message{}, c.readError(context.Background(), err)
+		}
+	}
+}
+
+// Block blocks until something came that Try may find a message in, until passes
+// (zero = no limit) or ctx ends.
+func (c *Conn) Block(ctx context.Context, until time.Time) {
+	if c.err != nil || c.late != nil || ctx.Err() != nil {
+		return
+	}
+	_ = c.nc.SetReadDeadline(until) // a broken connection shows when it is read
+	defer whenDone(ctx, func() { _ = c.nc.SetReadDeadline(past) })()
+	if err := c.fill(); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		c.late = err
+	}
+}
+
+// Socket returns the socket below, nil where there is none to wait at.
+func (c *Conn) Socket() syscall.RawConn {
+	if c.line == nil {
+		return nil
+	}
+	raw, err := c.line.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return raw
 }
 
 // Pending reports whether a whole frame was received already, so that Read

@@ -157,7 +157,7 @@ func (t Target) upgrade(ctx context.Context, nc net.Conn) (*Conn, error) {
 		return nil, fmt.Errorf("websocket handshake: %w", err)
 	}
 	early, _ := br.Peek(br.Buffered())
-	return &Conn{nc: nc, limit: t.Limit, buf: slices.Clone(early), trace: t.Trace}, nil
+	return &Conn{nc: nc, line: lineOf(nc), limit: t.Limit, buf: slices.Clone(early), trace: t.Trace}, nil
 }
 
 func (t Target) shakeHands(nc net.Conn, br *bufio.Reader, key string) error {
