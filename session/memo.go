@@ -1,6 +1,9 @@
 package session
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Memo is what of a machine survives a restart. It is part of the agent's
 // [Record] and durable before the next action.
@@ -124,15 +127,25 @@ func (m *Machine) SetClock(now time.Time, slept time.Duration) {
 	for _, t := range []*time.Time{&m.now, &m.started, &m.contact, &m.restored, &m.retry, &m.until, &m.ghost, &m.ours, &m.nextAt, &m.outAt} {
 		move(t)
 	}
-	for i := range m.forced.at {
-		move(&m.forced.at[i])
-	}
+	m.forced.move(move)
 }
 
-// budget counts the forced sign-ins and evictions of late. It is a value.
+// forcedMost is how many forced sign-ins and evictions are remembered.
+const forcedMost = 16
+
+// budget counts the forced sign-ins and evictions of late. It is a value: what at
+// points to is never changed.
 type budget struct {
-	at [16]time.Time // a ring; zero = free
-	n  int           // index of the next
+	at []time.Time // a ring of forcedMost, zero = free; nil: nothing yet
+	n  int         // index of the next
+}
+
+// put sets one entry.
+func (b *budget) put(i int, at time.Time) {
+	ring := make([]time.Time, forcedMost)
+	copy(ring, b.at)
+	ring[i] = at
+	b.at = ring
 }
 
 func (b *budget) left(now time.Time, t Terms) bool {
@@ -142,28 +155,28 @@ func (b *budget) left(now time.Time, t Terms) bool {
 			used++
 		}
 	}
-	return used < min(t.ForceLimit, len(b.at))
+	return used < min(t.ForceLimit, forcedMost)
 }
 
 func (b *budget) take(now time.Time, t Terms) bool {
 	if !b.left(now, t) {
 		return false
 	}
-	b.at[b.n] = now
-	b.n = (b.n + 1) % len(b.at)
+	b.put(b.n, now)
+	b.n = (b.n + 1) % forcedMost
 	return true
 }
 
 // giveBack undoes the last take: its sign-in never left, or displaced nobody.
 func (b *budget) giveBack() {
-	b.n = (b.n + len(b.at) - 1) % len(b.at)
-	b.at[b.n] = time.Time{}
+	b.n = (b.n + forcedMost - 1) % forcedMost
+	b.put(b.n, time.Time{})
 }
 
 func (b budget) list() []time.Time {
 	var list []time.Time
 	for i := range b.at {
-		if at := b.at[(b.n+i)%len(b.at)]; !at.IsZero() {
+		if at := b.at[(b.n+i)%forcedMost]; !at.IsZero() {
 			list = append(list, at)
 		}
 	}
@@ -172,12 +185,24 @@ func (b budget) list() []time.Time {
 
 func (b *budget) restore(stored []time.Time, c restored) {
 	*b = budget{}
+	if len(stored) == 0 {
+		return
+	}
 	list := make([]time.Time, 0, len(stored))
 	for _, at := range stored {
 		list = append(list, c.past(at))
 	}
-	if len(list) > len(b.at) {
-		list = list[len(list)-len(b.at):]
+	if len(list) > forcedMost {
+		list = list[len(list)-forcedMost:]
 	}
-	b.n = copy(b.at[:], list) % len(b.at)
+	b.at = make([]time.Time, forcedMost)
+	b.n = copy(b.at, list) % forcedMost
+}
+
+// move has every entry measured anew.
+func (b *budget) move(move func(*time.Time)) {
+	b.at = slices.Clone(b.at)
+	for i := range b.at {
+		move(&b.at[i])
+	}
 }

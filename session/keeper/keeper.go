@@ -102,7 +102,7 @@ type Keeper struct {
 
 	mu      sync.Mutex // never held over I/O
 	order   Order
-	cfg     Update
+	cfg     *Update       // never changed, but replaced
 	changed bool          // order or cfg was replaced since the driver took them
 	armed   bool          // the present action may be cut, by cancel
 	grace   time.Duration // how long it may go on after an interrupt
@@ -128,7 +128,7 @@ type Keeper struct {
 	last        uint64 // the last event's sequence number
 	session     session.Session
 	actions     context.Context // of the actions, one after the other, until it is cut
-	now         Update
+	now         *Update
 	wish        Order
 	renew       bool      // somebody wants the session renewed
 	sent        time.Time // when the last operation's request left
@@ -160,10 +160,11 @@ func New(c Config) *Keeper {
 	k := &Keeper{
 		id: c.Account.ID, raw: c.Platform, store: c.Store, sink: c.Sink, observer: c.Observer, log: c.Log, changedCredential: c.Handed, wake: c.Wake,
 		order: Order{Wish: session.Leave}, rec: c.Record, last: c.Record.Sequence,
-		cfg:     Update{c.Account, c.Policy, c.SecretHash, c.SettingsHash, c.ProofHash},
+		cfg:     &Update{c.Account, c.Policy, c.SecretHash, c.SettingsHash, c.ProofHash},
 		machine: session.Restore(c.Policy, c.Seed, c.Record, time.Now()),
 		changed: true,
 	}
+	k.now = k.cfg
 	k.rec.Memo = k.rec.Memo.Cut()
 	if k.log == nil {
 		k.log = slog.New(slog.DiscardHandler)
@@ -193,7 +194,7 @@ func (k *Keeper) Set(o Order) {
 func (k *Keeper) Update(u Update, resume bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.cfg, k.changed = u, true
+	k.cfg, k.changed = &u, true
 	if resume {
 		k.order.Resume = true
 		k.interruptLocked()
