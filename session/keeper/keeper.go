@@ -106,16 +106,15 @@ type Keeper struct {
 	changed bool          // order or cfg was replaced since the driver took them
 	armed   bool          // the present action may be cut, by cancel
 	grace   time.Duration // how long it may go on after an interrupt
-	cancel  context.CancelFunc
-	timer   *time.Timer // a pending cut
-	cutAt   time.Time   // and when it is due
-	view    View        // written by the driver only
-	handed  Handed      // likewise
-	refused uint64      // the generation that somebody wants renewed; 0: none
-	asked   uint64      // the one that the machine was told to renew, until there is a new session; 0: none
-	stalled bool        // a live session's renewal was refused
-	waits   bool        // the present action is a wait
-	clock   bool        // the clock was set since the driver looked
+	timer   *time.Timer   // a pending cut
+	cutAt   time.Time     // and when it is due
+	view    View          // written by the driver only
+	handed  Handed        // likewise
+	refused uint64        // the generation that somebody wants renewed; 0: none
+	asked   uint64        // the one that the machine was told to renew, until there is a new session; 0: none
+	stalled bool          // a live session's renewal was refused
+	waits   bool          // the present action is a wait
+	clock   bool          // the clock was set since the driver looked
 	slept   time.Duration
 
 	// Below: the driver's goroutine only.
@@ -127,7 +126,7 @@ type Keeper struct {
 	dirty       bool   // rec differs from what is stored
 	last        uint64 // the last event's sequence number
 	session     session.Session
-	actions     context.Context // of the actions, one after the other, until it is cut
+	actions     *actions // of the actions, one after the other, until it is cut; set under mu
 	now         *Update
 	wish        Order
 	renew       bool      // somebody wants the session renewed
@@ -231,7 +230,7 @@ func (k *Keeper) interruptLocked() {
 
 // cut ends the present action or wait. The caller holds mu.
 func (k *Keeper) cut() {
-	k.cancel()
+	k.actions.cancel()
 	if k.wake != nil {
 		k.wake()
 	}
@@ -282,7 +281,7 @@ func (k *Keeper) arm(ctx context.Context, grace time.Duration) context.Context {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.actions == nil || k.actions.Err() != nil {
-		k.actions, k.cancel = context.WithCancel(ctx)
+		k.actions = &actions{Context: ctx}
 	}
 	k.armed, k.grace = true, grace
 	o := k.order
@@ -319,7 +318,7 @@ func (k *Keeper) disarm() bool {
 func (k *Keeper) release() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.cancel != nil {
-		k.cancel()
+	if k.actions != nil {
+		k.actions.cancel()
 	}
 }

@@ -333,7 +333,7 @@ func (k *Keeper) ask() (o session.Outcome, wait session.Wait, over bool) {
 // stepSession steps the session, and tells whether it was cut before the platform
 // answered. A time limit of the adapter's own is no cut.
 func (k *Keeper) stepSession() (batch session.Batch, wait session.Wait, cut bool, err error) {
-	ctx := k.actions
+	var ctx context.Context = k.actions
 	if !k.until.IsZero() {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, k.until)

@@ -16,10 +16,14 @@ type crew struct {
 	first  *Seat     // of those that wait for a goroutine
 	last   *Seat
 	queued time.Time // when the first of them began to wait, or a goroutine last took one
+	burst  int       // how many are sent at once where all at work are blocked
 }
 
 // idleMost is how many goroutines without work are kept, with their grown stacks.
 const idleMost = 16
+
+// burstMost is how many goroutines are sent to work at once.
+const burstMost = 1024
 
 // worker is one goroutine.
 type worker struct {
@@ -28,7 +32,10 @@ type worker struct {
 	place int       // in atWork; -1: idle, or blocked
 }
 
-func (c *crew) init(r *sockets) { c.room, c.most = r, max(4, 2*runtime.GOMAXPROCS(0)) }
+func (c *crew) init(r *sockets) {
+	c.room, c.most = r, max(4, 2*runtime.GOMAXPROCS(0))
+	c.burst = c.most
+}
 
 // call has a task stepped soon.
 func (c *crew) call(s *Seat) {
@@ -38,6 +45,7 @@ func (c *crew) call(s *Seat) {
 		return
 	}
 	if c.first == nil {
+		c.burst = c.most
 		c.first, c.queued = s, time.Now()
 	} else {
 		c.last.next = s
@@ -115,7 +123,9 @@ func (c *crew) rest(w *worker) {
 	c.atWork, w.place = c.atWork[:end], -1
 }
 
-// look replaces goroutines that are blocked where tasks wait for one.
+// look replaces goroutines that are blocked where tasks wait for one. Where all
+// of them are, so will be those that come: they get more each time, so that
+// thousands that all block do not wait for each other.
 func (c *crew) look(now time.Time) {
 	if c.first == nil {
 		return
@@ -125,7 +135,12 @@ func (c *crew) look(now time.Time) {
 			c.rest(w)
 		}
 	}
-	for c.first != nil && len(c.atWork) < c.most {
+	most := c.most
+	if len(c.atWork) == 0 {
+		c.burst = min(2*c.burst, burstMost)
+		most = c.burst
+	}
+	for c.first != nil && len(c.atWork) < most {
 		c.send(c.pop(now))
 	}
 }

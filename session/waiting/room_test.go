@@ -302,7 +302,7 @@ func TestDescriptorsAreReused(t *testing.T) {
 func TestBlockedTasksHoldNobodyUp(t *testing.T) {
 	rooms(t, func(t *testing.T, r waiting.Room, _ func()) {
 		var blocked []*script
-		for range 200 {
+		for range 3000 {
 			blocked = append(blocked, enter(r))
 		}
 		s := enter(r)
