@@ -189,10 +189,27 @@ type Warning struct {
 // session. The zero value means that the vendor has none to hand on. Header
 // values are secret.
 type Credential struct {
-	Header    http.Header
+	Header    Headers
 	Token     Secret
 	IssuedAt  time.Time
 	ExpiresAt time.Time // zero: the platform does not tell
+}
+
+// Header is one header of HTTP; its name is in canonical form.
+type Header struct{ Name, Value string }
+
+// Headers are headers of HTTP, each name once. Every agent has some, which a map
+// would be too large for. They are not changed.
+type Headers []Header
+
+// Get returns the value of the header, "" where there is none.
+func (h Headers) Get(name string) string {
+	for _, one := range h {
+		if one.Name == name {
+			return one.Value
+		}
+	}
+	return ""
 }
 
 // Format prints "***" for every verb: header values are secret as the token is.

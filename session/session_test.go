@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +21,7 @@ func TestSecretPrintsAsStars(t *testing.T) {
 		Header   Credential
 	}
 	s := NewSecret("hunter2")
-	h := holder{Password: s, Key: NewKey([]byte("guid-hunter2")), Pointer: &s, Header: Credential{Header: http.Header{"Guid": {"hunter2"}}, Token: s}}
+	h := holder{Password: s, Key: NewKey([]byte("guid-hunter2")), Pointer: &s, Header: Credential{Header: Headers{{"Guid", "hunter2"}}, Token: s}}
 	var out strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T%v"} {
 		fmt.Fprintf(&out, verb+" "+verb+" "+verb+"\n", h, h.Password, h.Key)

@@ -302,7 +302,7 @@ func TestCredential(t *testing.T) {
 	}
 	expect("no session", path, 503, "no session")
 	s.handed = keeper.Handed{Generation: 7, Live: true, Credential: session.Credential{
-		Header: http.Header{"Authorization": {"Bearer t"}}, Token: session.NewSecret("t"), IssuedAt: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}}
+		Header: session.Headers{{Name: "Authorization", Value: "Bearer t"}}, Token: session.NewSecret("t"), IssuedAt: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}}
 	expect("a credential", path, 200, `{"headers":{"Authorization":"Bearer t"},"token":"t","issued_at":"2026-03-02T09:00:00Z","expires_at":null,"generation":7}`)
 	expect("a newer one", path+"?after=6&wait=1s", 200, `"generation":7`)
 	expect("none newer", path+"?after=7&wait=60ms", 204, "")

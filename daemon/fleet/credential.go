@@ -34,8 +34,8 @@ func (c Credential) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, sessi
 func CredentialOf(h keeper.Handed) Credential {
 	c := Credential{Headers: map[string]string{}, Token: h.Credential.Token.Reveal(), Generation: h.Generation,
 		IssuedAt: instantOf(h.Credential.IssuedAt), ExpiresAt: instantOf(h.Credential.ExpiresAt)}
-	for name := range h.Credential.Header {
-		c.Headers[name] = h.Credential.Header.Get(name)
+	for _, one := range h.Credential.Header {
+		c.Headers[one.Name] = one.Value
 	}
 	return c
 }

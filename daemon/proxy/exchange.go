@@ -68,8 +68,8 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 // answers on with all their headers.
 func (x *exchange) send(req *http.Request) (*http.Response, error) {
 	out := req.Clone(x.ctx)
-	for name, values := range x.handed.Credential.Header {
-		out.Header[name] = values
+	for _, h := range x.handed.Credential.Header {
+		out.Header[h.Name] = []string{h.Value}
 	}
 	x.body.put(out)
 	answer, err := x.target.Transport.RoundTrip(out)

@@ -56,7 +56,11 @@ func bearer(token string) http.Header { return http.Header{"Authorization": {"Be
 func (s *site) sign(id session.ID, generation uint64, h http.Header) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.handed[id] = keeper.Handed{Credential: session.Credential{Header: h}, Generation: generation, Live: h != nil}
+	var list session.Headers
+	for name, values := range h {
+		list = append(list, session.Header{Name: name, Value: values[0]})
+	}
+	s.handed[id] = keeper.Handed{Credential: session.Credential{Header: list}, Generation: generation, Live: h != nil}
 }
 
 func (s *site) Credential(id session.ID) (keeper.Handed, bool) {

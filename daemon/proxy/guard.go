@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"agentkeeper/daemon/listener"
+	"agentkeeper/session"
 	"agentkeeper/vendors/rules"
 )
 
@@ -106,12 +107,12 @@ func secret() []string {
 
 // silence takes out of an answer what must not go to the client: credentials,
 // and what is said about the platform's origin and not about the proxy's.
-func silence(h http.Header, credential http.Header) {
+func silence(h http.Header, credential session.Headers) {
 	for _, name := range secret() {
 		h.Del(name)
 	}
-	for name := range credential {
-		h.Del(name)
+	for _, one := range credential {
+		h.Del(one.Name)
 	}
 	for name := range h {
 		if strings.HasPrefix(name, "Access-Control-") || name == "Alt-Svc" || name == "Strict-Transport-Security" {

@@ -33,7 +33,7 @@ func (q *quick) Key() session.Key                                            { r
 
 // Info costs what an adapter's does.
 func (q *quick) Info() session.Info {
-	return session.Info{Credential: session.Credential{Header: map[string][]string{"Guid": {"g"}}}}
+	return session.Info{Credential: session.Credential{Header: session.Headers{{Name: "Guid", Value: "g"}}}}
 }
 
 var quickKey = session.NewKey([]byte("key"))

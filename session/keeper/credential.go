@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"errors"
-	"maps"
 	"slices"
 
 	"agentkeeper/session"
@@ -86,7 +85,7 @@ func (k *Keeper) forgive() {
 func (k *Keeper) renewedCredential() bool {
 	before := k.credential
 	k.credential = k.session.Info().Credential
-	return before.Token != k.credential.Token || !maps.EqualFunc(before.Header, k.credential.Header, slices.Equal[[]string])
+	return before.Token != k.credential.Token || !slices.Equal(before.Header, k.credential.Header)
 }
 
 // publish hands an adopted session's credential on at once: it is as good as

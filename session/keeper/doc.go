@@ -1,9 +1,13 @@
 // Package keeper drives one agent: it carries out what [session.Machine] says,
-// on one goroutine, with one action outstanding at a time.
+// on one goroutine at a time, with one action outstanding at a time.
+//
+// It works in steps: what there is to wait for (a poll that the platform holds, a
+// pause) is returned by [Keeper.Step], and waited for by whoever drives the keeper,
+// a room of package waiting or [Keeper.Run].
 //
 // Everything else in the process (the schedule, a reload, a person's word, the
 // end of the process) only replaces the agent's [Order] and interrupts: the
-// same goroutine finishes what it does and acts on the new order. A wait, a
+// next step finishes what was begun and acts on the new order. A wait, a
 // place in the gate's queue and, after the account's grace, a Next can be cut;
 // a sign-in or sign-out once sent runs to its own deadline.
 //

@@ -22,8 +22,8 @@
 //
 // # How a session works
 //
-// No goroutine is left running: whoever calls Next waits on the connection and
-// does what is due (a ping, the harmless request) when its time comes. Between
+// No goroutine is left running: whoever calls Step is told until when to wait on
+// the connection, and does what is due then (a ping, the harmless request). Between
 // two calls nothing is read; the connection keeps what arrives, and holds the
 // platform back when that is too much.
 //

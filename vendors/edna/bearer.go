@@ -258,7 +258,7 @@ func (s *bearer) Info() session.Info {
 	return session.Info{
 		Warnings: s.warnings(),
 		Credential: session.Credential{
-			Header: http.Header{"Authorization": {scheme + " " + s.key.Token}}, Token: session.NewSecret(s.key.Token),
+			Header: session.Headers{{Name: "Authorization", Value: scheme + " " + s.key.Token}}, Token: session.NewSecret(s.key.Token),
 			IssuedAt: s.key.Issued, ExpiresAt: s.key.expires(),
 		},
 	}

@@ -65,7 +65,7 @@ func TestSignInCredential(t *testing.T) {
 				now := time.Now()
 				in := enter(t, open(t, &script{logIns: []reply{r}}), account(t, nil))
 				want := session.Credential{
-					Header: http.Header{"Authorization": {"Bearer " + token1}}, Token: session.NewSecret(token1), IssuedAt: now,
+					Header: session.Headers{{Name: "Authorization", Value: "Bearer " + token1}}, Token: session.NewSecret(token1), IssuedAt: now,
 				}
 				if diff := cmp.Diff(want, in.Info().Credential, cmp.AllowUnexported(session.Secret{})); diff != "" {
 					t.Error(diff)

@@ -326,12 +326,12 @@ func (s *agent) Close() error {
 // credential is what another program needs to act within the session: the Guid,
 // where the gateway knows any, and, for the load balancer, the cookies.
 func (k *key) credential() session.Credential {
-	h := http.Header{}
+	var h session.Headers
 	if k.Guid != "" {
-		h["Guid"] = []string{k.Guid}
+		h = append(h, session.Header{Name: "Guid", Value: k.Guid})
 	}
 	if c := k.Cookies.Header(); c != "" {
-		h["Cookie"] = []string{c}
+		h = append(h, session.Header{Name: "Cookie", Value: c})
 	}
 	return session.Credential{Header: h, IssuedAt: k.GuidSince}
 }

@@ -29,7 +29,8 @@
 //
 // # Goroutines
 //
-// The poll runs on its caller's goroutine. Setting the agent's skills after a
-// sign-in takes a second, short-lived connection and goroutine beside the poll,
-// joined by Close.
+// A poll is held by nobody's goroutine: Step begins it and comes back for the
+// answer. Where events are pushed, Step blocks on its caller's. Setting the
+// agent's skills after a sign-in takes a second, short-lived connection and
+// goroutine beside the poll, joined by Close.
 package huawei

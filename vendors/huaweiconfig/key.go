@@ -87,20 +87,21 @@ func (k *key) update(used, guid string, h http.Header, now time.Time) bool {
 
 // header returns what a request carries.
 func (k *key) header() http.Header {
-	h := k.credential()
-	h["Content-Type"] = ccgateway.ContentType
+	h := http.Header{"Content-Type": ccgateway.ContentType}
+	for _, one := range k.credential() {
+		h[one.Name] = []string{one.Value}
+	}
 	return h
 }
 
 // credential returns the headers that open the configuration interface: the Guid
 // and, for the load balancer, the cookies.
-func (k *key) credential() http.Header {
-	h := http.Header{}
+func (k *key) credential() (h session.Headers) {
 	if k.Guid != "" {
-		h["Guid"] = []string{k.Guid}
+		h = append(h, session.Header{Name: "Guid", Value: k.Guid})
 	}
 	if c := k.Cookies.Header(); c != "" {
-		h["Cookie"] = []string{c}
+		h = append(h, session.Header{Name: "Cookie", Value: c})
 	}
 	return h
 }

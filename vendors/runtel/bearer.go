@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"regexp"
 	"time"
 
@@ -294,7 +293,7 @@ func (s *bearer) SignOut(ctx context.Context) error {
 // plausible end that is still to come, zero where the platform tells none.
 func (s *bearer) Info() session.Info {
 	info := session.Info{Credential: session.Credential{
-		Header: http.Header{"Authorization": {"Bearer " + s.key.Token}},
+		Header: session.Headers{{Name: "Authorization", Value: "Bearer " + s.key.Token}},
 		Token:  session.NewSecret(s.key.Token), IssuedAt: s.key.Issued, ExpiresAt: s.expiresAt(time.Now()),
 	}}
 	if w, ok := s.warning(); ok {

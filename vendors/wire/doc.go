@@ -3,17 +3,19 @@
 // ([Client]), and how foreign text is made fit to show ([Redact], [Plain],
 // [Text]).
 //
-// # One connection, one request, one goroutine
+// # One connection, one request, nobody who stands at it
 //
 // A [Client] belongs to one agent and is used by one goroutine at a time. It
 // keeps at most one connection and has at most one request under way. While a
-// long poll is held, all that exists of it is the connection and the caller's
-// goroutine waiting in a read of one byte; buffers are taken from the
-// [Transport]'s pools when the answer begins and go back with its end. (A server
-// that sends the headers of a held poll at once makes them last as long as the
-// hold.) Dialling
-// and the TLS handshake run on a goroutine of their own, which ends with them,
-// because they need a deep stack that the agent's goroutine would keep. Every
+// long poll is held, all that exists of it is the connection and what the client
+// remembers of the request: whoever began it with [Client.Begin] waits for the
+// socket wherever it likes, and calls [Client.End] then. Sockets are read and
+// written without waiting as long as that is possible, so that a request usually
+// sets no deadline. Buffers are taken from the [Transport]'s pools when the answer
+// begins and go back with its end. (A server that sends the headers of a held poll
+// at once makes them, and the goroutine that reads them, last as long as the hold.)
+// Dialling and the TLS handshake run on a goroutine of their own, which ends with
+// them, because they need a deep stack that the caller's goroutine would keep. Every
 // goroutine started here is joined before the call that started it returns.
 //
 // # Was it sent?

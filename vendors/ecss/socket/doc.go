@@ -1,6 +1,7 @@
 // Package socket is the client side of a websocket (RFC 6455) for one agent
 // that mostly waits. It starts no goroutine that outlives a call and holds no
-// buffer while nothing arrives: whoever calls Read does the waiting. That is
+// buffer while nothing arrives: whoever calls Read does the waiting, and Try does
+// none, for whoever waits for the socket itself. That is
 // why it exists beside the well-known libraries, which keep 8 KiB of buffers
 // and need a goroutine of their own for reading, because there a cancelled
 // read ends the connection; here it leaves everything as it was. Measured over
