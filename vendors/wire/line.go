@@ -31,6 +31,7 @@ const (
 	plainly   mode = iota // waits, as any connection
 	patiently             // arms the client, and waits then
 	hastily               // reads fail with os.ErrDeadlineExceeded, which TLS forgives
+	never                 // the same, without a look at the socket
 )
 
 // op is what a line does on its descriptor.
@@ -112,8 +113,11 @@ func (l *line) now(o op, p []byte) (n int, err error) {
 
 // Read implements net.Conn.
 func (l *line) Read(p []byte) (int, error) {
-	if l.mode == plainly || len(p) == 0 {
+	switch {
+	case l.mode == plainly, len(p) == 0:
 		return l.Conn.Read(p)
+	case l.mode == never:
+		return 0, os.ErrDeadlineExceeded
 	}
 	n, err := l.now(opRead, p)
 	switch {
@@ -166,25 +170,31 @@ const recordLimit = 20 * time.Millisecond
 // costs one system call. What TLS says for itself, such as a session ticket, is no
 // word of the server: it is read, and forgotten.
 func silent(conn net.Conn, l *line) bool {
-	by := time.Unix(1, 0) // a read that only takes what is there already
-	if l != nil {
-		_, err := l.now(opPeek, nil)
-		quiet := errors.Is(err, syscall.EAGAIN)
-		_, secure := conn.(*tls.Conn)
-		switch {
-		case !quiet && !secure:
-			return false
-		case !quiet:
-			by = time.Now().Add(recordLimit)
-		case !secure:
-			return true
-		}
+	if l == nil {
+		return nothing(conn, time.Unix(1, 0)) // a read that only takes what is there already
+	}
+	defer func() { l.mode = patiently }()
+	_, secure := conn.(*tls.Conn)
+	_, err := l.now(opPeek, nil)
+	switch quiet := errors.Is(err, syscall.EAGAIN); {
+	case !secure:
+		return quiet
+	case quiet:
+		l.mode = never // what TLS has read already is there
+	default:
 		l.mode = plainly
-		defer func() { l.mode = patiently }()
+		return nothing(conn, time.Now().Add(recordLimit))
 	}
-	if conn.SetReadDeadline(by) != nil {
-		return false
-	}
+	return unread(conn)
+}
+
+// nothing reports whether no byte comes until then.
+func nothing(conn net.Conn, until time.Time) bool {
+	return conn.SetReadDeadline(until) == nil && unread(conn)
+}
+
+// unread reports whether a read ends for want of time.
+func unread(conn net.Conn) bool {
 	var one [1]byte
 	n, err := conn.Read(one[:])
 	return n == 0 && errors.Is(err, os.ErrDeadlineExceeded)
