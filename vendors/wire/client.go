@@ -33,7 +33,7 @@ const (
 type Transport struct {
 	place   Place
 	address string // host:port to dial
-	dialer  net.Dialer
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 	readers sync.Pool // of *bufio.Reader
 	writers sync.Pool // of *bytes.Buffer
 }
@@ -44,8 +44,7 @@ func NewTransport(p Place) *Transport {
 	return &Transport{
 		place:   p,
 		address: dialAddress(p.URL),
-		// Polls prove the connection; the kernel's probes would only wake it.
-		dialer:  net.Dialer{Timeout: connectLimit, KeepAlive: -1},
+		dial:    p.Dialer(),
 		readers: sync.Pool{New: func() any { return bufio.NewReader(nil) }},
 		writers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}
@@ -80,8 +79,9 @@ type Request struct {
 	// sent again and again.
 	Fields string
 	Body   []byte
-	// Timeout bounds the whole request, connecting included; 0 = 30 s. The
-	// context's deadline bounds it as well. An answer that is coming in then may
+	// Timeout bounds the whole request, connecting included, but not the wait for
+	// a place to connect, see [Dials]; 0 = 30 s. The context's deadline bounds it as
+	// well, that wait included. An answer that is coming in then may
 	// take up to 15 s more, see [Client.Do].
 	Timeout time.Duration
 	// Fresh sends the request on a new connection, which stays for the requests
@@ -202,15 +202,17 @@ func (e *Error) wasStale(begin time.Time) bool {
 }
 
 // attempt makes the connection where there is none and runs the request over it.
+// The wait for a place to connect moves the deadline.
 func (c *Client) attempt(ctx context.Context, r *Request, deadline time.Time) (Answer, *Error) {
 	reused := c.conn != nil
 	if !reused {
 		began := time.Now()
-		err := c.connect(ctx, deadline)
-		c.tellConnected(began, err)
+		waited, err := c.connect(ctx, r.Fresh, deadline)
+		c.tellConnected(began.Add(waited), err)
 		if err != nil {
 			return Answer{}, newError(c.transport.address, err)
 		}
+		deadline = within(ctx, deadline.Add(waited))
 	}
 	sent := c.tellRequest(r, reused)
 	a, keep, fail := c.exchange(ctx, r, deadline, reused)
@@ -221,32 +223,37 @@ func (c *Client) attempt(ctx context.Context, r *Request, deadline time.Time) (A
 	return a, fail
 }
 
-// connect dials and shakes hands on a goroutine of its own, whose grown stack
-// ends with it, and waits for it.
-func (c *Client) connect(ctx context.Context, deadline time.Time) error {
-	if limit := time.Now().Add(connectLimit); limit.Before(deadline) {
+// connect waits for a place, returns for how long it did, dials and shakes hands.
+// The last two happen on a goroutine of their own, whose grown stack ends with it.
+func (c *Client) connect(ctx context.Context, operation bool, deadline time.Time) (waited time.Duration, err error) {
+	began := time.Now()
+	leave, err := c.transport.place.Dials.Enter(ctx, operation)
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	now := time.Now()
+	waited = now.Sub(began)
+	deadline = deadline.Add(waited)
+	if limit := now.Add(connectLimit); limit.Before(deadline) {
 		deadline = limit
 	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
-		conn, err := c.transport.dial(ctx)
+		conn, err := c.transport.connect(ctx)
 		if c.conn = conn; conn != nil {
 			c.ear = newEar(conn)
 		}
 		done <- err
 	}()
-	return <-done
+	return waited, <-done
 }
 
-// dial returns a connection that is ready for a request, or nil and an error.
-func (t *Transport) dial(ctx context.Context) (net.Conn, error) {
-	dial := t.place.DialContext
-	if dial == nil {
-		dial = t.dialer.DialContext
-	}
-	conn, err := dial(ctx, "tcp", t.address)
+// connect returns a connection that is ready for a request, or nil and an error.
+func (t *Transport) connect(ctx context.Context) (net.Conn, error) {
+	conn, err := t.dial(ctx, "tcp", t.address)
 	if err != nil {
 		return nil, err
 	}
@@ -267,9 +274,5 @@ func (r *Request) deadline(ctx context.Context) time.Time {
 	if limit <= 0 {
 		limit = defaultLimit
 	}
-	deadline := time.Now().Add(limit)
-	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
-		return d
-	}
-	return deadline
+	return within(ctx, time.Now().Add(limit))
 }
