@@ -69,6 +69,9 @@ type Config struct {
 	// Handed is called, on the agent's goroutine, after Credential changed. It
 	// must not block. nil: nobody is told.
 	Handed func()
+	// Turned is called, on the agent's goroutine, after the standing of its View
+	// changed, with the new one. It must not block. nil: nobody is told.
+	Turned func(Standing)
 	// SecretHash and SettingsHash are stored with each sign-in, so that the next
 	// process can tell what changed since; ProofHash with each that succeeds, so
 	// that it is known which secret the platform has accepted.
@@ -95,6 +98,7 @@ type Keeper struct {
 	observer          Observer
 	log               *slog.Logger
 	changedCredential func()
+	turned            func(Standing)
 
 	mu      sync.Mutex // never held over I/O
 	order   Order
@@ -152,7 +156,8 @@ type Update struct {
 func New(c Config) *Keeper {
 	k := &Keeper{
 		id: c.Account.ID, raw: c.Platform, store: c.Store, sink: c.Sink, observer: c.Observer, log: c.Log, changedCredential: c.Handed,
-		order: Order{Wish: session.Leave}, rec: c.Record, last: c.Record.Sequence,
+		turned: c.Turned,
+		order:  Order{Wish: session.Leave}, rec: c.Record, last: c.Record.Sequence,
 		cfg:     Update{c.Account, c.Policy, c.SecretHash, c.SettingsHash, c.ProofHash},
 		machine: session.Restore(c.Policy, c.Seed, c.Record, time.Now()),
 		changed: true,

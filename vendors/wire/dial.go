@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -19,19 +18,32 @@ import (
 // agents dial with shares one Dials. nil bounds nothing, and lets the system
 // choose the address.
 type Dials struct {
+	mu      sync.Mutex
 	sources []netip.Addr
-	turn    atomic.Uint32 // of the sources
-
-	mu    sync.Mutex
-	free  int       // places
-	first list.List // of chan struct{}: operations that wait for a place, oldest first
-	later list.List // likewise, everything else; they get what the first leave
+	turn    int       // of the sources
+	most    int       // places
+	taken   int       // above most where there were more before
+	first   list.List // of chan struct{}: operations that wait for a place, oldest first
+	later   list.List // likewise, everything else; they get what the first leave
 }
 
 // NewDials returns one of that many places, 1 or more. The connections come from
 // the sources in turn; without any the system chooses.
 func NewDials(concurrent int, sources []netip.Addr) *Dials {
-	return &Dials{free: max(concurrent, 1), sources: sources}
+	d := &Dials{}
+	d.Update(concurrent, sources)
+	return d
+}
+
+// Update takes other bounds and sources. Connections that there are, or that are
+// being made, stay as they are.
+func (d *Dials) Update(concurrent int, sources []netip.Addr) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.most, d.sources = max(concurrent, 1), sources
+	for d.taken < d.most && d.admit() {
+		d.taken++
+	}
 }
 
 // Enter blocks until a place is free, or returns ctx's error. Operations go first:
@@ -47,8 +59,8 @@ func (d *Dials) Enter(ctx context.Context, operation bool) (leave func(), err er
 		queue = &d.first
 	}
 	d.mu.Lock()
-	if d.free > 0 {
-		d.free--
+	if d.taken < d.most {
+		d.taken++
 		d.mu.Unlock()
 		return d.leave, nil
 	}
@@ -76,23 +88,45 @@ func (d *Dials) Enter(ctx context.Context, operation bool) (leave func(), err er
 func (d *Dials) leave() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.taken > d.most || !d.admit() {
+		d.taken--
+	}
+}
+
+// admit gives a place to whoever waits, and reports whether somebody did. The
+// caller holds mu.
+func (d *Dials) admit() bool {
 	for _, queue := range []*list.List{&d.first, &d.later} {
 		if head := queue.Front(); head != nil {
 			close(queue.Remove(head).(chan struct{}))
-			return
+			return true
 		}
 	}
-	d.free++
+	return false
+}
+
+// source returns the next source; ok is false where the system is to choose.
+func (d *Dials) source() (from netip.Addr, ok bool) {
+	if d == nil {
+		return netip.Addr{}, false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.sources) == 0 {
+		return netip.Addr{}, false
+	}
+	d.turn = (d.turn + 1) % len(d.sources)
+	return d.sources[d.turn], true
 }
 
 // dial makes a connection from the next source.
 func (d *Dials) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	// Requests prove the connection; the kernel's probes would only wake it.
 	dialer := net.Dialer{Timeout: connectLimit, KeepAlive: -1}
-	if d == nil || len(d.sources) == 0 {
+	from, chosen := d.source()
+	if !chosen {
 		return dialer.DialContext(ctx, network, address)
 	}
-	from := d.sources[int(d.turn.Add(1)-1)%len(d.sources)]
 	dialer.LocalAddr = &net.TCPAddr{IP: from.AsSlice(), Zone: from.Zone()}
 	dialer.Control = sharePorts
 	conn, err := dialer.DialContext(ctx, network, address)

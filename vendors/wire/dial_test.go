@@ -149,6 +149,42 @@ func TestWaitForDial(t *testing.T) {
 	})
 }
 
+// Another bound acts at once: on those who wait where it is higher, and as places
+// come free where it is lower.
+func TestUpdateDials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := wire.NewDials(1, nil)
+		inside, most := 0, 0
+		var done sync.WaitGroup
+		for range 12 {
+			done.Go(func() {
+				leave, err := d.Enter(t.Context(), false)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				inside++
+				most = max(most, inside)
+				time.Sleep(time.Second)
+				inside--
+				leave()
+			})
+		}
+		for _, bound := range []int{4, 2} {
+			time.Sleep(500 * time.Millisecond)
+			d.Update(bound, nil)
+			time.Sleep(1100 * time.Millisecond)
+			if most = 0; inside > bound {
+				t.Errorf("%d inside, at most %d may be", inside, bound)
+			}
+		}
+		done.Wait()
+		if most != 2 {
+			t.Errorf("%d at once in the end, want 2", most)
+		}
+	})
+}
+
 // A request whose context ends while it waits for a place was not sent.
 func TestCutWhileWaitingForDial(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -211,7 +247,7 @@ func TestSourceAddresses(t *testing.T) {
 	if err := ask("127.0.0.2", "127.0.0.3"); err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(seen); got != "[127.0.0.2 127.0.0.3 127.0.0.2 127.0.0.3]" {
+	if got := fmt.Sprint(seen); got != "[127.0.0.3 127.0.0.2 127.0.0.3 127.0.0.2]" {
 		t.Errorf("connections came from %s", got)
 	}
 	e := failure(t, ask("203.0.113.7"))
