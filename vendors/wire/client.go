@@ -17,6 +17,7 @@ import (
 const (
 	connectLimit = 10 * time.Second // for dialling and the handshake together
 	quietLimit   = 15 * time.Second // between two pieces of an answer whose time is over
+	warmLimit    = 5 * time.Second  // since the last answer, for a connection that is as good as new
 	staleLimit   = time.Second      // a reused connection that ends sooner after a request was dead before it
 	defaultLimit = 30 * time.Second // for a request that names no time-out
 )
@@ -88,6 +89,10 @@ type Request struct {
 	// after it. Operations use it, so that a dead connection cannot put them in
 	// doubt.
 	Fresh bool
+	// Warm lets a fresh request take the present connection all the same where an
+	// answer came over it less than 5 s ago. Thousands that sign out at once need no
+	// handshake each then. Where the connection ends under it, it is in doubt.
+	Warm bool
 	// Repeatable lets the request be sent again, as a GET is, where it is
 	// another method that changes nothing when it is carried out twice.
 	Repeatable bool
@@ -149,7 +154,7 @@ func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 	if ctx.Err() != nil {
 		return Answer{}, newError(c.transport.address, ctx.Err())
 	}
-	if r.Fresh || (c.conn != nil && !c.ear.silent(c.conn)) {
+	if (r.Fresh && !(r.Warm && c.warm())) || (c.conn != nil && !c.ear.silent(c.conn)) {
 		c.Close()
 	}
 	begin, deadline := time.Now(), r.deadline(ctx)
@@ -164,6 +169,9 @@ func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 	}
 	return a, nil
 }
+
+// warm reports whether an answer came over the connection a moment ago.
+func (c *Client) warm() bool { return c.conn != nil && time.Since(c.source.last) < warmLimit }
 
 // Heed drops the connection where f, the adapter's verdict on an answer, tells of
 // trouble behind it, so that the next request is sent on a new one: the node that

@@ -264,3 +264,58 @@ func TestSourceAddresses(t *testing.T) {
 		t.Error("any error has a source")
 	}
 }
+
+// A warm request goes on the connection of an answer a moment ago, and on a new one
+// where that was long ago or the connection ended meanwhile.
+func TestWarm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, func(_, request int, _ *http.Request) (string, bool) { return ok, request == 3 })
+		c := s.client(t)
+		out := put()
+		out.Fresh, out.Warm = true, true
+		for i, step := range []struct {
+			request wire.Request
+			after   time.Duration
+			want    int32 // connections so far
+		}{
+			{get(), 0, 1},
+			{out, 4 * time.Second, 1},
+			{out, 5 * time.Second, 2}, // too long ago
+			{put(), 0, 2},
+			{out, time.Second, 2}, // the last one that the server takes on this connection
+			{out, time.Second, 3},
+			{get(), time.Hour, 3},
+		} {
+			time.Sleep(step.after)
+			if _, err := c.Do(t.Context(), step.request); err != nil || s.connections.Load() != step.want {
+				t.Errorf("step %d: %d connections, want %d; %v", i, s.connections.Load(), step.want, err)
+			}
+		}
+	})
+}
+
+// A request whose warm connection dies under it is in doubt, and the next one goes
+// on a new connection.
+func TestWarmConnectionDies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, func(connection, request int, _ *http.Request) (string, bool) {
+			if connection == 1 && request == 2 {
+				return "", true
+			}
+			return ok, false
+		})
+		c := s.client(t)
+		out := put()
+		out.Fresh, out.Warm = true, true
+		if _, err := c.Do(t.Context(), get()); err != nil {
+			t.Fatal(err)
+		}
+		_, err := c.Do(t.Context(), out)
+		if e := failure(t, err); !e.Sent || e.Reason != wire.Closed {
+			t.Errorf("%v, sent %v", e, e.Sent)
+		}
+		if _, err := c.Do(t.Context(), out); err != nil || s.connections.Load() != 2 {
+			t.Errorf("%d connections, want 2; %v", s.connections.Load(), err)
+		}
+	})
+}
