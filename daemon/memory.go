@@ -21,7 +21,7 @@ type ramp struct {
 	last int // online at the last look
 }
 
-// over takes how many agents are online and reports whether a ramp is over.
+// over takes how many agents are online and have been heard of, and reports whether a ramp is over.
 func (r *ramp) over(online int) bool {
 	still := online-r.last < max(growth/100, online/1000)
 	r.last = online
@@ -40,7 +40,7 @@ func (d *Daemon) giveMemoryBack() (done func()) {
 	loop.Go(func() {
 		var r ramp
 		every(ctx, stillFor, func() {
-			if r.over(d.fleet.Tally().Online) {
+			if t := d.fleet.Tally(); r.over(t.Online - t.Unproven) {
 				debug.FreeOSMemory()
 			}
 		})

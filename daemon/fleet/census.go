@@ -197,10 +197,14 @@ type Tally struct {
 	Agents, Wished int // all of them, and those that are to be online
 	Online, Waiting, Parked,
 	SignedIn int // those with a session, whatever their state
+	// Unproven are the sessions that were stored when the process started and
+	// that the platform has said nothing about yet, for a minute.
+	Unproven int
 }
 
 // Tally counts the agents. It looks at none of them.
 func (f *Fleet) Tally() (t Tally) {
+	t.Unproven = f.observer.left()
 	f.census.mu.Lock()
 	defer f.census.mu.Unlock()
 	for _, h := range f.census.platforms {
