@@ -147,6 +147,13 @@ func (s *site) signedIn() map[string]string {
 	return maps.Clone(s.numbers)
 }
 
+// polls returns when each login's first poll came, since the last start.
+func (s *site) polls() map[string]time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.polled)
+}
+
 // token returns what an agent was last signed in with.
 func (s *site) token(login string) string {
 	s.mu.Lock()

@@ -37,8 +37,9 @@ func TestStartsInOrder(t *testing.T) {
 		s.start()
 		began := time.Now()
 		time.Sleep(time.Minute)
+		polls := s.polls()
 		for i, a := range s.cfg.Agents {
-			took := s.polled[a.ID.Login].Sub(began)
+			took := polls[a.ID.Login].Sub(began)
 			want := time.Duration((69-i)/20) * 10 * time.Millisecond
 			if i >= 70 { // signed in, which takes 100 ms
 				if want = 30*time.Millisecond + s.takes; took < want {
@@ -67,7 +68,7 @@ func TestStopWhileStarting(t *testing.T) {
 		s.start()
 		time.Sleep(100 * time.Millisecond)
 		synctest.Wait()
-		if n := len(s.polled); n < 100 || n > 300 {
+		if n := len(s.polls()); n < 100 || n > 300 {
 			t.Fatalf("%d agents run after 100 ms, want about 200", n)
 		}
 		if left := s.stop(); len(left) > 0 {
@@ -89,8 +90,8 @@ func TestHandOverWhileStarting(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 		s.restart()
 		time.Sleep(time.Minute)
-		if ins, outs, _ := s.operations(); ins != 0 || outs != 0 || len(s.polled) != 500 {
-			t.Errorf("%d log-ins, %d log-outs, %d polled; want 0, 0, 500", ins, outs, len(s.polled))
+		if ins, outs, _ := s.operations(); ins != 0 || outs != 0 || len(s.polls()) != 500 {
+			t.Errorf("%d log-ins, %d log-outs, %d polled; want 0, 0, 500", ins, outs, len(s.polls()))
 		}
 		s.stop()
 	})
@@ -134,11 +135,9 @@ func TestOrdersBeforeStart(t *testing.T) {
 		s.cfg.Agents = slices.Delete(slices.Clone(s.cfg.Agents), 1, 2)
 		s.cfg.Agents[1].Number = "another" // out and in
 		s.apply()
-		s.change(func() {
-			if len(s.polled) > 100 {
-				t.Errorf("%d agents run already", len(s.polled))
-			}
-		})
+		if n := len(s.polls()); n > 100 {
+			t.Fatalf("%d agents run already", n)
+		}
 		time.Sleep(time.Minute)
 		in := s.signedIn()
 		if _, still := in[paused.ID.Login]; still {
@@ -156,7 +155,7 @@ func TestOrdersBeforeStart(t *testing.T) {
 		if ins, outs, _ := s.operations(); ins != 1 || outs != 3 || len(in) != 398 {
 			t.Errorf("%d log-ins, %d log-outs, %d signed in; want 1, 3, 398", ins, outs, len(in))
 		}
-		if polled := s.polled[paused.ID.Login]; !polled.IsZero() {
+		if polled := s.polls()[paused.ID.Login]; !polled.IsZero() {
 			t.Error("the paused agent polled")
 		}
 		s.stop()

@@ -33,8 +33,7 @@ const (
 // nothing and needs no Close.
 type Transport struct {
 	place   Place
-	address string // host:port to dial
-	dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	address string    // host:port to dial
 	readers sync.Pool // of *bufio.Reader
 	writers sync.Pool // of *bytes.Buffer
 }
@@ -45,7 +44,6 @@ func NewTransport(p Place) *Transport {
 	return &Transport{
 		place:   p,
 		address: dialAddress(p.URL),
-		dial:    p.Dialer(),
 		readers: sync.Pool{New: func() any { return bufio.NewReader(nil) }},
 		writers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}
@@ -261,7 +259,7 @@ func (c *Client) connect(ctx context.Context, operation bool, deadline time.Time
 
 // connect returns a connection that is ready for a request, or nil and an error.
 func (t *Transport) connect(ctx context.Context) (net.Conn, error) {
-	conn, err := t.dial(ctx, "tcp", t.address)
+	conn, err := t.place.Dialer()(ctx, "tcp", t.address)
 	if err != nil {
 		return nil, err
 	}

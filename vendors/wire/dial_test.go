@@ -114,16 +114,22 @@ func TestWaitForDial(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		var mu sync.Mutex
 		var order []string
+		note := func(text string) {
+			mu.Lock()
+			defer mu.Unlock()
+			order = append(order, text)
+		}
 		var done sync.WaitGroup
 		wait := func(ctx context.Context, name string, operation bool) {
 			done.Go(func() {
 				leave, err := d.Enter(ctx, operation)
 				if err != nil {
-					order = append(order, name+" "+err.Error())
+					note(name + " " + err.Error())
 					return
 				}
-				order = append(order, name)
+				note(name)
 				time.Sleep(time.Second)
 				leave()
 			})
@@ -154,7 +160,7 @@ func TestWaitForDial(t *testing.T) {
 func TestUpdateDials(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := wire.NewDials(1, nil)
-		inside, most := 0, 0
+		var inside, most atomic.Int32
 		var done sync.WaitGroup
 		for range 12 {
 			done.Go(func() {
@@ -163,10 +169,9 @@ func TestUpdateDials(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				inside++
-				most = max(most, inside)
+				most.Store(max(most.Load(), inside.Add(1)))
 				time.Sleep(time.Second)
-				inside--
+				inside.Add(-1)
 				leave()
 			})
 		}
@@ -174,13 +179,14 @@ func TestUpdateDials(t *testing.T) {
 			time.Sleep(500 * time.Millisecond)
 			d.Update(bound, nil)
 			time.Sleep(1100 * time.Millisecond)
-			if most = 0; inside > bound {
-				t.Errorf("%d inside, at most %d may be", inside, bound)
+			if n := inside.Load(); int(n) > bound {
+				t.Errorf("%d inside, at most %d may be", n, bound)
 			}
+			most.Store(0)
 		}
 		done.Wait()
-		if most != 2 {
-			t.Errorf("%d at once in the end, want 2", most)
+		if n := most.Load(); n != 2 {
+			t.Errorf("%d at once in the end, want 2", n)
 		}
 	})
 }
