@@ -280,7 +280,8 @@ func (f *Fleet) quit(ctx context.Context, by string) {
 // one.
 func (f *Fleet) end(o keeper.Order) {
 	f.mu.Lock()
-	f.ending, f.handing, f.final = true, o.Wish == session.Quit, o
+	f.ending, f.handing = true, o.Wish == session.Quit
+	f.final = o
 	f.warnOfQuarantines(f.handing)
 	f.mu.Unlock()
 	f.walk(f.endOne)

@@ -90,7 +90,8 @@ func (f *Fleet) Platforms() []Platform {
 	for name, p := range f.platforms {
 		out := Platform{Name: name, Vendor: p.cfg.Vendor, Window: p.cfg.Window, Adopts: p.vendor.Adopts, Gate: p.gate.Snapshot()}
 		counts, seen := f.census.of(name, out.Gate)
-		out.Counts, out.Stuck, out.PasswordExpires = counts, seen.stuck, seen.expires
+		out.Counts = counts
+		out.Stuck, out.PasswordExpires = seen.stuck, seen.expires
 		list = append(list, out)
 	}
 	return list

@@ -195,7 +195,8 @@ func (f *Fleet) compareAll() time.Duration {
 	if ending {
 		return compareEvery
 	}
-	due, found, givenUp := at.now.Add(compareEvery), map[string]sums{}, map[string][]string{}
+	due := at.now.Add(compareEvery)
+	found, givenUp := map[string]sums{}, map[string][]string{}
 	f.walk(func(a *agent) {
 		if f.ending {
 			return
