@@ -3,11 +3,13 @@ package fleet_test
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/fleet"
 	"agentkeeper/session"
 )
@@ -280,4 +282,39 @@ func BenchmarkCount10000(b *testing.B) {
 		}
 	})
 	s.fleet.HandOver(b.Context(), "benchmark")
+}
+
+// Another bound for connections, and other addresses that they come from, touch no
+// session: they are for the next connections.
+func TestReloadOfDials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, 5)
+		s.cfg.Platforms[0].Dials = config.Dials{Concurrent: 1}
+		s.start()
+		time.Sleep(time.Minute)
+		s.operations()
+		place, _, _ := s.fleet.Place("hq")
+		leave, err := place.Dials.Enter(t.Context(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer leave()
+		s.cfg.Platforms[0].Dials = config.Dials{Concurrent: 2, Sources: []netip.Addr{netip.MustParseAddr("127.0.0.2")}}
+		if plan := s.fleet.Plan(&s.cfg); len(plan.Leave) != 5 {
+			t.Errorf("%+v, want all left", plan)
+		}
+		s.apply()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		another, err := place.Dials.Enter(ctx, false)
+		if err != nil {
+			t.Fatal("the old bound rules")
+		}
+		another()
+		time.Sleep(time.Minute)
+		if ins, outs, _ := s.operations(); ins != 0 || outs != 0 {
+			t.Errorf("%d log-ins, %d log-outs", ins, outs)
+		}
+		s.stop()
+	})
 }
