@@ -199,6 +199,7 @@ func (d *Daemon) Run(ctx context.Context, end <-chan End) (left []fleet.Agent, e
 	d.announce(cfg)
 	unwatch := d.watch()
 	defer unwatch()
+	defer d.giveMemoryBack()()
 	how := SignOut
 	select {
 	case how = <-end:
@@ -230,6 +231,7 @@ func (d *Daemon) stop(how End) (left []fleet.Agent) {
 	}
 	d.ending.Store(&phase)
 	told := d.tellStop(ctx, how)
+	progress := d.logProgress(ctx, how)
 	if how == HandOver {
 		d.log.Info("handing over: the sessions stay signed in")
 		d.fleet.HandOver(ctx, "hand-over")
@@ -237,6 +239,7 @@ func (d *Daemon) stop(how End) (left []fleet.Agent) {
 		d.log.Info("signing every agent out", "within", cfg.StopTimeout.String())
 		left = d.fleet.Stop(ctx, "stop")
 	}
+	progress()
 	for _, a := range left {
 		d.log.Error("still signed in at the end", "platform", a.ID.Platform, "agent", a.ID.String(),
 			"reason", string(a.View.Reason), "code", a.View.Code, "detail", a.View.Detail)

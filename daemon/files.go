@@ -22,7 +22,7 @@ func listeners(cfg *config.Config) []openfiles.Listener {
 }
 
 // divideFiles sets aside the open files that the agents of cfg need, and bounds
-// the listeners to what is left.
+// the listeners to what is left. It tells of platforms with more agents than ports.
 func (d *Daemon) divideFiles(cfg *config.Config) {
 	demand := openfiles.Demand{Agents: len(cfg.Agents)}
 	for _, p := range cfg.Platforms {
@@ -39,4 +39,5 @@ func (d *Daemon) divideFiles(cfg *config.Config) {
 	default:
 		d.log.Warn("open files: " + text)
 	}
+	d.adviseOnPorts(cfg)
 }

@@ -73,6 +73,27 @@ func (d *Daemon) tellStop(ctx context.Context, how End) (told func()) {
 	return d.ask(ctx, status)
 }
 
+// progressEvery is how often a stop that takes long logs how far it is.
+const progressEvery = 3 * time.Second
+
+// logProgress logs how many agents are still to be signed out, until done is called
+// or ctx ends.
+func (d *Daemon) logProgress(ctx context.Context, how End) (done func()) {
+	if how == HandOver {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var loop sync.WaitGroup
+	total := d.fleet.Tally().SignedIn
+	loop.Go(func() {
+		every(ctx, progressEvery, func() {
+			left := d.fleet.Tally().SignedIn
+			d.log.Info("signing out", "signed_out", max(total-left, 0), "still_signed_in", left)
+		})
+	})
+	return func() { cancel(); loop.Wait() }
+}
+
 // ask asks for time again and again until done is called or ctx ends.
 func (d *Daemon) ask(ctx context.Context, status func() string) (done func()) {
 	if !d.manager.Listens() {

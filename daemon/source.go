@@ -1,11 +1,11 @@
 package daemon
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
 
-	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/events"
 	"agentkeeper/daemon/fleet"
 	"agentkeeper/daemon/page"
@@ -48,98 +48,59 @@ func (s source) Snapshot() metrics.Snapshot {
 	if f == nil {
 		return metrics.Snapshot{}
 	}
-	cfg, now := s.d.cfg.Load(), time.Now()
-	places := map[string]*place{}
-	for _, p := range f.Platforms() {
-		places[p.Name] = newPlace(p, cfg)
-	}
+	cfg := s.d.cfg.Load()
 	damage := s.d.store.Damage()
 	out := metrics.Snapshot{
 		StoreUp: s.d.store.Err() == nil, StoreDamage: damageOf(damage), Traced: s.d.tracer.Agents(),
 		Webhooks: s.d.hookStatus(), Stream: s.d.streamStatus(cfg),
 	}
-	for _, a := range f.Agents() {
-		if p := places[a.ID.Platform]; p != nil {
-			p.count(a, now)
-		}
-		if cfg.PerAgentMetrics {
+	for _, p := range f.Platforms() {
+		out.Platforms = append(out.Platforms, statusOf(p))
+	}
+	slices.SortFunc(out.Platforms, func(a, b metrics.PlatformStatus) int { return cmp.Compare(a.Name, b.Name) })
+	if cfg.PerAgentMetrics {
+		for _, a := range f.Agents() {
 			out.Agents = append(out.Agents, metrics.AgentStatus{ID: a.ID, Online: a.View.State == session.Online,
 				LastContact: a.View.LastContact, PasswordExpiry: a.View.PasswordExpires})
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(places)) {
-		out.Platforms = append(out.Platforms, places[name].PlatformStatus)
+	return out
+}
+
+// statusOf is a platform as the metrics want it. It looks at no agent.
+func statusOf(p fleet.Platform) metrics.PlatformStatus {
+	out := metrics.PlatformStatus{
+		Name: p.Name, States: map[session.State]int{}, Parked: map[session.Reason]int{}, Missing: map[string]int{},
+		InFlight: p.Gate.InFlight, Queue: p.Gate.Queue, Quarantined: p.Gate.Quarantined, RefusalsLeft: p.Gate.RefusalsLeft,
+		Up: !p.Gate.Out, Window: p.Window, Stuck: p.Stuck, PasswordExpiry: p.PasswordExpires,
+		Warned: p.Sum(func(c fleet.Count) bool { return c.Warned }),
+	}
+	for _, c := range p.Counts {
+		out.States[c.State] += c.Agents
+		if c.State == session.Parked {
+			out.Parked[c.Reason] += c.Agents
+		}
+		if c.Wish != session.Stay {
+			continue
+		}
+		out.WishedOnline += c.Agents
+		if c.State != session.Online {
+			out.Missing[missing(c, p.Gate.Held != "")] += c.Agents
+		}
 	}
 	return out
 }
 
-// place is one platform while its agents are counted.
-type place struct {
-	metrics.PlatformStatus
-	held    bool          // its gate lets no sign-in through, or only a canary
-	timeout time.Duration // for one operation
-}
-
-func newPlace(p fleet.Platform, cfg *config.Config) *place {
-	c, _ := cfg.Platform(p.Name) // one that is leaving has no time limit
-	return &place{held: p.Gate.Held != "", timeout: c.SignIn.Timeout, PlatformStatus: metrics.PlatformStatus{
-		Name: p.Name, States: map[session.State]int{}, Parked: map[session.Reason]int{}, Missing: map[string]int{},
-		InFlight: p.Gate.InFlight, Queue: p.Gate.Queue, Quarantined: p.Gate.Quarantined, RefusalsLeft: p.Gate.RefusalsLeft,
-		Up: !p.Gate.Out, Window: p.Window,
-	}}
-}
-
-func (p *place) count(a fleet.Agent, now time.Time) {
-	p.States[a.View.State]++
-	if a.View.State == session.Parked {
-		p.Parked[a.View.Reason]++
-	}
-	if a.Wish == session.Stay {
-		p.WishedOnline++
-		if a.View.State != session.Online {
-			p.Missing[p.missing(a)]++
-		}
-	}
-	if stuck(a, p.timeout, now) {
-		p.Stuck++
-	}
-	if slices.ContainsFunc(a.View.Warnings, func(w session.Warning) bool { return w.Code != keeper.RequestFailed }) {
-		p.Warned++
-	}
-	if at := a.View.PasswordExpires; !at.IsZero() && (p.PasswordExpiry.IsZero() || at.Before(p.PasswordExpiry)) {
-		p.PasswordExpiry = at
-	}
-}
-
-// missing says why an agent that should be online is not.
-func (p *place) missing(a fleet.Agent) string {
+// missing says why agents that should be online are not; held tells that their
+// platform's gate lets no sign-in through, or only a canary.
+func missing(c fleet.Count, held bool) string {
 	switch {
-	case a.View.Queued && (!p.held || a.View.Reason == session.ReasonNone):
+	case c.Queued && (!held || c.Reason == session.ReasonNone):
 		return metrics.MissingQueued
-	case a.View.Reason == session.ReasonNone:
+	case c.Reason == session.ReasonNone:
 		return metrics.MissingStarting
 	}
-	return string(a.View.Reason)
-}
-
-// late is how long after its deadline a step still is no sign of trouble.
-const late = time.Minute
-
-// stuck reports whether an agent's step has outlasted what bounds it: an
-// operation its time limit (several requests may each take one), a pause the
-// time of the next attempt. Who waits in the gate's queue is not: the gate
-// says why.
-func stuck(a fleet.Agent, timeout time.Duration, now time.Time) bool {
-	v := a.View
-	switch {
-	case v.Queued:
-		return false
-	case !v.NextAttempt.IsZero():
-		return now.Sub(v.NextAttempt) > late
-	case v.State == session.SigningIn, v.State == session.SigningOut && v.Reason == session.ReasonNone:
-		return timeout > 0 && now.Sub(v.Since) > 4*timeout+late
-	}
-	return false
+	return string(c.Reason)
 }
 
 // damageOf counts what was found damaged on disk since the start.

@@ -2,11 +2,9 @@ package daemon
 
 import (
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/fleet"
 	"agentkeeper/daemon/gate"
 	"agentkeeper/session"
@@ -34,53 +32,11 @@ func TestMissing(t *testing.T) {
 		{"parked", session.Stay, keeper.View{State: session.Parked, Reason: session.ReasonRefused}, "", map[string]int{"refused": 1}},
 	}
 	for _, tt := range agents {
-		p := newPlace(fleet.Platform{Name: "hq", Gate: gate.Status{Held: tt.held}}, &config.Config{})
-		p.count(fleet.Agent{Wish: tt.wish, View: tt.view}, time.Now())
+		v := tt.view
+		p := statusOf(fleet.Platform{Name: "hq", Gate: gate.Status{Held: tt.held},
+			Counts: []fleet.Count{{State: v.State, Reason: v.Reason, Queued: v.Queued, Wish: tt.wish, Agents: 1}}})
 		if diff := cmp.Diff(tt.want, p.Missing); diff != "" {
 			t.Errorf("%s: %s", tt.name, diff)
 		}
-	}
-}
-
-// Warnings that come and go with a request need nobody.
-func TestWarned(t *testing.T) {
-	p := newPlace(fleet.Platform{Name: "hq"}, &config.Config{})
-	for _, codes := range [][]string{nil, {"probe_off", "voice_unavailable"}, {keeper.RequestFailed}} {
-		view := keeper.View{State: session.Online}
-		for _, code := range codes {
-			view.Warnings = append(view.Warnings, session.Warning{Code: code})
-		}
-		p.count(fleet.Agent{Wish: session.Stay, View: view}, time.Now())
-	}
-	if p.Warned != 1 {
-		t.Errorf("%d agents warned, want the one whose warnings stay", p.Warned)
-	}
-}
-
-func TestStuck(t *testing.T) {
-	now := time.Now()
-	ago := func(d time.Duration) time.Time { return now.Add(-d) }
-	for _, tt := range []struct {
-		name string
-		view keeper.View
-		want bool
-	}{
-		{"signing in", keeper.View{State: session.SigningIn, Since: ago(2 * time.Minute)}, false},
-		{"signing in for longer than may be", keeper.View{State: session.SigningIn, Since: ago(4 * time.Minute)}, true},
-		{"signing out for longer than may be", keeper.View{State: session.SigningOut, Since: ago(time.Hour)}, true},
-		{"in a call", keeper.View{State: session.SigningOut, Reason: session.ReasonBusy, Since: ago(time.Hour), NextAttempt: now.Add(time.Second)}, false},
-		{"asking whether the call is over", keeper.View{State: session.SigningOut, Reason: session.ReasonBusy, Since: ago(time.Hour)}, false},
-		{"waiting", keeper.View{State: session.Waiting, Since: ago(time.Hour), NextAttempt: ago(time.Second)}, false},
-		{"waiting beyond the next attempt", keeper.View{State: session.Waiting, NextAttempt: ago(2 * time.Minute)}, true},
-		{"held in the queue", keeper.View{State: session.Waiting, Queued: true, NextAttempt: ago(time.Hour)}, false},
-		{"parked", keeper.View{State: session.Parked, Since: ago(time.Hour)}, false},
-		{"online", keeper.View{State: session.Online, Since: ago(time.Hour), LastContact: ago(time.Hour)}, false},
-	} {
-		if got := stuck(fleet.Agent{View: tt.view}, 30*time.Second, now); got != tt.want {
-			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
-		}
-	}
-	if stuck(fleet.Agent{View: keeper.View{State: session.SigningOut, Since: ago(time.Hour)}}, 0, now) {
-		t.Error("an agent of a platform that is leaving has no time limit")
 	}
 }

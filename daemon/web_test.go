@@ -27,6 +27,7 @@ import (
 // nobody is a service without agents.
 type nobody struct{}
 
+func (nobody) Page(session.ID, int) []fleet.Agent                  { return nil }
 func (nobody) Agents() []fleet.Agent                               { return nil }
 func (nobody) Agent(session.ID) (fleet.Agent, bool)                { return fleet.Agent{}, false }
 func (nobody) Platforms() []fleet.Platform                         { return nil }

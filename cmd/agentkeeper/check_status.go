@@ -24,8 +24,7 @@ var pluginWords = []string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}
 // is not as it is wished, or the service has another problem; unknown while the
 // service ends: the next process goes on with the agents, or nobody does. Notices
 // are left out.
-func check(w io.Writer, service api.Service, agents []api.Agent) error {
-	t := tallyOf(agents)
+func check(w io.Writer, service api.Service, t tally) error {
 	service.Problems = slices.DeleteFunc(slices.Clone(service.Problems), func(p api.Problem) bool { return p.Severity == api.Noticed })
 	code := max(t.code(), codeOf(service.Problems))
 	var notes []string
@@ -69,12 +68,14 @@ func codeOf(problems []api.Problem) int {
 
 // tally is what became of the agents' wishes.
 type tally struct {
+	seen                         int      // agents
 	wished, online               int      // those that are wished online, and those of them that are
 	parked, quarantined, waiting []string // the names of the others
 	unmet                        int      // those that are not as they are wished, online or offline
 }
 
-func tallyOf(agents []api.Agent) (t tally) {
+func (t *tally) add(agents []api.Agent) {
+	t.seen += len(agents)
 	for _, a := range agents {
 		if a.Unmet() {
 			t.unmet++
@@ -94,7 +95,6 @@ func tallyOf(agents []api.Agent) (t tally) {
 			t.waiting = append(t.waiting, a.ID)
 		}
 	}
-	return t
 }
 
 func (t tally) code() int {

@@ -41,7 +41,9 @@ func TestCheck(t *testing.T) {
 		var out strings.Builder
 		code := 0
 		var e *exit
-		if errors.As(check(&out, tt.service, tt.agents), &e) {
+		var found tally
+		found.add(tt.agents)
+		if errors.As(check(&out, tt.service, found), &e) {
 			code = e.code
 		}
 		if code != tt.code || !strings.HasPrefix(out.String(), tt.want) || strings.Count(out.String(), "\n") != 1 {

@@ -155,15 +155,12 @@ func errorText(body []byte) (text string, ok bool) {
 }
 
 // agents returns all agents, sorted by name.
-func (c *client) agents(ctx context.Context) ([]api.Agent, error) {
-	body, err := c.call(ctx, http.MethodGet, "/api/v1/agents", nil)
-	if err != nil {
-		return nil, err
-	}
-	var list struct {
-		Agents []api.Agent `json:"agents"`
-	}
-	return list.Agents, decode(body, &list)
+func (c *client) agents(ctx context.Context) (all []api.Agent, err error) {
+	err = roll{client: c}.agents(ctx, func(page []api.Agent, _ bool) error {
+		all = append(all, page...)
+		return nil
+	})
+	return all, err
 }
 
 // agentPath is where an agent is in the API.

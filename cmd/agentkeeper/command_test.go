@@ -196,7 +196,7 @@ func TestTableFits(t *testing.T) {
 	for width := range 220 {
 		for _, colour := range []bool{false, true} {
 			var b strings.Builder
-			writeTable(&b, terminal{on: true, colour: colour, width: width}, agents, now)
+			tabulate(t, &b, terminal{on: true, colour: colour, width: width}, agents, now)
 			text := b.String()
 			if strings.Contains(text, "\x1b") != (colour && width != 0 || colour) {
 				t.Fatalf("width %d, colour %v:\n%q", width, colour, text)
@@ -216,7 +216,7 @@ func TestTableFits(t *testing.T) {
 		}
 	}
 	var b strings.Builder
-	writeTable(&b, terminal{}, agents, now)
+	tabulate(t, &b, terminal{}, agents, now)
 	if !strings.HasPrefix(b.String(), "AGENT    WISH    STATE   REASON   CODE     SINCE") || !strings.Contains(b.String(), "NEXT TRY") {
 		t.Error(b.String())
 	}

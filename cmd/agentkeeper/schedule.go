@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,7 +12,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"agentkeeper/daemon/api"
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/shift"
 	"agentkeeper/session"
@@ -210,13 +210,7 @@ func (r row) forecast(from, to time.Time) forecast {
 
 // askOverrides asks the service what people wish of the agents in the rows.
 func (o *outlook) askOverrides(socket string, rows []row) {
-	body, err := ask(socket, "/api/v1/agents")
-	var list struct {
-		Agents []api.Agent `json:"agents"`
-	}
-	if err == nil {
-		err = json.Unmarshal(body, &list)
-	}
+	list, err := newClient(socket, longestWait).agents(context.Background())
 	if err != nil {
 		o.Service = err.Error()
 		return
@@ -228,7 +222,7 @@ func (o *outlook) askOverrides(socket string, rows []row) {
 		}
 	}
 	o.Overrides = []overruled{}
-	for _, a := range list.Agents {
+	for _, a := range list {
 		if a.Override == nil || !shown[a.ID] {
 			continue
 		}

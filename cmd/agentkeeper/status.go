@@ -73,8 +73,8 @@ func (c statusCmd) Run() error {
 	}
 }
 
-func (c statusCmd) path() string {
-	return "/api/v1/agents?" + query(map[string]string{"platform": c.Platform, "group": c.Group, "state": c.State, "label": c.Label}).Encode()
+func (c statusCmd) roll(cl *client) roll {
+	return roll{cl, query(map[string]string{"platform": c.Platform, "group": c.Group, "state": c.State, "label": c.Label})}
 }
 
 // trouble tells what whole platforms suffer from: live sessions do not show it
@@ -107,63 +107,50 @@ func (c statusCmd) service(ctx context.Context, cl *client) (s api.Service, err 
 	return s, decode(body, &s)
 }
 
-// agents asks for the agents, and returns the answer too. None of a platform or
-// group that nobody has is an error: a monitoring with a mistyped or bygone name
-// must not hear that all is well.
-func (c statusCmd) agents(ctx context.Context, cl *client) (body []byte, agents []api.Agent, err error) {
-	body, err = cl.call(ctx, http.MethodGet, c.path(), nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	var list struct {
-		Agents []api.Agent `json:"agents"`
-	}
-	if err := decode(body, &list); err != nil {
-		return nil, nil, err
-	}
-	if len(list.Agents) > 0 || c.Platform == "" && c.Group == "" {
-		return body, list.Agents, nil
+// known fails for a platform or group that nobody has: a monitoring with a mistyped
+// or bygone name must not hear that all is well. It is asked when there is no agent.
+func (c statusCmd) known(ctx context.Context, cl *client) error {
+	if c.Platform == "" && c.Group == "" {
+		return nil
 	}
 	all, err := cl.agents(ctx)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	return body, nil, knownNames(all, c.Group, c.Platform)
+	return knownNames(all, c.Group, c.Platform)
 }
 
 // show prints the agents once.
 func (c statusCmd) show(ctx context.Context, cl *client) error {
-	body, agents, err := c.agents(ctx, cl)
 	switch {
-	case err != nil && c.Check:
-		fmt.Println("UNKNOWN -", err)
-		return &exit{3, nil}
-	case err != nil:
-		return err
-	case c.Output == "json" && !c.Check:
-		_, err := os.Stdout.Write(body)
+	case c.Check:
+		return c.check(ctx, cl)
+	case c.Output == "json":
+		return c.roll(cl).json(ctx, os.Stdout, func() error { return c.known(ctx, cl) })
+	}
+	t := terminalOf(os.Stdout)
+	list, err := newTable(ctx, c.roll(cl), t)
+	if err == nil && list.totals.agents == 0 {
+		err = c.known(ctx, cl)
+	}
+	if err != nil {
 		return err
 	}
 	service, err := c.service(ctx, cl)
-	switch {
-	case err != nil && c.Check:
-		fmt.Println("UNKNOWN -", err)
-		return &exit{3, nil}
-	case err != nil:
+	if err != nil {
 		return err
-	case c.Check:
-		return check(os.Stdout, service, agents)
 	}
-	t := terminalOf(os.Stdout)
-	var b strings.Builder
-	if c.Watch && t.on {
-		b.WriteString("\x1b[H\x1b[2J")
-	}
-	writeTable(&b, t, agents, time.Now())
 	trouble, err := c.trouble(ctx, cl)
 	if err != nil {
 		return err
 	}
+	if c.Watch && t.on {
+		fmt.Print("\x1b[H\x1b[2J")
+	}
+	if err := list.write(ctx, t, os.Stdout); err != nil {
+		return err
+	}
+	var b strings.Builder
 	for _, p := range service.Problems {
 		colour := bad
 		if p.Severity == api.Noticed {
@@ -179,6 +166,27 @@ func (c statusCmd) show(ctx context.Context, cl *client) error {
 	}
 	_, err = io.WriteString(os.Stdout, b.String())
 	return err
+}
+
+// check prints the one line for a monitoring.
+func (c statusCmd) check(ctx context.Context, cl *client) error {
+	var found tally
+	err := c.roll(cl).agents(ctx, func(page []api.Agent, last bool) error {
+		found.add(page)
+		if last && found.seen == 0 {
+			return c.known(ctx, cl)
+		}
+		return nil
+	})
+	var service api.Service
+	if err == nil {
+		service, err = c.service(ctx, cl)
+	}
+	if err != nil {
+		fmt.Println("UNKNOWN -", err)
+		return &exit{3, nil}
+	}
+	return check(os.Stdout, service, found)
 }
 
 func some(head string, names []string) string {

@@ -10,19 +10,13 @@ import (
 	"agentkeeper/daemon/api"
 )
 
-// head is how a column of a table is called.
-type head struct {
-	title string
-	// keep says how long the column stays when there is little room: the lowest
-	// go first; negative ones are for terminals with room to spare.
-	keep int
-}
-
 // column is one column of a table of agents, or of something else.
 type column[T any] struct {
 	title string
 	text  func(row T, now time.Time) string
-	keep  int // as in head
+	// keep says how long the column stays when there is little room: the lowest
+	// go first; negative ones are for terminals with room to spare.
+	keep int
 }
 
 var columns = []column[api.Agent]{
@@ -56,35 +50,46 @@ func nextTryOf(a api.Agent, now time.Time) string {
 	return "now"
 }
 
-// grid is a table before it is printed.
-type grid struct {
-	columns []head
-	cells   [][]string // by column, the title first
+// grid is a table that is measured before it is printed. It keeps no rows: who has
+// too many to hold at once hands them in parts, twice.
+type grid[T any] struct {
+	columns []column[T]
 	widths  []int
+	now     time.Time
 }
 
 const gutter = 2 // between two columns
 
-func newGrid[T any](columns []column[T], rows []T, now time.Time, spare bool) *grid {
-	g := &grid{}
+// newGrid returns a grid without rows; spare tells that there is room to spare.
+func newGrid[T any](columns []column[T], now time.Time, spare bool) *grid[T] {
+	g := &grid[T]{now: now}
 	for _, c := range columns {
-		if c.keep < 0 && !spare {
-			continue
+		if c.keep >= 0 || spare {
+			g.columns, g.widths = append(g.columns, c), append(g.widths, letters(c.title))
 		}
-		cells, width := make([]string, 0, len(rows)+1), 0
-		cells = append(cells, c.title)
-		for _, row := range rows {
-			cells = append(cells, c.text(row, now))
-		}
-		for _, cell := range cells {
-			width = max(width, len([]rune(cell)))
-		}
-		g.columns, g.cells, g.widths = append(g.columns, head{c.title, c.keep}), append(g.cells, cells), append(g.widths, width)
 	}
 	return g
 }
 
-func (g *grid) width() int {
+func letters(s string) int { return len([]rune(s)) }
+
+// measure makes the columns wide enough for the rows.
+func (g *grid[T]) measure(rows []T) {
+	for _, row := range rows {
+		for i, c := range g.columns {
+			g.widths[i] = max(g.widths[i], letters(c.text(row, g.now)))
+		}
+	}
+}
+
+// drop leaves a column out.
+func (g *grid[T]) drop(title string) {
+	if i := slices.IndexFunc(g.columns, func(c column[T]) bool { return c.title == title }); i >= 0 {
+		g.columns, g.widths = slices.Delete(slices.Clone(g.columns), i, i+1), slices.Delete(g.widths, i, i+1)
+	}
+}
+
+func (g *grid[T]) width() int {
 	sum := -gutter
 	for _, w := range g.widths {
 		sum += w + gutter
@@ -94,7 +99,7 @@ func (g *grid) width() int {
 
 // fit leaves columns out until the table is at most width wide, the least
 // important first; what is left of the last one is cut.
-func (g *grid) fit(width int) {
+func (g *grid[T]) fit(width int) {
 	for g.width() > width && len(g.columns) > 1 {
 		least := 0
 		for i, c := range g.columns {
@@ -107,89 +112,108 @@ func (g *grid) fit(width int) {
 			g.widths[least] = room
 			return
 		}
-		g.columns = slices.Delete(g.columns, least, least+1)
-		g.cells = slices.Delete(g.cells, least, least+1)
-		g.widths = slices.Delete(g.widths, least, least+1)
+		g.drop(g.columns[least].title)
 	}
 	if over := g.width() - width; over > 0 {
 		g.widths[0] = max(g.widths[0]-over, 1)
 	}
 }
 
-func (g *grid) write(b *strings.Builder, t terminal) {
-	for row := range g.cells[0] {
-		line := ""
-		for i, c := range g.columns {
-			cell := cut(g.cells[i][row], g.widths[i])
-			pad := strings.Repeat(" ", g.widths[i]-len([]rune(cell))+gutter)
-			if i == len(g.columns)-1 {
-				pad = ""
-			}
-			if row > 0 && c.title == "STATE" {
-				cell = t.paint(stateColour(cell), cell)
-			}
-			line += cell + pad
+// head writes the titles.
+func (g *grid[T]) head(b *strings.Builder) {
+	g.line(b, func(i int) string { return g.columns[i].title }, func(_, cell string) string { return cell })
+}
+
+// rows writes the rows. What has grown wider since it was measured is cut.
+func (g *grid[T]) rows(b *strings.Builder, t terminal, rows []T) {
+	paint := func(title, cell string) string {
+		if title == "STATE" {
+			return t.paint(stateColour(cell), cell)
 		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
+		return cell
+	}
+	for _, row := range rows {
+		g.line(b, func(i int) string { return g.columns[i].text(row, g.now) }, paint)
 	}
 }
 
-// writeTable writes a line per agent and the sum.
-func writeTable(b *strings.Builder, t terminal, agents []api.Agent, now time.Time) {
-	shown := columns
-	if !slices.ContainsFunc(agents, func(a api.Agent) bool { return a.Label != "" }) {
-		shown = slices.DeleteFunc(slices.Clone(columns), func(c column[api.Agent]) bool { return c.title == "LABEL" })
+func (g *grid[T]) line(b *strings.Builder, text func(column int) string, paint func(title, cell string) string) {
+	line := ""
+	for i, c := range g.columns {
+		cell := cut(text(i), g.widths[i])
+		pad := strings.Repeat(" ", g.widths[i]-letters(cell)+gutter)
+		if i == len(g.columns)-1 {
+			pad = ""
+		}
+		line += paint(c.title, cell) + pad
 	}
-	writeGrid(b, t, shown, agents, now)
-	b.WriteString("\n" + summary(t, agents) + "\n")
+	b.WriteString(strings.TrimRight(line, " ") + "\n")
 }
 
 // writeGrid writes a line per row. Where the width is unlimited, every column
 // that scripts may look for is there.
 func writeGrid[T any](b *strings.Builder, t terminal, columns []column[T], rows []T, now time.Time) {
-	g := newGrid(columns, rows, now, t.width > 0)
+	g := newGrid(columns, now, t.width > 0)
+	g.measure(rows)
 	if t.width > 0 {
 		g.fit(t.width)
 	}
-	g.write(b, t)
+	g.head(b)
+	g.rows(b, t, rows)
 }
 
-// summary counts agents by state and reason, and those that are not as they
-// are wished.
-func summary(t terminal, agents []api.Agent) string {
-	states, reasons, other := map[string]int{}, map[string]map[string]int{}, 0
-	for _, a := range agents {
-		states[a.State]++
-		if a.Unmet() {
-			other++
-		}
-		if a.Reason != "" {
-			if reasons[a.State] == nil {
-				reasons[a.State] = map[string]int{}
-			}
-			reasons[a.State][a.Reason]++
-		}
+// totals counts agents by state and reason, and those that are not as they are
+// wished.
+type totals struct {
+	agents, other int
+	states        map[string]int
+	reasons       map[string]map[string]int // by state
+	labels        bool                      // any of them has one
+}
+
+func (n *totals) add(agents []api.Agent) {
+	if n.states == nil {
+		n.states, n.reasons = map[string]int{}, map[string]map[string]int{}
 	}
+	for _, a := range agents {
+		n.agents++
+		n.states[a.State]++
+		n.labels = n.labels || a.Label != ""
+		if a.Unmet() {
+			n.other++
+		}
+		if a.Reason == "" {
+			continue
+		}
+		if n.reasons[a.State] == nil {
+			n.reasons[a.State] = map[string]int{}
+		}
+		n.reasons[a.State][a.Reason]++
+	}
+}
+
+// text is the sum in one line.
+func (n *totals) text(t terminal) string {
 	var parts []string
-	for _, state := range slices.Sorted(maps.Keys(states)) {
-		text := fmt.Sprintf("%d %s", states[state], state)
+	for _, state := range slices.Sorted(maps.Keys(n.states)) {
+		text := fmt.Sprintf("%d %s", n.states[state], state)
 		var why []string
-		for _, reason := range slices.Sorted(maps.Keys(reasons[state])) {
-			why = append(why, fmt.Sprintf("%s %d", reason, reasons[state][reason]))
+		for _, reason := range slices.Sorted(maps.Keys(n.reasons[state])) {
+			why = append(why, fmt.Sprintf("%s %d", reason, n.reasons[state][reason]))
 		}
 		if len(why) > 0 {
 			text += " (" + strings.Join(why, ", ") + ")"
 		}
 		parts = append(parts, t.paint(stateColour(state), text))
 	}
-	head := plural(len(agents), "agent")
+	head := plural(n.agents, "agent")
 	if len(parts) > 0 {
 		head += ": " + strings.Join(parts, ", ")
 	}
-	if other == 0 {
+	if n.other == 0 {
 		return head + "; all as wished"
 	}
-	return head + fmt.Sprintf("; %d not as wished", other)
+	return head + fmt.Sprintf("; %d not as wished", n.other)
 }
 
 func plural(n int, word string) string {

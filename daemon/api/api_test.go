@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -49,7 +50,13 @@ type service struct {
 
 func (s *service) Service() Service { return ServiceOf("1.2.3", PhaseRunning, time.Time{}, s.problems) }
 
-func (s *service) Agents() []fleet.Agent { return s.agents }
+func (s *service) Page(after session.ID, limit int) (list []fleet.Agent) {
+	i := 0
+	if after != (session.ID{}) {
+		i = slices.IndexFunc(s.agents, func(a fleet.Agent) bool { return a.ID == after }) + 1
+	}
+	return s.agents[i:min(len(s.agents), i+min(limit, len(s.agents)))]
+}
 
 func (s *service) Agent(id session.ID) (fleet.Agent, bool) {
 	for _, a := range s.agents {
@@ -61,7 +68,15 @@ func (s *service) Agent(id session.ID) (fleet.Agent, bool) {
 }
 
 func (s *service) Platforms() []fleet.Platform {
-	return []fleet.Platform{{Name: "pbx", Vendor: "ecss"}, {Name: "hq", Vendor: "huawei"}}
+	list := []fleet.Platform{{Name: "pbx", Vendor: "ecss"}, {Name: "hq", Vendor: "huawei"}}
+	for i := range list {
+		for _, a := range s.agents {
+			if a.ID.Platform == list[i].Name {
+				list[i].Counts = append(list[i].Counts, fleet.Count{State: a.View.State, Reason: a.View.Reason, Wish: a.Wish, Agents: 1})
+			}
+		}
+	}
+	return list
 }
 
 func (s *service) Command(_ context.Context, id session.ID, verb fleet.Verb, by, reason string, hold time.Duration) error {

@@ -19,6 +19,7 @@ func Bounds() []bound.Bound {
 		{Where: "the event API", What: "readers at `listen`, and as many at `control`", Limit: bound.Count(followers), Beyond: "503", Test: "TestFollowersAreBounded"},
 		{Where: "the event API", What: "patterns of types", Limit: bound.Count(store.MaxPatterns), Beyond: "400", Test: "TestEventsFilterIsBounded"},
 		{Where: "the event API", What: "a pattern", Limit: bound.Bytes(store.MaxPatternSize), Beyond: "400", Test: "TestEventsFilterIsBounded"},
+		{Where: "the API", What: "agents in a page of the list, `limit=`", Limit: bound.Count(pageLimit), Beyond: "400", Test: "TestPages"},
 		{Where: "the API", What: "a name that others are suggested for", Limit: bound.Bytes(option.DistanceLimit), Beyond: "no suggestion", Test: "TestSuggestionsAreBounded"},
 		{Where: "the API", What: "pairs of letters compared for a suggestion", Limit: bound.Count(nearestCost), Beyond: "only names that contain it", Test: "TestSuggestionsAreBounded"},
 	}

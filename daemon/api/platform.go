@@ -39,15 +39,8 @@ type Platform struct {
 
 func (r *Reader) platforms(w http.ResponseWriter, _ *http.Request) {
 	list := []Platform{}
-	index := map[string]int{}
 	for _, p := range r.Agents.Platforms() {
-		index[p.Name] = len(list)
 		list = append(list, platformOf(p))
-	}
-	for _, a := range r.Agents.Agents() {
-		if i, ok := index[a.ID.Platform]; ok {
-			list[i].count(a)
-		}
 	}
 	slices.SortFunc(list, func(a, b Platform) int { return cmp.Compare(a.Name, b.Name) })
 	reply(w, http.StatusOK, map[string]any{"platforms": list})
@@ -59,7 +52,8 @@ func (p Platform) Trouble() string { return gate.Trouble(p.Answers) }
 func platformOf(p fleet.Platform) Platform {
 	g := p.Gate
 	return Platform{
-		Name: p.Name, Vendor: p.Vendor, InFlight: g.InFlight, Queue: g.Queue, Out: g.Out, Answers: g.Answers, OutSince: instantOf(g.OutSince),
+		Name: p.Name, Vendor: p.Vendor, Agents: p.Sum(nil), Online: p.Sum(func(c fleet.Count) bool { return c.State == session.Online }),
+		WishedOnline: p.Sum(func(c fleet.Count) bool { return c.Wish == session.Stay }), InFlight: g.InFlight, Queue: g.Queue, Out: g.Out, Answers: g.Answers, OutSince: instantOf(g.OutSince),
 		Quarantined: g.Quarantined, QuarantinedUntil: instantOf(g.QuarantinedUntil), RefusalsLeft: g.RefusalsLeft,
 		NextTry: instantOf(g.NextCanary), Held: g.Held, Address: g.Address, SharedWith: append([]string{}, g.SharedWith...),
 		Refused: names(g.Refused), Why: g.Why, Restart: restartWarning(p),
@@ -119,24 +113,8 @@ func (c *Controller) tellPlatform(w http.ResponseWriter, name string) {
 		if p.Name != name {
 			continue
 		}
-		out := platformOf(p)
-		for _, a := range c.Agents.Agents() {
-			if a.ID.Platform == name {
-				out.count(a)
-			}
-		}
-		reply(w, http.StatusAccepted, out)
+		reply(w, http.StatusAccepted, platformOf(p))
 		return
 	}
 	fail(w, http.StatusNotFound, fleet.ErrUnknownPlatform.Error()+": "+name)
-}
-
-func (p *Platform) count(a fleet.Agent) {
-	p.Agents++
-	if a.View.State == session.Online {
-		p.Online++
-	}
-	if a.Wish == session.Stay {
-		p.WishedOnline++
-	}
 }

@@ -19,7 +19,8 @@ import (
 
 // Agents is what is asked about agents.
 type Agents interface {
-	Agents() []fleet.Agent
+	// Page returns the next agents behind one, sorted by name; see fleet.Page.
+	Page(after session.ID, limit int) []fleet.Agent
 	Agent(id session.ID) (fleet.Agent, bool)
 	Platforms() []fleet.Platform
 }
@@ -107,33 +108,17 @@ func (r *Reader) answers(ask func() error) http.HandlerFunc {
 	}
 }
 
-// list answers {"agents":[…]}, filtered.
-func (r *Reader) list(w http.ResponseWriter, req *http.Request) {
-	want, err := choiceOf(req.URL.Query())
-	if err != nil {
-		fail(w, http.StatusBadRequest, err.Error())
-		return
-	}
-	now, list := time.Now(), []Agent{}
-	for _, a := range r.Agents.Agents() {
-		if !want.place(a) {
-			continue
-		}
-		if out := agentOf(a, now); want.condition(out) {
-			list = append(list, out)
-		}
-	}
-	reply(w, http.StatusOK, map[string]any{"agents": list})
-}
-
 // choice is which agents a request asks for; an empty value asks for all.
 type choice struct{ platform, state, group, label string }
+
+// choiceNames are the parameters of a choice.
+var choiceNames = []string{"platform", "state", "group", "label"}
 
 // choiceOf reads a choice and says what is wrong with it.
 func choiceOf(q url.Values) (choice, error) {
 	for name := range q {
-		if !slices.Contains([]string{"platform", "state", "group", "label"}, name) {
-			return choice{}, fmt.Errorf("unknown parameter %q: use platform, state, group and label", session.Cut(name, textLimit))
+		if !slices.Contains(choiceNames, name) && !slices.Contains(pageNames, name) {
+			return choice{}, fmt.Errorf("unknown parameter %q: use platform, state, group, label, limit and after", session.Cut(name, textLimit))
 		}
 	}
 	c := choice{platform: q.Get("platform"), state: q.Get("state"), group: q.Get("group"), label: q.Get("label")}
@@ -200,11 +185,11 @@ func (r *Reader) unknown(id session.ID) string {
 	if name := id.String(); len(name) > idLimit {
 		return fmt.Sprintf("no such agent: %s (a name has at most %d bytes)", session.Cut(name, textLimit), idLimit)
 	}
-	agents := r.Agents.Agents()
-	names := make([]string, len(agents))
-	for i, a := range agents {
-		names[i] = a.ID.String()
-	}
+	var names []string
+	r.each(session.ID{}, func(a fleet.Agent) bool {
+		names = append(names, a.ID.String())
+		return true
+	})
 	return "no such agent: " + id.String() + DidYouMean(id.String(), names)
 }
 

@@ -22,6 +22,8 @@ func Bounds() []bound.Bound {
 	return []bound.Bound{
 		{Where: where, What: "the name of a platform or a group", Limit: bound.Bytes(nameLimit), Beyond: "a mistake", Test: "TestNameLimits"},
 		{Where: where, What: "a login, a number", Limit: bound.Bytes(session.NameLimit), Beyond: "a mistake", Test: "TestNameLimits"},
+		{Where: where, What: "a platform's `concurrent_dials`", Limit: bound.Count(maxDials), Beyond: "a mistake", Test: "TestDials"},
+		{Where: where, What: "a platform's `source_addresses`", Limit: bound.Count(maxSources), Beyond: "a mistake", Test: "TestDials"},
 		{Where: where, What: "agents", Limit: bound.Count(maxAgents), Beyond: "a mistake", Test: "TestAgentLimit"},
 		{Where: where, What: "the file itself; a list of agents", Limit: bound.Bytes(maxFile), Beyond: "a mistake", Test: "TestFileLimits"},
 		{Where: where, What: "a list or calendar of days", Limit: bound.Bytes(holiday.MaxFile), Beyond: "a mistake", Test: "TestFileLimits"},

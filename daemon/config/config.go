@@ -3,6 +3,7 @@ package config
 import (
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -77,11 +78,18 @@ type Platform struct {
 	URL     *url.URL         // scheme, host and port; never credentials, path or query
 	TLS     wire.TLSSettings // found good by Load; of no effect with a plain scheme
 	Window  time.Duration    // as written, or the vendor's default for the platform's options
+	Dials   Dials
 	SignIn  SignIn
 	Backoff Backoff
 	Lockout Lockout
 	Options option.Set // as written at the platform; each agent's Options are merged and decoded
 	Pos     option.Pos
+}
+
+// Dials says how connections to a platform are made.
+type Dials struct {
+	Concurrent int          // being made at once, 1 or more
+	Sources    []netip.Addr // where they come from, in turn; none: the system chooses
 }
 
 // Address is what counts refused log-ins against us: host and port, the scheme's

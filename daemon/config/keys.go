@@ -201,6 +201,8 @@ var platformSection = section{
 		{name: "vendor", kind: kindVendor, must: true, doc: "Whose system it is."},
 		{name: "url", kind: kindText, must: true, doc: "Scheme, host and port; http:// and ws:// send passwords in clear text."},
 		{name: "tls", kind: kindSection, of: &tlsSection},
+		{name: "concurrent_dials", kind: kindCount, fallback: "32", most: maxDials, doc: "Connections that are being made at once, TLS handshake included; at most 1,000."},
+		{name: "source_addresses", kind: kindTexts, doc: "This machine's addresses to connect from, in turn. One has about 28,000 ports to one platform, so more agents need more of them. Left out: the system chooses."},
 		{name: "window", kind: kindDuration, doc: "The longest silence that the platform forgives. Left out: the vendor's default (huawei and huawei-config 2m, ecss 3 x ping, runtel and edna 5m)."},
 		{name: "sign_in", kind: kindSection, of: &signInSection},
 		{name: "backoff", kind: kindSection, of: &backoffSection},

@@ -44,6 +44,7 @@ func TestDefaults(t *testing.T) {
 		Platforms: []Platform{{
 			Name: "hq", Vendor: "huawei", URL: &url.URL{Scheme: "https", Host: "10.0.0.5:8043"},
 			Window:  2 * time.Minute,
+			Dials:   Dials{Concurrent: 32},
 			SignIn:  SignIn{Rate: 20, Concurrent: 10, Timeout: 30 * time.Second},
 			Backoff: Backoff{Initial: time.Second, Max: time.Minute},
 			Lockout: Lockout{Failures: 3, Within: 10 * time.Minute, Quiet: 15 * time.Minute},
@@ -117,6 +118,7 @@ groups:
 		Name: "b.2", Vendor: "ecss", URL: &url.URL{Scheme: "wss", Host: "[::1]:8091"},
 		TLS:     wire.TLSSettings{ServerName: "cc", PinSHA256: strings.Repeat("ab", 32)},
 		Window:  15 * time.Second,
+		Dials:   Dials{32, nil},
 		SignIn:  SignIn{0.5, 2, 10 * time.Second},
 		Backoff: Backoff{2 * time.Second, 2 * time.Second},
 		Lockout: Lockout{5, time.Minute, 2 * time.Minute},
@@ -125,6 +127,7 @@ groups:
 	}, {
 		Name: "a", Vendor: "huawei", URL: &url.URL{Scheme: "https", Host: "h"},
 		Window:  time.Minute,
+		Dials:   Dials{32, nil},
 		SignIn:  SignIn{20, 10, 30 * time.Second},
 		Backoff: Backoff{time.Second, time.Minute},
 		Lockout: Lockout{3, 10 * time.Minute, 15 * time.Minute},

@@ -46,6 +46,7 @@ func (l *loader) platform(parent *mapping, e entry) *place {
 	p.Options = l.options(m, p)
 	l.window(m, p)
 	l.address(m, p)
+	l.dials(m, p)
 	m.done(p.vendor.Options)
 	return p
 }

@@ -63,6 +63,16 @@ func (s *adoptions) Adopted(platform string, result session.Kind) {
 	}
 }
 
+// left returns how many sessions nothing is known of yet.
+func (s *adoptions) left() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.open {
+		n += max(a.sessions-a.live-a.lost, 0)
+	}
+	return n
+}
+
 // tell logs the sums that are complete, or waited long enough.
 func (s *adoptions) tell(now time.Time) {
 	s.mu.Lock()

@@ -36,6 +36,9 @@ func TestAdoptionsAreSummedUp(t *testing.T) {
 			}
 		}
 		said("nobody answered yet", "")
+		if n := s.left(); n != 6 {
+			t.Errorf("%d sessions left, want 6", n)
+		}
 		time.Sleep(2 * time.Second)
 		for _, kind := range []session.Kind{session.OK, session.Outage, session.Lost, session.OK} {
 			if woken != 0 {
@@ -53,5 +56,8 @@ func TestAdoptionsAreSummedUp(t *testing.T) {
 		said("after a minute", `platform=pbx adopted=1 lost=0 not_yet=2 after=1m2s`)
 		s.Adopted("pbx", session.OK)
 		said("of a reload", "")
+		if n := s.left(); n != 0 {
+			t.Errorf("%d sessions left of platforms that were summed up", n)
+		}
 	})
 }

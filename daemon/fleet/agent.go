@@ -30,6 +30,8 @@ type agent struct {
 	gaveUp   bool          // removed: it was given up
 	rehashed bool          // its record's hashes were made anew, and are not stored yet
 	remade   time.Time     // when its session was last made anew because its credential was refused
+	ended    bool          // it has its last order, of the fleet's end
+	counted  standing      // by the census, whose mu guards it
 }
 
 // order gives the keeper an order if it is a new one.
@@ -42,8 +44,8 @@ func (a *agent) order(o keeper.Order) {
 	a.keeper.Set(o)
 }
 
-// start takes a new agent on. The caller holds mu.
-func (f *Fleet) start(c config.Agent, by string) {
+// start takes a new agent on, which is yet to be launched. The caller holds mu.
+func (f *Fleet) start(c config.Agent, by string) newcomer {
 	a := &agent{id: c.ID, cfg: c}
 	rec := f.records[c.ID]
 	delete(f.records, c.ID)
@@ -51,7 +53,7 @@ func (f *Fleet) start(c config.Agent, by string) {
 	rec = f.trustSession(a, f.trustHashes(a, rec))
 	first := a.prepare(f, rec)
 	a.keeper = f.newKeeper(a, rec)
-	f.agents[c.ID] = a
+	f.enlist(a)
 	if first.End {
 		first.By = by
 		a.next = &a.cfg
@@ -62,7 +64,8 @@ func (f *Fleet) start(c config.Agent, by string) {
 			f.observer.expect(c.ID.Platform)
 		}
 	}
-	f.drive(a)
+	f.noteWish(a, f.moment())
+	return newcomerOf(a, rec)
 }
 
 // becomes returns the configuration that the agent has, or will have where a
@@ -97,11 +100,15 @@ func (a *agent) prepare(f *Fleet, rec session.Record) keeper.Order {
 
 func (f *Fleet) newKeeper(a *agent, rec session.Record) *keeper.Keeper {
 	u := f.updateFor(a)
-	return keeper.New(keeper.Config{
+	k := keeper.New(keeper.Config{
 		Account: u.Account, Policy: u.Policy, Record: rec, SecretHash: u.SecretHash, SettingsHash: u.SettingsHash, ProofHash: u.ProofHash,
 		Platform: a.platform.adapter, Gate: a.platform.gate.Platform, Store: f.store, Sink: f.sink,
-		Observer: f.observer, Log: f.log, Seed: f.seedOf(a.id), Handed: func() { f.handed(a.id) }, Wake: a.seat.Wake,
+		Observer: f.observer, Log: f.log, Seed: f.seedOf(a.id), Handed: func() { f.handed(a.id) }, Turned: func(s keeper.Standing) { f.census.turn(a, s) },
+		Wake: a.seat.Wake,
 	})
+	v := k.View()
+	f.census.turn(a, v.Standing())
+	return k
 }
 
 // seedOf gives every agent a sequence of its own.
@@ -153,6 +160,9 @@ func (a *agent) unfinished(rec session.Record) bool {
 func (f *Fleet) succeed(a *agent, rec session.Record) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.ending {
+		f.endOne(a)
+	}
 	switch {
 	case a.unfinished(rec):
 		a.keeper = f.newKeeper(a, rec)
@@ -168,9 +178,10 @@ func (f *Fleet) succeed(a *agent, rec session.Record) bool {
 		a.keeper = f.newKeeper(a, rec)
 		a.last = keeper.Order{Wish: session.Leave}
 		a.order(f.orderFor(a, resume))
+		f.noteWish(a, f.moment())
 		return true
 	case a.removed:
-		delete(f.agents, a.id)
+		f.delist(a)
 		f.dropIdlePlatform(a.id.Platform)
 		f.retireCredential(a.cfg.Credential.Path)
 	}
@@ -199,13 +210,8 @@ func (f *Fleet) forget(id session.ID) {
 // dropIdlePlatform removes a platform that is configured no longer with its
 // last agent. The caller holds mu.
 func (f *Fleet) dropIdlePlatform(name string) {
-	if p := f.platforms[name]; p == nil || !p.leaving {
+	if p := f.platforms[name]; p == nil || !p.leaving || f.census.agents(name) > 0 {
 		return
-	}
-	for id := range f.agents {
-		if id.Platform == name {
-			return
-		}
 	}
 	f.platforms[name].gate.Leave()
 	delete(f.platforms, name)
@@ -224,6 +230,7 @@ func (f *Fleet) change(a *agent, c config.Agent, kind changeKind, by string) {
 	default:
 		f.touch(a, c)
 	}
+	f.noteWish(a, f.moment())
 }
 
 // touch hands a change to the running keeper, whose session does not feel it.
@@ -249,4 +256,5 @@ func (f *Fleet) remove(a *agent, by string) {
 	a.next, a.removed, a.gaveUp = nil, true, false
 	a.giveUp = time.Now().Add(a.platform.cfg.Window + a.platform.cfg.SignIn.Timeout)
 	a.order(keeper.Order{Wish: session.Leave, End: true, By: by, Why: "no longer configured"})
+	f.noteWish(a, f.moment())
 }

@@ -63,10 +63,8 @@ func (f *Fleet) clockSet(slept time.Duration) {
 	for _, g := range f.everyGate() {
 		g.ClockSet(slept)
 	}
+	f.walk(func(a *agent) { a.keeper.ClockSet(slept) })
 	f.mu.Lock()
-	for _, a := range f.agents {
-		a.keeper.ClockSet(slept)
-	}
 	moved := f.moveOverrides(time.Now(), slept)
 	f.mu.Unlock()
 	ctx, cancel := context.WithTimeout(f.ctx, forgetTimeout)

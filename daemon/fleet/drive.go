@@ -13,10 +13,9 @@ type driven struct {
 }
 
 // drive lets an agent's keepers run, one after the other, to the agent's end,
-// which agentsDone hears of. It does not block.
+// which agentsDone hears of: it was counted when it was enlisted. It does not block.
 func (f *Fleet) drive(a *agent) {
 	a.fleet = f
-	f.agentsDone.Add(1)
 	f.room.Enter(&a.seat, a)
 }
 

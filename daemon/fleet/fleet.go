@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"slices"
 	"sync"
 	"time"
 
@@ -83,6 +82,7 @@ type Fleet struct {
 	room              waiting.Room
 	agentsDone, loops sync.WaitGroup
 	nudge             chan struct{} // to the loop that compares wishes and orders
+	starts            chan struct{} // to the loop that starts newcomers
 
 	clock  clock // of the comparing loop alone
 	asleep func() (time.Duration, bool)
@@ -100,23 +100,28 @@ type Fleet struct {
 
 	gates map[string][]byte // what was stored of the services, and of platforms by an earlier version, at the start
 
-	mu        sync.Mutex // never held over I/O or a wait
+	census census
+
+	mu        sync.Mutex // never held over I/O or a wait, nor for more than a few milliseconds
 	platforms map[string]*platform
 	services  map[string]*gate.Service // by address; they stay when their platforms go
 	agents    map[session.ID]*agent
+	sorted    []*agent                      // the same, by name
+	newcomers []newcomer                    // enlisted and not started yet, in the order in which they will be
 	records   map[session.ID]session.Record // loaded and not yet handed to a keeper
 	wishes    map[session.ID]Override
 	shifts    shifts
 	ending    bool
-	handing   bool      // the end is a hand-over
-	beat      time.Time // of the comparing loop
+	handing   bool         // the end is a hand-over
+	final     keeper.Order // of the end
+	beat      time.Time    // of the comparing loop
 }
 
 // New loads what the process before left. It starts nothing but the loops.
 func New(ctx context.Context, o Options) (*Fleet, error) {
 	f := &Fleet{
 		store: o.Store, sink: o.Sink, log: o.Log, vendors: o.Vendors, dial: o.Dial, traces: o.Traces, seed: o.Seed,
-		nudge: make(chan struct{}, 1), platforms: map[string]*platform{}, services: map[string]*gate.Service{}, agents: map[session.ID]*agent{},
+		nudge: make(chan struct{}, 1), starts: make(chan struct{}, 1), census: newCensus(), platforms: map[string]*platform{}, services: map[string]*gate.Service{}, agents: map[session.ID]*agent{},
 		pending: map[session.ID]bool{}, write: make(chan struct{}, 1), shifts: newShifts(), beat: time.Now(),
 	}
 	if f.vendors == nil {
@@ -143,6 +148,7 @@ func New(ctx context.Context, o Options) (*Fleet, error) {
 		f.room = room
 	}
 	f.loops.Go(f.compareLoop)
+	f.loops.Go(f.startLoop)
 	f.loops.Go(f.storeLoop)
 	f.loops.Go(f.secretLoop)
 	f.loops.Go(f.credentialLoop)
@@ -181,42 +187,51 @@ func (f *Fleet) Apply(cfg *config.Config, by string) Plan {
 	}
 	f.observer.SetPlatforms(windows)
 	f.storePlaces(cfg)
-	f.mu.Lock()
 	plan := f.diff(cfg)
-	if !f.ending {
-		f.carryOut(cfg, plan, by)
-		f.signOutLeft(by)
-	}
-	f.mu.Unlock()
+	f.launch(f.carryOut(cfg, plan, by))
 	f.forgetStrangers()
 	f.wake()
 	return plan
 }
 
-// carryOut applies a plan. The caller holds mu.
-func (f *Fleet) carryOut(cfg *config.Config, plan Plan, by string) {
+// carryOut applies a plan and returns the agents that are to be launched. It gives
+// mu up now and then; when the fleet's end begins meanwhile, the rest of the plan
+// is left.
+func (f *Fleet) carryOut(cfg *config.Config, plan Plan, by string) (fresh []newcomer) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ending {
+		return nil
+	}
 	clear(f.shifts.parsed) // of the configuration before
 	f.setPlatforms(cfg)
 	f.tellMassChanges(cfg)
-	for _, a := range cfg.Agents {
-		switch kind := plan.kinds[a.ID]; {
-		case kind == kindStart:
-			f.start(a, by)
-		case f.agents[a.ID] != nil:
-			f.change(f.agents[a.ID], a, kind, by)
+	b := f.hold()
+	for _, i := range plan.order {
+		if f.ending {
+			return fresh
 		}
+		c := cfg.Agents[i]
+		if a := f.agents[c.ID]; a != nil {
+			f.change(a, c, plan.kinds[c.ID], by)
+		} else {
+			fresh = append(fresh, f.start(c, by))
+		}
+		b.take()
 	}
 	for _, id := range plan.Stop {
-		if a := f.agents[id]; a != nil {
+		if a := f.agents[id]; a != nil && !f.ending {
 			f.remove(a, by)
 		}
+		b.take()
 	}
-	for name := range f.platforms {
+	for name, p := range f.platforms {
 		if _, ok := cfg.Platform(name); !ok {
-			f.platforms[name].leaving = true
+			p.leaving = true
 			f.dropIdlePlatform(name)
 		}
 	}
+	return append(fresh, f.signOutLeft(by)...)
 }
 
 // wake makes the comparing loop look at once.
@@ -267,11 +282,7 @@ func (f *Fleet) waitMost(ctx context.Context) bool {
 // out cannot be cut: it is left to end with the process; its intent is on
 // record.
 func (f *Fleet) quit(ctx context.Context, by string) {
-	f.mu.Lock()
-	for _, a := range f.agents {
-		a.order(keeper.Order{Wish: session.Quit, By: by, Why: "hand-over"})
-	}
-	f.mu.Unlock()
+	f.walk(func(a *agent) { a.order(keeper.Order{Wish: session.Quit, By: by, Why: "hand-over"}) })
 	f.cancel()
 	ctx, cancel := context.WithTimeout(ctx, lastWait)
 	defer cancel()
@@ -280,20 +291,30 @@ func (f *Fleet) quit(ctx context.Context, by string) {
 	f.loops.Wait()
 }
 
-// end gives every agent its last order.
+// end gives every agent its last order. From its first moment nobody else gives
+// one.
 func (f *Fleet) end(o keeper.Order) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.ending, f.handing = true, o.Wish == session.Quit
+	f.final = o
 	f.warnOfQuarantines(f.handing)
-	for _, a := range f.agents {
-		a.wished = a.last
-		if !a.removed {
-			a.wished = f.orderFor(a, false)
-		}
-		a.next = nil
-		a.order(o)
+	f.mu.Unlock()
+	f.walk(f.endOne)
+	f.wakeStarter()
+}
+
+// endOne gives an agent its last order, once. The caller holds mu.
+func (f *Fleet) endOne(a *agent) {
+	if a.ended {
+		return
 	}
+	a.wished = a.last
+	if !a.removed {
+		a.wished = f.orderFor(a, false)
+	}
+	a.ended, a.next = true, nil
+	a.order(f.final)
+	f.noteWish(a, f.moment())
 }
 
 // wait reports whether every keeper ended before ctx did.
@@ -335,15 +356,4 @@ func (f *Fleet) Pulse() time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.beat
-}
-
-// sortedIDs returns the fleet's agents in the order of their names. The caller
-// holds mu.
-func (f *Fleet) sortedIDs() []session.ID {
-	ids := make([]session.ID, 0, len(f.agents))
-	for id := range f.agents {
-		ids = append(ids, id)
-	}
-	slices.SortFunc(ids, compareIDs)
-	return ids
 }

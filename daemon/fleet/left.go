@@ -28,6 +28,7 @@ type place struct {
 	URL     string                  `json:"url"`
 	TLS     wire.TLSSettings        `json:"tls,omitzero"`
 	Window  time.Duration           `json:"window"`
+	Dials   config.Dials            `json:"dials,omitzero"` // zero in what earlier versions wrote
 	SignIn  config.SignIn           `json:"sign_in"`
 	Backoff config.Backoff          `json:"backoff"`
 	Lockout config.Lockout          `json:"lockout"`
@@ -39,7 +40,7 @@ const placeVersion = 1
 // encodePlace returns what is to be stored of a platform.
 func encodePlace(c config.Platform, v vendors.Vendor) ([]byte, error) {
 	p := place{Version: placeVersion, Vendor: c.Vendor, URL: c.URL.String(), TLS: c.TLS, Window: c.Window,
-		SignIn: c.SignIn, Backoff: c.Backoff, Lockout: c.Lockout}
+		Dials: c.Dials, SignIn: c.SignIn, Backoff: c.Backoff, Lockout: c.Lockout}
 	for _, spec := range v.Options {
 		value, written := c.Options[spec.Name]
 		if !written || spec.SecretFile || spec.Callback {
@@ -73,7 +74,7 @@ func decodePlace(name string, stored []byte, table map[string]vendors.Vendor) (c
 		return config.Platform{}, fmt.Errorf("an address or a limit is missing")
 	}
 	return config.Platform{Name: name, Vendor: p.Vendor, URL: u, TLS: p.TLS, Window: p.Window,
-		SignIn: p.SignIn, Backoff: p.Backoff, Lockout: p.Lockout, Options: p.Options}, nil
+		Dials: p.Dials, SignIn: p.SignIn, Backoff: p.Backoff, Lockout: p.Lockout, Options: p.Options}, nil
 }
 
 // leftBehind is what the process before left of platforms, until the first
@@ -152,14 +153,19 @@ func (f *Fleet) dropPlaces(ctx context.Context, cfg *config.Config) {
 // signOutLeft takes on, once, the agents that are stored and configured no
 // longer: they are signed out through their platform's gate, where they were
 // signed in, and forgotten. Until then they are agents like others, but for
-// their end. The caller holds mu.
-func (f *Fleet) signOutLeft(by string) {
-	if f.left.over {
-		return
+// their end. It returns them. The caller holds mu, which is given up now and then,
+// and applying.
+func (f *Fleet) signOutLeft(by string) (fresh []newcomer) {
+	if f.left.over || f.ending {
+		return nil
 	}
 	f.left.over = true
 	platforms, names := map[string]*platform{}, map[string][]string{}
-	for id, rec := range f.records {
+	b := f.hold()
+	for id, rec := range f.records { // nobody changes them but Apply
+		if f.ending {
+			break
+		}
 		p, known := platforms[id.Platform]
 		if !known {
 			p = f.platformLeft(id.Platform)
@@ -169,9 +175,15 @@ func (f *Fleet) signOutLeft(by string) {
 			names[id.Platform] = append(names[id.Platform], id.Login)
 		}
 		if p != nil {
-			f.takeOver(id, rec, p, by)
+			fresh = append(fresh, f.takeOver(id, rec, p, by))
 		}
+		b.take()
 	}
+	f.tellLeft(platforms, names)
+	return fresh
+}
+
+func (f *Fleet) tellLeft(platforms map[string]*platform, names map[string][]string) {
 	for name, logins := range names {
 		if platforms[name] != nil {
 			f.log.Warn("agents are signed in that are configured no longer: they are signed out", "platform", name, "count", len(logins), "logins", some(logins))
@@ -209,6 +221,7 @@ func (f *Fleet) platformLeft(name string) *platform {
 		return now
 	}
 	p := &platform{cfg: c, vendor: f.vendors[c.Vendor], gate: f.newGate(c), place: f.place(c), leaving: true}
+	p.dials = p.place.Dials
 	p.adapter = p.vendor.Open(p.place)
 	if now == nil {
 		f.platforms[name] = p
@@ -216,8 +229,8 @@ func (f *Fleet) platformLeft(name string) *platform {
 	return p
 }
 
-// takeOver starts an agent only to sign it out. The caller holds mu.
-func (f *Fleet) takeOver(id session.ID, rec session.Record, p *platform, by string) {
+// takeOver takes an agent on only to sign it out. The caller holds mu.
+func (f *Fleet) takeOver(id session.ID, rec session.Record, p *platform, by string) newcomer {
 	delete(f.records, id)
 	options, terms, problems := p.vendor.Decode(p.cfg.Options, p.cfg.Window)
 	if len(problems) > 0 {
@@ -225,28 +238,28 @@ func (f *Fleet) takeOver(id session.ID, rec session.Record, p *platform, by stri
 	}
 	a := &agent{id: id, platform: p, cfg: config.Agent{ID: id, Options: options, Terms: terms}}
 	a.keeper = f.newKeeper(a, rec)
-	f.agents[id] = a
+	f.enlist(a)
 	f.remove(a, by)
-	f.drive(a)
+	return newcomerOf(a, rec)
 }
 
-// giveUp lets the removed agents go that could not be signed out for so long
-// that their platform has done so by itself: it was sent nothing meanwhile that
-// keeps a session. One in a call is waited for. The caller holds mu.
-func (f *Fleet) giveUp(now time.Time) {
-	names := map[string][]string{}
-	for _, a := range f.agents {
-		view := a.keeper.View()
-		switch {
-		case !a.removed || a.gaveUp || now.Before(a.giveUp):
-		case view.Reason == session.ReasonBusy:
-			a.giveUp = now.Add(a.platform.cfg.Window)
-		default:
-			a.gaveUp = true
-			names[a.id.Platform] = append(names[a.id.Platform], a.id.Login)
-			a.order(keeper.Order{Wish: session.Quit, By: a.last.By, Why: "the platform has signed it out by itself"})
-		}
+// giveUp lets a removed agent go that could not be signed out for so long that its
+// platform has done so by itself: it was sent nothing meanwhile that keeps a
+// session. One in a call is waited for. The caller holds mu.
+func (f *Fleet) giveUp(a *agent, view *keeper.View, now time.Time) bool {
+	switch {
+	case a.gaveUp || now.Before(a.giveUp):
+		return false
+	case view.Reason == session.ReasonBusy:
+		a.giveUp = now.Add(a.platform.cfg.Window)
+		return false
 	}
+	a.gaveUp = true
+	a.order(keeper.Order{Wish: session.Quit, By: a.last.By, Why: "the platform has signed it out by itself"})
+	return true
+}
+
+func (f *Fleet) tellGivenUp(names map[string][]string) {
 	for name, logins := range names {
 		f.log.Warn("removed agents could not be signed out and are given up: they were silent for longer than the platform forgives",
 			"platform", name, "count", len(logins), "logins", some(logins))

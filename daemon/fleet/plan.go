@@ -22,6 +22,7 @@ type Plan struct {
 	Notes []string
 
 	kinds map[session.ID]changeKind
+	order []int // the configuration's agents, sorted by name
 }
 
 type changeKind uint8
@@ -38,19 +39,23 @@ const (
 // loaded without them are taken to be those of now where they come from the same
 // place, and to be others where they do not.
 func (f *Fleet) Plan(cfg *config.Config) Plan {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.applying.Lock()
+	defer f.applying.Unlock()
 	return f.diff(cfg)
 }
 
-// diff compares the fleet with a configuration. The caller holds mu.
+// diff compares the fleet with a configuration. The caller holds applying, so that
+// no agent comes meanwhile; removed ones may go.
 func (f *Fleet) diff(cfg *config.Config) Plan {
-	plan := Plan{kinds: make(map[session.ID]changeKind, len(cfg.Agents))}
+	plan := Plan{kinds: make(map[session.ID]changeKind, len(cfg.Agents)), order: byName(cfg.Agents)}
 	places := map[string]config.Platform{}
 	for _, p := range cfg.Platforms {
 		places[p.Name] = p
 	}
-	for _, c := range cfg.Agents {
+	f.mu.Lock()
+	b := f.hold()
+	for _, i := range plan.order {
+		c := cfg.Agents[i]
 		a := f.agents[c.ID]
 		kind := kindStart
 		if a != nil {
@@ -65,16 +70,25 @@ func (f *Fleet) diff(cfg *config.Config) Plan {
 		default:
 			plan.Leave = append(plan.Leave, c.ID)
 		}
+		b.take()
 	}
-	for id, a := range f.agents {
-		if _, stays := plan.kinds[id]; !stays && !a.removed {
-			plan.Stop = append(plan.Stop, id)
+	f.mu.Unlock()
+	f.walk(func(a *agent) {
+		if _, stays := plan.kinds[a.id]; !stays && !a.removed {
+			plan.Stop = append(plan.Stop, a.id)
 		}
-	}
-	for _, ids := range [][]session.ID{plan.Start, plan.Stop, plan.Change, plan.Leave} {
-		slices.SortFunc(ids, compareIDs)
-	}
+	})
 	return plan
+}
+
+// byName returns the agents' places in the order of their names.
+func byName(agents []config.Agent) []int {
+	order := make([]int, len(agents))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int { return compareIDs(agents[i].ID, agents[j].ID) })
+	return order
 }
 
 // compare says what a change of the agent or its platform needs; unread means

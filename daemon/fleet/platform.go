@@ -20,6 +20,7 @@ type platform struct {
 	vendor  vendors.Vendor
 	gate    *gate.Gate
 	place   wire.Place
+	dials   *wire.Dials // of place
 	adapter session.Platform
 	leaving bool // no longer configured; its agents are signing out
 }
@@ -32,6 +33,7 @@ func (f *Fleet) setPlatforms(cfg *config.Config) {
 		if old != nil && sameEndpoint(old.cfg, c) {
 			old.cfg, old.leaving = c, false
 			old.gate.Update(settings(c))
+			old.dials.Update(c.Dials.Concurrent, c.Dials.Sources)
 			continue
 		}
 		p := &platform{cfg: c, vendor: f.vendors[c.Vendor]}
@@ -46,6 +48,7 @@ func (f *Fleet) setPlatforms(cfg *config.Config) {
 			p.gate = f.newGate(c)
 		}
 		p.place = f.place(c)
+		p.dials = p.place.Dials
 		p.adapter = p.vendor.Open(p.place)
 		f.platforms[c.Name] = p
 	}
@@ -87,7 +90,7 @@ func (f *Fleet) place(c config.Platform) wire.Place {
 			conf = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.TLS.ServerName}
 		}
 	}
-	return wire.Place{Name: c.Name, URL: c.URL, TLS: conf, DialContext: f.dial,
+	return wire.Place{Name: c.Name, URL: c.URL, TLS: conf, DialContext: f.dial, Dials: wire.NewDials(c.Dials.Concurrent, c.Dials.Sources),
 		OperationTimeout: c.SignIn.Timeout, Window: c.Window, Log: f.log.With("platform", c.Name), Traces: f.traces}
 }
 

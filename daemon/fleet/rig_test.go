@@ -35,11 +35,12 @@ type site struct {
 	tokens    map[string]string // likewise
 	ins, outs int
 	inFlight  int
-	most      int           // sign-ins in flight at once
-	takes     time.Duration // a sign-in or sign-out
-	closing   time.Duration // Close takes as long
-	asleep    atomic.Int64  // nanoseconds for which the machine has slept
-	renews    bool          // its sessions are renewed by a log-in beside the old one
+	most      int                  // sign-ins in flight at once
+	takes     time.Duration        // a sign-in or sign-out
+	closing   time.Duration        // Close takes as long
+	asleep    atomic.Int64         // nanoseconds for which the machine has slept
+	renews    bool                 // its sessions are renewed by a log-in beside the old one
+	polled    map[string]time.Time // when each login's first poll came, since the last start
 }
 
 // rigStore can be slow to forget.
@@ -80,7 +81,12 @@ func newSite(t *testing.T, n int) *site {
 // start starts a process on what the store has.
 func (s *site) start() {
 	s.t.Helper()
-	f, err := fleet.New(s.t.Context(), fleet.Options{Store: s.store, Sink: rigSink{}, Observer: rigObserver{}, Seed: 1,
+	s.open(s.t)
+}
+
+func (s *site) open(t testing.TB) {
+	t.Helper()
+	f, err := fleet.New(t.Context(), fleet.Options{Store: s.store, Sink: rigSink{}, Observer: rigObserver{}, Seed: 1,
 		Asleep: func() (time.Duration, bool) { return time.Duration(s.asleep.Load()), true },
 		Vendors: map[string]vendors.Vendor{"rig": {
 			Adopts: true, Renews: s.renews, Fingerprint: func(any) string { return "" },
@@ -93,9 +99,10 @@ func (s *site) start() {
 			}}},
 		}}})
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	s.fleet = f
+	s.change(func() { s.polled = map[string]time.Time{} })
 	s.apply()
 }
 
@@ -138,6 +145,13 @@ func (s *site) signedIn() map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.numbers)
+}
+
+// polls returns when each login's first poll came, since the last start.
+func (s *site) polls() map[string]time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.polled)
 }
 
 // token returns what an agent was last signed in with.
@@ -186,6 +200,11 @@ type rigSession struct {
 }
 
 func (r *rigSession) Next(ctx context.Context) (session.Batch, error) {
+	r.site.change(func() {
+		if r.site.polled[r.login].IsZero() {
+			r.site.polled[r.login] = time.Now()
+		}
+	})
 	select {
 	case <-time.After(10 * time.Second):
 	case <-ctx.Done():

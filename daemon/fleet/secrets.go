@@ -92,22 +92,20 @@ type owner struct {
 
 // secretFiles lists the files that hold secrets and whose they are.
 func (f *Fleet) secretFiles() map[string][]owner {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	files := map[string][]owner{}
 	add := func(o owner) {
 		if path := o.source.Path; path != "" {
 			files[path] = append(files[path], o)
 		}
 	}
-	for id, a := range f.agents {
+	f.walk(func(a *agent) {
 		if a.removed {
-			continue
+			return
 		}
 		c := a.becomes()
-		add(owner{id: id, source: c.Source})
-		add(owner{id: id, source: c.TokenSource, token: true, check: tokenCheck(a.platform.vendor.Options)})
-	}
+		add(owner{id: a.id, source: c.Source})
+		add(owner{id: a.id, source: c.TokenSource, token: true, check: tokenCheck(a.platform.vendor.Options)})
+	})
 	return files
 }
 
@@ -144,7 +142,9 @@ func (f *Fleet) readSecret(o owner, fresh map[session.ID]session.Secret, first b
 func (f *Fleet) newTokens(fresh map[session.ID]session.Secret) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	b := f.hold()
 	for id, secret := range fresh {
+		b.take()
 		a := f.agents[id]
 		if a == nil || a.removed || a.becomes().Token.Equal(secret) {
 			continue
@@ -176,8 +176,13 @@ func (f *Fleet) newSecrets(fresh map[session.ID]session.Secret) {
 			p.gate.MassChange()
 		}
 	}
+	b := f.hold()
 	for id, secret := range fresh {
+		b.take()
 		a := f.agents[id]
+		if a == nil || a.removed {
+			continue
+		}
 		c := a.becomes()
 		c.Password = secret
 		f.log.Info("a secret changed", "platform", id.Platform, "agent", id.String())
@@ -196,13 +201,14 @@ func (f *Fleet) adviseSecret(id session.ID, source config.Source, secret session
 
 // tellMassChanges tells the gates of platforms where a configuration changes
 // the secrets of several agents, against the present ones or against those of
-// the last run. The caller holds mu.
+// the last run. The caller holds mu, which is given up now and then.
 func (f *Fleet) tellMassChanges(cfg *config.Config) {
-	changed := map[string]int{}
+	changed, b := map[string]int{}, f.hold()
 	for _, c := range cfg.Agents {
 		if f.changesSecret(c) {
 			changed[c.ID.Platform]++
 		}
+		b.take()
 	}
 	for name, n := range changed {
 		if n > 1 {

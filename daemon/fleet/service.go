@@ -90,12 +90,8 @@ func (f *Fleet) warnOfQuarantines(handOver bool) {
 		if !st.Quarantined {
 			continue
 		}
-		signedIn := 0
-		for _, a := range f.agents {
-			if a.platform == p && !a.keeper.View().Started.IsZero() {
-				signedIn++
-			}
-		}
+		counts, _ := f.census.of(name, st)
+		signedIn := Platform{Counts: counts}.Sum(func(c Count) bool { return c.SignedIn })
 		attrs := []any{slog.String("platform", name), slog.String("detail", whatEnds(handOver, p.vendor.Adopts)), slog.Int("signed_in", signedIn),
 			slog.Time("until", st.QuarantinedUntil), slog.String("quarantine", st.Why),
 			slog.String("action", "`agentkeeper quarantine end "+name+" --reason TEXT`, once the platform takes log-ins again, lets one try sooner")}

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"math"
 	"time"
 
 	"agentkeeper/daemon/gate"
@@ -41,18 +42,29 @@ type Platform struct {
 	Window time.Duration
 	Adopts bool // sessions outlive the process that holds them
 	Gate   gate.Status
+	Counts []Count // of its agents, in no order
+	// Stuck is how many of them are past the deadline of what they do, as of a
+	// look at most compareEvery ago.
+	Stuck int
+	// PasswordExpires is the earliest of its agents' passwords; zero: none is known.
+	PasswordExpires time.Time
 }
 
-// Agents returns every agent, sorted by name in natural order: 9 before 10.
-func (f *Fleet) Agents() []Agent {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	held := f.holds()
-	now := time.Now()
-	list := make([]Agent, 0, len(f.agents))
-	for _, id := range f.sortedIDs() {
-		list = append(list, f.seen(f.agents[id], held[id.Platform], now))
-	}
+// Agents returns every agent, sorted by name in natural order: 9 before 10. An
+// agent that comes or goes meanwhile may be left out.
+func (f *Fleet) Agents() []Agent { return f.Page(session.ID{}, math.MaxInt) }
+
+// Page returns the next agents behind after in that order, at most limit; behind
+// the zero ID are all. Whether after is an agent does not matter.
+func (f *Fleet) Page(after session.ID, limit int) []Agent {
+	at, held := f.moment(), f.holds()
+	list := make([]Agent, 0, min(limit, f.Tally().Agents))
+	f.walkFrom(after, func(a *agent) bool {
+		if len(list) < limit {
+			list = append(list, f.seen(a, held[a.id.Platform], at))
+		}
+		return len(list) < limit
+	})
 	return list
 }
 
@@ -64,61 +76,30 @@ func (f *Fleet) Agent(id session.ID) (Agent, bool) {
 	if a == nil {
 		return Agent{}, false
 	}
-	now := time.Now()
-	seen := f.seen(a, a.platform.gate.Snapshot(), now)
-	seen.Today = a.schedule.Today(now)
+	at := f.moment()
+	seen := f.seen(a, a.platform.gate.Snapshot(), at)
+	seen.Today = a.schedule.Today(at.now)
 	return seen, true
 }
 
-// Tally is the fleet in numbers.
-type Tally struct {
-	Agents, Wished int // all of them, and those that are to be online
-	Online, Waiting, Parked,
-	SignedIn int // those with a session, whatever their state
-}
-
-// Tally counts the agents. It costs less than Agents.
-func (f *Fleet) Tally() Tally {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	t := Tally{Agents: len(f.agents)}
-	for _, a := range f.agents {
-		t.add(a, f.shownOrder(a))
-	}
-	return t
-}
-
-func (t *Tally) add(a *agent, order keeper.Order) {
-	view := a.keeper.View()
-	if order.Wish == session.Stay {
-		t.Wished++
-	}
-	if !view.Started.IsZero() {
-		t.SignedIn++
-	}
-	switch view.State {
-	case session.Online:
-		t.Online++
-	case session.Waiting:
-		t.Waiting++
-	case session.Parked:
-		t.Parked++
-	case session.Offline, session.SigningIn, session.SigningOut:
-	}
-}
-
-// Platforms returns every platform.
+// Platforms returns every platform. It looks at no agent.
 func (f *Fleet) Platforms() []Platform {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	list := make([]Platform, 0, len(f.platforms))
 	for name, p := range f.platforms {
-		list = append(list, Platform{Name: name, Vendor: p.cfg.Vendor, Window: p.cfg.Window, Adopts: p.vendor.Adopts, Gate: p.gate.Snapshot()})
+		out := Platform{Name: name, Vendor: p.cfg.Vendor, Window: p.cfg.Window, Adopts: p.vendor.Adopts, Gate: p.gate.Snapshot()}
+		counts, seen := f.census.of(name, out.Gate)
+		out.Counts = counts
+		out.Stuck, out.PasswordExpires = seen.stuck, seen.expires
+		list = append(list, out)
 	}
 	return list
 }
 
 func (f *Fleet) holds() map[string]gate.Status {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	all := make(map[string]gate.Status, len(f.platforms))
 	for name, p := range f.platforms {
 		all[name] = p.gate.Snapshot()
@@ -128,8 +109,8 @@ func (f *Fleet) holds() map[string]gate.Status {
 
 // seen composes what the keeper, the gate and the wishes know. The caller
 // holds mu.
-func (f *Fleet) seen(a *agent, held gate.Status, now time.Time) Agent {
-	w, by, why, next := f.wishOf(a, now)
+func (f *Fleet) seen(a *agent, held gate.Status, at *moment) Agent {
+	w, by, why, next := f.wishOf(a, at)
 	view := a.keeper.View()
 	if view.Queued && held.Held != "" {
 		explainHold(&view, a.id.Platform, held)
@@ -139,14 +120,14 @@ func (f *Fleet) seen(a *agent, held gate.Status, now time.Time) Agent {
 	if a.next != nil {
 		out.Pending = PendingChange
 	}
-	if a.removed || f.ending {
+	if a.removed || a.ended {
 		order := f.shownOrder(a)
 		out.Wish, out.By, out.Why, out.NextWish = order.Wish, order.By, order.Why, time.Time{}
 	}
 	if a.removed {
 		out.Pending = PendingRemoval
 	}
-	if o, ok := f.wishes[a.id]; ok && !o.over(now) {
+	if o, ok := f.wishes[a.id]; ok && !o.over(at.now) {
 		out.Override = &o
 	}
 	return out
@@ -157,12 +138,21 @@ func (f *Fleet) seen(a *agent, held gate.Status, now time.Time) Agent {
 func (f *Fleet) shownOrder(a *agent) keeper.Order {
 	order := a.last
 	switch {
-	case f.handing:
+	case f.handing && a.ended:
 		order = a.wished
 	case order.Wish == session.Quit:
 		order.Wish = session.Leave
 	}
 	return order
+}
+
+// noteWish counts what is wished of an agent, as it is shown. The caller holds mu.
+func (f *Fleet) noteWish(a *agent, at *moment) {
+	w, _, _, _ := f.wishOf(a, at) //nolint:dogsled // the rest is for people
+	if a.removed || a.ended {
+		w = f.shownOrder(a).Wish
+	}
+	f.census.wish(a, w)
 }
 
 // explainHold says why a sign-in waits in the platform's gate.

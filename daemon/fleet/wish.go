@@ -117,6 +117,7 @@ func (f *Fleet) Command(ctx context.Context, id session.ID, verb Verb, by, reaso
 		order.By, order.Why = by, reason
 		a.order(order)
 	}
+	f.noteWish(a, f.moment())
 	f.wake()
 	return nil
 }
@@ -144,21 +145,21 @@ func (f *Fleet) override(id session.ID, verb Verb, by, reason string, hold time.
 
 // wishOf returns what is wished of an agent now, who wishes it, and when that
 // changes next. The caller holds mu.
-func (f *Fleet) wishOf(a *agent, now time.Time) (w session.Wish, by, why string, next time.Time) {
-	if o, ok := f.wishes[a.id]; ok && !o.over(now) {
+func (f *Fleet) wishOf(a *agent, at *moment) (w session.Wish, by, why string, next time.Time) {
+	if o, ok := f.wishes[a.id]; ok && !o.over(at.now) {
 		return o.wish(), o.By, o.Reason, o.Until
 	}
 	if a.schedule == nil {
 		return session.Stay, "configuration", "always online", time.Time{}
 	}
-	w, next = f.shifts.at(a.schedule, now)
+	w, next = at.ask(a.schedule)
 	return w, "schedule", "shift", next
 }
 
 // orderFor returns the order that follows from the present wish. The caller
 // holds mu.
 func (f *Fleet) orderFor(a *agent, resume bool) keeper.Order {
-	w, by, why, _ := f.wishOf(a, time.Now())
+	w, by, why, _ := f.wishOf(a, f.moment())
 	return keeper.Order{Wish: w, Resume: resume, By: by, Why: why}
 }
 
@@ -183,50 +184,61 @@ func (f *Fleet) compareLoop() {
 	}
 }
 
-// compareAll gives every agent the order that its wish asks for and returns
-// the time to the next look.
+// compareAll gives every agent the order that its wish asks for, sees who is stuck,
+// and returns the time to the next look.
 func (f *Fleet) compareAll() time.Duration {
+	at := f.moment()
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	now := time.Now()
-	f.beat, f.shifts.now = now, now
-	clear(f.shifts.answers)
-	due := now.Add(compareEvery)
-	if f.ending {
+	f.beat = at.now
+	ending := f.ending
+	f.mu.Unlock()
+	if ending {
 		return compareEvery
 	}
-	f.giveUp(now)
-	for _, a := range f.agents {
-		if a.next != nil || a.removed {
-			continue
+	due := at.now.Add(compareEvery)
+	found, givenUp := map[string]sums{}, map[string][]string{}
+	f.walk(func(a *agent) {
+		if f.ending {
+			return
 		}
-		w, by, why, next := f.wishOf(a, now)
-		if w != a.last.Wish {
-			a.order(keeper.Order{Wish: w, By: by, Why: why})
+		view := a.keeper.View()
+		timeout := a.platform.cfg.SignIn.Timeout
+		if a.platform.leaving {
+			timeout = 0
 		}
-		if !next.IsZero() && next.Before(due) {
+		found[a.id.Platform] = found[a.id.Platform].add(&view, timeout, at.now)
+		if next := f.compareOne(a, &view, at, givenUp); !next.IsZero() && next.Before(due) {
 			due = next
 		}
+	})
+	f.census.see(found)
+	f.tellGivenUp(givenUp)
+	return max(due.Sub(at.now), 10*time.Millisecond)
+}
+
+// compareOne gives an agent the order that its wish asks for, and returns when
+// that changes by itself; zero: never. The caller holds mu.
+func (f *Fleet) compareOne(a *agent, view *keeper.View, at *moment, givenUp map[string][]string) (next time.Time) {
+	f.noteWish(a, at)
+	if a.removed && f.giveUp(a, view, at.now) {
+		givenUp[a.id.Platform] = append(givenUp[a.id.Platform], a.id.Login)
 	}
-	return max(due.Sub(now), 10*time.Millisecond)
+	if a.next != nil || a.removed {
+		return time.Time{}
+	}
+	w, by, why, next := f.wishOf(a, at)
+	if w != a.last.Wish {
+		a.order(keeper.Order{Wish: w, By: by, Why: why})
+	}
+	return next
 }
 
-// shifts shares schedules: agents of one group have one, and it is asked once
-// per look.
+// shifts shares schedules: agents of one group have one.
 type shifts struct {
-	parsed  map[*config.Schedule]*shift.Schedule
-	answers map[*shift.Schedule]answer
-	now     time.Time
+	parsed map[*config.Schedule]*shift.Schedule
 }
 
-type answer struct {
-	wish session.Wish
-	next time.Time
-}
-
-func newShifts() shifts {
-	return shifts{parsed: map[*config.Schedule]*shift.Schedule{}, answers: map[*shift.Schedule]answer{}}
-}
+func newShifts() shifts { return shifts{parsed: map[*config.Schedule]*shift.Schedule{}} }
 
 // of returns the schedule; nil means always online.
 func (s *shifts) of(c *config.Schedule) *shift.Schedule {
@@ -241,14 +253,28 @@ func (s *shifts) of(c *config.Schedule) *shift.Schedule {
 	return parsed
 }
 
-func (s *shifts) at(sched *shift.Schedule, now time.Time) (session.Wish, time.Time) {
-	if !now.Equal(s.now) {
-		return sched.At(now)
-	}
-	a, ok := s.answers[sched]
+// moment is an instant for which many agents are looked at: each schedule is asked
+// once.
+type moment struct {
+	now     time.Time
+	answers map[*shift.Schedule]answer
+}
+
+type answer struct {
+	wish session.Wish
+	next time.Time
+}
+
+func (f *Fleet) moment() *moment { return &moment{now: time.Now()} }
+
+func (m *moment) ask(sched *shift.Schedule) (session.Wish, time.Time) {
+	a, ok := m.answers[sched]
 	if !ok {
-		a.wish, a.next = sched.At(now)
-		s.answers[sched] = a
+		a.wish, a.next = sched.At(m.now)
+		if m.answers == nil {
+			m.answers = map[*shift.Schedule]answer{}
+		}
+		m.answers[sched] = a
 	}
 	return a.wish, a.next
 }

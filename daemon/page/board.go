@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"agentkeeper/daemon/fleet"
 	"agentkeeper/session"
 )
 
@@ -35,9 +36,10 @@ type view struct {
 	looks     uint64
 	last      uint64 // the number of the newest news
 	rows      map[session.ID]*entry
-	platforms []byte // the message
-	news      []news // the newest, oldest first
-	size      int    // of the news, in bytes
+	sorted    []*entry // the same, by name
+	platforms []byte   // the message
+	news      []news   // the newest, oldest first
+	size      int      // of the news, in bytes
 }
 
 // entry is a row and how it is sent.
@@ -51,6 +53,20 @@ type entry struct {
 type news struct {
 	number   uint64
 	messages [][]byte
+}
+
+// text is a message that is made when it is sent: a viewer who gets everything has
+// no room taken for all of it at once.
+type text struct {
+	ready []byte
+	rows  [][]byte // of agents, where it is not ready
+}
+
+func (t text) bytes() []byte {
+	if t.ready != nil {
+		return t.ready
+	}
+	return ofAgents(t.rows)
 }
 
 // enter admits a viewer, unless there are too many.
@@ -77,7 +93,7 @@ func (b *board) leave() {
 // since returns what a viewer that knows everything up to number has to be
 // sent, and the number that it knows then. For 0, and for whoever fell too far
 // behind, that is everything.
-func (b *board) since(number uint64) (messages [][]byte, now uint64) {
+func (b *board) since(number uint64) (messages []text, now uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.look()
@@ -86,7 +102,9 @@ func (b *board) since(number uint64) (messages [][]byte, now uint64) {
 	}
 	for _, n := range b.news {
 		if n.number > number {
-			messages = append(messages, n.messages...)
+			for _, m := range n.messages {
+				messages = append(messages, text{ready: m})
+			}
 		}
 	}
 	return messages, b.last
@@ -105,9 +123,8 @@ func (b *board) look() {
 	b.looks++
 	list, index := summary(b.fleet.Platforms())
 	var changed [][]byte
-	agents := b.fleet.Agents()
-	for i := range agents {
-		a := &agents[i]
+	b.sorted = b.sorted[:0]
+	for a := range b.agents {
 		e := b.rows[a.ID]
 		if e == nil {
 			e = &entry{row: row{ID: a.ID.String()}}
@@ -121,9 +138,26 @@ func (b *board) look() {
 			p.count(a, &e.row, began)
 		}
 		e.seen = b.looks
+		b.sorted = append(b.sorted, e)
 	}
 	b.note(list, changed, b.gone())
 	b.due = began.Add(max(lookEvery, lookShare*time.Since(began)))
+}
+
+// agents yields every agent, and holds few of them at once.
+func (b *board) agents(yield func(*fleet.Agent) bool) {
+	for after := (session.ID{}); ; {
+		list := b.fleet.Page(after, chunk)
+		for i := range list {
+			if !yield(&list[i]) {
+				return
+			}
+		}
+		if len(list) < chunk {
+			return
+		}
+		after = list[len(list)-1].ID
+	}
 }
 
 // gone removes the agents that the present look did not see.
@@ -168,24 +202,31 @@ func (n news) size() (sum int) {
 	return sum
 }
 
-// everything is the platforms, every agent, and a mark behind the last.
-func (b *board) everything() [][]byte {
-	rows := make([][]byte, 0, len(b.rows))
-	for _, e := range b.rows {
-		rows = append(rows, e.json)
+// everything is the platforms, every agent, sorted, and a mark behind the last.
+func (b *board) everything() []text {
+	messages := []text{{ready: message("reset", []byte("{}"))}, {ready: b.platforms}}
+	for part := range slices.Chunk(b.sorted, chunk) {
+		rows := make([][]byte, len(part))
+		for i, e := range part {
+			rows[i] = e.json
+		}
+		messages = append(messages, text{rows: rows})
 	}
-	messages := append([][]byte{message("reset", []byte("{}")), b.platforms}, inChunks(rows)...)
-	return append(messages, message("complete", []byte("{}")))
+	return append(messages, text{ready: message("complete", []byte("{}"))})
 }
 
 // inChunks makes messages of encoded rows.
 func inChunks(rows [][]byte) (messages [][]byte) {
 	for part := range slices.Chunk(rows, chunk) {
-		list := bytes.Join(part, []byte(","))
-		data := append(append([]byte(`{"agents":[`), list...), "]}"...)
-		messages = append(messages, message("agents", data))
+		messages = append(messages, ofAgents(part))
 	}
 	return messages
+}
+
+// ofAgents makes one message of encoded rows.
+func ofAgents(rows [][]byte) []byte {
+	list := bytes.Join(rows, []byte(","))
+	return message("agents", append(append([]byte(`{"agents":[`), list...), "]}"...))
 }
 
 // message is one server-sent event. JSON has no line ends of its own.

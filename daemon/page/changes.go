@@ -32,17 +32,17 @@ func (p *Page) changes(w http.ResponseWriter, req *http.Request) {
 
 // show sends until the viewer goes away.
 func (p *Page) show(req *http.Request, v *viewer) error {
-	if err := v.send(p.hello()); err != nil {
+	if err := v.send(text{ready: p.hello()}); err != nil {
 		return err
 	}
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	var number uint64
 	for {
-		var messages [][]byte
+		var messages []text
 		messages, number = p.board.since(number)
 		if len(messages) == 0 && time.Since(v.sent) >= beatEvery {
-			messages = [][]byte{message("beat", encode(map[string]int64{"now": time.Now().UnixMilli()}))}
+			messages = []text{{ready: message("beat", encode(map[string]int64{"now": time.Now().UnixMilli()}))}}
 		}
 		if err := v.send(messages...); err != nil {
 			return err
@@ -70,12 +70,12 @@ type viewer struct {
 }
 
 // send sends messages, each in its own time.
-func (v *viewer) send(messages ...[]byte) error {
+func (v *viewer) send(messages ...text) error {
 	for _, m := range messages {
 		if err := v.rc.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return err
 		}
-		if _, err := v.w.Write(m); err != nil {
+		if _, err := v.w.Write(m.bytes()); err != nil {
 			return err
 		}
 		if err := v.rc.Flush(); err != nil {

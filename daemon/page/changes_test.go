@@ -55,7 +55,11 @@ func (c *crew) set(platform, login string, change func(*fleet.Agent)) {
 	c.agents[id] = a
 }
 
-func (c *crew) Agents() []fleet.Agent {
+// Page returns all agents at once.
+func (c *crew) Page(after session.ID, _ int) []fleet.Agent {
+	if after != (session.ID{}) {
+		return nil
+	}
 	time.Sleep(c.takes)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -340,7 +344,7 @@ func TestLaggard(t *testing.T) {
 			t.Errorf("up to date: %d messages", len(messages))
 		}
 		news(maxNews + 1)
-		if messages, _ := b.since(number); len(messages) != 4 || !strings.HasPrefix(string(messages[0]), "event: reset\n") {
+		if messages, _ := b.since(number); len(messages) != 4 || !strings.HasPrefix(string(messages[0].bytes()), "event: reset\n") {
 			t.Errorf("far behind: %q", messages)
 		}
 		if len(b.news) != maxNews {
@@ -368,15 +372,63 @@ func TestRow(t *testing.T) {
 }
 
 // still is a fleet that costs nothing to look at.
-type still struct{ agents []fleet.Agent }
+type still struct {
+	agents []fleet.Agent
+	index  map[session.ID]int
+}
 
-func (s still) Agents() []fleet.Agent       { return s.agents }
+func newStill(n int) still {
+	s := still{newCrew(n).Page(session.ID{}, n), map[session.ID]int{}}
+	for i, a := range s.agents {
+		s.index[a.ID] = i
+	}
+	return s
+}
+
+// A large fleet is looked at in pages, and told in the same order.
+func TestLookInPages(t *testing.T) {
+	f := newStill(2*chunk + 500)
+	b := board{fleet: f}
+	messages, _ := b.since(0)
+	var got []string
+	for _, m := range messages {
+		var list struct {
+			Agents []struct{ ID string }
+		}
+		if _, data, found := strings.Cut(string(m.bytes()), "event: agents\ndata: "); found {
+			if err := json.Unmarshal([]byte(data), &list); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, a := range list.Agents {
+			got = append(got, a.ID)
+		}
+	}
+	if len(got) != len(f.agents) || len(messages) != 6 {
+		t.Fatalf("%d agents in %d messages, want %d in 6", len(got), len(messages), len(f.agents))
+	}
+	for i, a := range f.agents {
+		if got[i] != a.ID.String() {
+			t.Fatalf("agent %d is %s, want %s", i, got[i], a.ID)
+		}
+	}
+}
+
+// Page returns them as they are asked for.
+func (s still) Page(after session.ID, limit int) []fleet.Agent {
+	i := 0
+	if after != (session.ID{}) {
+		i = s.index[after] + 1
+	}
+	return s.agents[i:min(i+limit, len(s.agents))]
+}
+
 func (s still) Platforms() []fleet.Platform { return []fleet.Platform{{Name: "hq"}} }
 
 // BenchmarkLook is one look at 20,000 agents of which a hundred changed,
 // without what the fleet takes to tell of them.
 func BenchmarkLook(b *testing.B) {
-	f := still{newCrew(20000).Agents()}
+	f := newStill(20000)
 	board := board{fleet: f}
 	board.look()
 	i := 0

@@ -15,7 +15,8 @@ import (
 
 // Fleet is whom the page shows.
 type Fleet interface {
-	Agents() []fleet.Agent
+	// Page returns the next agents behind one, sorted by name; see fleet.Page.
+	Page(after session.ID, limit int) []fleet.Agent
 	Platforms() []fleet.Platform
 }
 

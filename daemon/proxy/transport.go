@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"net"
 	"net/http"
 	"time"
 
@@ -21,12 +20,8 @@ const (
 // CloseIdleConnections when the platform changes or goes. Proxies from the
 // environment are ignored.
 func NewTransport(p wire.Place) *http.Transport {
-	dial := p.DialContext
-	if dial == nil {
-		dial = (&net.Dialer{Timeout: connectLimit}).DialContext
-	}
 	t := &http.Transport{
-		DialContext: dial, TLSHandshakeTimeout: connectLimit, ResponseHeaderTimeout: answerLimit,
+		DialContext: p.Dialer(), TLSHandshakeTimeout: connectLimit, ResponseHeaderTimeout: answerLimit,
 		MaxResponseHeaderBytes: headerLimit, IdleConnTimeout: idleLimit, MaxIdleConnsPerHost: idleMost,
 		MaxConnsPerHost: concurrent,
 	}

@@ -72,6 +72,9 @@ type Config struct {
 	// Wake is called when what Step waits for is over before its time. It must not
 	// block. nil: nobody is told; Block returns all the same.
 	Wake func()
+	// Turned is called, on the agent's goroutine, after the standing of its View
+	// changed, with the new one. It must not block. nil: nobody is told.
+	Turned func(Standing)
 	// SecretHash and SettingsHash are stored with each sign-in, so that the next
 	// process can tell what changed since; ProofHash with each that succeeds, so
 	// that it is known which secret the platform has accepted.
@@ -99,6 +102,7 @@ type Keeper struct {
 	log               *slog.Logger
 	changedCredential func()
 	wake              func()
+	turned            func(Standing)
 
 	mu      sync.Mutex // never held over I/O
 	order   Order
@@ -157,7 +161,8 @@ type Update struct {
 // New returns a keeper that wishes nothing yet: its order is Leave until Set.
 func New(c Config) *Keeper {
 	k := &Keeper{
-		id: c.Account.ID, raw: c.Platform, store: c.Store, sink: c.Sink, observer: c.Observer, log: c.Log, changedCredential: c.Handed, wake: c.Wake,
+		id: c.Account.ID, raw: c.Platform, store: c.Store, sink: c.Sink, observer: c.Observer, log: c.Log, changedCredential: c.Handed,
+		turned: c.Turned, wake: c.Wake,
 		order: Order{Wish: session.Leave}, rec: c.Record, last: c.Record.Sequence,
 		cfg:     &Update{c.Account, c.Policy, c.SecretHash, c.SettingsHash, c.ProofHash},
 		machine: session.Restore(c.Policy, c.Seed, c.Record, time.Now()),

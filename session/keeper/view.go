@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,22 @@ type View struct {
 	History         []Transition // the last ones, oldest first
 }
 
+// Standing is what is counted of a View: it changes seldom.
+type Standing struct {
+	State           session.State
+	Reason          session.Reason
+	Queued          bool
+	SignedIn        bool // it has a session, whatever its state
+	Warned          bool // its session lives and yet needs a person
+	PasswordExpires time.Time
+}
+
+// Standing returns what is counted of v.
+func (v *View) Standing() Standing {
+	return Standing{v.State, v.Reason, v.Queued, !v.Started.IsZero(),
+		slices.ContainsFunc(v.Warnings, func(w session.Warning) bool { return w.Code != RequestFailed }), v.PasswordExpires}
+}
+
 // Transition is one change of state.
 type Transition struct {
 	At     time.Time
@@ -54,8 +71,9 @@ func (k *Keeper) look(a session.Action) {
 	warnings, expires := k.inform()
 	k.mu.Lock()
 	changed := k.hand(a.Do != session.DoNothing)
+	before := k.view.Standing()
 	defer func() {
-		k.mu.Unlock()
+		k.unlockTurned(before)
 		if changed && k.changedCredential != nil {
 			k.changedCredential()
 		}
@@ -86,6 +104,15 @@ func (k *Keeper) look(a session.Action) {
 	}
 	v.Warnings, v.PasswordExpires = warnings, expires
 	k.turn(state, reason)
+}
+
+// unlockTurned releases mu and tells of a standing that is not the one before.
+func (k *Keeper) unlockTurned(before Standing) {
+	now := k.view.Standing()
+	k.mu.Unlock()
+	if now != before && k.turned != nil {
+		k.turned(now)
+	}
 }
 
 // nextAttempt returns when an agent that waits tries again; zero for one that
@@ -176,7 +203,7 @@ func (k *Keeper) turn(state session.State, reason session.Reason) {
 // seeOperation shows an operation whose request leaves now.
 func (k *Keeper) seeOperation(op session.Op) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
+	defer k.unlockTurned(k.view.Standing())
 	k.view.Queued = false
 	if op == session.OpSignIn && !k.machine.Held() {
 		k.view.Code, k.view.Detail, k.view.Action = "", "", ""
@@ -187,7 +214,7 @@ func (k *Keeper) seeOperation(op session.Op) {
 // leaveQueue shows that a probe is let through.
 func (k *Keeper) leaveQueue() {
 	k.mu.Lock()
-	defer k.mu.Unlock()
+	defer k.unlockTurned(k.view.Standing())
 	k.view.Queued = false
 }
 

@@ -187,7 +187,7 @@ const platformPart = `platforms:
     url: %s
     tls: {ca_file: ca.pem}
     sign_in: {rate: %d, concurrent: 32}
-    lockout: {failures: 100000}
+    lockout: {failures: 10000}
     options: %s
 groups:
   - name: bots

@@ -34,9 +34,7 @@ type platform struct {
 
 // Open makes the adapter for the proxy at p. It does no I/O.
 func Open(p wire.Place) session.Platform {
-	if p.DialContext == nil {
-		p.DialContext = (&net.Dialer{Timeout: connectLimit}).DialContext
-	}
+	p.DialContext = p.Dialer()
 	if p.TLS == nil && (p.URL.Scheme == "wss" || p.URL.Scheme == "https") {
 		p.TLS = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: p.URL.Hostname()}
 	}
@@ -88,6 +86,11 @@ func (p *platform) socketURL(o settings) *url.URL {
 }
 
 func (p *platform) dial(ctx context.Context, o settings, u *url.URL, header http.Header, t *tap) (*socket.Conn, error) {
+	leave, err := p.place.Dials.Enter(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, connectLimit)
 	defer cancel()
 	if header == nil {
@@ -125,6 +128,9 @@ func networkFault(host string, err error) *session.Fault {
 	text, action, _ := wire.Explain(code)
 	if t, ok := wire.TLSTrouble(err); ok {
 		code, text, action = t.Code, t.Text, t.Action
+	}
+	if from, ok := wire.Source(err); ok {
+		text += " (from " + from.String() + ")"
 	}
 	return &session.Fault{Kind: session.Outage, Code: code, Text: host + ": " + text, Action: action, Err: err}
 }
@@ -171,6 +177,8 @@ func reason(err error) string {
 		return wire.Timeout.String()
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return wire.Refused.String()
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return wire.NoAddress.String()
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
 		return wire.Unreachable.String()
 	case trouble.Certificate:

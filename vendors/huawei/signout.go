@@ -11,14 +11,15 @@ import (
 	"agentkeeper/vendors/wire"
 )
 
-// SignOut implements session.Session by one DELETE on a new connection. A polite
+// SignOut implements session.Session by one DELETE, on a new connection or on the
+// one that a poll was answered on a moment ago. A polite
 // sign-out is ignored by the platform while the agent is in a call, and may be
 // answered with success all the same; so success is believed only after the
 // agent's status says the same. An answer that leaves this open is a doubt,
 // which another sign-out resolves: it is answered "not signed in".
 func (s *agent) SignOut(ctx context.Context) error {
 	s.stopSkills() // no other call may come behind a sign-out
-	r := wire.Request{Method: http.MethodDelete, Path: s.path("onlineagent") + "/logout", Timeout: s.platform.timeout, Fresh: true}
+	r := wire.Request{Method: http.MethodDelete, Path: s.path("onlineagent") + "/logout", Timeout: s.platform.timeout, Fresh: true, Warm: true}
 	if s.forceOut {
 		r.Path = s.path("onlineagent") + "/forcelogout"
 	}

@@ -17,6 +17,7 @@ import (
 const (
 	connectLimit = 10 * time.Second // for dialling and the handshake together
 	quietLimit   = 15 * time.Second // between two pieces of an answer whose time is over
+	warmLimit    = 5 * time.Second  // since the last answer, for a connection that is as good as new
 	staleLimit   = time.Second      // a reused connection that ends sooner after a request was dead before it
 	defaultLimit = 30 * time.Second // for a request that names no time-out
 )
@@ -32,8 +33,7 @@ const (
 // nothing and needs no Close.
 type Transport struct {
 	place   Place
-	address string // host:port to dial
-	dialer  net.Dialer
+	address string    // host:port to dial
 	readers sync.Pool // of *bufio.Reader
 	writers sync.Pool // of *bytes.Buffer
 }
@@ -44,8 +44,6 @@ func NewTransport(p Place) *Transport {
 	return &Transport{
 		place:   p,
 		address: dialAddress(p.URL),
-		// Polls prove the connection; the kernel's probes would only wake it.
-		dialer:  net.Dialer{Timeout: connectLimit, KeepAlive: -1},
 		readers: sync.Pool{New: func() any { return bufio.NewReader(nil) }},
 		writers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}
@@ -80,14 +78,19 @@ type Request struct {
 	// sent again and again.
 	Fields string
 	Body   []byte
-	// Timeout bounds the whole request, connecting included; 0 = 30 s. The
-	// context's deadline bounds it as well. An answer that is coming in then may
+	// Timeout bounds the whole request, connecting included, but not the wait for
+	// a place to connect, see [Dials]; 0 = 30 s. The context's deadline bounds it as
+	// well, that wait included. An answer that is coming in then may
 	// take up to 15 s more, see [Client.Do].
 	Timeout time.Duration
 	// Fresh sends the request on a new connection, which stays for the requests
 	// after it. Operations use it, so that a dead connection cannot put them in
 	// doubt.
 	Fresh bool
+	// Warm lets a fresh request take the present connection all the same where an
+	// answer came over it less than 5 s ago. Thousands that sign out at once need no
+	// handshake each then. Where the connection ends under it, it is in doubt.
+	Warm bool
 	// Repeatable lets the request be sent again, as a GET is, where it is
 	// another method that changes nothing when it is carried out twice.
 	Repeatable bool
@@ -122,11 +125,12 @@ func (a Answer) Date() time.Time {
 type Client struct {
 	transport *Transport
 	owner     owner
-	conn      net.Conn // nil: none
-	line      *line    // below conn; nil: conn is no socket
-	pending   pending  // the request under way
-	source    source   // of the answer being waited for or read
-	armed     bool     // the exchange's deadline and context end what conn waits for
+	conn      net.Conn  // nil: none
+	line      *line     // below conn; nil: conn is no socket
+	pending   pending   // the request under way
+	source    source    // of the answer being waited for or read
+	last      time.Time // when the last piece of the last answer came; zero: the last request had none
+	armed     bool      // the exchange's deadline and context end what conn waits for
 	cut       cut
 }
 
@@ -159,6 +163,9 @@ func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 		waits = true
 	}
 }
+
+// warm reports whether an answer came over the connection a moment ago.
+func (c *Client) warm() bool { return c.conn != nil && time.Since(c.last) < warmLimit }
 
 // Heed drops the connection where f, the adapter's verdict on an answer, tells of
 // trouble behind it, so that the next request is sent on a new one: the node that
@@ -197,32 +204,37 @@ func rawConn(conn net.Conn) net.Conn {
 	return conn
 }
 
-// connect dials and shakes hands on a goroutine of its own, whose grown stack
-// ends with it, and waits for it.
-func (c *Client) connect(ctx context.Context, deadline time.Time) error {
-	if limit := time.Now().Add(connectLimit); limit.Before(deadline) {
+// connect waits for a place, returns for how long it did, dials and shakes hands.
+// The last two happen on a goroutine of their own, whose grown stack ends with it.
+func (c *Client) connect(ctx context.Context, operation bool, deadline time.Time) (waited time.Duration, err error) {
+	began := time.Now()
+	leave, err := c.transport.place.Dials.Enter(ctx, operation)
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	now := time.Now()
+	waited = now.Sub(began)
+	deadline = deadline.Add(waited)
+	if limit := now.Add(connectLimit); limit.Before(deadline) {
 		deadline = limit
 	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
-		conn, err := c.transport.dial(ctx)
+		conn, err := c.transport.connect(ctx)
 		if c.conn = conn; conn != nil {
 			c.line = lineOf(conn, c)
 		}
 		done <- err
 	}()
-	return <-done
+	return waited, <-done
 }
 
-// dial returns a connection that is ready for a request, or nil and an error.
-func (t *Transport) dial(ctx context.Context) (net.Conn, error) {
-	dial := t.place.DialContext
-	if dial == nil {
-		dial = t.dialer.DialContext
-	}
-	conn, err := dial(ctx, "tcp", t.address)
+// connect returns a connection that is ready for a request, or nil and an error.
+func (t *Transport) connect(ctx context.Context) (net.Conn, error) {
+	conn, err := t.place.Dialer()(ctx, "tcp", t.address)
 	if err != nil {
 		return nil, err
 	}
@@ -243,9 +255,5 @@ func (r *Request) deadline(ctx context.Context) time.Time {
 	if limit <= 0 {
 		limit = defaultLimit
 	}
-	deadline := time.Now().Add(limit)
-	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
-		return d
-	}
-	return deadline
+	return within(ctx, time.Now().Add(limit))
 }

@@ -349,7 +349,7 @@ func TestDialAddress(t *testing.T) {
 }
 
 func TestExplainKnowsEveryReason(t *testing.T) {
-	for r := wire.Failed; r <= wire.Encoded; r++ {
+	for r := wire.Failed; r <= wire.NoAddress; r++ {
 		if text, action, ok := wire.Explain(r.String()); !ok || text == "" || (action == "" && r != wire.Canceled) {
 			t.Errorf("%v: %q, %q, %v", r, text, action, ok)
 		}

@@ -18,6 +18,13 @@
 // them, because they need a deep stack that the caller's goroutine would keep. Every
 // goroutine started here is joined before the call that started it returns.
 //
+// # How many at once?
+//
+// A platform's [Dials] has a place for each connection that is being made, until its
+// TLS handshake is over. Whoever finds none waits, sign-ins and sign-outs before
+// polls; that wait moves the request's deadline, and only the context cuts it. Dials
+// also hands out the addresses of this machine that connections come from.
+//
 // # Was it sent?
 //
 // Adapters must tell an operation that surely did not happen (an outage) from
@@ -35,5 +42,7 @@
 // at before each request, and left where the server said something unasked or
 // closed it; and it is left after an answer of trouble, by its HTTP status or by
 // the adapter's verdict ([Client.Heed]). Each new one asks for the host's
-// addresses anew.
+// addresses anew. Sign-ins begin on a new one; sign-outs, too, unless an answer came
+// over the present one a moment ago ([Request.Warm]): then they go as fast as polls
+// end, though thousands sign out at once.
 package wire

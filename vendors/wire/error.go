@@ -30,11 +30,12 @@ const (
 	TooLarge                  // the answer is longer than allowed
 	Invalid                   // the request cannot be written; a mistake of ours or of the configuration
 	Encoded                   // the answer is packed in a way that is not known here
+	NoAddress                 // the source address is not this machine's, or has no port left
 )
 
 var reasonNames = [...]string{
 	"network", "canceled", "timeout", "refused", "closed", "dns", "unreachable",
-	"certificate", "tls", "malformed", "too large", "invalid", "encoding",
+	"certificate", "tls", "malformed", "too large", "invalid", "encoding", "source address",
 }
 
 var reasonTexts = [...]string{
@@ -51,6 +52,7 @@ var reasonTexts = [...]string{
 	"the answer is too large",
 	"the request cannot be sent",
 	"the answer is packed in a form that was not asked for",
+	"the address to connect from is not this machine's, or has no port left",
 }
 
 var reasonActions = [...]string{
@@ -67,6 +69,7 @@ var reasonActions = [...]string{
 	TooLarge:    "check what answers at url",
 	Invalid:     "check the agent's login and options",
 	Encoded:     "switch the compression of answers off on the platform or on the proxy before it; gzip and deflate can be read",
+	NoAddress:   "check source_addresses of the platform, and that the machine has these addresses; one has about 28,000 ports to one platform, so write more of them for more agents",
 }
 
 // String returns the reason's short stable name.
@@ -135,6 +138,9 @@ func newError(host string, err error) *Error {
 	if t, ok := TLSTrouble(err); ok {
 		e.Code, e.Text, e.Action = t.Code, t.Text, t.Action
 	}
+	if from, ok := Source(err); ok {
+		e.Text += " (from " + from.String() + ")"
+	}
 	var record tls.RecordHeaderError
 	if errors.As(err, &record) {
 		e.Text, e.Action = "the port does not speak TLS", "write http:// instead of https:// in url, or name the TLS port"
@@ -168,6 +174,8 @@ func classify(err error) Reason {
 		return Refused
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
 		return Unreachable
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return NoAddress
 	case isClosed(err):
 		return Closed
 	case isCertificate(err):

@@ -17,7 +17,8 @@ type Place struct {
 	Name        string                                                               // the platform's name in the configuration
 	URL         *url.URL                                                             // scheme, host and port as configured; no credentials in it
 	TLS         *tls.Config                                                          // nil for plain schemes; built by TLSSettings.Config
-	DialContext func(ctx context.Context, network, address string) (net.Conn, error) // nil: a net.Dialer with time limits
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error) // nil: see [Place.Dialer]
+	Dials       *Dials                                                               // nil: without bounds
 	// OperationTimeout bounds one sign-in or sign-out; the driver puts it on
 	// the context, adapters use it for requests of their own.
 	OperationTimeout time.Duration
