@@ -79,6 +79,17 @@ func (k *Keeper) reserved() uint64 {
 	return max(k.rec.Sequence, max(k.last, micros(time.Now()))+uint64(ahead.Microseconds()))
 }
 
+// lastGiven returns a number that none of the processes before has passed: those
+// that are reserved on record, and one for each microsecond since that was
+// written. The process before may have given out numbers above the reserved ones
+// while the store took no record, though events.
+func lastGiven(rec session.Record, now time.Time) uint64 {
+	if rec.Written.IsZero() {
+		return rec.Sequence
+	}
+	return rec.Sequence + uint64(max(now.Sub(rec.Written), 0).Microseconds())
+}
+
 // reserve makes the numbers durable that were given out, before anybody sees
 // them: the next process goes on above them, whatever its clock says. A store
 // that fails stops no event.

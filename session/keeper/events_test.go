@@ -148,6 +148,26 @@ func TestSequenceRisesOverACrashAndAClockThatJumpsBack(t *testing.T) {
 	rising(t, events)
 }
 
+// A process that could save no record gave out numbers all the same. The next one
+// goes on above them: the store would take an event with a number that it knows
+// for a repeat.
+func TestSequenceRisesThoughNoRecordWasSaved(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.vendor.script("poll", answer{takes: hold, events: []string{"a"}})
+		b.start(stay)
+		pass(time.Minute)
+		b.stop(quit)
+		for range 5 {
+			b.disk.set(0, errors.New("read-only"))
+			b.start(stay)
+			pass(time.Minute)
+			b.end() // as a kill does: nothing is saved at the end
+			b.wait()
+		}
+		rising(t, b.sink.all())
+	})
+}
+
 func TestSequenceKeepsUpWithTheClock(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.start(stay)

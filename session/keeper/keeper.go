@@ -163,7 +163,7 @@ func New(c Config) *Keeper {
 	k := &Keeper{
 		id: c.Account.ID, raw: c.Platform, store: c.Store, sink: c.Sink, observer: c.Observer, log: c.Log, changedCredential: c.Handed,
 		turned: c.Turned, wake: c.Wake,
-		order: Order{Wish: session.Leave}, rec: c.Record, last: c.Record.Sequence,
+		order: Order{Wish: session.Leave}, rec: c.Record, last: lastGiven(c.Record, time.Now()),
 		cfg:     &Update{c.Account, c.Policy, c.SecretHash, c.SettingsHash, c.ProofHash},
 		machine: session.Restore(c.Policy, c.Seed, c.Record, time.Now()),
 		changed: true,
