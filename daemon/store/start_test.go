@@ -31,24 +31,25 @@ func TestStartOnABadDisk(t *testing.T) {
 	tests := []struct {
 		name  string
 		spoil func(t *testing.T, dir string) (mend func())
+		heals bool // the server may free some room itself, for example of an index that it writes anew
 	}{
-		{"no space", func(t *testing.T, dir string) func() { return fillDisk(t, dir, 0) }},
-		{"no inodes", takeInodes},
-		{"no space and no lock", func(t *testing.T, dir string) func() {
+		{name: "no space", heals: true, spoil: func(t *testing.T, dir string) func() { return fillDisk(t, dir, 0) }},
+		{name: "no inodes", spoil: takeInodes},
+		{name: "no space and no lock", spoil: func(t *testing.T, dir string) func() {
 			check(t, os.Remove(filepath.Join(dir, "lock")))
 			return takeInodes(t, dir)
 		}},
-		{"no small files", func(t *testing.T, dir string) func() {
+		{name: "no small files", spoil: func(t *testing.T, dir string) func() {
 			for _, name := range []string{"mode", "lock", "hash.key.copy", markName} {
 				check(t, os.Remove(filepath.Join(dir, name)))
 			}
 			return takeInodes(t, dir)
 		}},
-		{"read-only", func(t *testing.T, dir string) func() {
+		{name: "read-only", spoil: func(t *testing.T, dir string) func() {
 			remount(t, dir, unix.MS_RDONLY)
 			return func() { remount(t, dir, 0) }
 		}},
-		{"a file where the guards go", func(t *testing.T, dir string) func() {
+		{name: "a file where the guards go", spoil: func(t *testing.T, dir string) func() {
 			check(t, os.WriteFile(filepath.Join(dir, "guard"), nil, 0o600))
 			return func() { check(t, os.Remove(filepath.Join(dir, "guard"))) }
 		}},
@@ -59,13 +60,13 @@ func TestStartOnABadDisk(t *testing.T) {
 			dir, want := bare(t)
 			mend := tt.spoil(t, dir)
 			s := open(t, dir)
-			if !errors.Is(s.Err(), ErrUnavailable) {
-				t.Errorf("Err on such a disk: %v", s.Err())
+			if err := s.Err(); !errors.Is(err, ErrUnavailable) && !(tt.heals && err == nil) {
+				t.Errorf("Err on such a disk: %v", err)
 			}
 			if diff := cmp.Diff(want, contentsOf(t, s)); diff != "" {
 				t.Errorf("on such a disk (-want +got):\n%s", diff)
 			}
-			if err := s.Save(t.Context(), agent(1), session.Record{}); !errors.Is(err, ErrUnavailable) {
+			if err := s.Save(t.Context(), agent(1), session.Record{}); !errors.Is(err, ErrUnavailable) && !(tt.heals && err == nil) {
 				t.Errorf("Save on such a disk: %v", err)
 			}
 			mend()

@@ -2,6 +2,7 @@ package waiting_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -366,7 +367,8 @@ type echo struct {
 func (e *echo) Step() (session.Wait, bool) {
 	_ = e.SetReadDeadline(time.Now().Add(time.Millisecond))
 	n, err := e.Read(make([]byte, 1))
-	switch timeout, ok := err.(net.Error); {
+	var timeout net.Error
+	switch ok := errors.As(err, &timeout); {
 	case n > 0:
 		e.seen++
 		if _, err := e.Write([]byte("!")); err != nil {

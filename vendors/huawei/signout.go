@@ -19,7 +19,7 @@ import (
 // which another sign-out resolves: it is answered "not signed in".
 func (s *agent) SignOut(ctx context.Context) error {
 	s.stopSkills() // no other call may come behind a sign-out
-	r := wire.Request{Method: http.MethodDelete, Path: s.path("onlineagent") + "/logout", Timeout: s.platform.timeout, Fresh: true, Warm: true}
+	r := wire.Request{Method: http.MethodDelete, Path: s.path("onlineagent") + "/logout", Timeout: s.platform.timeout, Fresh: true}
 	if s.forceOut {
 		r.Path = s.path("onlineagent") + "/forcelogout"
 	}

@@ -37,7 +37,7 @@ func (c *Client) Begin(ctx context.Context, r Request) (waits bool) {
 		p.fail = newError(c.transport.address, ctx.Err())
 		return false
 	}
-	if (r.Fresh && !(r.Warm && c.warm())) || (c.conn != nil && !silent(c.conn, c.line)) {
+	if r.Fresh || (c.conn != nil && !silent(c.conn, c.line)) {
 		c.drop()
 	}
 	p.began, p.deadline = time.Now(), r.deadline(ctx)
@@ -106,7 +106,6 @@ func (c *Client) End(ctx context.Context) (a Answer, over bool, err error) {
 			}
 			continue
 		}
-		c.last = c.source.last
 		c.pending, c.source = pending{}, source{}
 		a.Body = UTF8(a.Header.Get("Content-Type"), a.Body)
 		if fail != nil {
@@ -135,7 +134,6 @@ func (e *Error) wasStale(begin time.Time) bool {
 func (c *Client) attempt(ctx context.Context) {
 	p := &c.pending
 	p.tried, p.fail = false, nil
-	c.last = time.Time{}
 	reused := c.conn != nil
 	if !reused {
 		began := time.Now()

@@ -17,7 +17,6 @@ import (
 const (
 	connectLimit = 10 * time.Second // for dialling and the handshake together
 	quietLimit   = 15 * time.Second // between two pieces of an answer whose time is over
-	warmLimit    = 5 * time.Second  // since the last answer, for a connection that is as good as new
 	staleLimit   = time.Second      // a reused connection that ends sooner after a request was dead before it
 	defaultLimit = 30 * time.Second // for a request that names no time-out
 )
@@ -87,10 +86,6 @@ type Request struct {
 	// after it. Operations use it, so that a dead connection cannot put them in
 	// doubt.
 	Fresh bool
-	// Warm lets a fresh request take the present connection all the same where an
-	// answer came over it less than 5 s ago. Thousands that sign out at once need no
-	// handshake each then. Where the connection ends under it, it is in doubt.
-	Warm bool
 	// Repeatable lets the request be sent again, as a GET is, where it is
 	// another method that changes nothing when it is carried out twice.
 	Repeatable bool
@@ -125,12 +120,11 @@ func (a Answer) Date() time.Time {
 type Client struct {
 	transport *Transport
 	owner     owner
-	conn      net.Conn  // nil: none
-	line      *line     // below conn; nil: conn is no socket
-	pending   pending   // the request under way
-	source    source    // of the answer being waited for or read
-	last      time.Time // when the last piece of the last answer came; zero: the last request had none
-	armed     bool      // the exchange's deadline and context end what conn waits for
+	conn      net.Conn // nil: none
+	line      *line    // below conn; nil: conn is no socket
+	pending   pending  // the request under way
+	source    source   // of the answer being waited for or read
+	armed     bool     // the exchange's deadline and context end what conn waits for
 	cut       cut
 }
 
@@ -163,9 +157,6 @@ func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 		waits = true
 	}
 }
-
-// warm reports whether an answer came over the connection a moment ago.
-func (c *Client) warm() bool { return c.conn != nil && time.Since(c.last) < warmLimit }
 
 // Heed drops the connection where f, the adapter's verdict on an answer, tells of
 // trouble behind it, so that the next request is sent on a new one: the node that

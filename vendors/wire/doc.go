@@ -42,7 +42,5 @@
 // at before each request, and left where the server said something unasked or
 // closed it; and it is left after an answer of trouble, by its HTTP status or by
 // the adapter's verdict ([Client.Heed]). Each new one asks for the host's
-// addresses anew. Sign-ins begin on a new one; sign-outs, too, unless an answer came
-// over the present one a moment ago ([Request.Warm]): then they go as fast as polls
-// end, though thousands sign out at once.
+// addresses anew. Sign-ins and sign-outs begin on a new one.
 package wire
