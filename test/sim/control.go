@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -76,10 +78,28 @@ func Decode(w http.ResponseWriter, r *http.Request, v any) bool {
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil && !errors.Is(err, io.EOF) {
-		Refuse(w, http.StatusBadRequest, fmt.Errorf("request body: %w", err))
+		Refuse(w, http.StatusBadRequest, fmt.Errorf("request body: %w%s", err, known(v)))
 		return false
 	}
 	return true
+}
+
+// known names the fields that a body may have, as the end of a message.
+func known(v any) string {
+	t := reflect.TypeOf(v)
+	if t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct {
+		return ""
+	}
+	var names []string
+	for _, field := range reflect.VisibleFields(t.Elem()) {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" && name != "-" {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; known here: " + strings.Join(names, ", ")
 }
 
 // Start makes f go wrong. Mode refuse needs a Line. It returns the fault's id,

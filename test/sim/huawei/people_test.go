@@ -288,7 +288,7 @@ func TestControlOverHTTP(t *testing.T) {
 		{"/_sim/agents/291/displace", `{"for":"10m"}`, 200, `"signed_in":true`},
 		{"/_sim/agents/291/event", `{"type":"X","content":{"a":1}}`, 200, `"queued_events":3`},
 		{"/_sim/agents/291/event", `{}`, 400, "needs a type"},
-		{"/_sim/agents/291/event", `{"typ":"X"}`, 400, "unknown field"},
+		{"/_sim/agents/291/event", `{"typ":"X"}`, 400, `unknown field "typ"; known here: for, type, content`},
 		{"/_sim/agents/291/generate", `{"rate":-1}`, 400, "cannot be negative"},
 		{"/_sim/agents/291/generate", `{"rate":5,"count":10}`, 200, ""},
 		{"/_sim/agents/291/call", "", 200, `"in_call":true`},
