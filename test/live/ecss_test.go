@@ -151,6 +151,7 @@ func TestWrongAuthority(t *testing.T) {
 			s.write()
 			k.signal(syscall.SIGHUP)
 			s.awaitOnline(k)
+			within(t, patience, "the log of the reload", func() error { return k.says("reloaded", 1) })
 			if counts := k.logged("reloaded"); len(counts) != 1 {
 				t.Errorf("%d reloads, want 1", len(counts))
 			}

@@ -171,6 +171,7 @@ func TestConsumersCommand(t *testing.T) {
 		{"consumers remove crm of-bi --reason x", 1, "", "it is the user bi's"},
 		{"consumers remove crm b --reason ended", 0, `^USER .*\nbi +of-bi .*\ncrm +a .*\ncrm +c .*\n$`, ""},
 	})
+	within(t, patience, "the audit log", func() error { return k.says("audit", 1) })
 	if line := k.logged("audit"); len(line) != 1 || line[0].text("consumer") != "b" || line[0].text("reason") != "ended" || line[0].text("by") == "" {
 		t.Errorf("the audit log: %v", line)
 	}
