@@ -77,7 +77,7 @@ step "every edge, minute and day"
 CGO_ENABLED=0 GOFLAGS="$shipped" go test -timeout 8m ./session ./daemon/shift ./vendors/edna ./vendors/huaweiconfig ./vendors/runtel
 
 step "days in virtual time"
-AGENTKEEPER_HOURS=${AGENTKEEPER_HOURS:-8} CGO_ENABLED=0 GOFLAGS="$shipped" go test -timeout 8m ./test/fleet
+AGENTKEEPER_HOURS=${AGENTKEEPER_HOURS:-12} CGO_ENABLED=0 GOFLAGS="$shipped" go test -timeout 8m ./test/fleet
 
 step "faults around a running service"
 CGO_ENABLED=0 GOFLAGS="$shipped" go run ./test/chaos -within 70s
