@@ -115,7 +115,8 @@ func (g *guard) doubt(id session.ID, now time.Time) {
 
 // quarantine begins one, or begins it anew.
 func (g *guard) quarantine(now time.Time, why string) {
-	g.until, g.why, g.presumed = now.Add(g.rules.Quiet), why, false
+	g.until, g.why = now.Add(g.rules.Quiet), why
+	g.presumed = false
 	g.refused = g.newest(g.refused)
 	g.version++
 }
@@ -145,7 +146,8 @@ func (g *guard) good(platform string, canary bool) bool {
 // release ends a quarantine that turned out to have had no reason; the refusals
 // stay counted.
 func (g *guard) release() {
-	g.until, g.why, g.presumed = time.Time{}, "", false
+	g.until, g.why = time.Time{}, ""
+	g.presumed = false
 	g.version++
 }
 

@@ -219,7 +219,8 @@ func (s *Service) saveOnce(ctx context.Context, g *Gate) bool {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.saving, s.saveErr, s.saveAgain = false, err, time.Time{}
+	s.saving, s.saveErr = false, err
+	s.saveAgain = time.Time{}
 	if err == nil {
 		s.saved = version
 	} else {

@@ -143,7 +143,7 @@ type line struct {
 func (j *journal) add(lines []line) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(lines) == 0 || j.behind && j.rewrite == nil {
+	if len(lines) == 0 || (j.behind && j.rewrite == nil) {
 		return
 	}
 	j.buf = j.buf[:0]
