@@ -27,7 +27,8 @@ fi
 
 step "build, statically linked"
 programs=$(mktemp -d)
-trap 'rm -rf "$programs"' EXIT
+linter=
+trap '[ -z "$linter" ] || kill "$linter" 2>/dev/null || true; rm -rf "$programs"' EXIT
 (
 	export CGO_ENABLED=0 GOFLAGS="$shipped"
 	go build ./...
@@ -42,8 +43,11 @@ step "vet"
 CGO_ENABLED=0 GOFLAGS="$shipped" go vet ./...
 CGO_ENABLED=0 GOFLAGS="$shipped" go vet -C test/bench/peers ./...
 
-step "lint (the linter itself is built on first use: some minutes)"
-CGO_ENABLED=0 GOFLAGS="$shipped" go tool -modfile=test/lint/go.mod golangci-lint run
+# Beside the tests, which wait for much: the linter itself is built on first use,
+# which takes some minutes of both processors.
+lint() { CGO_ENABLED=0 GOFLAGS="$shipped" go tool -modfile=test/lint/go.mod golangci-lint run; }
+lint >"$programs/lint" 2>&1 &
+linter=$!
 
 step "known vulnerabilities"
 code=0
@@ -69,6 +73,13 @@ step "test ${race:-without the race detector}"
 # systemd each: test/systemd.sh runs them.
 GOFLAGS="$given -buildvcs=false" go test $race -timeout 8m -skip '^TestUnit(Socket|Credentials|Score)$' ./test/live $(go list ./... | grep -v -e '/test/fleet$' -e '/test/live$')
 
+step "lint"
+code=0
+wait "$linter" || code=$?
+linter=
+cat "$programs/lint"
+[ "$code" -eq 0 ] || exit 1
+
 step "test the benchmark's peers"
 CGO_ENABLED=0 GOFLAGS="$shipped" go test -C test/bench/peers ./...
 
@@ -76,8 +87,13 @@ CGO_ENABLED=0 GOFLAGS="$shipped" go test -C test/bench/peers ./...
 step "every edge, minute and day"
 CGO_ENABLED=0 GOFLAGS="$shipped" go test -timeout 8m ./session ./daemon/shift ./vendors/edna ./vendors/huaweiconfig ./vendors/runtel
 
-step "days in virtual time"
-AGENTKEEPER_HOURS=${AGENTKEEPER_HOURS:-12} CGO_ENABLED=0 GOFLAGS="$shipped" go test -timeout 8m ./test/fleet
-
-step "faults around a running service"
-CGO_ENABLED=0 GOFLAGS="$shipped" go run ./test/chaos -within 70s
+step "days in virtual time, and faults around a running service beside them"
+CGO_ENABLED=0 GOFLAGS="$shipped" go build -o "$programs/" ./test/chaos
+AGENTKEEPER_HOURS=${AGENTKEEPER_HOURS:-12} CGO_ENABLED=0 GOFLAGS="$shipped" go test -timeout 8m ./test/fleet >"$programs/days" 2>&1 &
+days=$!
+chaos=0
+"$programs/chaos" -within 70s || chaos=$?
+code=0
+wait "$days" || code=$?
+cat "$programs/days"
+[ "$code" -eq 0 ] && [ "$chaos" -eq 0 ]
