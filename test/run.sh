@@ -71,7 +71,7 @@ step "test ${race:-without the race detector}"
 # shellcheck disable=SC2046,SC2086
 # The longest one, which waits much, begins first. What is left out boots one more
 # systemd each: test/systemd.sh runs them.
-GOFLAGS="$given -buildvcs=false" go test $race -timeout 8m -skip '^TestUnit(Socket|Credentials|Score)$' ./test/live $(go list ./... | grep -v -e '/test/fleet$' -e '/test/live$')
+GOFLAGS="$given -buildvcs=false" go test $race -timeout 20m -skip '^TestUnit(Socket|Credentials|Score)$' ./test/live $(go list ./... | grep -v -e '/test/fleet$' -e '/test/live$')
 
 step "lint"
 code=0
