@@ -23,7 +23,7 @@ import (
 var update = flag.Bool("update", false, "write the table of bounds into the documentation")
 
 const (
-	boundsFile  = "../README.md"
+	boundsFile  = "docs/bounds.md"
 	boundsBegin = "<!-- bounds: made by go test ./daemon -run TestTableOfBounds -update -->\n"
 	boundsEnd   = "<!-- end of bounds -->\n"
 )

@@ -92,7 +92,7 @@ func TestNamedMetricsExist(t *testing.T) {
 			}
 		}
 	}
-	for _, file := range []string{"alerts.yaml", "recording.yaml", "dashboard.json", "runbook.md", "../README.md", "testdata/alerts_test.yaml", "testdata/objective_test.yaml"} {
+	for _, file := range []string{"alerts.yaml", "recording.yaml", "dashboard.json", "runbook.md", "README.md", "testdata/alerts_test.yaml", "testdata/objective_test.yaml"} {
 		for _, name := range named.FindAllString(read(t, file), -1) {
 			if !exists[name] && !exists[suffix.ReplaceAllString(name, "")] && name != "agentkeeper_agent_" {
 				t.Errorf("%s names %s, which there is not", file, name)
@@ -101,9 +101,9 @@ func TestNamedMetricsExist(t *testing.T) {
 	}
 }
 
-// Every metric that there is stands in the README.
+// Every metric that there is stands in this directory's README.md.
 func TestMetricsAreDocumented(t *testing.T) {
-	readme := read(t, "../README.md")
+	readme := read(t, "README.md")
 	for name := range exposed(t) {
 		if strings.HasPrefix(name, namespace) && !strings.Contains(readme, "`"+name+"`") {
 			t.Errorf("README.md does not name %s", name)

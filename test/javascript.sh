@@ -1,6 +1,6 @@
 #!/bin/sh
 # The stream of events, read by the official NATS clients for JavaScript: the one
-# package up to version 2, and its successors, whose example stands in README.md.
+# package up to version 2, and its successors, whose example stands in daemon/docs/events.md.
 # Needs Go, Node.js 20 or later and npm, which fetches the clients in the versions of
 # test/javascript/package-lock.json. Leaves nothing behind. Arguments go to `go test`.
 set -eu

@@ -7,18 +7,18 @@ import (
 	"testing"
 )
 
-// The README's way from a contact centre's export to agents works as written.
-func TestMigrationInTheReadme(t *testing.T) {
+// The manual's way from a contact centre's export to agents works as written.
+func TestMigrationInTheManual(t *testing.T) {
 	for _, tool := range []string{"iconv", "python3", "shred"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("this machine has no %s, which the README's script needs", tool)
+			t.Skipf("this machine has no %s, which the manual's script needs", tool)
 		}
 	}
-	readme, err := os.ReadFile("../../README.md")
+	manual, err := os.ReadFile("../docs/configuration.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, chapter, _ := strings.Cut(string(readme), "### Bring a list from a contact centre")
+	_, chapter, _ := strings.Cut(string(manual), "## Bring a list from a contact centre")
 	_, export, _ := strings.Cut(chapter, "```text\n")
 	export, rest, _ := strings.Cut(export, "```")
 	_, script, _ := strings.Cut(rest, "```sh\n")

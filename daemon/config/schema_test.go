@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -119,30 +120,36 @@ func isOption(line string) bool {
 	return false
 }
 
-// The configurations that the README shows are good.
-func TestSchemaTakesTheReadme(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
+// The schema takes the configurations that the manual shows; ../../test loads them.
+func TestSchemaTakesTheManual(t *testing.T) {
+	pages := []string{"../../README.md"}
+	for _, pattern := range []string{"../docs/*.md", "../../vendors/docs/*.md"} {
+		more, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, more...)
 	}
-	s := compiled(t, Schema())
-	blocks := slices.DeleteFunc(strings.Split(string(readme), "```yaml\n")[1:], ofAnotherProgram)
-	for _, block := range blocks {
-		text, _, _ := strings.Cut(block, "```")
-		if err := s.Validate(plain(t, text)); err != nil {
-			t.Errorf("%v\n%s", err, text)
+	s, shown := compiled(t, Schema()), 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range strings.Split(string(text), "```yaml\n")[1:] {
+			block, _, _ = strings.Cut(block, "```")
+			if strings.HasPrefix(block, "# web.yml") { // another file than the configuration
+				continue
+			}
+			shown++
+			if err := s.Validate(plain(t, block)); err != nil {
+				t.Errorf("%s: %v\n%s", page, err, block)
+			}
 		}
 	}
-	if len(blocks) < 4 {
-		t.Errorf("%d configurations in the README", len(blocks))
+	if shown < 10 {
+		t.Errorf("%d configurations in the manual", shown)
 	}
-}
-
-// ofAnotherProgram tells a block that says in its first line which program's
-// file it is.
-func ofAnotherProgram(block string) bool {
-	first, _, _ := strings.Cut(block, "\n")
-	return strings.HasPrefix(first, "# prometheus.yml") || strings.HasPrefix(first, "# alertmanager.yml")
 }
 
 // Every key and option of the tables is in the schema, and nothing else.

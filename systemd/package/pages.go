@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,13 +50,12 @@ func (b *build) simulatorManual() error {
 	}
 	var page bytes.Buffer
 	fmt.Fprintf(&page, ".TH VENDORSIM 1 \"\" %q \"User Commands\"\n.SH NAME\nvendorsim \\- simulates contact\\-centre platforms\n", "vendorsim "+b.version)
-	vendors, err := b.vendorPages() // each is named as its simulator
+	vendors, err := b.vendorPages()
 	if err != nil {
 		return err
 	}
 	sections := [][]string{{"DESCRIPTION"}}
-	for _, page := range vendors {
-		name := strings.TrimSuffix(filepath.Base(page.Place), ".md")
+	for _, name := range vendors {
 		sections = append(sections, []string{strings.ToUpper(name), name})
 	}
 	for _, s := range sections {
@@ -72,16 +73,42 @@ func (b *build) simulatorManual() error {
 	return os.WriteFile(b.common("vendorsim.1.gz"), compress(page.Bytes()), 0o600)
 }
 
-// vendorPages are the pages about the vendors, where README.md links to.
-func (b *build) vendorPages() (files []made, err error) {
+// vendorPages are the names of the pages about the vendors, which are those of
+// the simulators.
+func (b *build) vendorPages() (names []string, err error) {
 	paths, err := filepath.Glob(filepath.Join(b.root, "vendors", "docs", "*.md"))
-	if err != nil {
-		return nil, err
-	}
 	for _, path := range paths {
-		files = append(files, made{path, "/usr/share/doc/agentkeeper/vendors/docs/" + filepath.Base(path)})
+		names = append(names, strings.TrimSuffix(filepath.Base(path), ".md"))
 	}
-	return files, nil
+	return names, err
+}
+
+// documents are the directories and pages of the manual below root, in the order
+// of their names: README.md and every other page of the repository. A package has
+// them in the same tree, so that their links lead to each other.
+func documents(root string) (dirs, pages []string, err error) {
+	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		name := entry.Name()
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && path != root && (strings.HasPrefix(name, ".") || name == "testdata" || name == "node_modules"):
+			return fs.SkipDir
+		case entry.IsDir() || filepath.Ext(name) != ".md":
+			return nil
+		}
+		page, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		pages = append(pages, page)
+		for dir := filepath.Dir(page); dir != "."; dir = filepath.Dir(dir) {
+			dirs = append(dirs, dir)
+		}
+		return nil
+	})
+	slices.Sort(dirs)
+	return slices.Compact(dirs), pages, err
 }
 
 // changelogs writes of which commit each package is, as Debian's tools read it.

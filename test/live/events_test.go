@@ -152,7 +152,7 @@ func (r *subscriber) inOrder(t *testing.T) (byLogin map[string][]int, repeats in
 // TestEventsSurvive kills the service again and again while 200 agents get
 // numbered events. Of those that the platform knows to have been read, for
 // another poll followed on the connection that they came by, none may be
-// missing. Longer, as in the README:
+// missing. Longer, as in test/README.md:
 //
 //	AGENTKEEPER_SECONDS=60 AGENTKEEPER_KILLS=5 go test -count=1 -v -run TestEventsSurvive ./test/live
 func TestEventsSurvive(t *testing.T) {

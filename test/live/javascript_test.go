@@ -74,17 +74,17 @@ func TestJavaScriptClients(t *testing.T) {
 	}
 }
 
-// TestJavaScriptExample runs the program of README.md over a kill -9.
+// TestJavaScriptExample runs the program of daemon/docs/events.md over a kill -9.
 func TestJavaScriptExample(t *testing.T) {
 	dir := javaScriptClients(t)
-	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	manual, err := os.ReadFile(filepath.Join("..", "..", "daemon", "docs", "events.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, found := strings.Cut(string(readme), "```js\n")
+	_, rest, found := strings.Cut(string(manual), "```js\n")
 	example, _, closed := strings.Cut(rest, "```\n")
 	if !found || !closed || !strings.Contains(example, `"127.0.0.1:4222"`) {
-		t.Fatal("README.md has no example in JavaScript")
+		t.Fatal("the manual has no example in JavaScript")
 	}
 	program := "const secret = 'secret', take = (event) => console.log(event.source, event.type, JSON.stringify(event.data));\n" +
 		strings.ReplaceAll(example, `"127.0.0.1:4222"`, "process.env.NATS_ADDRESS")
