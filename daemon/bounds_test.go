@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"flag"
 	"log/slog"
 	"net"
 	"net/http"
@@ -11,21 +10,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"agentkeeper/daemon/bound"
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/openfiles"
 	"agentkeeper/daemon/store"
 	"agentkeeper/metrics"
-)
-
-var update = flag.Bool("update", false, "write the table of bounds into the documentation")
-
-const (
-	boundsFile  = "docs/bounds.md"
-	boundsBegin = "<!-- bounds: made by go test ./daemon -run TestTableOfBounds -update -->\n"
-	boundsEnd   = "<!-- end of bounds -->\n"
+	"agentkeeper/test/manual"
 )
 
 // A user is promised no more consumers than all users together may have.
@@ -57,25 +47,7 @@ func TestTableOfBounds(t *testing.T) {
 		}
 		rows = append(rows, p.rows...)
 	}
-	text, err := os.ReadFile(boundsFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, found := strings.Cut(string(text), boundsBegin)
-	table, after, closed := strings.Cut(rest, boundsEnd)
-	if !found || !closed {
-		t.Fatalf("%s has no table of bounds", boundsFile)
-	}
-	want := "\n" + bound.Table(rows) + "\n"
-	if *update {
-		if err := os.WriteFile(boundsFile, []byte(before+boundsBegin+want+boundsEnd+after), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if diff := cmp.Diff(want, table); diff != "" {
-		t.Errorf("the table is old: go test ./daemon -run TestTableOfBounds -update (-want +got)\n%s", diff)
-	}
+	manual.Generated(t, "docs/bounds.md", "bounds", "go test ./daemon -run TestTableOfBounds -update", bound.Table(rows))
 }
 
 var testFunc = regexp.MustCompile(`(?m)^func (Test\w+)\(`)

@@ -25,6 +25,7 @@ type checkCmd struct {
 	Output string `short:"o" enum:"text,json" default:"text" help:"text or json."`
 	Sample bool   `help:"Print a commented reference configuration instead."`
 	Schema bool   `help:"Print the configuration's JSON Schema instead, for editors."`
+	Hash   bool   `help:"Read a password from standard input and print its hash for web_config_file instead."`
 }
 
 // Help is shown by check --help.
@@ -43,7 +44,8 @@ root can read is a mistake. Outside of the service's unit systemd's credentials 
 not there, which is a warning.
 
     agentkeeper check --sample > agentkeeper.yaml
-    agentkeeper check --schema > agentkeeper.schema.json`
+    agentkeeper check --schema > agentkeeper.schema.json
+    agentkeeper check --hash               # asks for a password, prints $2a$10$…`
 }
 
 // Run checks.
@@ -55,6 +57,8 @@ func (c checkCmd) Run() error {
 	case c.Schema:
 		fmt.Print(config.Schema())
 		return nil
+	case c.Hash:
+		return printHash(os.Stdin, os.Stderr, os.Stdout)
 	}
 	path := c.Config
 	if path == "" {

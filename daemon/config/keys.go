@@ -24,6 +24,7 @@ type key struct {
 	choices  []string // of a kindChoice
 	must     bool     // a file without it is wrong
 	later    bool     // of the contract, but not of this version: refused rather than ignored
+	restart  bool     // a change acts at the next start, not at a reload
 	of       *section // of a kindSection, kindNamed or kindList
 	doc      string
 }
@@ -89,18 +90,18 @@ func (s *section) known() (names []string) {
 var rootSection = section{
 	doc: "Configuration of agentkeeper, which keeps contact-centre agents signed in.",
 	keys: []key{
-		{name: "listen", kind: kindAddress, fallback: "127.0.0.1:9464", doc: "Address of metrics, health, the read-only API and the status page."},
+		{name: "listen", kind: kindAddress, restart: true, fallback: "127.0.0.1:9464", doc: "Address of metrics, health, the read-only API and the status page."},
 		{name: "listen_hosts", kind: kindTexts, doc: "Names by which listen is reached through a proxy or an entry of the name service: keeper.example.com, or .example.com for all below it. On loopback addresses other names are refused; where any is listed, on all addresses."},
 		{name: "cors_origins", kind: kindTexts, doc: "Sites whose pages may read the API of listen from a browser: https://board.example.com; no site may where none is listed, and no page may control anything."},
-		{name: "web_config_file", kind: kindPath, doc: "TLS and basic auth for listen, in the Prometheus exporters' format."},
-		{name: "control", kind: kindFilled, fallback: "/run/agentkeeper/control.sock", doc: "Path of the unix socket where the commands find the service."},
+		{name: "web_config_file", kind: kindPath, restart: true, doc: "TLS and basic auth for listen, in the Prometheus exporters' format."},
+		{name: "control", kind: kindFilled, restart: true, fallback: "/run/agentkeeper/control.sock", doc: "Path of the unix socket where the commands find the service."},
 		{name: "stop_timeout", kind: kindDuration, fallback: "30s", doc: "How long a stop may take to sign every agent out."},
 		{name: "log", kind: kindSection, of: &logSection},
 		{name: "store", kind: kindSection, of: &storeSection},
 		{name: "allow_inline_secrets", kind: kindFlag, fallback: "false", doc: "Whether password: may stand in this file; without it that is a mistake."},
-		{name: "per_agent_metrics", kind: kindFlag, fallback: "false", doc: "Adds metrics with a label per agent."},
+		{name: "per_agent_metrics", kind: kindFlag, restart: true, fallback: "false", doc: "Adds metrics with a label per agent."},
 		{name: "proxy", kind: kindSection, of: &proxySection},
-		{name: "callback", kind: kindSection, of: &callbackSection},
+		{name: "callback", kind: kindSection, restart: true, of: &callbackSection},
 		{name: "events", kind: kindSection, of: &eventsSection},
 		{name: "platforms", kind: kindNamed, of: &platformSection, doc: "The vendors' systems by name. The name is part of each agent's, as in hq/291."},
 		{name: "groups", kind: kindList, of: &groupSection, doc: "The agents, in groups that are configured together."},
@@ -111,7 +112,7 @@ var logSection = section{
 	doc: "What is logged and how.",
 	keys: []key{
 		{name: "level", kind: kindChoice, fallback: "info", choices: []string{"debug", "info", "warn", "error"}, doc: "The least important messages that are logged."},
-		{name: "format", kind: kindChoice, fallback: "auto", choices: []string{"auto", "text", "json"}, doc: "auto: coloured text on a terminal, JSON otherwise."},
+		{name: "format", kind: kindChoice, restart: true, fallback: "auto", choices: []string{"auto", "text", "json"}, doc: "auto: coloured text on a terminal, JSON otherwise."},
 		{name: "trace", kind: kindSection, of: &traceSection},
 	},
 }
@@ -127,7 +128,7 @@ var traceSection = section{
 var storeSection = section{
 	doc: "Where session keys, parked agents, overrides and events live.",
 	keys: []key{
-		{name: "dir", kind: kindFilled, fallback: "/var/lib/agentkeeper", doc: "Directory of the embedded engine."},
+		{name: "dir", kind: kindFilled, restart: true, fallback: "/var/lib/agentkeeper", doc: "Directory of the embedded engine."},
 		{name: "nats", kind: kindSection, later: true, doc: "A shared cluster instead."},
 		{name: "node", kind: kindText, later: true, doc: "Name of this machine in a shared cluster."},
 	},
@@ -136,7 +137,7 @@ var storeSection = section{
 var proxySection = section{
 	doc: "The local authenticating proxy.",
 	keys: []key{
-		{name: "listen", kind: kindText, doc: "127.0.0.1:9465 or unix:/PATH; empty: off."},
+		{name: "listen", kind: kindText, restart: true, doc: "127.0.0.1:9465 or unix:/PATH; empty: off."},
 	},
 }
 
@@ -153,11 +154,11 @@ var callbackSection = section{
 var eventsSection = section{
 	doc: "What is kept of the platforms' events, and who gets them.",
 	keys: []key{
-		{name: "max_age", kind: kindDuration, fallback: "24h", doc: "Older events are dropped."},
-		{name: "max_bytes", kind: kindSize, fallback: "1GiB", doc: "Above this size the oldest events are dropped."},
-		{name: "listen", kind: kindText, doc: "Address where NATS clients read the stream of events; empty: nowhere. Beyond the loopback it needs a certificate."},
-		{name: "cert_file", kind: kindPath, doc: "Certificate in PEM for listen; a new one acts at the next connection."},
-		{name: "key_file", kind: kindPath, doc: "The certificate's key."},
+		{name: "max_age", kind: kindDuration, restart: true, fallback: "24h", doc: "Older events are dropped."},
+		{name: "max_bytes", kind: kindSize, restart: true, fallback: "1GiB", doc: "Above this size the oldest events are dropped."},
+		{name: "listen", kind: kindText, restart: true, doc: "Address where NATS clients read the stream of events; empty: nowhere. Beyond the loopback it needs a certificate."},
+		{name: "cert_file", kind: kindPath, restart: true, doc: "Certificate in PEM for listen; a new one acts at the next connection."},
+		{name: "key_file", kind: kindPath, restart: true, doc: "The certificate's key."},
 		{name: "users", kind: kindList, of: &userSection, doc: "The programs that may connect to listen."},
 		{name: "webhooks", kind: kindList, of: &webhookSection, doc: "Consumers that every event is posted to."},
 	},

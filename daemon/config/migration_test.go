@@ -18,7 +18,7 @@ func TestMigrationInTheManual(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, chapter, _ := strings.Cut(string(manual), "## Bring a list from a contact centre")
+	_, chapter, _ := strings.Cut(string(manual), "### Bring a list from a contact centre")
 	_, export, _ := strings.Cut(chapter, "```text\n")
 	export, rest, _ := strings.Cut(export, "```")
 	_, script, _ := strings.Cut(rest, "```sh\n")

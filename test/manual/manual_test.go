@@ -1,4 +1,4 @@
-package test
+package manual
 
 import (
 	"crypto/ecdsa"
@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
-	"io/fs"
 	"math/big"
 	"net/url"
 	"os"
@@ -16,7 +15,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode"
 
 	"github.com/prometheus/exporter-toolkit/web"
 
@@ -27,87 +25,12 @@ import (
 // whole by people who want to know what this is.
 const readmeLimit = 14 << 10
 
-// page is one page of the manual.
-type page struct {
-	path    string          // from the repository's root, with slashes
-	text    string          // without what stands in blocks of code
-	anchors map[string]bool // of its headings, as links name them
-	blocks  []block
-}
-
-// block is a block of code.
-type block struct {
-	language, text string
-	line           int // of the line before its first one
-}
-
-// manual reads every page of the repository.
-func manual(t *testing.T) map[string]*page {
-	t.Helper()
-	pages := map[string]*page{}
-	root := os.DirFS("..")
-	err := fs.WalkDir(root, ".", func(at string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if entry.IsDir() && at != "." && strings.HasPrefix(entry.Name(), ".") {
-			return fs.SkipDir
-		}
-		if path.Ext(at) != ".md" {
-			return nil
-		}
-		text, err := fs.ReadFile(root, at)
-		pages[at] = parsed(at, string(text))
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pages
-}
-
-func parsed(at, text string) *page {
-	p, fence, n := &page{path: at, anchors: map[string]bool{}}, "", 0
-	var prose strings.Builder
-	for line := range strings.Lines(text) {
-		n++
-		bare := strings.TrimSpace(line)
-		switch {
-		case fence == "" && strings.HasPrefix(bare, "```"):
-			fence = "```"
-			p.blocks = append(p.blocks, block{language: strings.TrimPrefix(bare, "```"), line: n})
-		case bare == fence && fence != "":
-			fence = ""
-		case fence != "":
-			p.blocks[len(p.blocks)-1].text += line
-		default:
-			prose.WriteString(line)
-			if heading := strings.TrimLeft(line, "#"); heading != line && strings.HasPrefix(heading, " ") {
-				p.anchors[anchor(heading)] = true
-			}
-		}
-	}
-	p.text = prose.String()
-	return p
-}
-
-// anchor is how a link names a heading: in small letters, blanks as dashes,
-// without other marks.
-func anchor(heading string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == ' ':
-			return '-'
-		case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r):
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, strings.TrimSpace(heading))
-}
+// root is the repository's.
+const root = "../.."
 
 // TestReadmeIsShort keeps the first page one that is read.
 func TestReadmeIsShort(t *testing.T) {
-	info, err := os.Stat("../README.md")
+	info, err := os.Stat(root + "/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,8 +48,8 @@ var (
 // TestLinks follows every link of the manual that leads into the repository. What
 // it leads to must be shipped with the page, too.
 func TestLinks(t *testing.T) {
-	pages := manual(t)
-	contents, err := os.ReadFile("../systemd/package/nfpm.yaml")
+	pages := Pages(t, root)
+	contents, err := os.ReadFile(root + "/systemd/package/nfpm.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,27 +59,27 @@ func TestLinks(t *testing.T) {
 	}
 	followed := 0
 	for _, p := range pages {
-		for _, found := range links.FindAllStringSubmatch(inlineCode.ReplaceAllString(p.text, ""), -1) {
+		for _, found := range links.FindAllStringSubmatch(inlineCode.ReplaceAllString(p.Text, ""), -1) {
 			target, err := url.Parse(found[1])
 			switch {
 			case err != nil:
-				t.Errorf("%s: %v", p.path, err)
+				t.Errorf("%s: %v", p.Path, err)
 			case target.Scheme != "":
 				continue
 			}
 			followed++
-			to := p.path
+			to := p.Path
 			if target.Path != "" {
-				to = path.Join(path.Dir(p.path), target.Path)
+				to = path.Join(path.Dir(p.Path), target.Path)
 			}
-			_, missing := os.Stat(filepath.Join("..", filepath.FromSlash(to)))
+			_, missing := os.Stat(filepath.Join(root, filepath.FromSlash(to)))
 			switch there := pages[to]; {
 			case missing != nil:
-				t.Errorf("%s: there is no %s", p.path, to)
+				t.Errorf("%s: there is no %s", p.Path, to)
 			case there == nil && !shipped[to]:
-				t.Errorf("%s: %s is in no package; link to a page, or ship it (systemd/package/nfpm.yaml)", p.path, to)
-			case target.Fragment != "" && !there.anchors[target.Fragment]:
-				t.Errorf("%s: %s has no heading #%s", p.path, to, target.Fragment)
+				t.Errorf("%s: %s is in no package; link to a page, or ship it (systemd/package/nfpm.yaml)", p.Path, to)
+			case target.Fragment != "" && !there.Anchors[target.Fragment]:
+				t.Errorf("%s: %s has no heading #%s", p.Path, to, target.Fragment)
 			}
 		}
 	}
@@ -167,14 +90,14 @@ func TestLinks(t *testing.T) {
 
 // TestEveryPageIsLinked wants each page to be reachable from the first one.
 func TestEveryPageIsLinked(t *testing.T) {
-	pages, reached := manual(t), map[string]bool{}
+	pages, reached := Pages(t, root), map[string]bool{}
 	var visit func(at string)
 	visit = func(at string) {
 		if pages[at] == nil || reached[at] {
 			return
 		}
 		reached[at] = true
-		for _, found := range links.FindAllStringSubmatch(pages[at].text, -1) {
+		for _, found := range links.FindAllStringSubmatch(pages[at].Text, -1) {
 			to, _, _ := strings.Cut(found[1], "#")
 			visit(path.Join(path.Dir(at), to))
 		}
@@ -195,11 +118,11 @@ var others = []string{"# prometheus.yml", "# alertmanager.yml"}
 // web configurations.
 func TestShownConfigurations(t *testing.T) {
 	shown := 0
-	for _, p := range manual(t) {
-		for _, b := range p.blocks {
-			first, _, _ := strings.Cut(b.text, "\n")
+	for _, p := range Pages(t, root) {
+		for _, b := range p.Blocks {
+			first, _, _ := strings.Cut(b.Text, "\n")
 			switch {
-			case b.language != "yaml" || hasPrefixOf(first, others):
+			case b.Language != "yaml" || hasPrefixOf(first, others):
 			case strings.HasPrefix(first, "# web.yml"):
 				loadWeb(t, p, b)
 			default:
@@ -223,12 +146,12 @@ func hasPrefixOf(line string, prefixes []string) bool {
 }
 
 // load loads a configuration beside the files that the manual's name.
-func load(t *testing.T, p *page, b block) {
+func load(t *testing.T, p *Page, b Block) {
 	t.Helper()
 	authority := string(certificate(t))
 	const at = "/etc/agentkeeper/"
 	texts := map[string]string{
-		at + "agentkeeper.yaml": b.text,
+		at + "agentkeeper.yaml": b.Text,
 		at + "bots.csv":         "login,number,password_file\n293,40040,293.secret\n",
 		at + "export.csv":       "Логин;Внутренний номер;ФИО;Табельный номер;Статус\n291;40038;Иванова;00417;Активен\n",
 		at + "days/own.txt":     "2026-12-30\n",
@@ -238,22 +161,22 @@ func load(t *testing.T, p *page, b block) {
 		at + "callback-key.pem": "",
 	}
 	if _, _, err := config.Load(at+"agentkeeper.yaml", config.WithTexts(texts)); err != nil {
-		t.Errorf("%s, line %d: %v", p.path, b.line, err)
+		t.Errorf("%s, line %d: %v", p.Path, b.Line, err)
 	}
 }
 
 // loadWeb checks a web configuration with the library that serves by it.
-func loadWeb(t *testing.T, p *page, b block) {
+func loadWeb(t *testing.T, p *Page, b Block) {
 	t.Helper()
 	dir := t.TempDir()
 	chain, key := keyPair(t)
-	for name, text := range map[string][]byte{"web.yml": []byte(b.text), "listen.pem": chain, "listen-key.pem": key} {
+	for name, text := range map[string][]byte{"web.yml": []byte(b.Text), "listen.pem": chain, "listen-key.pem": key} {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := web.Validate(filepath.Join(dir, "web.yml")); err != nil {
-		t.Errorf("%s, line %d: %v", p.path, b.line, err)
+		t.Errorf("%s, line %d: %v", p.Path, b.Line, err)
 	}
 }
 
