@@ -55,10 +55,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 func run(args []string) int {
 	var c cli
 	code := -1
-	parser, err := kong.New(&c, kong.Name("agentkeeper"),
-		kong.Description("Signs headless contact-centre agents in (Huawei CC-Gateway, Eltex ECSS-10, Runtel, edna), at once starts the polling, holds the websocket or keeps the token fresh, and keeps them online around the clock."),
-		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Exit(func(n int) { code = n }))
+	parser, err := newParser(&c, kong.Exit(func(n int) { code = n }))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "agentkeeper:", err)
 		return exitFailed
@@ -77,6 +74,13 @@ func run(args []string) int {
 		return exitUsage
 	}
 	return report(ctx.Run())
+}
+
+// newParser returns the parser of the command line, which fills c.
+func newParser(c *cli, options ...kong.Option) (*kong.Kong, error) {
+	return kong.New(c, append(options, kong.Name("agentkeeper"),
+		kong.Description("Signs headless contact-centre agents in (Huawei CC-Gateway, Eltex ECSS-10, Runtel, edna), at once starts the polling, holds the websocket or keeps the token fresh, and keeps them online around the clock."),
+		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))...)
 }
 
 // asMeant reads what other programs have taught people to type.

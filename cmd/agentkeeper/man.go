@@ -2,102 +2,68 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
 )
 
 type manCmd struct {
-	Dir string `placeholder:"DIR" help:"Write agentkeeper.1 and a page per command there instead."`
+	Page string `arg:"" optional:"" default:"agentkeeper" help:"Which page: agentkeeper, agentkeeper.yaml, or agentkeeper-COMMAND (default: ${default})."`
+	Dir  string `placeholder:"DIR" help:"Write all pages into the directories man1, man5 and man8 below DIR instead."`
 }
 
 // Help is shown by man --help.
 func (manCmd) Help() string {
-	return `The pages are made from the same words as --help, for packages and for reading:
+	return `The pages are made from the same words as --help and from the table of keys of the
+configuration, for packages and for reading:
 
     agentkeeper man | man -l -
-    agentkeeper man --dir /usr/share/man/man1`
+    agentkeeper man agentkeeper.yaml | man -l -
+    agentkeeper man --dir /usr/local/share/man`
 }
 
-// Run prints or writes the pages.
+// manualPage is one page of the manual.
+type manualPage struct{ section, text string }
+
+// Run prints a page or writes all.
 func (c manCmd) Run(ctx *kong.Context) error {
-	page := manual(ctx.Model)
+	pages := manualPages(ctx.Model)
 	if c.Dir == "" {
-		fmt.Print(page)
+		page, ok := pages[c.Page]
+		if !ok {
+			return usage("there is no page %q; the pages are %s", c.Page, strings.Join(slices.Sorted(maps.Keys(pages)), ", "))
+		}
+		fmt.Print(page.text)
 		return nil
 	}
-	pages := map[string]string{"agentkeeper.1": page}
-	for _, n := range ctx.Model.Children {
-		if !n.Hidden {
-			pages["agentkeeper-"+n.Name+".1"] = commandPage(n)
+	for name, page := range pages {
+		dir := filepath.Join(c.Dir, "man"+page.section)
+		if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // for everybody to read
+			return fmt.Errorf("write a manual page: %w", err)
 		}
-	}
-	for name, text := range pages {
-		if err := os.WriteFile(filepath.Join(c.Dir, name), []byte(text), 0o644); err != nil { //nolint:gosec // for everybody to read
+		if err := os.WriteFile(filepath.Join(dir, name+"."+page.section), []byte(page.text), 0o644); err != nil { //nolint:gosec // likewise
 			return fmt.Errorf("write a manual page: %w", err)
 		}
 	}
 	return nil
 }
 
-// roff builds a page.
-type roff struct{ b strings.Builder }
-
-// newPage begins a page. It has no date: the same program makes the same page.
-func newPage(name, about string) *roff {
-	r := &roff{}
-	v, _ := buildVersion()
-	r.macro("TH", strings.ToUpper(name), "1", "", "agentkeeper "+v, "User Commands")
-	r.macro("SH", "NAME")
-	r.line(name + ` \- ` + escape(about))
-	return r
-}
-
-func (r *roff) line(text string) { r.b.WriteString(text + "\n") }
-
-func (r *roff) macro(name string, args ...string) {
-	line := "." + name
-	for _, a := range args {
-		line += ` "` + strings.ReplaceAll(escape(a), `"`, `\(dq`) + `"`
+// manualPages makes every page, by its name.
+func manualPages(m *kong.Application) map[string]manualPage {
+	pages := map[string]manualPage{
+		"agentkeeper":      {"8", serviceManual(m)},
+		"agentkeeper.yaml": {"5", configurationManual()},
 	}
-	r.line(line)
-}
-
-// escape makes plain text safe: no escape sequence, no request.
-func escape(text string) string {
-	text = strings.NewReplacer(`\`, `\e`, "-", `\-`, "…", "...").Replace(text)
-	if strings.HasPrefix(text, ".") || strings.HasPrefix(text, "'") {
-		text = `\&` + text
-	}
-	return text
-}
-
-// prose writes a help text: indented lines are examples.
-func (r *roff) prose(text string) {
-	example := false
-	for line := range strings.Lines(text + "\n") {
-		line = strings.TrimRight(line, "\n")
-		indented := strings.HasPrefix(line, "    ")
-		switch {
-		case indented && !example:
-			r.line(".PP\n.RS 4\n.nf")
-		case !indented && example && line != "":
-			r.line(".fi\n.RE")
-		}
-		example = indented || example && line == ""
-		switch {
-		case line == "" && example:
-		case line == "":
-			r.line(".PP")
-		default:
-			r.line(escape(strings.TrimPrefix(line, "    ")))
+	for _, n := range m.Children {
+		if !n.Hidden {
+			pages["agentkeeper-"+n.Name] = manualPage{"1", commandPage(n)}
 		}
 	}
-	if example {
-		r.line(".fi\n.RE")
-	}
+	return pages
 }
 
 func (r *roff) flags(n *kong.Node) {
@@ -111,12 +77,14 @@ func (r *roff) flags(n *kong.Node) {
 			if f.IsBool() {
 				r.macro("B", name)
 			} else {
-				r.macro("BI", name+" ", strings.Trim(f.FormatPlaceHolder(), `"`))
+				r.macro("BI", name+" ", placeholderOf(f))
 			}
 			r.line(escape(helpOf(f.Value)))
 		}
 	}
 }
+
+func placeholderOf(f *kong.Flag) string { return strings.Trim(f.FormatPlaceHolder(), `"`) }
 
 func helpOf(v *kong.Value) string { return kong.DefaultHelpValueFormatter(v) }
 
@@ -133,7 +101,7 @@ func (r *roff) command(n *kong.Node) {
 func usageOf(n *kong.Node) string { return "agentkeeper " + n.Summary() }
 
 func commandPage(n *kong.Node) string {
-	r := newPage("agentkeeper-"+n.Name, n.Help)
+	r := newPage("agentkeeper-"+n.Name, "1", n.Help)
 	r.macro("SH", "SYNOPSIS")
 	r.line(escape(usageOf(n)))
 	if n.Detail != "" {
@@ -142,60 +110,48 @@ func commandPage(n *kong.Node) string {
 	}
 	r.macro("SH", "OPTIONS")
 	r.command(n)
-	r.end()
+	r.exitStatus()
+	r.environment()
+	r.seeAlso("agentkeeper(8)", "agentkeeper.yaml(5)")
 	return r.b.String()
 }
 
-// manual is the page about everything.
-func manual(m *kong.Application) string {
-	r := newPage("agentkeeper", "signs contact-centre agents in and keeps them online")
-	r.macro("SH", "SYNOPSIS")
-	r.macro("B", "agentkeeper COMMAND [OPTIONS]")
-	r.macro("SH", "DESCRIPTION")
-	r.line(escape(m.Help))
-	r.macro("SH", "COMMANDS")
-	for _, n := range m.Children {
-		if n.Hidden {
-			continue
-		}
-		r.macro("SS", usageOf(n))
-		r.line(escape(n.Help))
-		if n.Detail != "" {
-			r.line(".PP")
-			r.prose(n.Detail)
-		}
-		r.command(n)
-	}
-	r.end()
-	return r.b.String()
-}
-
-// end writes what is the same for every command.
-func (r *roff) end() {
+func (r *roff) exitStatus() {
 	r.macro("SH", "EXIT STATUS")
-	for _, c := range []struct{ code, text string }{
-		{"0", "good"}, {"1", "failed"}, {"2", "usage"}, {"69", "the service cannot be reached"},
-		{"75", "try again later"}, {"77", "not permitted"}, {"78", "the configuration has mistakes"},
-	} {
-		r.line(".TP")
-		r.macro("B", c.code)
-		r.line(c.text)
+	for _, c := range exitCodes {
+		r.item(c.code, c.text)
 	}
+}
+
+// exitCodes are those of every command.
+var exitCodes = []struct{ code, text string }{
+	{"0", "good"},
+	{"1", "failed: an unknown agent, a wish that failed, agents that had to be left signed in"},
+	{"2", "the command line is wrong"},
+	{"69", "the service cannot be reached"},
+	{"75", "try again later: another process has the store, there is no session now, a wish is not fulfilled in time"},
+	{"77", "not permitted"},
+	{"78", "the configuration has mistakes; systemd does not try again"},
+}
+
+func (r *roff) environment() {
 	r.macro("SH", "ENVIRONMENT")
-	r.line(".TP")
-	r.macro("B", "AGENTKEEPER_CONTROL")
-	r.line("the control socket, where --control does not name one")
-	r.line(".TP")
-	r.macro("B", "NO_COLOR")
-	r.line("no colours where it is not empty")
-	r.macro("SH", "FILES")
-	for _, f := range []struct{ path, text string }{
-		{"/etc/agentkeeper/agentkeeper.yaml", "the configuration; agentkeeper check --sample prints one with every key"},
-		{"/run/agentkeeper/control.sock", "the control socket"},
-		{"/var/lib/agentkeeper", "the store: sessions, parked agents, overrides, events"},
-	} {
-		r.line(".TP")
-		r.macro("I", f.path)
-		r.line(escape(f.text))
+	r.item("AGENTKEEPER_CONTROL", "the control socket, where --control does not name one")
+	r.item("AGENTKEEPER_CONFIG", "the configuration for run, check and schedule, where -c does not name one")
+	r.item("NO_COLOR", "no colours where it is not empty")
+}
+
+// seeAlso lists other pages, of which the manual has those of this program.
+func (r *roff) seeAlso(pages ...string) {
+	r.macro("SH", "SEE ALSO")
+	for i, page := range pages {
+		name, section, _ := strings.Cut(page, "(")
+		end := ","
+		if i == len(pages)-1 {
+			end = ""
+		}
+		r.macro("BR", name, "("+section+end)
 	}
+	r.line(".PP")
+	r.line("The manual: /usr/share/doc/agentkeeper/README.md")
 }

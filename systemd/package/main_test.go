@@ -82,3 +82,26 @@ func TestNoConfigurationFiles(t *testing.T) {
 		}
 	}
 }
+
+// The packages have the manual in the repository's tree, with what it links to.
+func TestDocuments(t *testing.T) {
+	dirs, files, err := documents(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"README.md", "daemon/docs/configuration.md", "vendors/docs/huawei.md", "metrics/README.md", "metrics/alerts.yaml", "systemd/agentkeeper.service"} {
+		if !slices.Contains(files, want) {
+			t.Errorf("no package has %s: %q", want, files)
+		}
+	}
+	for _, want := range []string{"daemon", "daemon/docs", "metrics"} {
+		if !slices.Contains(dirs, want) {
+			t.Errorf("no package has the directory %s: %q", want, dirs)
+		}
+	}
+	for _, file := range files {
+		if strings.HasPrefix(file, "..") || strings.HasSuffix(file, ".go") {
+			t.Errorf("%s would be in the packages", file)
+		}
+	}
+}

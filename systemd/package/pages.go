@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -16,19 +17,15 @@ import (
 
 // manual writes the pages, compressed.
 func (b *build) manual(program string) (files []made, err error) {
-	dir := b.common("man1")
-	if err := os.Mkdir(dir, 0o750); err != nil {
-		return nil, err
-	}
+	dir := b.common("man")
 	if _, err := b.command("", program, "man", "--dir", dir); err != nil {
 		return nil, err
 	}
-	pages, err := os.ReadDir(dir)
+	pages, err := filepath.Glob(filepath.Join(dir, "man?", "*"))
 	if err != nil {
 		return nil, err
 	}
-	for _, page := range pages {
-		at := filepath.Join(dir, page.Name())
+	for _, at := range pages {
 		text, err := os.ReadFile(at)
 		if err != nil {
 			return nil, err
@@ -36,7 +33,8 @@ func (b *build) manual(program string) (files []made, err error) {
 		if err := os.WriteFile(at+".gz", compress(text), 0o600); err != nil {
 			return nil, err
 		}
-		files = append(files, made{at + ".gz", "/usr/share/man/man1/" + page.Name() + ".gz"})
+		section := filepath.Base(filepath.Dir(at))
+		files = append(files, made{at + ".gz", "/usr/share/man/" + section + "/" + filepath.Base(at) + ".gz"})
 	}
 	return files, nil
 }
@@ -83,10 +81,13 @@ func (b *build) vendorPages() (names []string, err error) {
 	return names, err
 }
 
-// documents are the directories and pages of the manual below root, in the order
-// of their names: README.md and every other page of the repository. A package has
-// them in the same tree, so that their links lead to each other.
-func documents(root string) (dirs, pages []string, err error) {
+// linked is the target of a link that may lead into the repository.
+var linked = regexp.MustCompile(`\]\(([^)#:\s]+)`)
+
+// documents returns the manual below root: every page, what the pages link to, and
+// the directories of both, each list in the order of names. A package has them in
+// the repository's tree, so that all links work there too.
+func documents(root string) (dirs, files []string, err error) {
 	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		name := entry.Name()
 		switch {
@@ -97,18 +98,42 @@ func documents(root string) (dirs, pages []string, err error) {
 		case entry.IsDir() || filepath.Ext(name) != ".md":
 			return nil
 		}
-		page, err := filepath.Rel(root, path)
-		if err != nil {
-			return err
-		}
-		pages = append(pages, page)
-		for dir := filepath.Dir(page); dir != "."; dir = filepath.Dir(dir) {
+		more, err := withLinked(root, path)
+		files = append(files, more...)
+		return err
+	})
+	slices.Sort(files)
+	files = slices.Compact(files)
+	for _, file := range files {
+		for dir := filepath.Dir(file); dir != "."; dir = filepath.Dir(dir) {
 			dirs = append(dirs, dir)
 		}
-		return nil
-	})
+	}
 	slices.Sort(dirs)
-	return slices.Compact(dirs), pages, err
+	return slices.Compact(dirs), files, err
+}
+
+// withLinked returns a page and the files that it links to, by their paths from root.
+func withLinked(root, page string) (files []string, err error) {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		return nil, err
+	}
+	paths := []string{page}
+	for _, found := range linked.FindAllSubmatch(text, -1) {
+		to := filepath.Join(filepath.Dir(page), string(found[1]))
+		if info, err := os.Stat(to); err == nil && info.Mode().IsRegular() {
+			paths = append(paths, to)
+		}
+	}
+	for _, path := range paths {
+		file, err := filepath.Rel(root, path)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, file)
+	}
+	return files, nil
 }
 
 // changelogs writes of which commit each package is, as Debian's tools read it.

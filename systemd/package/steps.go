@@ -126,14 +126,14 @@ func (b *build) pack(p product, arch, stage string, files []made) (names []strin
 	if err != nil {
 		return nil, err
 	}
-	dirs, pages, err := documents(b.root)
+	dirs, manual, err := documents(b.root)
 	if err != nil {
 		return nil, err
 	}
 	var config bytes.Buffer
 	if err := t.Execute(&config, map[string]any{
 		"Arch": arch, "Version": b.version, "Source": source, "Stage": stage, "Common": b.work,
-		"Units": filepath.Dir(source), "Root": b.root, "Made": files, "Directories": dirs, "Pages": pages,
+		"Units": filepath.Dir(source), "Root": b.root, "Made": files, "Directories": dirs, "Documents": manual,
 	}); err != nil {
 		return nil, err
 	}

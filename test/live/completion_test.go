@@ -108,7 +108,7 @@ func TestManualPages(t *testing.T) {
 	groff := tool(t, "groff")
 	dir := t.TempDir()
 	finished(t, "agentkeeper", "man", "--dir", dir).wantCode(patience, 0)
-	pages, err := filepath.Glob(filepath.Join(dir, "*.1"))
+	pages, err := filepath.Glob(filepath.Join(dir, "man?", "*"))
 	if err != nil || len(pages) < 15 {
 		t.Fatalf("%d pages, %v", len(pages), err)
 	}
@@ -120,15 +120,15 @@ func TestManualPages(t *testing.T) {
 		if err != nil || warned.String() != "" {
 			t.Errorf("%s: %v %s", page, err, warned.String())
 		}
-		if !strings.Contains(string(text), "EXIT STATUS") {
+		if !strings.Contains(string(text), "SEE ALSO") {
 			t.Errorf("%s:\n%s", page, text)
 		}
 	}
 	all := finished(t, "agentkeeper", "man").out.String()
 	for _, page := range pages {
 		name, ok := strings.CutPrefix(strings.TrimSuffix(filepath.Base(page), ".1"), "agentkeeper-")
-		if ok && !strings.Contains(all, fmt.Sprintf(`.SS "agentkeeper %s`, strings.ReplaceAll(name, "-", `\-`))) {
-			t.Errorf("agentkeeper(1) lacks %s", name)
+		if ok && !strings.Contains(all, fmt.Sprintf(".TP\n.B \"%s\"\n", strings.ReplaceAll(name, "-", `\-`))) {
+			t.Errorf("agentkeeper(8) lacks %s", name)
 		}
 	}
 }

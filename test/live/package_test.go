@@ -36,7 +36,8 @@ var shipped = map[string]string{
 	"/usr/share/agentkeeper/agentkeeper.schema.json":             "-rw-r--r--",
 	"/usr/share/bash-completion/completions/agentkeeper":         "-rw-r--r--",
 	"/usr/share/fish/vendor_completions.d/agentkeeper.fish":      "-rw-r--r--",
-	"/usr/share/man/man1/agentkeeper.1.gz":                       "-rw-r--r--",
+	"/usr/share/man/man8/agentkeeper.8.gz":                       "-rw-r--r--",
+	"/usr/share/man/man5/agentkeeper.yaml.5.gz":                  "-rw-r--r--",
 	"/usr/share/man/man1/agentkeeper-run.1.gz":                   "-rw-r--r--",
 	"/usr/share/agentkeeper/alerts.yaml":                         "-rw-r--r--",
 	"/usr/share/agentkeeper/recording.yaml":                      "-rw-r--r--",
@@ -58,12 +59,12 @@ var shipped = map[string]string{
 
 // shippedSimulators are those of every package of the simulators.
 var shippedSimulators = map[string]string{
-	"/usr/bin/vendorsim":                                 "-rwxr-xr-x",
-	"/usr/share/man/man1/vendorsim.1.gz":                 "-rw-r--r--",
-	"/usr/share/doc/agentkeeper-vendorsim":               "drwxr-xr-x",
-	"/usr/share/doc/agentkeeper-vendorsim/README.md":     "-rw-r--r--",
-	"/usr/share/doc/agentkeeper-vendorsim/changelog.gz":  "-rw-r--r--",
-	"/usr/share/doc/agentkeeper-vendorsim/sbom.cdx.json": "-rw-r--r--",
+	"/usr/bin/vendorsim":                                  "-rwxr-xr-x",
+	"/usr/share/man/man1/vendorsim.1.gz":                  "-rw-r--r--",
+	"/usr/share/doc/agentkeeper-vendorsim":                "drwxr-xr-x",
+	"/usr/share/doc/agentkeeper-vendorsim/test/README.md": "-rw-r--r--",
+	"/usr/share/doc/agentkeeper-vendorsim/changelog.gz":   "-rw-r--r--",
+	"/usr/share/doc/agentkeeper-vendorsim/sbom.cdx.json":  "-rw-r--r--",
 }
 
 // TestPackageContents looks into every package: the right files, all root's,
