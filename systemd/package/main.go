@@ -1,11 +1,12 @@
 // Command package builds the packages: deb and rpm for amd64 and arm64, one of
 // the service, with the program, its units, manual, completions, example of a
-// configuration, alert rules, dashboard and documentation, and one of the
-// simulators; their bills of material, and the checksums. From the repository's
+// configuration, alert rules, dashboard, documentation and the licences of its
+// libraries, and one of the simulators; their bills of material, and the checksums. From the repository's
 // root:
 //
 //	go run ./systemd/package                       # dist/, version from git's newest tag v*
 //	go run ./systemd/package -version 1.2.3 -out /tmp/packages
+//	go run ./systemd/package -licences agentkeeper # prints the licences of its libraries, for an image
 //
 // It writes a line about each file that it has made to standard output, and what
 // it is at to standard error. The same source, version and Go make the same bytes:
@@ -25,6 +26,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -78,6 +80,7 @@ func (b *build) parse(args []string) error {
 	flags.StringVar(&b.out, "out", "dist", "`directory` for the packages; files of the same names are replaced")
 	flags.StringVar(&b.version, "version", "", "`version`, without a v (default: from git's newest tag v*)")
 	flags.StringVar(&b.commit, "commit", "", "`commit` that the programs tell (default: git's)")
+	flags.StringVar(&b.licencesOf, "licences", "", "print the licences of the libraries in this `program` to standard output, and build nothing")
 	only := flags.String("arch", strings.Join(architectures, ","), "`architectures`, separated by commas")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -103,6 +106,7 @@ type build struct {
 	ctx                  context.Context // ends the programs that it runs
 	artefacts, progress  io.Writer
 	out, version, commit string
+	licencesOf           string // the program whose licences are printed; "": packages are built
 	architectures        []string
 	epoch                string // seconds, for every time
 	root                 string // of the repository
@@ -115,6 +119,13 @@ func (b *build) run() (err error) {
 	}
 	if _, err := os.Stat(filepath.Join(b.root, "systemd", "package", "nfpm.yaml")); err != nil {
 		return errors.New("run it from the repository's root: go run ./systemd/package")
+	}
+	if b.licencesOf != "" {
+		text, err := b.licences(runtime.GOARCH, b.licencesOf)
+		if err == nil {
+			_, err = b.artefacts.Write(text)
+		}
+		return err
 	}
 	if err := b.identify(); err != nil {
 		return err
@@ -181,6 +192,9 @@ func (b *build) produce(p product, arch string, made []made) ([]string, error) {
 	b.tell("packing %s for %s", p.pack, arch)
 	bill, err := b.bill(p, arch, stage)
 	if err != nil {
+		return nil, err
+	}
+	if err := b.terms(p, arch, stage); err != nil {
 		return nil, err
 	}
 	packages, err := b.pack(p, arch, stage, made)

@@ -115,6 +115,9 @@ func TestContainerfile(t *testing.T) {
 	for _, want := range []string{
 		"\nVOLUME " + c.Store.Dir + "\n", "/image" + c.Store.Dir + " ", "/image" + filepath.Dir(c.Control) + " ",
 		"\nUSER 65532:65532\n", "-X main.version=", "-X main.stampedCommit=", "./cmd/agentkeeper ./cmd/vendorsim",
+		"-licences $program > /image/usr/share/doc/$program/third-party-licenses.txt",
+		"\nCOPY --from=build /image/usr/share/doc/agentkeeper /usr/share/doc/agentkeeper\n",
+		"\nCOPY --from=build /image/usr/share/doc/vendorsim /usr/share/doc/vendorsim\n",
 	} {
 		if !strings.Contains(file, want) {
 			t.Errorf("the Containerfile lacks %q", want)

@@ -50,6 +50,8 @@ var shipped = map[string]string{
 	"/usr/share/doc/agentkeeper/daemon/docs/operating.md":        "-rw-r--r--",
 	"/usr/share/doc/agentkeeper/runbook.md":                      "lrwxrwxrwx",
 	"/usr/share/doc/agentkeeper/metrics/runbook.md":              "-rw-r--r--",
+	"/usr/share/doc/agentkeeper/copyright":                       "-rw-r--r--",
+	"/usr/share/doc/agentkeeper/third-party-licenses.txt":        "-rw-r--r--",
 	"/usr/share/doc/agentkeeper/sbom.cdx.json":                   "-rw-r--r--",
 	"/usr/lib/systemd/system/agentkeeper.service.d":              "drwxr-xr-x",
 	"/usr/share/agentkeeper":                                     "drwxr-xr-x",
@@ -59,12 +61,14 @@ var shipped = map[string]string{
 
 // shippedSimulators are those of every package of the simulators.
 var shippedSimulators = map[string]string{
-	"/usr/bin/vendorsim":                                  "-rwxr-xr-x",
-	"/usr/share/man/man1/vendorsim.1.gz":                  "-rw-r--r--",
-	"/usr/share/doc/agentkeeper-vendorsim":                "drwxr-xr-x",
-	"/usr/share/doc/agentkeeper-vendorsim/test/README.md": "-rw-r--r--",
-	"/usr/share/doc/agentkeeper-vendorsim/changelog.gz":   "-rw-r--r--",
-	"/usr/share/doc/agentkeeper-vendorsim/sbom.cdx.json":  "-rw-r--r--",
+	"/usr/bin/vendorsim":                                            "-rwxr-xr-x",
+	"/usr/share/man/man1/vendorsim.1.gz":                            "-rw-r--r--",
+	"/usr/share/doc/agentkeeper-vendorsim":                          "drwxr-xr-x",
+	"/usr/share/doc/agentkeeper-vendorsim/test/README.md":           "-rw-r--r--",
+	"/usr/share/doc/agentkeeper-vendorsim/changelog.gz":             "-rw-r--r--",
+	"/usr/share/doc/agentkeeper-vendorsim/copyright":                "-rw-r--r--",
+	"/usr/share/doc/agentkeeper-vendorsim/third-party-licenses.txt": "-rw-r--r--",
+	"/usr/share/doc/agentkeeper-vendorsim/sbom.cdx.json":            "-rw-r--r--",
 }
 
 // TestPackageContents looks into every package: the right files, all root's,
