@@ -19,14 +19,16 @@ type Stepper interface {
 	Step(ctx context.Context) (Batch, Wait, error)
 }
 
-// Wait is what somebody waits for. The zero Wait is none.
+// Wait is what somebody waits for: whatever comes first. The zero Wait is none.
+// No Wait has both a Source and a Signal.
 type Wait struct {
-	Source Source    // something is there to be read; nil: only time must pass
+	Source Source    // something is there to be read; nil: nothing is read
+	Signal *Signal   // it was set; nil: there is none
 	Until  time.Time // the wait is over then, whatever comes; zero: never by itself
 }
 
 // None reports whether w is none.
-func (w Wait) None() bool { return w.Source == nil && w.Until.IsZero() }
+func (w Wait) None() bool { return w.Source == nil && w.Signal == nil && w.Until.IsZero() }
 
 // Block blocks until w is over or ctx has ended.
 func (w Wait) Block(ctx context.Context) {
@@ -40,10 +42,39 @@ func (w Wait) Block(ctx context.Context) {
 		defer timer.Stop()
 		due = timer.C
 	}
+	var woken wakened
+	if w.Signal != nil {
+		woken = make(wakened, 1)
+		w.Signal.Notify(woken)
+	}
 	select {
 	case <-due:
+	case <-woken:
 	case <-ctx.Done():
 	}
+}
+
+// wakened is a Waker for somebody who blocks.
+type wakened chan struct{}
+
+// Wake implements Waker.
+func (w wakened) Wake() {
+	select {
+	case w <- struct{}{}:
+	default:
+	}
+}
+
+// Rest returns what lets time pass until t: none where t has passed, and the error
+// of ctx where that has ended.
+func Rest(ctx context.Context, t time.Time) (Wait, error) {
+	if err := ctx.Err(); err != nil {
+		return Wait{}, err
+	}
+	if time.Now().Before(t) {
+		return Wait{Until: t}, nil
+	}
+	return Wait{}, nil
 }
 
 // Source is where something to be read is waited for. It belongs to whoever

@@ -159,6 +159,65 @@ func TestWakeEndsAWait(t *testing.T) {
 	})
 }
 
+func TestSignalEndsAWait(t *testing.T) {
+	rooms(t, func(t *testing.T, r waiting.Room, _ func()) {
+		var signal session.Signal
+		s := enter(r)
+		s.step(t)
+		for _, until := range []time.Time{{}, far()} {
+			w := session.Wait{Signal: &signal, Until: until}
+			s.waits <- w
+			s.quiet(t, 30*time.Millisecond)
+			signal.Set()
+			s.step(t)
+			s.waits <- w // it is set still
+			s.step(t)
+			signal.Clear()
+			s.waits <- w
+			s.quiet(t, 30*time.Millisecond)
+			s.interrupt()
+			s.step(t)
+			signal.Set() // while it works
+			s.waits <- w
+			s.step(t)
+			signal.Clear()
+		}
+		began := time.Now()
+		s.waits <- session.Wait{Signal: &signal, Until: began.Add(30 * time.Millisecond)}
+		s.step(t)
+		if took := time.Since(began); took < 30*time.Millisecond {
+			t.Errorf("it waited %v for 30 ms", took)
+		}
+		s.end(t)
+		signal.Set() // who waited for it is gone
+	})
+}
+
+// A signal that is set by others all the time is never missed.
+func TestSignalIsNotMissed(t *testing.T) {
+	rooms(t, func(t *testing.T, r waiting.Room, _ func()) {
+		var signal session.Signal
+		var said, heard atomic.Int64
+		s := enter(r)
+		s.step(t)
+		for n := range int64(2000) {
+			go func() {
+				said.Store(n + 1)
+				signal.Set()
+			}()
+			for heard.Load() <= n {
+				signal.Clear()
+				if heard.Store(said.Load()); heard.Load() > n {
+					break
+				}
+				s.waits <- session.Wait{Signal: &signal, Until: far()}
+				s.step(t)
+			}
+		}
+		s.end(t)
+	})
+}
+
 // conn is a socket as a source: ours is read by the test, theirs is written.
 type conn struct {
 	net.Conn

@@ -171,19 +171,26 @@ func (r *sockets) park(s *Seat, wait session.Wait) bool {
 		go r.block(s, wait)
 		return true
 	}
+	if wait.Signal != nil {
+		wait.Signal.Notify(s)
+	}
+	now, timed := time.Now(), !wait.Until.IsZero()
+	left := wait.Until.Sub(now)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case r.shut:
 		go r.block(s, wait)
 		return true
-	case s.again, watches && s.edge, !wait.Until.IsZero() && !time.Now().Before(wait.Until):
+	case s.again, watches && s.edge, timed && left <= 0:
 		s.begin()
 		return false
 	}
 	s.state, s.watches = parked, watches
-	if !wait.Until.IsZero() {
-		r.arm(r.wheel.add(s, wait.Until))
+	if timed {
+		// What was read from a key is an instant of the wall clock, which may have
+		// been set since the wheel began to turn: it is made one of the wheel's clock.
+		r.arm(r.wheel.add(s, now.Add(left)))
 	}
 	return true
 }
