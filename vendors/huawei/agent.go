@@ -115,11 +115,10 @@ func (s *agent) Next(ctx context.Context) (session.Batch, error) { return sessio
 // is an event or its hold is over. The first poll leaves at once, as does one
 // after an event; after an empty answer it rests for poll_pause first, after a
 // failed one for at least 200 ms. Where the platform pushes events, nothing is
-// polled, and Step blocks as Next does.
+// polled, see attend.
 func (s *agent) Step(ctx context.Context) (session.Batch, session.Wait, error) {
 	if s.box != nil {
-		batch, err := s.attend(ctx)
-		return batch, session.Wait{}, err
+		return s.attend(ctx)
 	}
 	for {
 		if s.asked == nil {

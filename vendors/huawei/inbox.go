@@ -34,9 +34,9 @@ const takeLimit = 200
 // Order is kept over failures too: what waits behind callbacks that could not
 // be taken is refused with them, so that the platform sends all of it again.
 type inbox struct {
-	login string
-	token session.Secret
-	wake  chan struct{} // a token when there may be something to do; capacity 1
+	login  string
+	token  session.Secret
+	signal session.Signal // set when there may be something to do
 
 	mu      sync.Mutex
 	begun   bool   // the session is signed in
@@ -60,7 +60,7 @@ type delivery struct {
 }
 
 func newInbox(login, token string) *inbox {
-	return &inbox{login: login, token: session.NewSecret(token), wake: make(chan struct{}, 1)}
+	return &inbox{login: login, token: session.NewSecret(token)}
 }
 
 // asking notes that a request leaves; answered follows it, after the key of its
@@ -82,6 +82,13 @@ func (b *inbox) answered() {
 	defer b.mu.Unlock()
 	if b.pending--; b.pending == 0 {
 		b.refuseStrangers()
+	}
+}
+
+// rouse has the session look for what there is to do.
+func (b *inbox) rouse() {
+	if b != nil {
+		b.signal.Set()
 	}
 }
 
@@ -146,13 +153,6 @@ func (b *inbox) note(guid string) {
 	if b.guid != "" && guid != "" {
 		b.strange = true
 		b.rouse()
-	}
-}
-
-func (b *inbox) rouse() {
-	select {
-	case b.wake <- struct{}{}:
-	default:
 	}
 }
 

@@ -25,78 +25,69 @@ func (s *agent) listen(token string) {
 	s.platform.doors.open(s.box)
 }
 
-// cause is why attend wakes up.
-type cause uint8
-
-const (
-	causeEnd    cause = iota // of the context
-	causeDue                 // the session must be kept
-	causeEvents              // callbacks came
-	causeKey                 // the key changed and must be saved
-	causeMissed              // a new Guid was announced unheard
-)
-
-// attend implements Next where events are pushed: it returns what callbacks
-// brought, or the answer to the request that keeps the session, which leaves at
-// once after a sign-in or an adoption and again well within half the window.
-// Nothing is asked for while events come: they are returned as they are.
-func (s *agent) attend(ctx context.Context) (session.Batch, error) {
+// attend is Step where events are pushed: it returns what callbacks brought, or the
+// answer to the request that keeps the session, which leaves at once after a sign-in
+// or an adoption and again well within half the window. Nothing is asked for while
+// events come: they are returned as they are.
+func (s *agent) attend(ctx context.Context) (session.Batch, session.Wait, error) {
 	for {
 		s.startSkills()
-		switch s.await(ctx) {
-		case causeEnd:
-			return session.Batch{}, ctx.Err()
-		case causeEvents:
-			if batch := s.box.take(); batch.Settled != nil {
-				return s.pushed(batch)
-			}
-		case causeKey:
-			return session.Batch{Unasked: true}, nil
-		case causeMissed:
-			if s.renew(ctx) {
-				return session.Batch{Unasked: true}, nil
-			}
-		case causeDue:
-			if s.renew(ctx) {
-				return session.Batch{Unasked: true}, nil
-			}
-			batch, err := s.keepAlive(ctx)
-			if !errors.Is(err, errUnsure) {
-				return batch, err
-			}
+		s.box.signal.Clear()
+		if batch, over, err := s.keep(ctx); over {
+			return batch, session.Wait{}, err
+		}
+		if s.collectSkills(false) && s.stored.IsZero() {
+			return session.Batch{Unasked: true}, session.Wait{}, nil // there is a key to be saved
+		}
+		if batch := s.box.take(); batch.Settled != nil {
+			batch, err := s.pushed(batch)
+			return batch, session.Wait{}, err
+		}
+		wait, err := session.Rest(ctx, s.next())
+		if err != nil {
+			return session.Batch{}, session.Wait{}, err
+		}
+		if !wait.None() {
+			wait.Signal = &s.box.signal
+			return session.Batch{}, wait, nil
 		}
 	}
 }
 
-// await blocks until there is something to do. What is due goes first: events
-// cannot keep a session.
-func (s *agent) await(ctx context.Context) cause {
-	now := time.Now()
-	if !now.Before(s.due) {
-		return causeDue
+// keep sends what is due. It goes before what was pushed, for events cannot keep a
+// session. over tells that there is something to return.
+func (s *agent) keep(ctx context.Context) (batch session.Batch, over bool, err error) {
+	due := !time.Now().Before(s.due)
+	if ctx.Err() != nil || (!due && !s.missesGuid()) {
+		return session.Batch{}, false, nil
 	}
+	if s.renew(ctx) {
+		return session.Batch{Unasked: true}, true, nil
+	}
+	if !due {
+		return session.Batch{}, false, nil
+	}
+	batch, err = s.keepAlive(ctx)
+	return batch, !errors.Is(err, errUnsure), err
+}
+
+// missesGuid reports whether a Guid is to be asked for now.
+func (s *agent) missesGuid() bool {
 	s.guidMissed = s.box.stranger() || s.guidMissed
+	at := s.askForGuidAt()
+	return !at.IsZero() && !time.Now().Before(at)
+}
+
+// next returns when there is something to do though nothing comes.
+func (s *agent) next() time.Time {
 	next := s.due
-	if ask := s.askForGuidAt(); !ask.IsZero() {
-		if next = earlier(next, ask); !now.Before(next) {
-			return causeMissed
-		}
+	if at := s.askForGuidAt(); !at.IsZero() {
+		next = earlier(next, at)
 	}
 	if s.skills.wanted && !s.skills.underWay() {
 		next = earlier(next, s.skills.begin)
 	}
-	timer := time.NewTimer(next.Sub(now))
-	defer timer.Stop()
-	select {
-	case <-s.box.wake:
-		return causeEvents
-	case result := <-s.skills.result:
-		return s.lookAfterSkills(result)
-	case <-timer.C:
-		return causeEvents
-	case <-ctx.Done():
-		return causeEnd
-	}
+	return next
 }
 
 // askForGuidAt returns when a Guid is to be asked for because a new one seems to
@@ -110,13 +101,6 @@ func (s *agent) askForGuidAt() time.Time {
 		return again
 	}
 	return at
-}
-
-func (s *agent) lookAfterSkills(result skillResult) cause {
-	if s.finishSkills(result); s.stored.IsZero() {
-		return causeKey
-	}
-	return causeEvents
 }
 
 // pushed returns what callbacks brought. A report of the end of a session that

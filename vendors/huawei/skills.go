@@ -69,29 +69,33 @@ func (s *agent) startSkills() {
 	k.cancel, k.result = cancel, make(chan skillResult, 1)
 	client, used, result := s.client.Another(), s.key.Guid, k.result
 	r := wire.Request{Method: http.MethodPost, Path: s.path("onlineagent") + k.path, Fields: s.fields, Timeout: s.platform.timeout}
-	s.box.asking()
+	box := s.box
+	box.asking()
 	go func() {
 		answer, err := client.Do(ctx, r)
 		client.Close()
 		result <- skillResult{used, answer, err}
+		box.rouse()
 	}()
 }
 
 // collectSkills takes over what a finished try brought, its key first; wait makes
-// it wait for a try under way. The poll calls it before it returns, so that the
-// driver saves the key before it is used.
-func (s *agent) collectSkills(wait bool) {
+// it wait for a try under way. It reports whether one had finished. The poll calls
+// it before it returns, so that the driver saves the key before it is used.
+func (s *agent) collectSkills(wait bool) bool {
 	if !s.skills.underWay() {
-		return
+		return false
 	}
 	if wait {
 		s.finishSkills(<-s.skills.result)
-		return
+		return true
 	}
 	select {
 	case result := <-s.skills.result:
 		s.finishSkills(result)
+		return true
 	default:
+		return false
 	}
 }
 
