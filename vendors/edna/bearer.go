@@ -19,7 +19,7 @@ type bearer struct {
 	password session.Secret // only to keep it out of the platform's texts
 	key      key
 
-	checkAt time.Time // of the next probe, or of the next return where there is none
+	checkAt time.Time // of the next probe, or of the next look without one
 	alive   time.Time // of the last good probe; zero: none by this process
 	asked   time.Time // for a renewal; zero: not yet
 	barred  bool      // the probe was answered 403 though it was answered well before, and a renewal was asked for
@@ -28,7 +28,7 @@ type bearer struct {
 	stored session.Key // key encoded; zero: to be encoded
 }
 
-var _ session.Session = (*bearer)(nil)
+var _ session.Stepper = (*bearer)(nil)
 
 // begin takes over what a log-in's answer brought. The first probe is due at
 // once.
@@ -37,7 +37,7 @@ func (s *bearer) begin(w welcome, date, now time.Time) {
 	s.key.Life = s.platform.memory.of(s.id, now)
 	s.checkAt = now
 	if !s.probing() {
-		s.checkAt = s.nextCheck(now)
+		s.plan(now, s.nextCheck(now))
 	}
 }
 
@@ -57,56 +57,50 @@ func (s *bearer) Key() session.Key {
 // probing reports whether there is a probe that tells something.
 func (s *bearer) probing() bool { return s.settings.Probe != "" && s.key.Unfit != s.settings.Probe }
 
-// Next implements session.Session. With a probe it waits until the next one is
+// Next implements session.Session, see Step.
+func (s *bearer) Next(ctx context.Context) (session.Batch, error) { return session.Next(ctx, s) }
+
+// Step implements session.Stepper. With a probe it waits until the next one is
 // due (the first at once after a log-in or an adoption, then two or three in a
 // window, and when renewal is due), sends it and returns what it tells. When
 // renewal is due the batch says so, and again with later probes until somebody
 // closes the session for a new one.
 //
-// Without a probe (none configured, or it was shown unfit) nothing is asked: Next
+// Without a probe (none configured, or it was shown unfit) nothing is asked: Step
 // returns as if it had, and Lost when the latest plausible end of the token is
 // over. Such a contact proves nothing.
-func (s *bearer) Next(ctx context.Context) (session.Batch, error) {
-	if err := sleepUntil(ctx, s.due()); err != nil {
-		return session.Batch{}, err
+func (s *bearer) Step(ctx context.Context) (session.Batch, session.Wait, error) {
+	if wait, err := session.Rest(ctx, s.checkAt); err != nil || !wait.None() {
+		return session.Batch{}, wait, err
 	}
-	check := s.assume
+	batch, err := s.check(ctx)
+	return batch, session.Wait{}, err
+}
+
+// check looks at the token now.
+func (s *bearer) check(ctx context.Context) (session.Batch, error) {
+	prove := s.assume
 	if s.probing() {
-		check = s.prove
+		prove = s.prove
 	}
-	if fault := check(ctx); fault != nil {
+	if fault := prove(ctx); fault != nil {
 		return s.unproven(ctx, fault)
 	}
 	now := time.Now()
-	s.checkAt = s.nextCheck(now)
+	s.plan(now, s.nextCheck(now))
 	return session.Batch{Renew: s.wantsRenewal(now)}, nil
 }
 
-// sleepUntil blocks until t or the end of ctx, whose error it returns.
-func sleepUntil(ctx context.Context, t time.Time) error {
-	if err := ctx.Err(); err != nil {
-		return err
+// plan has the session look at its token at the instant at, or when its renewal is
+// due or, without a probe, its latest plausible end is over, if that is sooner.
+func (s *bearer) plan(now, at time.Time) {
+	s.checkAt = at
+	if renewal := s.renewal(); renewal.After(now) && renewal.Before(s.checkAt) {
+		s.checkAt = renewal
 	}
-	timer := time.NewTimer(time.Until(t))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	if latest := s.latest(); !s.probing() && latest.Before(s.checkAt) {
+		s.checkAt = latest
 	}
-}
-
-// due returns when there is something to do next.
-func (s *bearer) due() time.Time {
-	at := s.checkAt
-	if renewal := s.renewal(); renewal.After(time.Now()) && renewal.Before(at) {
-		at = renewal
-	}
-	if latest := s.latest(); !s.probing() && latest.Before(at) {
-		at = latest
-	}
-	return at
 }
 
 func (s *bearer) renewal() time.Time {
@@ -231,7 +225,7 @@ func (s *bearer) unproven(ctx context.Context, f *session.Fault) (session.Batch,
 		return session.Batch{}, ctx.Err()
 	}
 	now := time.Now()
-	s.checkAt = now.Add(retryRest)
+	s.plan(now, now.Add(retryRest))
 	if f.Code == codeBarred {
 		first := !s.barred
 		s.barred = true

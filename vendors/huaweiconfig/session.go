@@ -22,25 +22,28 @@ type login struct {
 	key    key
 	stored session.Key // key encoded; zero: to be encoded
 
-	due    time.Time      // the next keep-alive, or return without one; zero: at once
+	due    time.Time      // the next keep-alive, or look without one; zero: at once
 	asked  time.Time      // last request for a renewal
 	proven bool           // adopted, or a keep-alive showed the Guid alive
 	limps  *session.Fault // why the last keep-alive's own request failed; nil: it did not
 }
 
-var _ session.Session = (*login)(nil)
+var _ session.Stepper = (*login)(nil)
 
-// Next implements session.Session. With a probe it blocks until the next
-// keep-alive is due, sends it and returns what it tells. Without one it blocks
+// Next implements session.Session, see Step.
+func (s *login) Next(ctx context.Context) (session.Batch, error) { return session.Next(ctx, s) }
+
+// Step implements session.Stepper. With a probe it waits until the next
+// keep-alive is due, sends it and returns what it tells. Without one it waits
 // until a renewal is due or half the window is over, and proves nothing.
-func (s *login) Next(ctx context.Context) (session.Batch, error) {
+func (s *login) Step(ctx context.Context) (session.Batch, session.Wait, error) {
 	if !s.probing() {
 		return s.rest(ctx)
 	}
-	if err := sleepUntil(ctx, s.due); err != nil {
-		return session.Batch{}, err
+	if wait, err := session.Rest(ctx, s.due); err != nil || !wait.None() {
+		return session.Batch{}, wait, err
 	}
-	return session.Batch{}, s.keepAlive(ctx)
+	return session.Batch{}, session.Wait{}, s.keepAlive(ctx)
 }
 
 // probing reports whether there is a request that can keep the Guid alive.
@@ -48,7 +51,7 @@ func (s *login) probing() bool { return s.set.Path != "" && s.key.Misfit != s.pr
 
 func (s *login) probe() string { return s.set.Method + " " + s.set.Path }
 
-// firstDue is when Next returns first after a login: at once with a probe.
+// firstDue is when Step returns first after a login: at once with a probe.
 func (s *login) firstDue(now time.Time) time.Time {
 	if s.probing() {
 		return time.Time{}
@@ -155,24 +158,24 @@ const renewPause = 10 * time.Second
 
 // rest waits without a keep-alive for whatever comes first: the Guid's end, the
 // time to ask for a renewal, half the window.
-func (s *login) rest(ctx context.Context) (session.Batch, error) {
+func (s *login) rest(ctx context.Context) (session.Batch, session.Wait, error) {
 	renew := s.key.Renew
 	if again := s.asked.Add(renewPause); again.After(renew) {
 		renew = again
 	}
-	if err := sleepUntil(ctx, first(s.key.Expires, renew, s.due)); err != nil {
-		return session.Batch{}, err
+	if wait, err := session.Rest(ctx, first(s.key.Expires, renew, s.due)); err != nil || !wait.None() {
+		return session.Batch{}, wait, err
 	}
 	now := time.Now()
 	s.due = now.Add(s.pause())
-	switch {
-	case !now.Before(s.key.Expires):
-		return session.Batch{}, ownFault(session.Lost, session.CauseExpired, codeLapsed)
-	case !now.Before(renew):
-		s.asked = now
-		return session.Batch{Renew: true}, nil
+	if !now.Before(s.key.Expires) {
+		return session.Batch{}, session.Wait{}, ownFault(session.Lost, session.CauseExpired, codeLapsed)
 	}
-	return session.Batch{}, nil
+	batch := session.Batch{Renew: !now.Before(renew)}
+	if batch.Renew {
+		s.asked = now
+	}
+	return batch, session.Wait{}, nil
 }
 
 func first(times ...time.Time) time.Time {
@@ -183,22 +186,6 @@ func first(times ...time.Time) time.Time {
 		}
 	}
 	return earliest
-}
-
-// sleepUntil blocks until t or the end of ctx, whose error it returns.
-func sleepUntil(ctx context.Context, t time.Time) error {
-	d := time.Until(t)
-	if t.IsZero() || d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // SignOut implements session.Session without a request: the vendor has no

@@ -32,7 +32,7 @@ type bearer struct {
 	learned int         // version of the memory that stored holds
 }
 
-var _ session.Session = (*bearer)(nil)
+var _ session.Stepper = (*bearer)(nil)
 
 // anyToken matches what may be a token, for those that are not (or no longer)
 // the session's.
@@ -67,19 +67,28 @@ func (s *bearer) ends() (earliest, latest time.Time) {
 	return s.key.earliest(plausible, s.probing() && s.platform.stand.isUseless()), s.key.latest(plausible)
 }
 
-// Next implements session.Session. It waits until the token is to be looked at:
+// Next implements session.Session, see Step.
+func (s *bearer) Next(ctx context.Context) (session.Batch, error) { return session.Next(ctx, s) }
+
+// Step implements session.Stepper. It waits until the token is to be looked at:
 // two or three times in a window, right behind each plausible end of its life,
 // and when its renewal is due. Then it sends the probe, the first time at once.
 // Batch.Renew is set when renewal is due and, until somebody closes the session
 // for a new one, again after 10 s, 20 s and so on.
 //
-// Without a probe (none configured, or it was shown unfit) nothing is asked: Next
+// Without a probe (none configured, or it was shown unfit) nothing is asked: Step
 // returns as if it had, and Lost when every plausible end is over. Such a contact
 // proves nothing.
-func (s *bearer) Next(ctx context.Context) (session.Batch, error) {
-	if err := s.wait(ctx); err != nil {
-		return session.Batch{}, err
+func (s *bearer) Step(ctx context.Context) (session.Batch, session.Wait, error) {
+	if wait, err := s.wait(ctx); err != nil || !wait.None() {
+		return session.Batch{}, wait, err
 	}
+	batch, err := s.check(ctx)
+	return batch, session.Wait{}, err
+}
+
+// check looks at the token now.
+func (s *bearer) check(ctx context.Context) (session.Batch, error) {
 	if s.probing() {
 		if err := s.prove(ctx); err != nil {
 			return session.Batch{Renew: s.barredNow(err)}, err
@@ -92,34 +101,19 @@ func (s *bearer) Next(ctx context.Context) (session.Batch, error) {
 	return session.Batch{Renew: s.wantsRenewal(now)}, nil
 }
 
-// wait blocks until there is something to do, and hears the account's witness
-// meanwhile.
-func (s *bearer) wait(ctx context.Context) error {
+// wait returns what lets time pass until there is something to do, and hears the
+// account's witness meanwhile.
+func (s *bearer) wait(ctx context.Context) (session.Wait, error) {
 	for {
 		due := s.due()
 		hearing, called := s.platform.stand.due(s.id)
 		if !called || !hearing.Before(due) {
-			return waitUntil(ctx, due)
+			return session.Rest(ctx, due)
 		}
-		if err := waitUntil(ctx, hearing); err != nil {
-			return err
+		if wait, err := session.Rest(ctx, hearing); err != nil || !wait.None() {
+			return wait, err
 		}
 		s.platform.stand.hear(ctx, s.id)
-	}
-}
-
-// waitUntil blocks until t or the end of ctx.
-func waitUntil(ctx context.Context, t time.Time) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	timer := time.NewTimer(time.Until(t))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 
