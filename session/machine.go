@@ -9,7 +9,7 @@ type Do uint8
 const (
 	DoNothing Do = iota // before the first decision
 	DoSignIn            // Platform.SignIn, through the gate
-	DoNext              // Session.Next
+	DoNext              // Session.Step, until it returns without a Wait
 	DoWait              // let Action.For pass
 	DoSignOut           // Session.SignOut
 	DoProbe             // Platform.Probe

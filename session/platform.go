@@ -34,7 +34,7 @@ type Platform interface {
 	SignIn(ctx context.Context, a Account, force bool) (Session, error)
 
 	// Adopt goes on with a stored session without a login. It does no I/O; the
-	// first Next proves it. A key that cannot be adopted (another program's,
+	// first Next proves it (see Session.Step). A key that cannot be adopted (another program's,
 	// or a vendor whose sessions die with their connection) is a Lost fault.
 	Adopt(a Account, k Key) (Session, error)
 
@@ -96,13 +96,19 @@ func (r Refusal) String() string {
 // Session is one signed-in agent. It belongs to one driver; calls never
 // overlap.
 type Session interface {
-	// Next blocks until the platform answers once more: a poll, a frame, a
-	// renewal, a keep-alive. The first call after SignIn sends its request at
-	// once. Events that came with an error are returned beside it. When ctx
-	// ends first, Next returns what it has and the context's error, and the
-	// session stays usable; pauses that the vendor asks for between two
-	// requests are part of Next.
-	Next(ctx context.Context) (Batch, error)
+	// Step goes on until the platform has answered once more: a poll, a frame, a
+	// renewal, a keep-alive. Where it would wait for that, or let a pause pass that
+	// the vendor asks for, it returns a Wait, and nothing else: it is called again
+	// when that is over, and may be called sooner. All calls up to the one that
+	// returns without a Wait are one Next. The first one after SignIn sends its
+	// request at once. Events that came with an error are returned beside it.
+	//
+	// ctx may be another one each time. When it has ended, Step returns what it has
+	// and the context's error, and the session stays usable. What Step blocks for
+	// all the same (a connection that is being made, a short request, an answer that
+	// has begun) takes seconds, not the platform's hold. Behind a Wait no method but
+	// Step and Close is called until Step returned without one.
+	Step(ctx context.Context) (Batch, Wait, error)
 
 	// SignOut sends one sign-out and blocks until the platform answered or ctx
 	// (the operation's deadline) ended. nil and Lost mean signed out, Busy

@@ -20,9 +20,9 @@ func (s *Signal) Set() {
 	s.wake()
 }
 
-// Clear makes the signal one that is not set. Its owner looks for what may have
-// come after that, so that nothing comes unseen.
-func (s *Signal) Clear() { s.set.Store(false) }
+// Clear makes the signal one that is not set, and reports whether it was set. Its
+// owner looks for what may have come after that, so that nothing comes unseen.
+func (s *Signal) Clear() (was bool) { return s.set.Swap(false) }
 
 // Notify has w woken once when the signal is set: at once where it is already. It
 // takes the place of an earlier w. A wait that ended in another way leaves w there,

@@ -6,19 +6,6 @@ import (
 	"time"
 )
 
-// Stepper is a Session that says what it waits for instead of waiting. Optional.
-type Stepper interface {
-	Session
-	// Step is Next, but where Next would wait for the platform or let a pause
-	// pass, it returns a Wait, and nothing else: it is called again, to go on,
-	// when that is over, and may be called sooner. ctx may be another one each
-	// time; when it has ended, Step returns as Next does. Behind a Wait no method
-	// but Step and Close is called until Step returned without one. What Step
-	// blocks for all the same (a connection that is being made, an answer that has
-	// begun) takes seconds, not the platform's hold.
-	Step(ctx context.Context) (Batch, Wait, error)
-}
-
 // Wait is what somebody waits for: whatever comes first. The zero Wait is none.
 // No Wait has both a Source and a Signal.
 type Wait struct {
@@ -88,25 +75,4 @@ type Source interface {
 	// Block blocks until something is there, until passes (zero: never) or ctx
 	// has ended.
 	Block(ctx context.Context, until time.Time)
-}
-
-// Step calls s.Step where s is a Stepper. Otherwise it blocks in s.Next, and
-// never returns a Wait.
-func Step(ctx context.Context, s Session) (Batch, Wait, error) {
-	if stepper, ok := s.(Stepper); ok {
-		return stepper.Step(ctx)
-	}
-	batch, err := s.Next(ctx)
-	return batch, Wait{}, err
-}
-
-// Next is the Next of a Stepper: it steps, and blocks in between.
-func Next(ctx context.Context, s Stepper) (Batch, error) {
-	for {
-		batch, wait, err := s.Step(ctx)
-		if wait.None() {
-			return batch, err
-		}
-		wait.Block(ctx)
-	}
 }

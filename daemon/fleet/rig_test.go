@@ -185,11 +185,11 @@ func (s *site) SignIn(_ context.Context, a session.Account, _ bool) (session.Ses
 		return nil, &session.Fault{Kind: session.Refused, Cause: session.CauseCredential, Code: "wrong"}
 	}
 	s.numbers[a.ID.Login], s.tokens[a.ID.Login] = a.Number, a.Token.Reveal()
-	return &rigSession{s, a.ID.Login}, nil
+	return &rigSession{site: s, login: a.ID.Login}, nil
 }
 
 func (s *site) Adopt(a session.Account, _ session.Key) (session.Session, error) {
-	return &rigSession{s, a.ID.Login}, nil
+	return &rigSession{site: s, login: a.ID.Login}, nil
 }
 
 func (s *site) Probe(context.Context, session.Account) error { return nil }
@@ -197,23 +197,26 @@ func (s *site) Probe(context.Context, session.Account) error { return nil }
 type rigSession struct {
 	site  *site
 	login string
+	due   time.Time // of the answer to the poll under way; zero: there is none
 }
 
-func (r *rigSession) Next(ctx context.Context) (session.Batch, error) {
-	r.site.change(func() {
-		if r.site.polled[r.login].IsZero() {
-			r.site.polled[r.login] = time.Now()
-		}
-	})
-	select {
-	case <-time.After(10 * time.Second):
-	case <-ctx.Done():
-		return session.Batch{}, ctx.Err()
+func (r *rigSession) Step(ctx context.Context) (b session.Batch, w session.Wait, err error) {
+	if r.due.IsZero() {
+		r.due = time.Now().Add(10 * time.Second)
+		r.site.change(func() {
+			if r.site.polled[r.login].IsZero() {
+				r.site.polled[r.login] = time.Now()
+			}
+		})
 	}
-	if _, ok := r.site.signedIn()[r.login]; !ok {
-		return session.Batch{}, &session.Fault{Kind: session.Lost, Code: "gone"}
+	if w, err = session.Rest(ctx, r.due); !w.None() {
+		return b, w, nil
 	}
-	return session.Batch{}, nil
+	r.due = time.Time{}
+	if _, ok := r.site.signedIn()[r.login]; err == nil && !ok {
+		err = &session.Fault{Kind: session.Lost, Code: "gone"}
+	}
+	return b, w, err
 }
 
 func (r *rigSession) SignOut(context.Context) error {

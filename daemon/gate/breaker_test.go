@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 )
 
 // When is a platform out? Each step is what an agent met, at a second.
@@ -100,7 +101,7 @@ func TestAnswersAndTheBreaker(t *testing.T) {
 		"Next": {func(f *fake, p session.Platform, login string, err error) {
 			f.poll = always(err)
 			s, _ := p.Adopt(named(login), session.NewKey([]byte("k")))
-			_, _ = s.Next(context.Background())
+			_, _ = sessiontest.Next(context.Background(), s)
 		}, other},
 	}
 	for name, a := range attempts {
@@ -214,7 +215,7 @@ func TestGoodPollOpensTheQueue(t *testing.T) {
 		if got := g.Snapshot().Queue; got != 50 {
 			t.Fatalf("%d wait for the canary, want all 50", got)
 		}
-		if _, err := live.Next(t.Context()); err != nil {
+		if _, err := sessiontest.Next(t.Context(), live); err != nil {
 			t.Fatal(err)
 		}
 		before := time.Now()
@@ -238,7 +239,7 @@ func TestCutsProveNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Next(ctx); !errors.Is(err, context.Canceled) {
+		if _, err := sessiontest.Next(ctx, s); !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
 	}
@@ -398,7 +399,7 @@ func BenchmarkNext(b *testing.B) {
 	ctx := context.Background()
 	b.ReportAllocs()
 	for b.Loop() {
-		_, _ = s.Next(ctx)
+		_, _ = sessiontest.Next(ctx, s)
 	}
 }
 
@@ -418,7 +419,7 @@ func TestFailedPollsAreToldOnceAMinute(t *testing.T) {
 		}
 		s := signIn(t, g.Platform(f), "a", session.OK)
 		for range 240 {
-			_, _ = s.Next(t.Context()) // half of them fail
+			_, _ = sessiontest.Next(t.Context(), s) // half of them fail
 			time.Sleep(500 * time.Millisecond)
 		}
 		want := []Change{

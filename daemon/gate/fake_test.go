@@ -133,14 +133,11 @@ type fakeSession struct {
 	login string
 }
 
-func (s *fakeSession) Next(ctx context.Context) (session.Batch, error) {
-	if err := ctx.Err(); err != nil {
-		return session.Batch{}, err
+func (s *fakeSession) Step(ctx context.Context) (b session.Batch, w session.Wait, err error) {
+	if err = ctx.Err(); err == nil && s.fake.poll != nil {
+		err = s.fake.poll(s.login)
 	}
-	if s.fake.poll == nil {
-		return session.Batch{}, nil
-	}
-	return session.Batch{}, s.fake.poll(s.login)
+	return b, w, err
 }
 
 func (s *fakeSession) SignOut(context.Context) error {

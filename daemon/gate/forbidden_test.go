@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 )
 
 var errForbidden = &session.Fault{Kind: session.Outage, Cause: session.CauseForbidden, Code: "403", Text: "not allowed"}
@@ -48,7 +49,7 @@ func TestForbiddenAccountAmongOthers(t *testing.T) {
 				case "after":
 					signIn(t, p, "third", session.OK)
 				case "by a poll after":
-					if _, err := other.Next(t.Context()); err != nil {
+					if _, err := sessiontest.Next(t.Context(), other); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -129,7 +130,7 @@ func TestPresumedBanEndsWhenOthersAreServed(t *testing.T) {
 			t.Fatal("no quarantine though nobody was served yet")
 		}
 		time.Sleep(time.Second)
-		if _, err := s.Next(t.Context()); err != nil {
+		if _, err := sessiontest.Next(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
 		if g.Snapshot().Quarantined {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 )
 
 // However many passwords are wrong, however fast the rate: the platform sees
@@ -72,7 +73,7 @@ func TestRefusedRenewalsCount(t *testing.T) {
 		p := g.Platform(f)
 		for n := range 3 {
 			s := signIn(t, p, agent(n).ID.Login, session.OK)
-			_, _ = s.Next(t.Context())
+			_, _ = sessiontest.Next(t.Context(), s)
 		}
 		if !g.Snapshot().Quarantined {
 			t.Error("three refused renewals, and no quarantine")
@@ -265,7 +266,7 @@ func TestUnansweredCanaryWaitsForTheBackoff(t *testing.T) {
 		defer cancel()
 		wg := fleet(ctx, p, 0, 20, 10*time.Millisecond)
 		for ctx.Err() == nil { // good polls do not hurry a quarantine's canary
-			_, _ = live.Next(ctx)
+			_, _ = sessiontest.Next(ctx, live)
 			time.Sleep(100 * time.Millisecond)
 		}
 		wg.Wait()

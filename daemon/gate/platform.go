@@ -106,13 +106,9 @@ type guarded struct {
 	id   session.ID
 }
 
-func (s *guarded) Next(ctx context.Context) (session.Batch, error) {
-	return session.Next(ctx, s)
-}
-
-// Step implements session.Stepper, for sessions that are none, too.
+// Step implements session.Session.
 func (s *guarded) Step(ctx context.Context) (session.Batch, session.Wait, error) {
-	batch, wait, err := session.Step(ctx, s.Session)
+	batch, wait, err := s.Session.Step(ctx)
 	if wait.None() {
 		s.gate.learn(ctx, s.id, time.Time{}, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 )
 
 func TestRateIsEvenWithoutBursts(t *testing.T) {
@@ -242,7 +243,7 @@ func TestAdoptPassesThrough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Next(t.Context()); !errors.Is(err, errLost) {
+	if _, err := sessiontest.Next(t.Context(), s); !errors.Is(err, errLost) {
 		t.Errorf("Next returned %v, want the session's own error", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 )
 
 var seed = flag.Uint64("seed", 0, "of the random test; 0 takes a random one")
@@ -107,7 +108,7 @@ func restless(ctx, storm context.Context, p session.Platform, a session.Account,
 		cancel()
 		for err == nil && storm.Err() == nil {
 			time.Sleep(w.upTo(30 * time.Second))
-			_, err = s.Next(ctx)
+			_, err = sessiontest.Next(ctx, s)
 		}
 		if s != nil {
 			_ = s.SignOut(ctx)

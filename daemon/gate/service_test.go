@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 )
 
 // of is an account of a platform.
@@ -113,7 +114,7 @@ func TestPresumedBanIsTheServices(t *testing.T) {
 		if !hq.Snapshot().Quarantined || !ecss.Snapshot().Quarantined {
 			t.Fatal("no quarantine though nobody was served")
 		}
-		_, _ = live.Next(t.Context())
+		_, _ = sessiontest.Next(t.Context(), live)
 		if hq.Snapshot().Quarantined || ecss.Snapshot().Quarantined {
 			t.Error("quarantined though the neighbour's account is served")
 		}
@@ -121,7 +122,7 @@ func TestPresumedBanIsTheServices(t *testing.T) {
 		for _, login := range []string{"2", "3"} {
 			_, _ = hq.Platform(f).SignIn(t.Context(), of("hq", login), false)
 		}
-		_, _ = live.Next(t.Context())
+		_, _ = sessiontest.Next(t.Context(), live)
 		if !ecss.Snapshot().Quarantined {
 			t.Error("an answered poll ended a quarantine for refused passwords")
 		}

@@ -38,7 +38,7 @@ func (q *quick) Info() session.Info {
 
 var quickKey = session.NewKey([]byte("key"))
 
-func (q *quick) Next(context.Context) (session.Batch, error) {
+func (q *quick) Step(context.Context) (session.Batch, session.Wait, error) {
 	switch q.left--; q.left {
 	case q.polls:
 		q.onWarm()
@@ -47,7 +47,7 @@ func (q *quick) Next(context.Context) (session.Batch, error) {
 		runtime.ReadMemStats(&q.ended)
 		q.reached()
 	}
-	return session.Batch{}, nil
+	return session.Batch{}, session.Wait{}, nil
 }
 
 // idle is an observer, a store and a sink that do nothing.

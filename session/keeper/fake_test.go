@@ -193,11 +193,26 @@ type login struct {
 	v    *vendor
 	key  session.Key
 	shut bool
+	poll *answer   // what the poll under way will be answered; nil: there is none
+	due  time.Time // and when
 }
 
-func (l *login) Next(ctx context.Context) (session.Batch, error) {
-	a := l.v.arrive("poll")
-	err := l.v.answerWithin(ctx, a)
+func (l *login) Step(ctx context.Context) (session.Batch, session.Wait, error) {
+	if l.poll == nil {
+		a := l.v.arrive("poll")
+		l.poll, l.due = &a, time.Now().Add(a.takes)
+	}
+	a := *l.poll
+	w, err := session.Rest(ctx, l.due)
+	switch {
+	case a.hang && err == nil:
+		return session.Batch{}, session.Wait{Signal: new(session.Signal)}, nil
+	case !w.None():
+		return session.Batch{}, w, nil
+	case err == nil:
+		err = a.err
+	}
+	l.poll = nil
 	b := session.Batch{Unasked: a.unasked, Settled: a.settled, Missing: a.missing}
 	if ctx.Err() == nil {
 		for _, e := range a.events {
@@ -207,7 +222,7 @@ func (l *login) Next(ctx context.Context) (session.Batch, error) {
 			l.key = l.v.newKey()
 		}
 	}
-	return b, err
+	return b, w, err
 }
 
 func (l *login) SignOut(ctx context.Context) error {

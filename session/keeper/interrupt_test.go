@@ -163,10 +163,10 @@ type lateSession struct {
 	verdict error
 }
 
-func (s *lateSession) Next(ctx context.Context) (session.Batch, error) {
-	b, err := s.Session.Next(ctx)
+func (s *lateSession) Step(ctx context.Context) (session.Batch, session.Wait, error) {
+	b, w, err := s.Session.Step(ctx)
 	if err != nil {
 		err = s.verdict
 	}
-	return b, err
+	return b, w, err
 }

@@ -52,11 +52,6 @@ type journalled struct {
 	j *journal
 }
 
-// Step implements session.Stepper, for sessions that are none, too.
-func (s *journalled) Step(ctx context.Context) (session.Batch, session.Wait, error) {
-	return session.Step(ctx, s.Session)
-}
-
 // SignOut implements session.Session.
 func (s *journalled) SignOut(ctx context.Context) error {
 	ctx, done, err := s.j.begin(ctx, session.OpSignOut, false)

@@ -34,8 +34,7 @@ func (k *Keeper) Run(ctx context.Context) {
 // Step drives the agent until there is something to wait for, and returns that;
 // the zero Wait is for an interrupt only. It is called again when the wait is over
 // or Config.Wake was called, and may be called sooner. goesOn is false at the end,
-// as Run describes it. Operations, the store, the sink, and sessions that are no
-// session.Stepper are blocked for.
+// as Run describes it. Operations, the store and the sink are blocked for.
 func (k *Keeper) Step(ctx context.Context) (wait session.Wait, goesOn bool) {
 	o, over := session.Outcome{Kind: session.Woken}, true
 	if k.doing != session.DoNothing {
@@ -339,7 +338,7 @@ func (k *Keeper) stepSession() (batch session.Batch, wait session.Wait, cut bool
 		ctx, cancel = context.WithDeadline(ctx, k.until)
 		defer cancel()
 	}
-	batch, wait, err = session.Step(ctx, k.session)
+	batch, wait, err = k.session.Step(ctx)
 	if !wait.None() {
 		if !k.until.IsZero() && (wait.Until.IsZero() || k.until.Before(wait.Until)) {
 			wait.Until = k.until

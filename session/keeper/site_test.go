@@ -162,7 +162,7 @@ func (p *process) SignIn(ctx context.Context, _ session.Account, _ bool) (sessio
 	if fault != nil {
 		return nil, fault
 	}
-	return &visit{p, key}, nil
+	return &visit{process: p, mine: key}, nil
 }
 
 // verdict is what a sign-in is answered.
@@ -194,7 +194,7 @@ func (p *process) Adopt(_ session.Account, k session.Key) (session.Session, erro
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.adoptions++
-	return &visit{p, key}, nil
+	return &visit{process: p, mine: key}, nil
 }
 
 func (p *process) Probe(ctx context.Context, _ session.Account) error {
@@ -212,36 +212,54 @@ func (p *process) Probe(ctx context.Context, _ session.Account) error {
 // visit is a session as a process holds it.
 type visit struct {
 	*process
-	mine int
+	mine   int
+	due    time.Time // of the answer to the poll under way; zero: there is none
+	outage bool      // that is its answer
 }
 
-func (v *visit) Next(ctx context.Context) (session.Batch, error) {
+func (v *visit) Step(ctx context.Context) (b session.Batch, w session.Wait, err error) {
 	if v.killed() {
-		return session.Batch{}, errDead
-	}
-	v.mu.Lock()
-	v.settle()
-	outage := v.chance(v.mood)
-	if !outage && v.known() {
-		v.heard = time.Now()
-	}
-	v.mu.Unlock()
-	if outage {
-		if err := v.rest(ctx, 100*time.Millisecond); err != nil {
-			return session.Batch{}, err
+		if !v.due.IsZero() && !v.outage {
+			v.unheard()
 		}
-		return session.Batch{}, errOutage
+		return b, w, errDead
 	}
-	err := v.rest(ctx, hold)
+	if v.due.IsZero() {
+		v.poll()
+	}
+	if w, err = session.Rest(ctx, v.due); !w.None() {
+		return b, w, nil
+	}
+	v.due = time.Time{}
+	switch {
+	case err != nil:
+	case v.outage:
+		err = errOutage
+	default:
+		b, err = v.answer()
+	}
+	return b, w, err
+}
+
+func (v *visit) poll() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if err == nil {
-		return v.answer()
+	v.settle()
+	v.outage = v.chance(v.mood)
+	if v.due = time.Now().Add(hold); v.outage {
+		v.due = time.Now().Add(100 * time.Millisecond)
+	} else if v.known() {
+		v.heard = time.Now()
 	}
-	if errors.Is(err, errDead) && v.known() && v.chance(0.3) { // the answer reaches nobody
+}
+
+// unheard is an answer that reaches nobody.
+func (v *visit) unheard() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.known() && v.chance(0.3) {
 		v.rotate()
 	}
-	return session.Batch{}, err
 }
 
 // rotate gives the session a new key; the one it was asked with stays good.
@@ -252,6 +270,8 @@ func (s *site) holds(key int) bool { return s.alive && key > 0 && (key == s.key 
 func (v *visit) known() bool { return v.holds(v.mine) }
 
 func (v *visit) answer() (session.Batch, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	v.settle()
 	if v.known() && v.chance(v.mood/20) {
 		v.alive = false

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 	"agentkeeper/test/sim"
 )
 
@@ -109,7 +110,7 @@ func TestCutNext(t *testing.T) {
 		r.alive(s)
 		for _, after := range []time.Duration{0, time.Millisecond, 3 * time.Second} {
 			ctx, cancel := context.WithTimeout(r.Context(), after)
-			_, err := s.Next(ctx)
+			_, err := sessiontest.Next(ctx, s)
 			cancel()
 			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 				r.Errorf("cut after %v: %v", after, err)
@@ -128,7 +129,7 @@ func TestOutage(t *testing.T) {
 		r.line.RefuseFor(r.window / 8)
 		r.line.DropAll()
 		for end := time.Now().Add(r.window / 4); time.Now().Before(end); {
-			_, err := s.Next(r.Context())
+			_, err := sessiontest.Next(r.Context(), s)
 			fault := r.hear(err)
 			switch {
 			case fault == nil:

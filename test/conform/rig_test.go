@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 	"agentkeeper/test/sim"
 	"agentkeeper/test/sim/ecss"
 	"agentkeeper/test/sim/edna"
@@ -171,7 +172,7 @@ func (r *rig) alive(s session.Session) {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(r.Context(), r.window)
 	defer cancel()
-	if _, err := s.Next(ctx); err != nil {
+	if _, err := sessiontest.Next(ctx, s); err != nil {
 		r.Errorf("no sign of life: %v", err)
 	}
 }

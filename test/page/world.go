@@ -36,7 +36,7 @@ type world struct {
 	handler  http.Handler
 
 	mu    sync.Mutex
-	kicks map[session.ID]chan struct{}
+	kicks map[session.ID]*session.Signal
 }
 
 // place is a platform of the world.
@@ -54,7 +54,7 @@ func places() []place {
 }
 
 func newWorld(ctx context.Context, agents int) (*world, error) {
-	w := &world{activity: page.NewActivity(), kicks: map[session.ID]chan struct{}{}}
+	w := &world{activity: page.NewActivity(), kicks: map[session.ID]*session.Signal{}}
 	st := store.NewMemory()
 	w.stream = events.New(st, nothing{}, vendorOf, slog.New(slog.DiscardHandler))
 	table := map[string]vendors.Vendor{}
@@ -112,9 +112,9 @@ func (w *world) churn(ctx context.Context, perSecond int) {
 func (w *world) kick() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for id, c := range w.kicks { // in no order
+	for id, kick := range w.kicks { // in no order
 		delete(w.kicks, id)
-		close(c)
+		kick.Set()
 		return
 	}
 }
@@ -159,9 +159,9 @@ func (p *pretended) SignIn(ctx context.Context, a session.Account, _ bool) (sess
 	case h%150 == 0:
 		return nil, &session.Fault{Kind: session.Taken, Code: "100-015", Text: "another client holds the number"}
 	}
-	s := &held{p.w, a.ID, make(chan struct{})}
+	s := &held{w: p.w, id: a.ID}
 	p.w.mu.Lock()
-	p.w.kicks[a.ID] = s.kicked
+	p.w.kicks[a.ID] = &s.kick
 	p.w.mu.Unlock()
 	return s, nil
 }
@@ -182,27 +182,30 @@ func hashOf(id session.ID) uint32 {
 
 // held is a session that is answered every ten seconds.
 type held struct {
-	w      *world
-	id     session.ID
-	kicked chan struct{}
+	w    *world
+	id   session.ID
+	kick session.Signal
+	due  time.Time // of the next answer; zero: it was not asked for
 }
 
-// Next implements session.Session.
-func (h *held) Next(ctx context.Context) (session.Batch, error) {
-	t := time.NewTimer(time.Duration(5000+rand.IntN(10000)) * time.Millisecond)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-h.kicked:
-		return session.Batch{}, &session.Fault{Kind: session.Lost, Code: "100-006", Text: "the agent is not signed in"}
-	case <-ctx.Done():
-		return session.Batch{}, ctx.Err()
+// Step implements session.Session.
+func (h *held) Step(ctx context.Context) (b session.Batch, w session.Wait, err error) {
+	if h.kick.Clear() {
+		return b, w, &session.Fault{Kind: session.Lost, Code: "100-006", Text: "the agent is not signed in"}
 	}
-	if rand.IntN(20) > 0 {
-		return session.Batch{}, nil
+	if h.due.IsZero() {
+		h.due = time.Now().Add(time.Duration(5000+rand.IntN(10000)) * time.Millisecond)
+	}
+	if w, err = session.Rest(ctx, h.due); !w.None() {
+		w.Signal = &h.kick
+		return b, w, nil
+	}
+	h.due = time.Time{}
+	if err != nil || rand.IntN(20) > 0 {
+		return b, w, err
 	}
 	data, err := json.Marshal(map[string]any{"workNo": h.id.Login, "status": rand.IntN(8)})
-	return session.Batch{Events: []session.Event{{Type: "AgentState_Ready", Data: data}}}, err
+	return session.Batch{Events: []session.Event{{Type: "AgentState_Ready", Data: data}}}, w, err
 }
 
 // SignOut implements session.Session.

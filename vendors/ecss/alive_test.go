@@ -11,6 +11,7 @@ import (
 	"github.com/coder/websocket"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 	platform "agentkeeper/test/sim/ecss"
 )
 
@@ -40,12 +41,12 @@ func TestADeadSocketIsNoticedWithinThreePings(t *testing.T) {
 		s := p.signIn(t)
 		next(t, s)
 		begin := time.Now()
-		_, err := s.Next(t.Context())
+		_, err := sessiontest.Next(t.Context(), s)
 		is(t, err, session.Lost, session.CauseClosed, "dead-socket")
 		if took := time.Since(begin); took < 70*time.Second || took > 75*time.Second {
 			t.Errorf("noticed after %s", took)
 		}
-		if _, again := s.Next(t.Context()); !errors.Is(again, err) {
+		if _, again := sessiontest.Next(t.Context(), s); !errors.Is(again, err) {
 			t.Errorf("afterwards %v", again)
 		}
 		is(t, s.SignOut(t.Context()), session.Lost, session.CauseClosed, "dead-socket")
@@ -59,7 +60,7 @@ func TestTimeInWhichNobodyListenedIsNotHeldAgainstThePlatform(t *testing.T) {
 		next(t, s)
 		ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
 		defer cancel()
-		if _, err := s.Next(ctx); err != nil {
+		if _, err := sessiontest.Next(ctx, s); err != nil {
 			t.Fatal(err)
 		}
 		for range 3 {
@@ -214,7 +215,7 @@ func TestAnswersToCallSubscribe(t *testing.T) {
 func forAnHour(t *testing.T, s session.Session) error {
 	t.Helper()
 	for begin := time.Now(); time.Since(begin) < time.Hour; {
-		if _, err := s.Next(t.Context()); err != nil {
+		if _, err := sessiontest.Next(t.Context(), s); err != nil {
 			return err
 		}
 	}
@@ -287,7 +288,7 @@ func TestWithoutPings(t *testing.T) {
 			t.Errorf("20 answers after %s, warnings %+v", time.Since(begin), list)
 		}
 		begin = time.Now()
-		_, err := s.Next(t.Context())
+		_, err := sessiontest.Next(t.Context(), s)
 		is(t, err, session.Lost, session.CauseClosed, "dead-socket")
 		if took := time.Since(begin); took > 75*time.Second {
 			t.Errorf("noticed after %s", took)

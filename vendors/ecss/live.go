@@ -18,11 +18,11 @@ import (
 const (
 	writeLimit = 5 * time.Second        // for a frame of ours to leave
 	briefest   = 100 * time.Millisecond // pause between two harmless requests, however short autoLogoutTimeout is
-	maxBatch   = 256                    // events that one Next returns
+	maxBatch   = 256                    // events that one Step returns
 	farewell   = 5 * time.Second        // how long after a message that names the reason a close is put down to it
 )
 
-var _ session.Stepper = (*live)(nil)
+var _ session.Session = (*live)(nil)
 
 // live is one signed-in agent: one websocket.
 type live struct {
@@ -62,7 +62,7 @@ func newLive(t *tap, o settings, conn *socket.Conn) *live {
 	return &live{place: t.place, id: t.id, tap: t, options: o, conn: conn, chance: *rand.NewPCG(h.Sum64(), 0)}
 }
 
-// begin starts the session with what the login gave. The first Next asks for
+// begin starts the session with what the login gave. The first Step asks for
 // a sign of life at once.
 func (l *live) begin(g grant, login string) {
 	now := time.Now()
@@ -131,10 +131,7 @@ func (l *live) Info() session.Info {
 // Close drops the connection without logging out. It does not wait.
 func (l *live) Close() error { return l.conn.CloseNow() }
 
-// Next implements session.Session, see Step.
-func (l *live) Next(ctx context.Context) (session.Batch, error) { return session.Next(ctx, l) }
-
-// Step implements session.Stepper. It returns the platform's next sign of life:
+// Step implements session.Session. It returns the platform's next sign of life:
 // notifications as events, or an empty batch for a pong or the answer to a request
 // of ours. Meanwhile it sends the pings and harmless requests that are due. Every
 // end of the websocket is Lost, or Taken where the platform said that another
@@ -220,7 +217,7 @@ func (l *live) deadAt() time.Time { return l.asked.Add((silence - 1) * l.options
 // verdict.
 func (l *live) doubtAt() time.Time { return l.asked.Add(l.options.ping) }
 
-// wake is when Next has something to do though nothing came.
+// wake is when Step has something to do though nothing came.
 func (l *live) wake() time.Time {
 	at := l.ping
 	if !l.subscribe.IsZero() && l.subscribe.Before(at) {

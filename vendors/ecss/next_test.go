@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 )
 
 func TestTheFirstNextAsksAtOnce(t *testing.T) {
@@ -155,7 +156,7 @@ func TestLargeMessages(t *testing.T) {
 		if events := next(t, s); len(events) != 1 || events[0].Type != "large" {
 			t.Errorf("got %d events", len(events))
 		}
-		batch, err := s.Next(t.Context())
+		batch, err := sessiontest.Next(t.Context(), s)
 		if batch.Missing != session.MissingTooLarge {
 			t.Errorf("the place of the message above the limit is not marked: %+v", batch)
 		}
@@ -198,7 +199,7 @@ func TestACutNextLosesNothing(t *testing.T) {
 		next(t, s)
 		for range 5 {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-			b, err := s.Next(ctx)
+			b, err := sessiontest.Next(ctx, s)
 			cancel()
 			if !errors.Is(err, context.DeadlineExceeded) || len(b.Events) > 0 {
 				t.Fatalf("got %v, %v", b, err)
@@ -210,7 +211,7 @@ func TestACutNextLosesNothing(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := s.Next(ctx); !errors.Is(err, context.Canceled) {
+		if _, err := sessiontest.Next(ctx, s); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -267,7 +268,7 @@ func TestEventsBeforeACloseAreNotLost(t *testing.T) {
 		if events := next(t, s); len(events) != 1 || events[0].Type != "last" {
 			t.Errorf("events %v", events)
 		}
-		_, err := s.Next(t.Context())
+		_, err := sessiontest.Next(t.Context(), s)
 		is(t, err, session.Lost, session.CauseClosed, "socket-closed")
 		if err := s.Close(); err != nil {
 			t.Errorf("closing what is closed: %v", err)
@@ -286,7 +287,7 @@ func TestCloseSaysNothing(t *testing.T) {
 		if a := <-heard; a.Action != "" {
 			t.Errorf("heard %s", a.Action)
 		}
-		_, err := s.Next(t.Context())
+		_, err := sessiontest.Next(t.Context(), s)
 		is(t, err, session.Lost, session.CauseClosed, "socket-closed")
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/coder/websocket"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 	"agentkeeper/test/sim"
 	"agentkeeper/vendors/ecss"
 	"agentkeeper/vendors/option"
@@ -138,7 +139,7 @@ func (p *peer) idle() {
 
 func next(t *testing.T, s session.Session) []session.Event {
 	t.Helper()
-	b, err := s.Next(t.Context())
+	b, err := sessiontest.Next(t.Context(), s)
 	if err != nil {
 		t.Fatalf("next: %v", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/coder/websocket"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 	"agentkeeper/vendors/ecss"
 	"agentkeeper/vendors/wire"
 )
@@ -131,7 +132,7 @@ func TestASignOutThatCannotBeSentIsInDoubt(t *testing.T) {
 		if took := time.Since(begin); took > 4*time.Second {
 			t.Errorf("took %s", took)
 		}
-		_, err := s.Next(t.Context())
+		_, err := sessiontest.Next(t.Context(), s)
 		is(t, err, session.Lost, session.CauseClosed, "socket-closed")
 	})
 }

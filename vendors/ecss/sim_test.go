@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 	"agentkeeper/test/sim"
 	platform "agentkeeper/test/sim/ecss"
 )
@@ -204,7 +205,7 @@ func TestAFullGraceLetsTheAgentBackIn(t *testing.T) {
 	simulate(t, platform.Switches{DropGrace: sim.Duration(time.Minute)}, func(t *testing.T, s site) {
 		live := s.signIn(t)
 		s.Restart(false, 0)
-		if _, err := live.Next(t.Context()); session.KindOf(err) != session.Lost {
+		if _, err := sessiontest.Next(t.Context(), live); session.KindOf(err) != session.Lost {
 			t.Fatal(err)
 		}
 		_ = live.Close()
@@ -233,7 +234,7 @@ func TestACutNextAgainstThePlatform(t *testing.T) {
 		live := s.signIn(t)
 		for range 1000 {
 			ctx, cancel := context.WithTimeout(t.Context(), 1300*time.Millisecond)
-			_, err := live.Next(ctx)
+			_, err := sessiontest.Next(ctx, live)
 			cancel()
 			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 				t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 	"agentkeeper/vendors/wire"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,7 +28,7 @@ func TestAdopt(t *testing.T) {
 				p, a := open(t, s), account(t, tt.options)
 				first := enter(t, p, a)
 				for range 2 {
-					if _, err := first.Next(t.Context()); err != nil {
+					if _, err := sessiontest.Next(t.Context(), first); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -40,7 +41,7 @@ func TestAdopt(t *testing.T) {
 					t.Error(diff)
 				}
 				now := time.Now()
-				if _, err := second.Next(t.Context()); err != nil || time.Since(now) != 0 {
+				if _, err := sessiontest.Next(t.Context(), second); err != nil || time.Since(now) != 0 {
 					t.Errorf("the first Next took %v: %v", time.Since(now), err)
 				}
 				if n := len(s.seen()) - 1; n != tt.probes {
@@ -61,7 +62,7 @@ func TestAdoptDead(t *testing.T) {
 		s := &script{logIns: []reply{good(token1)}, probes: []reply{{}, {status: 401}}}
 		p, a := open(t, s), account(t, withProbe)
 		first := enter(t, p, a)
-		if _, err := first.Next(t.Context()); err != nil {
+		if _, err := sessiontest.Next(t.Context(), first); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Minute)
@@ -69,7 +70,7 @@ func TestAdoptDead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := second.Next(t.Context()); session.KindOf(err) != session.Lost {
+		if _, err := sessiontest.Next(t.Context(), second); session.KindOf(err) != session.Lost {
 			t.Errorf("got %v", err)
 		}
 		again, ok := decodeKey(enter(t, p, a).Key())
@@ -104,7 +105,7 @@ func TestAdoptUnderAnotherClock(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if b, err := in.Next(t.Context()); err != nil || !b.Renew {
+			if b, err := sessiontest.Next(t.Context(), in); err != nil || !b.Renew {
 				t.Errorf("%v: %+v, %v, want a renewal", options, b, err)
 			}
 			if issued := in.Info().Credential.IssuedAt; issued.After(time.Now()) {

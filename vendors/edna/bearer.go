@@ -28,7 +28,7 @@ type bearer struct {
 	stored session.Key // key encoded; zero: to be encoded
 }
 
-var _ session.Stepper = (*bearer)(nil)
+var _ session.Session = (*bearer)(nil)
 
 // begin takes over what a log-in's answer brought. The first probe is due at
 // once.
@@ -57,10 +57,7 @@ func (s *bearer) Key() session.Key {
 // probing reports whether there is a probe that tells something.
 func (s *bearer) probing() bool { return s.settings.Probe != "" && s.key.Unfit != s.settings.Probe }
 
-// Next implements session.Session, see Step.
-func (s *bearer) Next(ctx context.Context) (session.Batch, error) { return session.Next(ctx, s) }
-
-// Step implements session.Stepper. With a probe it waits until the next one is
+// Step implements session.Session. With a probe it waits until the next one is
 // due (the first at once after a log-in or an adoption, then two or three in a
 // window, and when renewal is due), sends it and returns what it tells. When
 // renewal is due the batch says so, and again with later probes until somebody

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -49,10 +50,10 @@ func TestNextVerdicts(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &script{logIns: []reply{good(token1)}, probes: []reply{{}, tt.answer}}
 				in := enter(t, open(t, s), account(t, withProbe))
-				if b, err := in.Next(t.Context()); err != nil || b.Renew {
+				if b, err := sessiontest.Next(t.Context(), in); err != nil || b.Renew {
 					t.Fatalf("the first probe: %+v, %v", b, err)
 				}
-				_, err := in.Next(t.Context())
+				_, err := sessiontest.Next(t.Context(), in)
 				f := session.AsFault(err)
 				if session.KindOf(err) != tt.kind || f != nil && (f.Cause != tt.cause || f.After != 0) {
 					t.Errorf("got %v, want %v", err, tt.kind)
@@ -78,10 +79,10 @@ func TestNextPageOfThePlatform(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{logIns: []reply{good(token1)}, probes: []reply{{}, {status: 401, body: "<html>" + leaky}, {status: 405}}}
 		in := enter(t, open(t, s), account(t, withProbe))
-		if _, err := in.Next(t.Context()); err != nil {
+		if _, err := sessiontest.Next(t.Context(), in); err != nil {
 			t.Fatal(err)
 		}
-		_, err := in.Next(t.Context())
+		_, err := sessiontest.Next(t.Context(), in)
 		if f := faultOf(t, err); f.Kind != session.Lost || f.Cause != session.CauseExpired {
 			t.Errorf("got %v, want lost", err)
 		}
@@ -95,7 +96,7 @@ func TestNextPace(t *testing.T) {
 		s := &script{logIns: []reply{good(token1)}, probes: []reply{{wait: time.Second}}}
 		in := enter(t, open(t, s), account(t, withProbe))
 		for range 15 {
-			if _, err := in.Next(t.Context()); err != nil {
+			if _, err := sessiontest.Next(t.Context(), in); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -129,7 +130,7 @@ func TestNextUnfitProbe(t *testing.T) {
 				in := enter(t, p, account(t, withProbe))
 				begin, renewed := time.Now(), time.Duration(0)
 				for renewed == 0 {
-					b, err := in.Next(t.Context())
+					b, err := sessiontest.Next(t.Context(), in)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -172,12 +173,12 @@ func TestNextLateVerdict(t *testing.T) {
 		s := &script{logIns: []reply{good(token1)}, probes: []reply{{status: 503}, {reset: true}, {status: 401}}}
 		in := enter(t, open(t, s), account(t, withProbe))
 		for range 2 {
-			if _, err := in.Next(t.Context()); session.KindOf(err) != session.Outage {
+			if _, err := sessiontest.Next(t.Context(), in); session.KindOf(err) != session.Outage {
 				t.Fatalf("no verdict: %v", err)
 			}
 		}
 		time.Sleep(2 * time.Minute)
-		_, err := in.Next(t.Context())
+		_, err := sessiontest.Next(t.Context(), in)
 		if f := faultOf(t, err); f.Kind != session.Lost || f.Cause != session.CauseExpired {
 			t.Errorf("got %v", f)
 		}
@@ -193,7 +194,7 @@ func TestNextWithoutProbe(t *testing.T) {
 		begin, last := time.Now(), time.Now()
 		var renewals []time.Time
 		for {
-			b, err := in.Next(t.Context())
+			b, err := sessiontest.Next(t.Context(), in)
 			if gap := time.Since(last); gap >= window/2 {
 				t.Errorf("a pause of %v", gap)
 			}
@@ -222,7 +223,7 @@ func TestNextWithoutProbe(t *testing.T) {
 		if len(s.seen()) != 1 {
 			t.Errorf("requests %v", s.seen())
 		}
-		if _, err := in.Next(t.Context()); session.KindOf(err) != session.Lost {
+		if _, err := sessiontest.Next(t.Context(), in); session.KindOf(err) != session.Lost {
 			t.Errorf("after the end: %v", err)
 		}
 	})
@@ -234,20 +235,20 @@ func TestNextCut(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		s := &script{logIns: []reply{good(token1)}, probes: []reply{{}, {came: cancel, wait: 20 * time.Second}, {}}}
 		in := enter(t, open(t, s), account(t, withProbe))
-		if _, err := in.Next(t.Context()); err != nil {
+		if _, err := sessiontest.Next(t.Context(), in); err != nil {
 			t.Fatal(err)
 		}
 		waiting, end := context.WithTimeout(t.Context(), time.Second)
 		defer end()
 		for name, ctx := range map[string]context.Context{"while it waits": waiting, "while the platform thinks": ctx} {
-			if _, err := in.Next(ctx); err == nil || !errors.Is(err, ctx.Err()) {
+			if _, err := sessiontest.Next(ctx, in); err == nil || !errors.Is(err, ctx.Err()) {
 				t.Errorf("cut %s: %v", name, err)
 			}
-			if _, err := in.Next(ctx); err == nil || !errors.Is(err, ctx.Err()) {
+			if _, err := sessiontest.Next(ctx, in); err == nil || !errors.Is(err, ctx.Err()) {
 				t.Errorf("cut %s, before it begins: %v", name, err)
 			}
 		}
-		if _, err := in.Next(t.Context()); err != nil {
+		if _, err := sessiontest.Next(t.Context(), in); err != nil {
 			t.Fatal(err)
 		}
 		if n := len(s.seen()); n != 4 {
@@ -277,10 +278,10 @@ func TestNextContested(t *testing.T) {
 		p, a := open(t, s), account(t, withProbe)
 		for _, code := range []string{"http 401", codeContested} {
 			in := enter(t, p, a)
-			if _, err := in.Next(t.Context()); err != nil {
+			if _, err := sessiontest.Next(t.Context(), in); err != nil {
 				t.Fatal(err)
 			}
-			_, err := in.Next(t.Context())
+			_, err := sessiontest.Next(t.Context(), in)
 			if f := faultOf(t, err); f.Kind != session.Lost || f.Cause != session.CauseExpired || f.Code != code {
 				t.Errorf("got %v, want %s", f, code)
 			}
@@ -298,7 +299,7 @@ func TestForbiddenLater(t *testing.T) {
 			t.Fatal(err)
 		}
 		for n, want := range []bool{false, true, false, false, true} {
-			batch, err := in.Next(t.Context())
+			batch, err := sessiontest.Next(t.Context(), in)
 			if batch.Renew != want {
 				t.Errorf("probe %d: renewal asked for: %v, want %v (%v)", n, batch.Renew, want, err)
 			}

@@ -102,7 +102,7 @@ func credentials(a session.Account, locale string) []byte {
 	return body
 }
 
-// Adopt implements session.Platform. The first Next asks at once, where there is
+// Adopt implements session.Platform. The first Step asks at once, where there is
 // a probe.
 func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session, error) {
 	k, ok := decodeKey(stored)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 )
 
 // The instant of renewal: 70 to 90 % of the shortest plausible life, drawn per
@@ -58,7 +59,7 @@ func TestNextRenewsOverASickProbe(t *testing.T) {
 				in := enter(t, open(t, s), account(t, withProbe))
 				begin, renewals := time.Now(), 0
 				for time.Since(begin) < 2*time.Hour {
-					b, err := in.Next(t.Context())
+					b, err := sessiontest.Next(t.Context(), in)
 					if b.Renew {
 						renewals++
 					}
@@ -84,7 +85,7 @@ func TestNextKeepsProvingWhileRenewalWaits(t *testing.T) {
 		begin := time.Now()
 		var first time.Time
 		for time.Since(begin) < 90*time.Minute {
-			b, err := in.Next(t.Context())
+			b, err := sessiontest.Next(t.Context(), in)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 	"agentkeeper/test/sim"
 	simulator "agentkeeper/test/sim/edna"
 	"agentkeeper/vendors/edna"
@@ -125,7 +126,7 @@ func (s *site) next(ctx context.Context, within time.Duration) session.Outcome {
 		defer cancel()
 	}
 	begin := time.Now()
-	b, err := s.in.Next(ctx)
+	b, err := sessiontest.Next(ctx, s.in)
 	o := outcome(ctx, err)
 	if o.Kind == session.OK {
 		s.pace = max(s.pace, time.Since(begin))
@@ -262,7 +263,7 @@ func TestSimAdoption(t *testing.T) {
 			_ = s.in.Close()
 			s.in = adopted
 			begin := time.Now()
-			if _, err := adopted.Next(t.Context()); err != nil || time.Since(begin) != 0 {
+			if _, err := sessiontest.Next(t.Context(), adopted); err != nil || time.Since(begin) != 0 {
 				t.Errorf("adoption %d: %v after %v", i, err, time.Since(begin))
 			}
 			if n := s.Ops.Count(login).Messages - probes; n != 1 {
@@ -286,7 +287,7 @@ func TestSimFleet(t *testing.T) {
 			go func() {
 				in, err := s.platform.SignIn(t.Context(), a, false)
 				for begin := time.Now(); err == nil && time.Since(begin) < 20*time.Minute; {
-					_, err = in.Next(t.Context())
+					_, err = sessiontest.Next(t.Context(), in)
 				}
 				done <- err
 			}()

@@ -49,7 +49,7 @@ type agent struct {
 	stored session.Key // key encoded; zero: to be encoded
 }
 
-var _ session.Stepper = (*agent)(nil)
+var _ session.Session = (*agent)(nil)
 
 func (s *agent) path(resource string) string { return ccgateway.Base + "/" + resource + "/" + s.login }
 
@@ -108,10 +108,7 @@ func (s *agent) Key() session.Key {
 // failedRest is the least rest after a poll that failed.
 const failedRest = 200 * time.Millisecond
 
-// Next implements session.Session, see Step.
-func (s *agent) Next(ctx context.Context) (session.Batch, error) { return session.Next(ctx, s) }
-
-// Step implements session.Stepper by one poll, held by the platform until there
+// Step implements session.Session by one poll, held by the platform until there
 // is an event or its hold is over. The first poll leaves at once, as does one
 // after an event; after an empty answer it rests for poll_pause first, after a
 // failed one for at least 200 ms. Where the platform pushes events, nothing is
@@ -251,7 +248,7 @@ func (s *agent) unanswered(ctx context.Context, err error) error {
 // meanwhile before "not signed in" is believed.
 const raceLimit = 2
 
-// errUnsure makes Next poll once more before it believes "no permission".
+// errUnsure makes Step poll once more before it believes "no permission".
 var errUnsure = errors.New("to be asked once more")
 
 // missed decides whether a poll that was answered "not signed in" means it.

@@ -22,15 +22,15 @@
 // A sign-in that names a callback and a service token makes a session whose
 // events the gateway sends to us; it may not poll and is kept by handshakes. What
 // came is handed to Receive by whoever listens, waits in the session's inbox until
-// Next fetches it, and is answered when the driver says what became of it. The
+// Step fetches it, and is answered when the driver says what became of it. The
 // token is part of the key, so that an adopted session takes callbacks at once. A
 // token that changes needs a new sign-in: that a handshake replaces it is one
 // reading of the vendor's page only.
 //
 // # Goroutines
 //
-// A poll is held by nobody's goroutine: Step begins it and comes back for the
-// answer. Where events are pushed, Step blocks on its caller's. Setting the
-// agent's skills after a sign-in takes a second, short-lived connection and
-// goroutine beside the poll, joined by Close.
+// None while an agent waits: Step begins a poll and comes back for the answer, and
+// an inbox sets a signal when something came. Setting the agent's skills after a
+// sign-in takes a second, short-lived connection and goroutine beside the poll,
+// joined by Close.
 package huawei

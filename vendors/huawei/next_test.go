@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 	"agentkeeper/vendors/ccgateway"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,7 +26,7 @@ func TestPollsFollowTheVendorsRhythm(t *testing.T) {
 		p, g := play(t, welcomed+poll+event+poll+"< wait 10s"+quiet+poll+"< wait 10s"+quiet+poll+"< wait 2s\n< reset\n"+poll+event)
 		s := enter(t, p, account(t, nil))
 		for i, want := range []session.Kind{session.OK, session.OK, session.OK, session.Outage, session.OK} {
-			if _, err := s.Next(t.Context()); session.KindOf(err) != want {
+			if _, err := sessiontest.Next(t.Context(), s); session.KindOf(err) != want {
 				t.Fatalf("poll %d: %v", i, err)
 			}
 		}
@@ -78,7 +79,7 @@ func TestEvents(t *testing.T) {
 					body = `{"message":"","retcode":"0","event":` + tt.event + `}`
 				}
 				p, _ := play(t, welcomed+"> GET agentevent/291"+with1+"\n"+body)
-				got, err := enter(t, p, account(t, nil)).Next(t.Context())
+				got, err := sessiontest.Next(t.Context(), enter(t, p, account(t, nil)))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -126,7 +127,7 @@ func TestPollFaults(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p, _ := play(t, welcomed+"> GET agentevent/291"+with1+"\n"+tt.answer)
 				begin := time.Now()
-				_, err := enter(t, p, account(t, nil)).Next(t.Context())
+				_, err := sessiontest.Next(t.Context(), enter(t, p, account(t, nil)))
 				f := fault(t, err)
 				if f.Kind != tt.kind || f.Cause != tt.cause || f.Code != tt.code || f.After != 0 {
 					t.Errorf("got %+v", f)
@@ -162,7 +163,7 @@ func TestEveryAnswerMayReplaceTheKey(t *testing.T) {
 					`+tt.answer+"\n> GET agentevent/291 guid="+guid2+" cookie=other=1"+quiet)
 				s := enter(t, p, account(t, nil))
 				before := s.Key()
-				if _, err := s.Next(t.Context()); session.KindOf(err) != tt.kind {
+				if _, err := sessiontest.Next(t.Context(), s); session.KindOf(err) != tt.kind {
 					t.Errorf("got %v", err)
 				}
 				after := s.Key()
@@ -172,7 +173,7 @@ func TestEveryAnswerMayReplaceTheKey(t *testing.T) {
 				if h := s.Info().Credential.Header; h.Get("Guid") != guid2 || h.Get("Cookie") != "other=1" {
 					t.Errorf("credential %v", h)
 				}
-				if _, err := s.Next(t.Context()); err != nil {
+				if _, err := sessiontest.Next(t.Context(), s); err != nil {
 					t.Error(err)
 				}
 				if s.Key() != after {
@@ -200,7 +201,7 @@ func TestRaceWithTheGuid(t *testing.T) {
 		`)
 		s := enter(t, p, account(t, nil))
 		for i, want := range []session.Kind{session.Outage, session.Outage, session.Lost} {
-			if _, err := s.Next(t.Context()); session.KindOf(err) != want {
+			if _, err := sessiontest.Next(t.Context(), s); session.KindOf(err) != want {
 				t.Fatalf("poll %d: %v, want %v", i, err, want)
 			}
 		}
@@ -225,7 +226,7 @@ func TestNoPermission(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p, _ := play(t, welcomed+tt.script)
 				s := enter(t, p, account(t, nil))
-				if _, err := s.Next(t.Context()); session.KindOf(err) != tt.kind {
+				if _, err := sessiontest.Next(t.Context(), s); session.KindOf(err) != tt.kind {
 					t.Errorf("got %v", err)
 				}
 			})
@@ -248,7 +249,7 @@ func TestShutdownService(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p, _ := play(t, welcomed+"> GET agentevent/291"+with1+"\n"+
 					`{"retcode":"0","event":{"eventType":"AgentOther_ShutdownService","content":`+tt.content+`}}`)
-				b, err := enter(t, p, account(t, nil)).Next(t.Context())
+				b, err := sessiontest.Next(t.Context(), enter(t, p, account(t, nil)))
 				if session.KindOf(err) != tt.kind || len(b.Events) != 1 {
 					t.Errorf("%d events, %v", len(b.Events), err)
 				}
@@ -266,7 +267,7 @@ func TestInterruptedPoll(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			timer := time.AfterFunc(d, cancel)
 			defer timer.Stop()
-			_, err := s.Next(ctx)
+			_, err := sessiontest.Next(ctx, s)
 			cancel()
 			return err
 		}
@@ -343,7 +344,7 @@ func TestLargeAnswers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				event := `{"eventType":"A","content":"` + strings.Repeat("x", tt.size) + `"}`
 				p, _ := play(t, welcomed+"> GET agentevent/291"+with1+"\n"+`{"retcode":"0","event":`+event+`}`)
-				got, err := enter(t, p, account(t, nil)).Next(t.Context())
+				got, err := sessiontest.Next(t.Context(), enter(t, p, account(t, nil)))
 				whole := tt.lost == session.MissingNone
 				if got.Missing != tt.lost || (err == nil) != whole || (len(got.Events) == 1) != whole {
 					t.Fatalf("%d events, missing %q, %v", len(got.Events), got.Missing, err)

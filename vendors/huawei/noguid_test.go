@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 )
 
 // A gateway that knows no Guid: the sign-in's retcode 0 is the session, which is
@@ -31,7 +32,7 @@ func TestSessionWithoutGuid(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer s.Close()
-				if b, err := s.Next(t.Context()); err != nil || len(b.Events) != 1 {
+				if b, err := sessiontest.Next(t.Context(), s); err != nil || len(b.Events) != 1 {
 					t.Fatalf("%+v, %v", b, err)
 				}
 				adopted, err := p.Adopt(account(t, nil), s.Key())
@@ -39,7 +40,7 @@ func TestSessionWithoutGuid(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer adopted.Close()
-				if _, err := adopted.Next(t.Context()); err != nil {
+				if _, err := sessiontest.Next(t.Context(), adopted); err != nil {
 					t.Error(err)
 				}
 				if got := adopted.Info().Credential.Header.Get("Guid"); got != "" {
@@ -66,7 +67,7 @@ func TestGuidTakenAway(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		_, err = s.Next(t.Context())
+		_, err = sessiontest.Next(t.Context(), s)
 		if f := session.AsFault(err); f == nil || f.Kind != session.Lost || f.Code != codeNoGuid {
 			t.Errorf("%v, want %s", err, codeNoGuid)
 		}
@@ -98,7 +99,7 @@ func TestPollsThatBreakOff(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer s.Close()
-				if b, err := s.Next(t.Context()); b.Missing != tt.want || (err == nil) != (name == "whole") {
+				if b, err := sessiontest.Next(t.Context(), s); b.Missing != tt.want || (err == nil) != (name == "whole") {
 					t.Errorf("missing %q, want %q: %v", b.Missing, tt.want, err)
 				}
 				time.Sleep(time.Minute) // the gateway's end of it

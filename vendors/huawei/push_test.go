@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -75,7 +76,7 @@ func typesOf(b session.Batch) string {
 // next wants a batch of these events, unasked or with an answer.
 func next(t *testing.T, s session.Session, unasked bool, types string) session.Batch {
 	t.Helper()
-	b, err := s.Next(t.Context())
+	b, err := sessiontest.Next(t.Context(), s)
 	if err != nil || b.Unasked != unasked || typesOf(b) != types {
 		t.Fatalf("next: %v unasked %v, %v; want %q, unasked %v", typesOf(b), b.Unasked, err, types, unasked)
 	}
@@ -312,7 +313,7 @@ func TestLostHandshakeAsksForTheGuid(t *testing.T) {
 			"> POST onlineagent/291/handshake"+with2+" token="+tok+"\n"+success)
 		s := enter(t, p, pusher(t, nil))
 		next(t, s, false, "")
-		if _, err := s.Next(t.Context()); session.KindOf(err) != session.Outage {
+		if _, err := sessiontest.Next(t.Context(), s); session.KindOf(err) != session.Outage {
 			t.Fatal(err)
 		}
 		next(t, s, false, "")
@@ -389,7 +390,7 @@ func TestCallbackThatNobodyFetches(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 		}
-		b, err := s.Next(ctx)
+		b, err := sessiontest.Next(ctx, s)
 		if len(b.Events) > 0 || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v, %v: refused events came all the same", typesOf(b), err)
 		}
@@ -430,7 +431,7 @@ func TestWhatAHandshakesAnswerMeans(t *testing.T) {
 				p, _ := play(t, welcomed+shake+success+tt.answers+"\n")
 				s := enter(t, p, pusher(t, nil))
 				next(t, s, false, "")
-				_, err := s.Next(t.Context())
+				_, err := sessiontest.Next(t.Context(), s)
 				if f := fault(t, err); f.Kind != tt.want || f.Code != tt.code {
 					t.Errorf("%v, code %q", f, f.Code)
 				}
@@ -456,7 +457,7 @@ func TestPushedReportOfTheEnd(t *testing.T) {
 		}
 		body = []byte(`{"workNo":"291","eventList":[{"eventType":"AgentOther_ShutdownService","content":{"loginTime":946684800000}}]}`)
 		got = send(t.Context(), p, h, body)
-		b, err := s.Next(t.Context())
+		b, err := sessiontest.Next(t.Context(), s)
 		if f := fault(t, err); f.Kind != session.Lost || len(b.Events) != 1 {
 			t.Errorf("%v, %v", f, typesOf(b))
 		}

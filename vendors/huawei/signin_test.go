@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 	"agentkeeper/vendors/ccgateway"
 	"agentkeeper/vendors/wire"
 
@@ -195,7 +196,7 @@ func TestAdopt(t *testing.T) {
 			{"retcode":"0","event":{"eventType":"AgentOther_ShutdownService","content":{"loginTime":946684800000}}}
 		`)
 		first := enter(t, p, account(t, nil))
-		if _, err := first.Next(t.Context()); err != nil {
+		if _, err := sessiontest.Next(t.Context(), first); err != nil {
 			t.Fatal(err)
 		}
 		a := account(t, map[string]string{"reset_skills": "all"}) // not on adoption
@@ -211,7 +212,7 @@ func TestAdopt(t *testing.T) {
 			t.Error(diff)
 		}
 		// The start of the session is known to the adopter: it sees its end.
-		if _, err := second.Next(t.Context()); session.KindOf(err) != session.Lost {
+		if _, err := sessiontest.Next(t.Context(), second); session.KindOf(err) != session.Lost {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 	"agentkeeper/vendors/ccgateway"
 )
 
@@ -88,7 +89,7 @@ func TestSessionOutlivesAFailedSignOut(t *testing.T) {
 		if err := s.SignOut(t.Context()); session.KindOf(err) != session.Busy {
 			t.Fatal(err)
 		}
-		if _, err := s.Next(t.Context()); err != nil {
+		if _, err := sessiontest.Next(t.Context(), s); err != nil {
 			t.Error(err)
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 	"agentkeeper/test/sim"
 	simulator "agentkeeper/test/sim/huawei"
 	"agentkeeper/vendors/huawei"
@@ -93,7 +94,7 @@ func (s *site) enter(t *testing.T, a session.Account, force bool) session.Sessio
 func pollFor(t *testing.T, s session.Session, d time.Duration) (types []string) {
 	t.Helper()
 	for end := time.Now().Add(d); time.Now().Before(end); {
-		b, err := s.Next(t.Context())
+		b, err := sessiontest.Next(t.Context(), s)
 		if err != nil {
 			t.Fatalf("%v before the end: %v", time.Until(end), err)
 		}
@@ -177,7 +178,7 @@ func TestSimSessionIsLost(t *testing.T) {
 					if time.Since(begin) > 12*time.Second {
 						t.Fatalf("not noticed: %v", err)
 					}
-					_, err = in.Next(t.Context())
+					_, err = sessiontest.Next(t.Context(), in)
 				}
 				if session.KindOf(err) != session.Lost {
 					t.Errorf("got %v", err)
@@ -218,7 +219,7 @@ func TestSimOutage(t *testing.T) {
 				}
 				outages := 0
 				for end := time.Now().Add(90 * time.Second); time.Now().Before(end); {
-					_, err := in.Next(t.Context())
+					_, err := sessiontest.Next(t.Context(), in)
 					switch session.KindOf(err) {
 					case session.OK:
 					case session.Outage:
@@ -312,7 +313,7 @@ func TestSimFleet(t *testing.T) {
 			in := s.enter(t, s.account(t, 291+i, nil), false)
 			wg.Go(func() {
 				for ctx.Err() == nil {
-					b, err := in.Next(t.Context())
+					b, err := sessiontest.Next(t.Context(), in)
 					if err != nil {
 						t.Error(err)
 						return
@@ -342,7 +343,7 @@ func TestSimLostRotation(t *testing.T) {
 		for range 2 {
 			for lost := 0; lost < 8; lost++ { // over a minute: one of them carries a new Guid
 				s.Faults.Add(sim.Fault{Op: sim.OpPoll, Mode: sim.ModeLost, Count: 1})
-				if _, err := in.Next(t.Context()); err != nil && session.KindOf(err) != session.Outage {
+				if _, err := sessiontest.Next(t.Context(), in); err != nil && session.KindOf(err) != session.Outage {
 					t.Fatalf("a lost answer: %v", err)
 				}
 			}

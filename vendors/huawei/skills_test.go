@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 	"agentkeeper/test/sim"
 	"agentkeeper/vendors/ccgateway"
 	"agentkeeper/vendors/wire"
@@ -93,7 +94,7 @@ func TestSkillRequests(t *testing.T) {
 				g := &skilled{answer: func(int) (int, string, string) { return 200, "", granted }}
 				s := enter(t, g.open(t), account(t, tt.options))
 				for range 3 {
-					if _, err := s.Next(t.Context()); err != nil {
+					if _, err := sessiontest.Next(t.Context(), s); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -115,7 +116,7 @@ func TestSkillsFail(t *testing.T) {
 		s := enter(t, g.open(t), account(t, map[string]string{"reset_skills": "all"}))
 		begin := time.Now()
 		for range 10 {
-			if _, err := s.Next(t.Context()); err != nil {
+			if _, err := sessiontest.Next(t.Context(), s); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -144,7 +145,7 @@ func TestSkillsSucceedLater(t *testing.T) {
 		}}
 		s := enter(t, g.open(t), account(t, map[string]string{"reset_skills": "all"}))
 		for i, want := range []int{1, 1, 0, 0} {
-			if _, err := s.Next(t.Context()); err != nil {
+			if _, err := sessiontest.Next(t.Context(), s); err != nil {
 				t.Fatal(err)
 			}
 			if got := len(s.Info().Warnings); got != want {
@@ -167,7 +168,7 @@ func TestSkillsReplaceTheGuid(t *testing.T) {
 			if got := s.Key().Reveal(); !strings.Contains(got, want) {
 				t.Errorf("before poll %d the key is %s, want %s", i, got, want)
 			}
-			if _, err := s.Next(t.Context()); err != nil {
+			if _, err := sessiontest.Next(t.Context(), s); err != nil {
 				t.Fatal(err)
 			}
 			saved := s.Key()
@@ -199,7 +200,7 @@ func TestSkillsRaceWithThePoll(t *testing.T) {
 		p := Open(wire.Place{URL: &url.URL{Scheme: "http", Host: "gw"}, DialContext: l.DialContext})
 		s := enter(t, p, account(t, map[string]string{"reset_skills": "all"}))
 		for i, want := range []session.Kind{session.Outage, session.OK} {
-			if _, err := s.Next(t.Context()); session.KindOf(err) != want {
+			if _, err := sessiontest.Next(t.Context(), s); session.KindOf(err) != want {
 				t.Fatalf("poll %d: %v", i, err)
 			}
 		}
@@ -212,7 +213,7 @@ func TestSkillsAreJoined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &skilled{answer: func(int) (int, string, string) { return 0, "", "" }}
 		s := enter(t, g.open(t), account(t, map[string]string{"reset_skills": "all"}))
-		if _, err := s.Next(t.Context()); err != nil {
+		if _, err := sessiontest.Next(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
 		begin := time.Now()
@@ -228,7 +229,7 @@ func TestSkillsAreJoined(t *testing.T) {
 		p, _ := play(t, "> PUT onlineagent/291\n< Set-GUID: JSESSIONID="+guid1+"\n"+`{"retcode":"0","result":{"isForceChange":"true"}}
 			> GET agentevent/291 guid=`+guid1+quiet)
 		s := enter(t, p, account(t, map[string]string{"reset_skills": "all"}))
-		if _, err := s.Next(t.Context()); err != nil {
+		if _, err := sessiontest.Next(t.Context(), s); err != nil {
 			t.Error(err)
 		}
 	})

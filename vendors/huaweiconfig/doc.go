@@ -15,7 +15,7 @@
 // # With a probe
 //
 // No request made for keeping the Guid alive is known; the option `probe` names
-// a cheap query for it. [session.Session]'s Next sends it at once after a login
+// a cheap query for it. [session.Session]'s Step sends it at once after a login
 // or an adoption and then at least every `keep_alive` (and every half window).
 // A new login is needed only when an answer says that the Guid is dead (107-000,
 // 107-007, HTTP 401): Lost, expired. Faults of the transport and of the platform
@@ -28,7 +28,7 @@
 // # Without a probe
 //
 // Without a probe, or with one that was switched off, nothing can keep the Guid
-// alive or prove it. Next then asks for a renewal once, at a random instant of
+// alive or prove it. Step then asks for a renewal once, at a random instant of
 // 70 to 90 % of the window after the login, and again every 10 s until there is
 // a new login; the Guid counts as lost when the window has passed. In between it
 // returns without an error at least every half window: that is no proof.

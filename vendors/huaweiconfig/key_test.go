@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 	"agentkeeper/vendors/option"
 )
 
@@ -39,7 +40,7 @@ func TestAdopt(t *testing.T) {
 				}
 				defer s.Close()
 				begin := time.Now()
-				_, err = s.Next(t.Context())
+				_, err = sessiontest.Next(t.Context(), s)
 				wantFault(t, err, tt.want)
 				if time.Since(begin) != 0 || len(g.arrivals()) != 1+tt.asks {
 					t.Errorf("took %v and %d requests", time.Since(begin), len(g.arrivals()))
@@ -57,7 +58,7 @@ func TestAdoptedMisfit(t *testing.T) {
 		a := account(t, probing)
 		s := signIn(t, p, a)
 		before := s.Key()
-		_, err := s.Next(t.Context())
+		_, err := sessiontest.Next(t.Context(), s)
 		wantWarning(t, s, err, "probe_switched_off")
 		if s.Key() == before {
 			t.Error("it is not in the key")
@@ -69,7 +70,7 @@ func TestAdoptedMisfit(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := adopted.Next(t.Context()); err != nil || len(adopted.Info().Warnings) != 1-i {
+			if _, err := sessiontest.Next(t.Context(), adopted); err != nil || len(adopted.Info().Warnings) != 1-i {
 				t.Errorf("%v, %v", err, adopted.Info().Warnings)
 			}
 			_ = adopted.Close()

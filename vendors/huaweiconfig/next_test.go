@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 	"agentkeeper/vendors/option"
 )
 
@@ -33,7 +34,7 @@ func TestKeepAlivesRhythm(t *testing.T) {
 				p, g := play(t, welcomed, says(good))
 				s := signIn(t, p, account(t, tt.options))
 				for range 200 {
-					if b, err := s.Next(t.Context()); err != nil || b.Renew {
+					if b, err := sessiontest.Next(t.Context(), s); err != nil || b.Renew {
 						t.Fatal(b, err)
 					}
 				}
@@ -63,7 +64,7 @@ func TestKeepAliveByPost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, g := play(t, welcomed, says(good))
 		s := signIn(t, p, account(t, set("probe", "POST /config/query")))
-		if _, err := s.Next(t.Context()); err != nil {
+		if _, err := sessiontest.Next(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
 		if a := g.arrivals()[1]; !strings.HasPrefix(a.line, "POST /agentgateway/resource/config/query guid=") || a.body != "{}" {
@@ -117,11 +118,11 @@ func TestKeepAliveAnswers(t *testing.T) {
 					p, _ := play(t, replies...)
 					s := signIn(t, p, account(t, probing))
 					if !fresh {
-						if _, err := s.Next(t.Context()); err != nil {
+						if _, err := sessiontest.Next(t.Context(), s); err != nil {
 							t.Fatal(err)
 						}
 					}
-					_, err := s.Next(t.Context())
+					_, err := sessiontest.Next(t.Context(), s)
 					if fresh && tt.fresh != "" {
 						wantWarning(t, s, err, tt.fresh)
 						return
@@ -162,11 +163,11 @@ func TestLateFirstKeepAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := play(t, welcomed, status(500), code("107-000"))
 		s := signIn(t, p, account(t, probing))
-		if _, err := s.Next(t.Context()); session.KindOf(err) != session.Outage {
+		if _, err := sessiontest.Next(t.Context(), s); session.KindOf(err) != session.Outage {
 			t.Fatal(err)
 		}
 		time.Sleep(window)
-		_, err := s.Next(t.Context())
+		_, err := sessiontest.Next(t.Context(), s)
 		wantFault(t, err, session.Fault{Kind: session.Lost, Cause: session.CauseExpired, Code: "107-000"})
 	})
 }
@@ -177,7 +178,7 @@ func TestKeepAliveAfterAFailure(t *testing.T) {
 		p, g := play(t, welcomed, says(good), status(500), says(good))
 		s := signIn(t, p, account(t, probing))
 		for _, want := range []session.Kind{session.OK, session.Outage, session.OK} {
-			if _, err := s.Next(t.Context()); session.KindOf(err) != want {
+			if _, err := sessiontest.Next(t.Context(), s); session.KindOf(err) != want {
 				t.Fatalf("%v, want %v", err, want)
 			}
 		}
@@ -208,7 +209,7 @@ func TestRotation(t *testing.T) {
 				a := account(t, probing)
 				s := signIn(t, p, a)
 				before := s.Key()
-				_, _ = s.Next(t.Context())
+				_, _ = sessiontest.Next(t.Context(), s)
 				if (s.Key() != before) != (tt.want != guid1) {
 					t.Error("the key tells otherwise")
 				}
@@ -218,7 +219,7 @@ func TestRotation(t *testing.T) {
 				}
 				defer adopted.Close()
 				for _, s := range []session.Session{s, adopted} {
-					if _, err := s.Next(t.Context()); err != nil {
+					if _, err := sessiontest.Next(t.Context(), s); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -250,7 +251,7 @@ func rest(t *testing.T, options option.Set) {
 	start, last := time.Now(), time.Duration(0)
 	var asked []time.Duration
 	for {
-		b, err := s.Next(t.Context())
+		b, err := sessiontest.Next(t.Context(), s)
 		at := time.Since(start)
 		if at-last > window/2 {
 			t.Errorf("no turn from %v to %v", last, at)
@@ -299,18 +300,18 @@ func TestNextIsInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := play(t, welcomed, says(good), reply{wait: 8 * time.Second, body: good}, says(good))
 		s := signIn(t, p, account(t, probing))
-		if _, err := s.Next(t.Context()); err != nil {
+		if _, err := sessiontest.Next(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
 		pause := time.Until(s.(*login).due)
 		for _, within := range []time.Duration{time.Second, pause} {
 			ctx, cancel := context.WithTimeout(t.Context(), within)
-			if _, err := s.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			if _, err := sessiontest.Next(ctx, s); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("within %v: %v", within, err)
 			}
 			cancel()
 		}
-		if _, err := s.Next(t.Context()); err != nil {
+		if _, err := sessiontest.Next(t.Context(), s); err != nil {
 			t.Error(err)
 		}
 	})
@@ -333,12 +334,12 @@ func TestKeepAliveIntercepted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := play(t, welcomed, says(good), status(401), status(401), says(good))
 		s := signIn(t, p, account(t, probing))
-		if _, err := s.Next(t.Context()); err != nil {
+		if _, err := sessiontest.Next(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
-		_, err := s.Next(t.Context())
+		_, err := sessiontest.Next(t.Context(), s)
 		wantFault(t, err, session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "http 401"})
-		if _, err := s.Next(t.Context()); err != nil {
+		if _, err := sessiontest.Next(t.Context(), s); err != nil {
 			t.Errorf("the login is not used any more: %v", err)
 		}
 	})

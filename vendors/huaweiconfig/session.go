@@ -28,12 +28,9 @@ type login struct {
 	limps  *session.Fault // why the last keep-alive's own request failed; nil: it did not
 }
 
-var _ session.Stepper = (*login)(nil)
+var _ session.Session = (*login)(nil)
 
-// Next implements session.Session, see Step.
-func (s *login) Next(ctx context.Context) (session.Batch, error) { return session.Next(ctx, s) }
-
-// Step implements session.Stepper. With a probe it waits until the next
+// Step implements session.Session. With a probe it waits until the next
 // keep-alive is due, sends it and returns what it tells. Without one it waits
 // until a renewal is due or half the window is over, and proves nothing.
 func (s *login) Step(ctx context.Context) (session.Batch, session.Wait, error) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 	"agentkeeper/test/raced"
 	"agentkeeper/test/sim"
 	simulator "agentkeeper/test/sim/huaweiconfig"
@@ -119,7 +120,7 @@ func (v *driver) next(ctx context.Context, within time.Duration) session.Outcome
 		ctx, cancel = context.WithTimeout(ctx, within)
 		defer cancel()
 	}
-	b, err := v.session.Next(ctx)
+	b, err := sessiontest.Next(ctx, v.session)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
 		return session.Outcome{Kind: session.Woken}
 	}
@@ -317,7 +318,7 @@ func TestSimAdoption(t *testing.T) {
 		}
 		for range 50 {
 			for range 3 {
-				if _, err := in.Next(t.Context()); err != nil {
+				if _, err := sessiontest.Next(t.Context(), in); err != nil {
 					t.Fatal(err)
 				}
 			}

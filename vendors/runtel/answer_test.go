@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 	"agentkeeper/test/sim"
 	"agentkeeper/vendors/option"
 	"agentkeeper/vendors/wire"
@@ -192,10 +193,10 @@ func TestUnauthorizedByTheAPI(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Next(t.Context()); err != nil {
+		if _, err := sessiontest.Next(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
-		_, err = s.Next(t.Context())
+		_, err = sessiontest.Next(t.Context(), s)
 		if got := told(t, err); got != "lost expired http 401" {
 			t.Errorf("got %s", got)
 		}
@@ -259,10 +260,10 @@ func (c *class) session(t *testing.T) (next, logOut error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Next(t.Context()); err != nil {
+	if _, err := sessiontest.Next(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	_, next = s.Next(t.Context())
+	_, next = sessiontest.Next(t.Context(), s)
 	return next, s.SignOut(t.Context())
 }
 
@@ -300,7 +301,7 @@ func TestRequests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Next(t.Context()); err != nil {
+		if _, err := sessiontest.Next(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
 		if err := errors.Join(s.SignOut(t.Context()), p.Probe(t.Context(), account())); err != nil {
@@ -430,7 +431,7 @@ func TestAdoptUnderAnotherClock(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if b, err := in.Next(t.Context()); err != nil || !b.Renew {
+		if b, err := sessiontest.Next(t.Context(), in); err != nil || !b.Renew {
 			t.Errorf("%+v, %v, want a renewal", b, err)
 		}
 		again, _ := decodeKey(in.Key())

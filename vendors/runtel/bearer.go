@@ -32,7 +32,7 @@ type bearer struct {
 	learned int         // version of the memory that stored holds
 }
 
-var _ session.Stepper = (*bearer)(nil)
+var _ session.Session = (*bearer)(nil)
 
 // anyToken matches what may be a token, for those that are not (or no longer)
 // the session's.
@@ -67,10 +67,7 @@ func (s *bearer) ends() (earliest, latest time.Time) {
 	return s.key.earliest(plausible, s.probing() && s.platform.stand.isUseless()), s.key.latest(plausible)
 }
 
-// Next implements session.Session, see Step.
-func (s *bearer) Next(ctx context.Context) (session.Batch, error) { return session.Next(ctx, s) }
-
-// Step implements session.Stepper. It waits until the token is to be looked at:
+// Step implements session.Session. It waits until the token is to be looked at:
 // two or three times in a window, right behind each plausible end of its life,
 // and when its renewal is due. Then it sends the probe, the first time at once.
 // Batch.Renew is set when renewal is due and, until somebody closes the session

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 	"agentkeeper/test/raced"
 	"agentkeeper/test/sim"
 	simulator "agentkeeper/test/sim/runtel"
@@ -21,7 +22,7 @@ import (
 // next is one Next that must succeed.
 func next(t *testing.T, s session.Session) session.Batch {
 	t.Helper()
-	b, err := s.Next(t.Context())
+	b, err := sessiontest.Next(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +118,7 @@ func TestRenewalIsAskedFor(t *testing.T) {
 		// Nobody renews it: it is used to its end, which is noticed at once.
 		var err error
 		for err == nil {
-			_, err = in.Next(t.Context())
+			_, err = sessiontest.Next(t.Context(), in)
 		}
 		if f := session.AsFault(err); f.Kind != session.Lost || f.Cause != session.CauseExpired || time.Since(begin) > time.Hour+5*time.Second {
 			t.Errorf("after %v: %v", time.Since(begin), err)
@@ -177,7 +178,7 @@ func TestLoss(t *testing.T) {
 				live(t, in, 10*time.Minute)
 				tt.end(s, t)
 				begin := time.Now()
-				_, err := in.Next(t.Context())
+				_, err := sessiontest.Next(t.Context(), in)
 				if f := session.AsFault(err); f == nil || f.Kind != session.Lost || f.Cause != session.CauseExpired || time.Since(begin) > window/2 {
 					t.Errorf("after %v: %v", time.Since(begin), err)
 				}
@@ -237,7 +238,7 @@ func TestForbiddenLater(t *testing.T) {
 			t.Fatal(err)
 		}
 		for n := range 3 {
-			batch, err := in.Next(t.Context())
+			batch, err := sessiontest.Next(t.Context(), in)
 			if f := session.AsFault(err); f == nil || f.Kind != session.Outage || f.Cause != session.CauseForbidden || f.Code != "403" {
 				t.Error(err)
 			}
@@ -260,7 +261,7 @@ func TestNoProbe(t *testing.T) {
 		in := s.enter(t, account(t, map[string]string{"probe": "none"}))
 		begin, renew := time.Now(), time.Duration(0)
 		for {
-			b, err := in.Next(t.Context())
+			b, err := sessiontest.Next(t.Context(), in)
 			if err != nil {
 				if f := session.AsFault(err); f.Kind != session.Lost || f.Cause != session.CauseExpired || f.Code != "expired" {
 					t.Error(err)
@@ -317,7 +318,7 @@ func TestOutage(t *testing.T) {
 func failing(t *testing.T, s session.Session, kind session.Kind) (outages int) {
 	t.Helper()
 	for {
-		_, err := s.Next(t.Context())
+		_, err := sessiontest.Next(t.Context(), s)
 		switch f := session.AsFault(err); {
 		case session.KindOf(err) == session.Outage:
 			if outages++; f.Cause == session.CauseAnswered {
@@ -358,7 +359,7 @@ func TestInterrupted(t *testing.T) {
 		next(t, in)
 		for range 2000 {
 			ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
-			if _, err := in.Next(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			if _, err := sessiontest.Next(ctx, in); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 				t.Fatal(err)
 			}
 			cancel()
@@ -369,7 +370,7 @@ func TestInterrupted(t *testing.T) {
 		s.Faults.Add(sim.Fault{Op: sim.OpMessage, Mode: sim.ModeHang, For: sim.Duration(time.Hour)})
 		ctx, cancel := context.WithTimeout(t.Context(), window/2+time.Second)
 		defer cancel()
-		if _, err := in.Next(ctx); !errors.Is(err, context.DeadlineExceeded) && session.KindOf(err) != session.Outage {
+		if _, err := sessiontest.Next(ctx, in); !errors.Is(err, context.DeadlineExceeded) && session.KindOf(err) != session.Outage {
 			t.Errorf("cut in a probe: %v", err)
 		}
 	})

@@ -107,7 +107,7 @@ func settings(a session.Account) Settings {
 	return s
 }
 
-// Adopt implements session.Platform. The first Next asks at once, where there is
+// Adopt implements session.Platform. The first Step asks at once, where there is
 // a probe.
 func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session, error) {
 	k, ok := decodeKey(stored)

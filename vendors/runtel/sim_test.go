@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 	"agentkeeper/test/raced"
 	"agentkeeper/test/sim"
 	simulator "agentkeeper/test/sim/runtel"
@@ -98,7 +99,7 @@ func (s *site) drive(t *testing.T, a session.Account, d time.Duration) (n tally)
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		renew := in == nil
 		if in != nil {
-			b, err := in.Next(t.Context())
+			b, err := sessiontest.Next(t.Context(), in)
 			switch f := session.AsFault(err); {
 			case f == nil:
 				n.largest = max(n.largest, time.Since(contact))

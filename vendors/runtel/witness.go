@@ -11,7 +11,7 @@ import (
 // stand is where a renewed token bears witness: it is renewed long before the
 // ends that exp may mean, so only a probe of the old token, sent just before
 // and just behind each of them, tells which one is meant. There is one witness
-// at a time; the session that followed it sends its probes, inside Next. The
+// at a time; the session that followed it sends its probes, inside Step. The
 // zero stand is ready; its methods may be called at the same time.
 type stand struct {
 	mu      sync.Mutex
