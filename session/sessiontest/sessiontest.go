@@ -22,10 +22,12 @@ func Next(ctx context.Context, s session.Session) (session.Batch, error) {
 }
 
 // Standing returns the stacks of the goroutines that stand in a keeper or in a
-// vendor's adapter. An agent that waits in a room has none.
+// vendor's session. An agent that waits in a room has none. Requests that a platform
+// sends us are no agent's: they wait for one to step.
 func Standing() (stacks []string) {
 	for stack := range strings.SplitSeq(all(), "\n\n") {
-		if strings.Contains(stack, "\nagentkeeper/vendors/") || strings.Contains(stack, "\nagentkeeper/session/keeper.") {
+		inside := strings.Contains(stack, "\nagentkeeper/vendors/") || strings.Contains(stack, "\nagentkeeper/session/keeper.")
+		if inside && !strings.Contains(stack, ".Receive(") {
 			stacks = append(stacks, stack)
 		}
 	}

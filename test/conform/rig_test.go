@@ -2,8 +2,10 @@ package conform
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -32,40 +34,65 @@ type simulated struct {
 	handler http.Handler
 	ops     *sim.Ops
 	faults  *sim.Faults
+	inbound *sim.PipeListener // where the platform sends events to; nil: it sends none
 	close   func()
 }
 
-// vendor is one line of the table: a simulator with the accounts 291 and 292.
+// accounts is how many a simulator has: 291 and so on.
+const accounts = 100
+
+// vendor is one line of the table: a simulator with the accounts.
 type vendor struct {
 	name    string
+	kind    string // of its sessions, where it has several
 	scheme  string
 	options map[string]string
 	start   func(line sim.Line) simulated
 }
 
+func (v vendor) title() string { return strings.TrimSpace(v.name + " " + v.kind) }
+
 func nothing() {}
 
 var all = []vendor{
-	{"huawei", "http", nil, func(line sim.Line) simulated {
-		s := huawei.New(huawei.Config{Agents: huawei.Range(291, 2, password, 40291), Line: line})
-		return simulated{s, &s.Ops, &s.Faults, nothing}
+	{"huawei", "", "http", nil, func(line sim.Line) simulated {
+		s := huawei.New(huawei.Config{Agents: huawei.Range(291, accounts, password, 40291), Line: line})
+		return simulated{s, &s.Ops, &s.Faults, nil, nothing}
 	}},
-	{"ecss", "ws", nil, func(line sim.Line) simulated {
-		s := ecss.New(ecss.Config{Agents: ecss.Agents(291, 2, password), Line: line})
-		return simulated{s, s.Ops(), s.Faults(), s.Close}
+	{"huawei", "pushed", "http", map[string]string{"events": "push", "callback_url": "http://keeper.test:9466/callback/hq", "service_token_file": "token"}, func(line sim.Line) simulated {
+		inbound := sim.Pipe()
+		s := huawei.New(huawei.Config{Agents: huawei.Range(291, accounts, password, 40291), Line: line, Pushing: huawei.Pushing{Dial: inbound.DialContext}})
+		return simulated{s, &s.Ops, &s.Faults, inbound, s.Close}
 	}},
-	{"huawei-config", "http", map[string]string{"probe": "/config/agents"}, func(line sim.Line) simulated {
-		s := huaweiconfig.New(huaweiconfig.Config{Accounts: huaweiconfig.Range(291, 2, password), Line: line})
-		return simulated{s, &s.Ops, &s.Faults, nothing}
+	{"ecss", "", "ws", nil, func(line sim.Line) simulated {
+		s := ecss.New(ecss.Config{Agents: ecss.Agents(291, accounts, password), Line: line})
+		return simulated{s, s.Ops(), s.Faults(), nil, s.Close}
 	}},
-	{"runtel", "http", nil, func(line sim.Line) simulated {
-		s := runtel.New(runtel.Config{Agents: []runtel.Agent{{Login: "291", Password: password}, {Login: "292", Password: password}}, Line: line})
-		return simulated{s, &s.Ops, &s.Faults, nothing}
+	{"huawei-config", "", "http", map[string]string{"probe": "/config/agents"}, func(line sim.Line) simulated {
+		s := huaweiconfig.New(huaweiconfig.Config{Accounts: huaweiconfig.Range(291, accounts, password), Line: line})
+		return simulated{s, &s.Ops, &s.Faults, nil, nothing}
 	}},
-	{"edna", "http", map[string]string{"probe": "/api/v1/threads/1"}, func(line sim.Line) simulated {
-		s := edna.New(edna.Config{Accounts: edna.Range(291, 2, password), Line: line})
-		return simulated{s, &s.Ops, &s.Faults, nothing}
+	{"runtel", "", "http", nil, func(line sim.Line) simulated {
+		var agents []runtel.Agent
+		for _, login := range logins() {
+			agents = append(agents, runtel.Agent{Login: login, Password: password})
+		}
+		s := runtel.New(runtel.Config{Agents: agents, Line: line})
+		return simulated{s, &s.Ops, &s.Faults, nil, nothing}
 	}},
+	{"edna", "", "http", map[string]string{"probe": "/api/v1/threads/1"}, func(line sim.Line) simulated {
+		s := edna.New(edna.Config{Accounts: edna.Range(291, accounts, password), Line: line})
+		return simulated{s, &s.Ops, &s.Faults, nil, nothing}
+	}},
+}
+
+// logins are those of the accounts.
+func logins() []string {
+	list := make([]string, accounts)
+	for i := range list {
+		list[i] = strconv.Itoa(291 + i)
+	}
+	return list
 }
 
 // rig is one vendor's adapter before its simulator, inside a bubble.
@@ -83,11 +110,15 @@ type rig struct {
 // contract runs one clause of the contract against every vendor.
 func contract(t *testing.T, clause func(r *rig)) {
 	t.Helper()
-	if len(all) != len(vendors.Table) {
-		t.Errorf("%d vendors are tested, there are %d", len(all), len(vendors.Table))
+	tested := map[string]bool{}
+	for _, v := range all {
+		tested[v.name] = true
+	}
+	if len(tested) != len(vendors.Table) {
+		t.Errorf("%d vendors are tested, there are %d", len(tested), len(vendors.Table))
 	}
 	for _, v := range all {
-		t.Run(v.name, func(t *testing.T) {
+		t.Run(v.title(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := v.open(t)
 				clause(r)
@@ -113,19 +144,35 @@ func (v vendor) open(t *testing.T) *rig {
 	if r.options, _, problems = r.vendor.Decode(set, r.window); len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	server := sim.Serve(line, r.handler, nil)
+	servers := []*sim.Server{sim.Serve(line, r.handler, nil)}
+	if r.inbound != nil {
+		servers = append(servers, sim.Serve(r.inbound, http.HandlerFunc(r.receive), nil))
+	}
 	r.platform = r.vendor.Open(wire.Place{Name: "hq", URL: &url.URL{Scheme: v.scheme, Host: "127.0.0.1:8043"},
 		DialContext: line.DialContext, OperationTimeout: opTimeout, Window: r.window})
 	t.Cleanup(func() {
-		_ = server.Close()
 		r.close()
+		for _, server := range servers {
+			_ = server.Close()
+		}
 	})
 	return r
 }
 
+// receive hands the adapter what the platform sent.
+func (r *rig) receive(w http.ResponseWriter, q *http.Request) {
+	body, err := io.ReadAll(q.Body)
+	if err != nil {
+		return
+	}
+	receipt := r.platform.(session.Receiver).Receive(q.Context(), q.Header, body)
+	w.WriteHeader(receipt.Status)
+	_, _ = w.Write(receipt.Body)
+}
+
 func (r *rig) account(login string) session.Account {
 	return session.Account{ID: session.ID{Platform: "hq", Login: login}, Number: "40" + login,
-		Password: session.NewSecret(password), Options: r.options}
+		Password: session.NewSecret(password), Token: session.NewSecret("t0ken"), Options: r.options}
 }
 
 // try sends one sign-in as the driver does: under a deadline of its own.
@@ -172,8 +219,21 @@ func (r *rig) alive(s session.Session) {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(r.Context(), r.window)
 	defer cancel()
-	if _, err := sessiontest.Next(ctx, s); err != nil {
-		r.Errorf("no sign of life: %v", err)
+	for {
+		batch, err := sessiontest.Next(ctx, s)
+		if settle(batch); err != nil {
+			r.Errorf("no sign of life: %v", err)
+		}
+		if err != nil || !batch.Unasked {
+			return
+		}
+	}
+}
+
+// settle says that a batch's events are stored.
+func settle(b session.Batch) {
+	if b.Settled != nil {
+		b.Settled(nil)
 	}
 }
 

@@ -67,7 +67,7 @@ func every(t *testing.T, vendor, name, switches string, clause func(r *rig)) {
 		if vendor != "" && vendor != v.name {
 			continue
 		}
-		t.Run(v.name+", "+name, func(t *testing.T) {
+		t.Run(v.title()+", "+name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := v.open(t)
 				w := httptest.NewRecorder()
