@@ -11,4 +11,7 @@
 // watched by one epoll descriptor, and their times by one queue on a coarse clock;
 // what is ready is worked on by few goroutines, which grow in number only while
 // work blocks.
+//
+// Built with the tag noepoll, a program for Linux has the first room alone, as one
+// for another system: so every test of the programs can be run over it.
 package waiting

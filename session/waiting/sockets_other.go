@@ -1,11 +1,11 @@
-//go:build !linux
+//go:build !linux || noepoll
 
 package waiting
 
 import "context"
 
-// Sockets returns the room that gives every task a goroutine: this system has no
-// other one.
+// Sockets returns the room that gives every task a goroutine: this system, or this
+// build, has no other one.
 func Sockets(context.Context) (Room, error) { return Goroutines(), nil }
 
 type place struct{}

@@ -109,7 +109,7 @@ func run(ctx context.Context, f form) (err error) {
 	}()
 	raiseFiles()
 	fmt.Printf("seed %d\n", f.seed)
-	if err := rig.Build(ctx, dir); err != nil {
+	if err := rig.Build(ctx, dir, rig.Tags); err != nil {
 		return err
 	}
 	w, err := newWorld(ctx, dir, f)

@@ -17,7 +17,6 @@ import (
 	"agentkeeper/daemon/store"
 	"agentkeeper/session"
 	"agentkeeper/session/sessiontest"
-	"agentkeeper/session/waiting"
 	"agentkeeper/test/sim"
 	"agentkeeper/test/sim/ecss"
 	"agentkeeper/test/sim/edna"
@@ -100,7 +99,7 @@ func (s *street) close() {
 // count is known to count.
 func TestAgentsOfEveryVendorWait(t *testing.T) {
 	const n, platforms = 100, 6
-	for name, room := range map[string]func(context.Context) (waiting.Room, error){"goroutines": nil, "sockets": waiting.Sockets} {
+	for name, room := range rooms(t) {
 		t.Run(name, func(t *testing.T) {
 			s := openStreet(t, n)
 			defer s.close()

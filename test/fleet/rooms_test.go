@@ -83,6 +83,21 @@ func (w *world) startIn(room func(context.Context) (waiting.Room, error)) {
 	w.apply()
 }
 
+// rooms are those that this build has.
+func rooms(t *testing.T) map[string]func(context.Context) (waiting.Room, error) {
+	t.Helper()
+	all := map[string]func(context.Context) (waiting.Room, error){"goroutines": nil}
+	r, err := waiting.Sockets(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if r != waiting.Goroutines() {
+		all["sockets"] = waiting.Sockets
+	}
+	return all
+}
+
 // within waits until what is true, on a slow machine too.
 func (w *world) within(what string, is func() bool) {
 	w.t.Helper()
@@ -100,7 +115,7 @@ func (w *world) all(n int) func() bool { return func() bool { return w.online() 
 // A fleet on real sockets, in each room: sign-ins, polls and pings, events, orders
 // to agents that wait, the crash and the hand-over of the process, sign-outs.
 func TestRooms(t *testing.T) {
-	for name, room := range map[string]func(context.Context) (waiting.Room, error){"goroutines": nil, "sockets": waiting.Sockets} {
+	for name, room := range rooms(t) {
 		t.Run(name, func(t *testing.T) {
 			const n = 30
 			w := onSockets(t, n, 300*time.Millisecond, 200*time.Millisecond)

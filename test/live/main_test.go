@@ -22,7 +22,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := rig.Build(context.Background(), dir); err != nil {
+	if err := rig.Build(context.Background(), dir, rig.Tags); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -15,9 +15,10 @@ import (
 )
 
 // Build makes agentkeeper and vendorsim in dir as they are shipped: static,
-// without paths. The working directory must be inside the module.
-func Build(ctx context.Context, dir string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", dir+string(filepath.Separator),
+// without paths. tags are those of the build, apart by commas: [Tags], or others.
+// The working directory must be inside the module.
+func Build(ctx context.Context, dir, tags string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags", tags, "-o", dir+string(filepath.Separator),
 		"agentkeeper/cmd/agentkeeper", "agentkeeper/cmd/vendorsim")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
