@@ -3,11 +3,11 @@ package edna
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/vendors/token"
 	"agentkeeper/vendors/wire"
 )
 
@@ -21,9 +21,9 @@ type bearer struct {
 
 	checkAt time.Time // of the next probe, or of the next look without one
 	alive   time.Time // of the last good probe; zero: none by this process
-	asked   time.Time // for a renewal; zero: not yet
-	barred  bool      // the probe was answered 403 though it was answered well before, and a renewal was asked for
-	ageless bool      // the clock was set since the token was stored: its age is not known, so its renewal is due
+	asking  token.Asking
+	barred  bool // the probe was answered 403 though it was answered well before, and a renewal was asked for
+	ageless bool // the clock was set since the token was stored: its age is not known, so its renewal is due
 
 	stored session.Key // key encoded; zero: to be encoded
 }
@@ -37,7 +37,7 @@ func (s *bearer) begin(w welcome, date, now time.Time) {
 	s.key.Life = s.platform.memory.of(s.id, now)
 	s.checkAt = now
 	if !s.probing() {
-		s.plan(now, s.nextCheck(now))
+		s.plan(now, token.NextCheck(now, s.platform.window))
 	}
 }
 
@@ -84,8 +84,8 @@ func (s *bearer) check(ctx context.Context) (session.Batch, error) {
 		return s.unproven(ctx, fault)
 	}
 	now := time.Now()
-	s.plan(now, s.nextCheck(now))
-	return session.Batch{Renew: s.wantsRenewal(now)}, nil
+	s.plan(now, token.NextCheck(now, s.platform.window))
+	return session.Batch{Renew: s.asking.Ask(now, s.renewal(), token.AskAgain)}, nil
 }
 
 // plan has the session look at its token at the instant at, or when its renewal is
@@ -109,26 +109,6 @@ func (s *bearer) renewal() time.Time {
 
 func (s *bearer) latest() time.Time { return s.key.latest(s.settings.MaxAge) }
 
-// nextCheck returns a moment from now in the last third before half the window,
-// less some for the request itself.
-func (s *bearer) nextCheck(now time.Time) time.Time {
-	w := float64(s.platform.window)
-	return now.Add(time.Duration(w/3 + rand.Float64()*(0.46*w-w/3)))
-}
-
-// askPause is the least time between two requests for a renewal.
-const askPause = 10 * time.Second
-
-// wantsRenewal reports whether to ask for a renewal now, and notes that it was
-// asked.
-func (s *bearer) wantsRenewal(now time.Time) bool {
-	if now.Before(s.renewal()) || !s.asked.IsZero() && now.Sub(s.asked) < askPause {
-		return false
-	}
-	s.asked = now
-	return true
-}
-
 // assume is a check without a probe.
 func (s *bearer) assume(context.Context) *session.Fault {
 	if time.Now().Before(s.latest()) {
@@ -136,10 +116,6 @@ func (s *bearer) assume(context.Context) *session.Fault {
 	}
 	return ownFault(codeExpired, dead)
 }
-
-// freshFor is how soon after a log-in a token cannot have died by itself: a
-// probe that is refused then is unfit.
-const freshFor = time.Minute
 
 // prove sends the probe and learns from its answer. nil also stands for a probe
 // that was shown unfit just now.
@@ -163,7 +139,7 @@ func (s *bearer) prove(ctx context.Context) *session.Fault {
 // fresh reports whether the token cannot have ended though nothing has shown it
 // alive.
 func (s *bearer) fresh(now time.Time) bool {
-	return !s.key.Proven && now.Sub(s.key.Issued) < freshFor
+	return !s.key.Proven && now.Sub(s.key.Issued) < token.FreshFor
 }
 
 // ask sends the probe once. The verdict needs no more than the status, so a body
@@ -208,10 +184,6 @@ func (s *bearer) dies(now time.Time, f *session.Fault) *session.Fault {
 	return f
 }
 
-// retryRest is the least rest after a probe that brought no verdict; the driver
-// paces the rest.
-const retryRest = 200 * time.Millisecond
-
 // unproven is a check that did not show the token alive. A token that was good
 // and is answered 403 asks for one renewal: some platforms answer so to a token
 // that died. A platform that answers
@@ -222,13 +194,13 @@ func (s *bearer) unproven(ctx context.Context, f *session.Fault) (session.Batch,
 		return session.Batch{}, ctx.Err()
 	}
 	now := time.Now()
-	s.plan(now, now.Add(retryRest))
+	s.plan(now, now.Add(token.RetryRest))
 	if f.Code == codeBarred {
 		first := !s.barred
 		s.barred = true
 		return session.Batch{Renew: first}, f
 	}
-	if f.Kind != session.Lost && sick(f) && s.asked.IsZero() && s.wantsRenewal(now) {
+	if f.Kind != session.Lost && sick(f) && s.asking.None() && s.asking.Ask(now, s.renewal(), token.AskAgain) {
 		return session.Batch{Renew: true}, nil
 	}
 	return session.Batch{}, f

@@ -2,11 +2,11 @@ package edna
 
 import (
 	"encoding/json"
-	"math/rand/v2"
 	"net/http"
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/vendors/token"
 )
 
 // key is what proves a session, and what must not be forgotten about it when
@@ -15,10 +15,8 @@ type key struct {
 	Token  string    `json:"token"`
 	Issued time.Time `json:"issued"`
 	// Told is the life that the token itself tells; 0: it does not.
-	Told time.Duration `json:"told,omitempty"`
-	// Share is the part of the token's life after which it is renewed, drawn
-	// once.
-	Share float64 `json:"share"`
+	Told  time.Duration `json:"told,omitempty"`
+	Share token.Share   `json:"share"`
 	// Mismatch: the log-in's body and header carried different tokens.
 	Mismatch bool `json:"mismatch,omitempty"`
 	// Proven: the probe has shown this token alive.
@@ -32,12 +30,6 @@ type key struct {
 	Life      life   `json:"life,omitzero"`
 }
 
-// The part of a token's shortest plausible life after which it is renewed.
-const (
-	shareFrom = 0.7
-	shareTo   = 0.9
-)
-
 // renewFloor is how soon after a log-in the next one may come.
 const renewFloor = 30 * time.Second
 
@@ -46,7 +38,7 @@ const renewFloor = 30 * time.Second
 func newKey(w welcome, date, now time.Time) key {
 	return key{
 		Token: w.token, Mismatch: w.mismatch, Issued: now, Told: lifeOf(w.token, date, now),
-		Share: shareFrom + (shareTo-shareFrom)*rand.Float64(),
+		Share: token.DrawShare(),
 	}
 }
 
@@ -63,7 +55,7 @@ func decodeKey(stored session.Key) (k key, ok bool) {
 	if json.Unmarshal([]byte(stored.Reveal()), &k) != nil || k.Token == "" || usable(k.Token) != k.Token || k.Issued.IsZero() {
 		return key{}, false
 	}
-	k.Share = min(max(k.Share, shareFrom), shareTo)
+	k.Share = k.Share.Sound()
 	k.Told = min(max(k.Told, 0), longestLife)
 	return k, true
 }
@@ -82,7 +74,7 @@ func (k *key) renewal(maxAge time.Duration) time.Time {
 			shortest = min(shortest, d)
 		}
 	}
-	return k.Issued.Add(max(renewFloor, time.Duration(float64(shortest)*k.Share)))
+	return k.Share.Renewal(k.Issued, shortest, renewFloor)
 }
 
 // latest returns the end of the longest plausible life.

@@ -10,6 +10,7 @@ import (
 
 	"agentkeeper/session"
 	"agentkeeper/session/sessiontest"
+	"agentkeeper/vendors/token"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -216,7 +217,7 @@ func TestNextWithoutProbe(t *testing.T) {
 			t.Errorf("renewals %v", renewals)
 		}
 		for i := 1; i < len(renewals); i++ {
-			if d := renewals[i].Sub(renewals[i-1]); d < askPause {
+			if d := renewals[i].Sub(renewals[i-1]); d < token.AskAgain {
 				t.Errorf("asked again after %v", d)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/vendors/token"
 	"agentkeeper/vendors/wire"
 )
 
@@ -142,7 +143,7 @@ func (p *platform) Probe(ctx context.Context, a session.Account) error {
 
 // patience is the time-out of a probe: several fit into the window.
 func (p *platform) patience() time.Duration {
-	return max(time.Second, min(probeTimeout, p.timeout, p.window/6))
+	return token.Patience(p.window, min(probeTimeout, p.timeout))
 }
 
 // session returns a session that is not signed in yet.

@@ -2,12 +2,12 @@ package huaweiconfig
 
 import (
 	"encoding/json"
-	"math/rand/v2"
 	"net/http"
 	"time"
 
 	"agentkeeper/session"
 	"agentkeeper/vendors/ccgateway"
+	"agentkeeper/vendors/token"
 )
 
 // key is what proves a login, and what must not be forgotten about it when
@@ -26,21 +26,15 @@ type key struct {
 	MisfitCode string `json:"misfit_code,omitempty"`
 }
 
-// The renewal's instant, as parts of the window, and its distance from the login
-// where the window leaves room for that.
-const (
-	renewFrom  = 0.7
-	renewTo    = 0.9
-	renewFloor = 30 * time.Second
-)
+// renewFloor is how soon after a login the next one may come, where the window leaves
+// room for that.
+const renewFloor = 30 * time.Second
 
 // begin starts the life of a Guid that a login brought. The renewal's instant is
 // drawn here, once.
 func (k *key) begin(now time.Time, window time.Duration) {
-	last := part(window, renewTo)
-	after := part(window, renewFrom+(renewTo-renewFrom)*rand.Float64())
 	k.GuidSince = now
-	k.Renew = now.Add(max(after, min(renewFloor, last)))
+	k.Renew = token.DrawShare().Renewal(now, window, min(renewFloor, token.ShareTo.Of(window)))
 	k.Expires = now.Add(window)
 }
 

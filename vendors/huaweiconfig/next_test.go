@@ -13,6 +13,7 @@ import (
 	"agentkeeper/session"
 	"agentkeeper/session/sessiontest"
 	"agentkeeper/vendors/option"
+	"agentkeeper/vendors/token"
 )
 
 var probing = set("probe", "/config/agents")
@@ -268,11 +269,11 @@ func rest(t *testing.T, options option.Set) {
 	if last != window {
 		t.Errorf("over after %v", last)
 	}
-	if len(asked) == 0 || asked[0] < part(window, renewFrom) || asked[0] > part(window, renewTo) {
+	if len(asked) == 0 || asked[0] < token.ShareFrom.Of(window) || asked[0] > token.ShareTo.Of(window) {
 		t.Fatalf("renewal asked for at %v", asked)
 	}
 	for i := range asked[1:] {
-		if gap := asked[i+1] - asked[i]; gap < renewPause {
+		if gap := asked[i+1] - asked[i]; gap < token.AskAgain {
 			t.Errorf("asked again after %v", gap)
 		}
 	}
@@ -289,7 +290,7 @@ func TestRenewalInstant(t *testing.T) {
 		now := time.Now()
 		k.begin(now, w)
 		after := k.Renew.Sub(now)
-		if after < part(w, renewFrom) || after > part(w, renewTo) || after < min(renewFloor, part(w, renewTo)) {
+		if after < token.ShareFrom.Of(w) || after > token.ShareTo.Of(w) || after < min(renewFloor, token.ShareTo.Of(w)) {
 			t.Errorf("window %v: %v", w, after)
 		}
 	}

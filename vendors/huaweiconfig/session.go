@@ -8,6 +8,7 @@ import (
 
 	"agentkeeper/session"
 	"agentkeeper/vendors/ccgateway"
+	"agentkeeper/vendors/token"
 	"agentkeeper/vendors/wire"
 )
 
@@ -23,7 +24,7 @@ type login struct {
 	stored session.Key // key encoded; zero: to be encoded
 
 	due    time.Time      // the next keep-alive, or look without one; zero: at once
-	asked  time.Time      // last request for a renewal
+	asking token.Asking   // for renewals
 	proven bool           // adopted, or a keep-alive showed the Guid alive
 	limps  *session.Fault // why the last keep-alive's own request failed; nil: it did not
 }
@@ -141,7 +142,7 @@ func (s *login) lives(limps *session.Fault) {
 // fresh reports whether the Guid cannot have lapsed though no keep-alive has
 // shown it alive: then "dead" is a word about the request.
 func (s *login) fresh() bool {
-	return !s.proven && time.Since(s.key.GuidSince) < part(s.set.Window, renewFrom)
+	return !s.proven && time.Since(s.key.GuidSince) < token.ShareFrom.Of(s.set.Window)
 }
 
 // switchOff ends the keep-alives of this login.
@@ -150,16 +151,10 @@ func (s *login) switchOff(f *session.Fault) {
 	s.due = time.Now().Add(s.pause())
 }
 
-// renewPause is the least time between two requests for a renewal.
-const renewPause = 10 * time.Second
-
 // rest waits without a keep-alive for whatever comes first: the Guid's end, the
 // time to ask for a renewal, half the window.
 func (s *login) rest(ctx context.Context) (session.Batch, session.Wait, error) {
-	renew := s.key.Renew
-	if again := s.asked.Add(renewPause); again.After(renew) {
-		renew = again
-	}
+	renew := s.asking.At(s.key.Renew)
 	if wait, err := session.Rest(ctx, first(s.key.Expires, renew, s.due)); err != nil || !wait.None() {
 		return session.Batch{}, wait, err
 	}
@@ -168,11 +163,7 @@ func (s *login) rest(ctx context.Context) (session.Batch, session.Wait, error) {
 	if !now.Before(s.key.Expires) {
 		return session.Batch{}, session.Wait{}, ownFault(session.Lost, session.CauseExpired, codeLapsed)
 	}
-	batch := session.Batch{Renew: !now.Before(renew)}
-	if batch.Renew {
-		s.asked = now
-	}
-	return batch, session.Wait{}, nil
+	return session.Batch{Renew: s.asking.Ask(now, s.key.Renew, token.AskAgain)}, session.Wait{}, nil
 }
 
 func first(times ...time.Time) time.Time {

@@ -29,10 +29,10 @@ import (
 const (
 	login = "bot@example.com"
 	pass  = `Hunter2-"pass`
-	token = "J0123456789abcdef0123456789abcdef0123456789W"
+	tok   = "J0123456789abcdef0123456789abcdef0123456789W"
 )
 
-var secrets = []string{pass, `Hunter2-\"pass`, token}
+var secrets = []string{pass, `Hunter2-\"pass`, tok}
 
 // reply is what the platform answers to one request. ID in the body stands for
 // the request's action_id.
@@ -91,10 +91,10 @@ func coded(n int) reply {
 }
 
 // leaky is a platform's message that repeats every secret.
-const leaky = "pass " + pass + " token " + token
+const leaky = "pass " + pass + " token " + tok
 
 func welcomed(exp string) reply {
-	return reply{body: `{"action":"auth","action_id":"ID","obj":"User","code":200,"notifies":[],"body":{"exp":` + exp + `,"user_id":7,"tz":"Europe/Prague","token":"` + token + `"}}`}
+	return reply{body: `{"action":"auth","action_id":"ID","obj":"User","code":200,"notifies":[],"body":{"exp":` + exp + `,"user_id":7,"tz":"Europe/Prague","token":"` + tok + `"}}`}
 }
 
 func account(options ...string) session.Account {
@@ -318,8 +318,8 @@ func TestRequests(t *testing.T) {
 		}
 		want := []string{
 			`POST /api/ auth User {"login":"` + login + `","password":"Hunter2-\"pass"}`,
-			`POST /api/ get User {"domain_id":3,"id":7} Bearer ` + token,
-			`POST /api/ logout User {} Bearer ` + token,
+			`POST /api/ get User {"domain_id":3,"id":7} Bearer ` + tok,
+			`POST /api/ logout User {} Bearer ` + tok,
 			`OPTIONS /api/`,
 		}
 		if diff := cmp.Diff(want, got); diff != "" || len(ids) != 4 {

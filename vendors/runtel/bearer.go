@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"regexp"
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/vendors/token"
 	"agentkeeper/vendors/wire"
 )
 
@@ -20,13 +20,12 @@ type bearer struct {
 	password session.Secret // only to keep it out of the platform's texts
 	key      key
 
-	checkAt time.Time     // of the next probe, or of the next assumption where there is none
-	alive   time.Time     // of the last good probe; zero: none by this process
-	asked   time.Time     // for a renewal; zero: not yet
-	ageless bool          // the clock was set since the token was stored: its age is not known, so its renewal is due
-	pause   time.Duration // before it asks again
-	over    bool          // logged out, or known to be dead
-	barred  bool          // the probe was answered 403 though it was answered well before, and a renewal was asked for
+	checkAt time.Time // of the next probe, or of the next assumption where there is none
+	alive   time.Time // of the last good probe; zero: none by this process
+	asking  token.Asking
+	ageless bool // the clock was set since the token was stored: its age is not known, so its renewal is due
+	over    bool // logged out, or known to be dead
+	barred  bool // the probe was answered 403 though it was answered well before, and a renewal was asked for
 
 	stored  session.Key // key encoded; zero: to be encoded
 	learned int         // version of the memory that stored holds
@@ -94,8 +93,8 @@ func (s *bearer) check(ctx context.Context) (session.Batch, error) {
 		return session.Batch{}, err
 	}
 	now := time.Now()
-	s.checkAt = s.nextCheck(now)
-	return session.Batch{Renew: s.wantsRenewal(now)}, nil
+	s.checkAt = token.NextCheck(now, s.platform.window)
+	return session.Batch{Renew: s.asking.Ask(now, s.renewal(), askMost)}, nil
 }
 
 // wait returns what lets time pass until there is something to do, and hears the
@@ -120,9 +119,9 @@ const settled = beyond + time.Second
 
 // due returns when there is something to do next.
 func (s *bearer) due() time.Time {
-	earliest, latest := s.ends()
+	_, latest := s.ends()
 	at := s.checkAt
-	if again := s.askAt(earliest); again.Before(at) {
+	if again := s.asking.At(s.renewal()); again.Before(at) {
 		at = again
 	}
 	if !s.probing() {
@@ -139,39 +138,16 @@ func (s *bearer) due() time.Time {
 	return at
 }
 
-// nextCheck returns a moment between a third and a half of the window from now.
-func (s *bearer) nextCheck(now time.Time) time.Time {
-	third := s.platform.window / 3
-	return now.Add(third + time.Duration(rand.Float64()*float64(s.platform.window/2-third))) // jitter
-}
+// askMost is the longest pause between two requests for a renewal.
+const askMost = 10 * time.Minute
 
-// The pause between two requests for a renewal.
-const (
-	pauseFirst = 10 * time.Second
-	pauseMost  = 10 * time.Minute
-)
-
-// askAt returns when to ask for a renewal (again).
-func (s *bearer) askAt(earliest time.Time) time.Time {
-	at := s.key.renewal(earliest)
+// renewal returns when the token is to be renewed.
+func (s *bearer) renewal() time.Time {
 	if s.ageless {
-		at = s.key.Issued
+		return s.key.Issued
 	}
-	if again := s.asked.Add(s.pause); !s.asked.IsZero() && again.After(at) {
-		return again
-	}
-	return at
-}
-
-// wantsRenewal reports whether to ask for a renewal now, and notes that it was
-// asked.
-func (s *bearer) wantsRenewal(now time.Time) bool {
 	earliest, _ := s.ends()
-	if now.Before(s.askAt(earliest)) {
-		return false
-	}
-	s.asked, s.pause = now, min(max(2*s.pause, pauseFirst), pauseMost)
-	return true
+	return s.key.renewal(earliest)
 }
 
 // assume is a check without a probe.
@@ -181,14 +157,6 @@ func (s *bearer) assume() error {
 	}
 	return nil
 }
-
-// retryRest is the least rest after a probe that brought no verdict; the driver
-// paces the rest.
-const retryRest = 200 * time.Millisecond
-
-// freshFor is how soon after a log-in a token cannot have died by itself: a
-// probe that is refused then is unfit.
-const freshFor = time.Minute
 
 // prove sends the probe and learns from its answer. nil also stands for a probe
 // that was shown unfit just now.
@@ -201,14 +169,14 @@ func (s *bearer) prove(ctx context.Context) error {
 		return nil
 	case ctx.Err() != nil && fault.Kind != session.Lost:
 		return ctx.Err()
-	case !s.key.Proven && now.Sub(s.key.Issued) < freshFor && (fault.Kind == session.Lost || fault.Cause.Answered()):
+	case !s.key.Proven && now.Sub(s.key.Issued) < token.FreshFor && (fault.Kind == session.Lost || fault.Cause.Answered()):
 		s.key.Unfit, s.stored = fault.Code, session.Key{}
 		return nil
 	case fault.Kind == session.Lost:
 		s.diedBy(now)
 		return fault
 	}
-	s.checkAt = now.Add(retryRest)
+	s.checkAt = now.Add(token.RetryRest)
 	if _, latest := s.ends(); now.After(latest.Add(settled)) && !s.alive.After(latest) {
 		return ownFault(codeExpired, dead)
 	}

@@ -168,7 +168,7 @@ func TestRenewal(t *testing.T) {
 	var shares []float64
 	for range 2000 {
 		k := newKey(welcome{}, answered{at: sample}, Settings{})
-		shares = append(shares, k.Share)
+		shares = append(shares, float64(k.Share))
 		if at := k.renewal(sample.Add(40 * time.Second)).Sub(sample); at < renewFloor || at > 36*time.Second {
 			t.Fatalf("renewal after %v of 40 s", at)
 		}
@@ -181,7 +181,7 @@ func TestRenewal(t *testing.T) {
 
 func TestKey(t *testing.T) {
 	k := key{
-		Token: token, UserID: "7", Issued: sample, Readings: []reading{after(inUTC, 240)}, Limit: sample.Add(time.Hour),
+		Token: tok, UserID: "7", Issued: sample, Readings: []reading{after(inUTC, 240)}, Limit: sample.Add(time.Hour),
 		Share: 0.8, Proven: true, Unfit: "401", Lessons: lessons{Observed: []string{inUTC}, Refuted: []string{inMoscow}},
 	}
 	back, ok := decodeKey(k.encode())
@@ -194,7 +194,7 @@ func TestKey(t *testing.T) {
 }
 
 func FuzzKey(f *testing.F) {
-	f.Add((&key{Token: token, Issued: sample, Share: 7, Readings: []reading{after(inUTC, 1)}}).encode().Reveal())
+	f.Add((&key{Token: tok, Issued: sample, Share: 7, Readings: []reading{after(inUTC, 1)}}).encode().Reveal())
 	f.Add(`{"token":"a b","issued":"2021-09-20T06:14:14Z"}`)
 	f.Add(`{"guid":"x"}`)
 	f.Add(`{"token":"x","issued":"0000-01-10T00:00:00Z","reAdings":[]}`)
@@ -203,7 +203,7 @@ func FuzzKey(f *testing.F) {
 		if !ok {
 			return
 		}
-		if k.Share < shareFrom || k.Share > shareTo || !goodToken(k.Token) {
+		if k.Share != k.Share.Sound() || !goodToken(k.Token) {
 			t.Errorf("%+v", k)
 		}
 		if again, ok := decodeKey(k.encode()); again.encode() != k.encode() || !ok {

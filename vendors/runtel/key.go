@@ -2,25 +2,23 @@ package runtel
 
 import (
 	"encoding/json"
-	"math/rand/v2"
 	"net/http"
 	"slices"
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/vendors/token"
 )
 
 // key is what proves a session, and what must not be forgotten about it when
 // another process adopts it.
 type key struct {
-	Token    string    `json:"token"`
-	UserID   string    `json:"user_id,omitempty"`
-	Issued   time.Time `json:"issued"`
-	Readings []reading `json:"readings,omitempty"` // earliest first
-	Limit    time.Time `json:"limit,omitzero"`     // Issued and max_lifetime; zero: none
-	// Share is the part of the token's life after which it is renewed, drawn
-	// once.
-	Share float64 `json:"share"`
+	Token    string      `json:"token"`
+	UserID   string      `json:"user_id,omitempty"`
+	Issued   time.Time   `json:"issued"`
+	Readings []reading   `json:"readings,omitempty"` // earliest first
+	Limit    time.Time   `json:"limit,omitzero"`     // Issued and max_lifetime; zero: none
+	Share    token.Share `json:"share"`
 	// Proven: the probe has answered with this token.
 	Proven bool `json:"proven,omitempty"`
 	// Unfit is the code with which the probe showed that it tells nothing about
@@ -28,12 +26,6 @@ type key struct {
 	Unfit   string  `json:"unfit,omitempty"`
 	Lessons lessons `json:"lessons"`
 }
-
-// The part of a token's shortest plausible life after which it is renewed.
-const (
-	shareFrom = 0.7
-	shareTo   = 0.9
-)
 
 const (
 	// renewFloor is how soon after a log-in the next one may come.
@@ -56,7 +48,7 @@ const (
 func newKey(w welcome, t answered, s Settings) key {
 	k := key{
 		Token: string(w.Token), UserID: string(w.UserID), Issued: t.at, Readings: t.readings(w, s.Zone),
-		Share: shareFrom + (shareTo-shareFrom)*rand.Float64(),
+		Share: token.DrawShare(),
 	}
 	if s.MaxLifetime > 0 {
 		k.Limit = t.at.Add(s.MaxLifetime)
@@ -77,7 +69,7 @@ func decodeKey(stored session.Key) (k key, ok bool) {
 	if json.Unmarshal([]byte(stored.Reveal()), &k) != nil || !goodToken(k.Token) || k.Issued.IsZero() {
 		return key{}, false
 	}
-	k.Share = min(max(k.Share, shareFrom), shareTo)
+	k.Share = k.Share.Sound()
 	return k, true
 }
 
@@ -133,8 +125,7 @@ func (k *key) limited(end time.Time) time.Time {
 }
 
 // renewal returns when the token is to be renewed: at its share of the life
-// until end, and not sooner than 30 s after the log-in.
+// until end, and not sooner than 5 s after the log-in.
 func (k *key) renewal(end time.Time) time.Time {
-	life := float64(end.Sub(k.Issued)) * k.Share
-	return k.Issued.Add(max(renewFloor, time.Duration(life)))
+	return k.Share.Renewal(k.Issued, end.Sub(k.Issued), renewFloor)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/vendors/token"
 	"agentkeeper/vendors/wire"
 )
 
@@ -80,7 +81,7 @@ func (s *bearer) logIn(ctx context.Context, a session.Account) *session.Fault {
 	s.key = newKey(w, answered{at: now, date: answer.Date()}, s.settings)
 	s.checkAt = now
 	if !s.probing() {
-		s.checkAt = s.nextCheck(now)
+		s.checkAt = token.NextCheck(now, s.platform.window)
 	}
 	return nil
 }
@@ -152,7 +153,7 @@ func (p *platform) Probe(ctx context.Context, a session.Account) error {
 
 // patience is the time-out of a probe: several fit into the window.
 func (p *platform) patience() time.Duration {
-	return max(time.Second, min(probeTimeout, p.timeout, p.window/6))
+	return token.Patience(p.window, min(probeTimeout, p.timeout))
 }
 
 // session returns a session that is not signed in yet.
