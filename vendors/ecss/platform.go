@@ -100,7 +100,7 @@ func (p *platform) dial(ctx context.Context, o settings, u *url.URL, header http
 		header.Set("Origin", o.origin)
 	}
 	return socket.Dial(ctx, socket.Target{
-		URL: u, Header: header, TLS: p.place.TLS, DialContext: p.lined, Limit: frameLimit, Trace: t.trace,
+		URL: u, Header: header, TLS: p.place.TLS, DialContext: p.lined, Wrap: wire.Slim, Limit: frameLimit, Trace: t.trace,
 	})
 }
 

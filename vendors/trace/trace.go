@@ -48,7 +48,7 @@ func (t *Trace) Connected(address string, conn net.Conn, began time.Time, err er
 
 // tlsNote says what TLS agreed on.
 func tlsNote(conn net.Conn) string {
-	secure, ok := conn.(*tls.Conn)
+	secure, ok := conn.(interface{ ConnectionState() tls.ConnectionState })
 	if !ok {
 		return ", without TLS"
 	}

@@ -189,7 +189,7 @@ func (c *Client) drop() {
 // rawConn returns the connection below TLS: its Close does not wait to send a
 // farewell, which HTTP has no need of.
 func rawConn(conn net.Conn) net.Conn {
-	if secure, ok := conn.(*tls.Conn); ok {
+	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		return secure.NetConn()
 	}
 	return conn
@@ -237,7 +237,7 @@ func (t *Transport) connect(ctx context.Context) (net.Conn, error) {
 		_ = conn.Close() // the handshake's error is the one that matters
 		return nil, &handshakeError{err}
 	}
-	return secure, nil
+	return Slim(secure), nil
 }
 
 // deadline returns when the request must be over.

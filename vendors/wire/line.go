@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -174,7 +173,7 @@ func silent(conn net.Conn, l *line) bool {
 		return nothing(conn, time.Unix(1, 0)) // a read that only takes what is there already
 	}
 	defer func() { l.mode = patiently }()
-	_, secure := conn.(*tls.Conn)
+	secure := conn != net.Conn(l)
 	_, err := l.now(opPeek, nil)
 	switch quiet := errors.Is(err, syscall.EAGAIN); {
 	case !secure:

@@ -2,7 +2,6 @@ package socket
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -69,7 +68,7 @@ type line interface {
 
 // lineOf returns the line below nc, nil where there is none.
 func lineOf(nc net.Conn) line {
-	if secure, ok := nc.(*tls.Conn); ok {
+	if secure, ok := nc.(interface{ NetConn() net.Conn }); ok {
 		nc = secure.NetConn()
 	}
 	l, _ := nc.(line)

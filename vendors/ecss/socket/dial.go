@@ -24,7 +24,10 @@ type Target struct {
 	Header      http.Header // sent with the handshake
 	TLS         *tls.Config // nil: no TLS; shared by all connections, not copied
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
-	Limit       int // the largest message in bytes
+	// Wrap is given the connection behind its TLS handshake, and returns what is
+	// used in its place, with the same methods; nil: it is used itself.
+	Wrap  func(*tls.Conn) net.Conn
+	Limit int // the largest message in bytes
 	// Trace returns who writes the connection's exchange down, nil while nobody
 	// does. It is asked at each step, and must cost nothing; nil: nobody ever does.
 	Trace func() Trace
@@ -118,7 +121,10 @@ func (t Target) connect(ctx context.Context) (net.Conn, error) {
 		_ = nc.Close() // the handshake's error is the one that matters
 		return nil, &HandshakeError{err}
 	}
-	return tc, nil
+	if t.Wrap == nil {
+		return tc, nil
+	}
+	return t.Wrap(tc), nil
 }
 
 // HandshakeError is why TLS could not be agreed on.
