@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -93,7 +94,7 @@ func (c *Conn) Read(ctx context.Context, until time.Time) (Message, error) {
 		case ok:
 			return m, nil
 		}
-		if err := c.fill(); err != nil {
+		if err := c.fill(c.one[:]); err != nil {
 			return Message{}, c.readError(ctx, err)
 		}
 	}
@@ -114,9 +115,7 @@ func (c *Conn) Try() (Message, error) {
 		case c.line == nil:
 			return Message{}, ErrIdle
 		}
-		c.line.Hastily(true)
-		err = c.fill()
-		c.line.Hastily(false)
+		err = c.fillHastily()
 		if err != nil {
 			return Message{}, c.readError(context.Background(), err)
 		}
@@ -131,7 +130,7 @@ func (c *Conn) Block(ctx context.Context, until time.Time) {
 	}
 	_ = c.nc.SetReadDeadline(until) // a broken connection shows when it is read
 	defer whenDone(ctx, func() { _ = c.nc.SetReadDeadline(past) })()
-	if err := c.fill(); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+	if err := c.fill(c.one[:]); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		c.late = err
 	}
 }
@@ -228,19 +227,37 @@ func (c *Conn) readError(ctx context.Context, err error) error {
 	return c.end(fmt.Errorf("read websocket: %w", err))
 }
 
-// fill receives at least one byte. The first byte after a pause goes into the
-// Conn itself, so that an idle socket holds no buffer.
-func (c *Conn) fill() error {
+// spare are the buffers, of *[1024]byte, for what comes first after a pause where
+// nothing waits for it. Most of it is a pong of two bytes.
+var spare = sync.Pool{New: func() any { return new([1024]byte) }}
+
+// fillHastily receives what is there, see line.
+func (c *Conn) fillHastily() error {
+	first := spare.Get().(*[1024]byte)
+	defer spare.Put(first)
+	c.line.Hastily(true)
+	defer c.line.Hastily(false)
+	return c.fill(first[:])
+}
+
+// fill receives at least one byte. The first ones after a pause are read into first,
+// and copied: the one byte of the Conn itself where an idle socket is to hold no
+// buffer while it waits.
+func (c *Conn) fill(first []byte) error {
 	if c.err != nil {
 		return c.err
 	}
 	if len(c.buf) == 0 {
-		n, err := c.nc.Read(c.one[:])
-		if n > 0 {
-			c.buf = append(make([]byte, 0, 1024), c.one[:n]...)
-			return nil
+		n, err := c.nc.Read(first)
+		if n == 0 {
+			return err
 		}
-		return err
+		room := n
+		if n == len(first) { // more is likely to follow
+			room += 1024
+		}
+		c.buf = append(make([]byte, 0, room), first[:n]...)
+		return nil
 	}
 	c.buf = slices.Grow(c.buf, 1)
 	n, err := c.nc.Read(c.buf[len(c.buf):cap(c.buf)])
