@@ -18,7 +18,7 @@ type pending struct {
 	deadline time.Time
 	kept     bool   // it was first sent on a kept connection
 	tried    bool   // there was a connection to send it on
-	sent     sent   // for its trace
+	sent     *sent  // for its trace; nil: it was not traced when it left
 	fail     *Error // it could not be sent
 }
 
@@ -59,25 +59,24 @@ func (c *Client) Socket() syscall.RawConn {
 
 // Block implements session.Source: it waits for the first byte of the answer.
 func (c *Client) Block(ctx context.Context, until time.Time) {
-	s := &c.source
-	if c.conn == nil || s.unread || s.err != nil {
+	if c.conn == nil || c.head.unread || c.head.err != nil {
 		return
 	}
 	_ = c.conn.SetDeadline(until) // a connection that is closed shows when it is read
-	c.cut.begin(ctx, c.conn)
-	defer c.cut.end(ctx)
+	c.cutBy(ctx)
+	defer c.uncut(ctx)
 	if c.line != nil {
 		c.line.mode = plainly
 		defer func() { c.line.mode = patiently }()
 	}
-	c.heard(s.await())
+	c.heard(c.head.await(c.conn))
 }
 
 // heard takes in how a wait for the first byte ended: with it, without, or with
 // the end of the connection.
 func (c *Client) heard(err error) {
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-		c.source.err = err
+		c.head.err = err
 	}
 }
 
@@ -106,7 +105,7 @@ func (c *Client) End(ctx context.Context) (a Answer, over bool, err error) {
 			}
 			continue
 		}
-		c.pending, c.source = pending{}, source{}
+		c.forget()
 		a.Body = UTF8(a.Header.Get("Content-Type"), a.Body)
 		if fail != nil {
 			return a, true, fail
@@ -147,7 +146,7 @@ func (c *Client) attempt(ctx context.Context) {
 	}
 	p.tried = true
 	p.sent = c.tellRequest(&p.request, reused)
-	c.source = source{ctx: ctx, conn: c.conn, deadline: p.deadline, reused: reused, budget: HeaderLimit}
+	c.ctx, c.head = ctx, head{reused: reused}
 	if c.line == nil {
 		c.arm()
 	}
@@ -164,35 +163,35 @@ func (c *Client) arm() {
 		return
 	}
 	c.armed = true
-	_ = c.conn.SetDeadline(c.source.deadline) // a connection that is closed shows when it is used
-	c.cut.begin(c.source.ctx, c.conn)
+	_ = c.conn.SetDeadline(c.pending.deadline) // a connection that is closed shows when it is used
+	c.cutBy(c.ctx)
 }
 
 // disarm ends that.
 func (c *Client) disarm() {
 	if c.armed {
 		c.armed = false
-		c.cut.end(c.source.ctx)
+		c.uncut(c.ctx)
 	}
 }
 
 // finish looks whether the answer has begun, and reads it then. keep tells whether
 // the connection can carry another request.
 func (c *Client) finish(ctx context.Context) (a Answer, keep, over bool, fail *Error) {
-	p, s := &c.pending, &c.source
+	p, h := &c.pending, &c.head
 	if p.fail != nil {
 		return Answer{}, false, true, p.fail
 	}
 	defer c.disarm()
-	if s.ctx = ctx; c.line != nil && !s.unread && s.err == nil {
+	if c.ctx = ctx; c.line != nil && !h.unread && h.err == nil {
 		c.line.mode = hastily
-		c.heard(s.await())
+		c.heard(h.await(c.conn))
 		c.line.mode = patiently
 	}
 	switch {
-	case s.err != nil:
-		return Answer{}, false, true, c.failed(ctx, s.err, alertOf(s.err) == noAlert)
-	case s.unread:
+	case h.err != nil:
+		return Answer{}, false, true, c.failed(ctx, h.err, alertOf(h.err) == noAlert)
+	case h.unread:
 	case ctx.Err() == nil && time.Now().Before(p.deadline):
 		return Answer{}, false, false, nil
 	default:

@@ -33,7 +33,7 @@ const (
 type Transport struct {
 	place   Place
 	address string    // host:port to dial
-	readers sync.Pool // of *bufio.Reader
+	readers sync.Pool // of *reader
 	writers sync.Pool // of *bytes.Buffer
 }
 
@@ -43,7 +43,7 @@ func NewTransport(p Place) *Transport {
 	return &Transport{
 		place:   p,
 		address: dialAddress(p.URL),
-		readers: sync.Pool{New: func() any { return bufio.NewReader(nil) }},
+		readers: sync.Pool{New: func() any { return &reader{Reader: bufio.NewReader(nil)} }},
 		writers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}
 }
@@ -120,12 +120,13 @@ func (a Answer) Date() time.Time {
 type Client struct {
 	transport *Transport
 	owner     owner
-	conn      net.Conn // nil: none
-	line      *line    // below conn; nil: conn is no socket
-	pending   pending  // the request under way
-	source    source   // of the answer being waited for or read
-	armed     bool     // the exchange's deadline and context end what conn waits for
-	cut       cut
+	conn      net.Conn        // nil: none
+	line      *line           // below conn; nil: conn is no socket
+	pending   pending         // the request under way
+	head      head            // of its answer
+	armed     bool            // the exchange's deadline and context end what conn waits for
+	ctx       context.Context // of the call under way
+	cut       *cut            // nil: no context was heard since the last connection, as usual on a socket
 }
 
 // Do sends r and blocks until the whole answer came, time ran out or ctx ended.
@@ -172,13 +173,19 @@ func (c *Client) Heed(f *session.Fault) {
 // block and talks to nobody. The client stays usable.
 func (c *Client) Close() {
 	c.drop()
-	c.pending, c.source = pending{}, source{}
+	c.forget()
 }
+
+// forget ends the request under way.
+func (c *Client) forget() { c.pending, c.head, c.ctx = pending{}, head{}, nil }
 
 // drop closes the connection, if any.
 func (c *Client) drop() {
 	c.disarm()
-	c.cut.forget()
+	if c.cut != nil {
+		c.cut.forget()
+		c.cut = nil
+	}
 	if c.conn == nil {
 		return
 	}

@@ -18,6 +18,14 @@ type cut struct {
 	conn net.Conn        // of the exchange under way; nil: none
 }
 
+// cutBy makes the end of ctx end what conn waits for.
+func (c *Client) cutBy(ctx context.Context) {
+	if c.cut == nil {
+		c.cut = &cut{}
+	}
+	c.cut.begin(ctx, c.conn)
+}
+
 // begin is called before the exchange, whose deadline must be set already.
 func (c *cut) begin(ctx context.Context, conn net.Conn) {
 	done := ctx.Done()
@@ -56,12 +64,13 @@ func (c *cut) ended(done <-chan struct{}) {
 	}
 }
 
-// end is called behind the exchange. From then on no context touches its
+// uncut is called behind the exchange. From then on no context touches its
 // connection.
-func (c *cut) end(ctx context.Context) {
-	c.serve(nil)
+func (c *Client) uncut(ctx context.Context) {
+	c.cut.serve(nil)
 	if _, short := ctx.Deadline(); short {
-		c.forget()
+		c.cut.forget()
+		c.cut = nil
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -62,8 +61,8 @@ func (r *Request) encode(b *bytes.Buffer, host string) {
 // Encode returns headers as the lines that they are on the wire, for
 // [Request.Fields]. Line breaks in values become spaces.
 func Encode(h http.Header) string {
-	var lines strings.Builder
-	_ = h.Write(&lines) // a Builder takes everything
+	var lines bytes.Buffer
+	_ = h.Write(&lines) // a Buffer takes everything
 	return lines.String()
 }
 
@@ -84,24 +83,27 @@ func (r *Request) check() error {
 	return nil
 }
 
-// receive reads the answer whose first byte is in c.source.
+// receive reads the answer whose first byte is in c.head.
 func (c *Client) receive(r *Request) (a Answer, keep bool, err error) {
-	reader := c.transport.readers.Get().(*bufio.Reader)
-	reader.Reset(&c.source)
+	reader := c.transport.readers.Get().(*reader)
+	reader.source = source{client: c, budget: HeaderLimit, last: time.Now()}
+	reader.Reset(&reader.source)
 	defer func() {
+		reader.source = source{}
 		reader.Reset(nil)
 		c.transport.readers.Put(reader)
 	}()
-	if a, ok := r.plain(reader); ok {
+	if a, ok := r.plain(reader.Reader); ok {
 		return a, reader.Buffered() == 0, nil
 	}
-	response, err := final(reader, r.Method)
+	response, err := final(reader.Reader, r.Method)
 	if err != nil {
 		return Answer{}, false, c.unreadable(err)
 	}
 	// The body is never closed: that would read what is left of it.
 	a = Answer{Status: response.StatusCode, Header: response.Header}
-	a.Body, err = c.body(response, r.limit())
+	reader.source.budget = 2*r.limit() + HeaderLimit // chunks have a frame, headers may follow
+	a.Body, err = body(response, r.limit())
 	if err != nil {
 		return a, false, c.unreadable(err)
 	}
@@ -146,11 +148,10 @@ func (r *Request) limit() int64 {
 const trusted = 16 << 10
 
 // body reads the whole body, up to limit.
-func (c *Client) body(response *http.Response, limit int64) ([]byte, error) {
+func body(response *http.Response, limit int64) ([]byte, error) {
 	if response.ContentLength > limit {
 		return nil, errLarge
 	}
-	c.source.budget = 2*limit + HeaderLimit // chunks have a frame, headers may follow
 	if n := response.ContentLength; n >= 0 && n <= trusted {
 		body := make([]byte, n)
 		_, err := io.ReadFull(response.Body, body)
@@ -166,28 +167,36 @@ func (c *Client) body(response *http.Response, limit int64) ([]byte, error) {
 // unreadable replaces errors that quote what the server sent.
 func (c *Client) unreadable(err error) error {
 	switch {
-	case c.source.err != nil:
-		return c.source.err // what the connection said, whatever the parser made of it
+	case c.head.err != nil:
+		return c.head.err // what the connection said, whatever the parser made of it
 	case errors.Is(err, errLarge), isClosed(err):
 		return err
 	}
 	return errNoise
 }
 
-// source is where an answer is read from: the byte that was waited for, then
-// the connection, up to a budget.
+// head is what is known of an answer while it is waited for.
+type head struct {
+	first  [1]byte
+	unread bool  // first is the answer's and was not given out yet
+	reused bool  // the connection carried another answer before
+	stray  bool  // the line that began on a kept connection is no answer's
+	strays int8  // bytes before the answer
+	err    error // the first error
+}
+
+// reader is lent to a client while it reads an answer.
+type reader struct {
+	*bufio.Reader
+	source source
+}
+
+// source is where an answer is read from: the byte that was waited for, then the
+// connection, up to a budget.
 type source struct {
-	first    [1]byte
-	unread   bool // first is the answer's and was not given out yet
-	stray    bool // the line that began on a kept connection is no answer's
-	strays   int8 // bytes before the answer
-	ctx      context.Context
-	conn     net.Conn
-	reused   bool      // conn carried another answer before
-	deadline time.Time // of the whole answer
-	last     time.Time // when the last piece of it came
-	budget   int64
-	err      error // the first error
+	client *Client
+	last   time.Time // when the last piece of the answer came
+	budget int64
 }
 
 // strayLimit is how many bytes may stand before an answer on a kept connection:
@@ -197,47 +206,48 @@ const strayLimit = 64
 // await takes bytes until it has the first one of the answer. On a kept
 // connection it passes over lines that begin no answer. os.ErrDeadlineExceeded
 // means not yet: it may be called again.
-func (s *source) await() error {
-	for s.strays < strayLimit {
-		if _, err := io.ReadFull(s.conn, s.first[:]); err != nil {
+func (h *head) await(conn net.Conn) error {
+	for h.strays < strayLimit {
+		if _, err := io.ReadFull(conn, h.first[:]); err != nil {
 			return err
 		}
-		switch c := s.first[0]; {
+		switch c := h.first[0]; {
 		case c == '\n':
-			s.stray = false
-		case !s.reused || (!s.stray && c == 'H'):
-			s.unread, s.last = true, time.Now()
+			h.stray = false
+		case !h.reused || (!h.stray && c == 'H'):
+			h.unread = true
 			return nil
 		default:
-			s.stray = c != '\r'
+			h.stray = c != '\r'
 		}
-		s.strays++
+		h.strays++
 	}
 	return errNoise
 }
 
 // Read implements io.Reader.
 func (s *source) Read(p []byte) (int, error) {
-	if s.unread && len(p) > 0 {
-		s.unread = false
+	h, conn := &s.client.head, s.client.conn
+	if h.unread && len(p) > 0 {
+		h.unread = false
 		s.budget--
-		p[0] = s.first[0]
+		p[0] = h.first[0]
 		return 1, nil
 	}
 	if s.budget <= 0 {
-		s.err = errLarge
+		h.err = errLarge
 		return 0, errLarge
 	}
 	p = p[:min(int64(len(p)), s.budget)]
-	n, err := s.conn.Read(p)
+	n, err := conn.Read(p)
 	for n == 0 && err != nil && s.goesOn(err) {
-		n, err = s.conn.Read(p)
+		n, err = conn.Read(p)
 	}
 	if n > 0 {
 		s.budget, s.last = s.budget-int64(n), time.Now()
 	}
-	if err != nil && s.err == nil {
-		s.err = err
+	if err != nil && h.err == nil {
+		h.err = err
 	}
 	return n, err
 }
@@ -250,12 +260,14 @@ func (s *source) goesOn(err error) bool {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return false
 	}
-	limit, last := s.last.Add(quietLimit), s.deadline.Add(quietLimit)
+	c := s.client
+	deadline := c.pending.deadline
+	limit, last := s.last.Add(quietLimit), deadline.Add(quietLimit)
 	if last.Before(limit) {
 		limit = last
 	}
-	if s.ctx.Err() == nil && limit.Before(s.deadline) {
-		limit = s.deadline
+	if c.ctx.Err() == nil && limit.Before(deadline) {
+		limit = deadline
 	}
-	return time.Now().Before(limit) && s.conn.SetReadDeadline(limit) == nil
+	return time.Now().Before(limit) && c.conn.SetReadDeadline(limit) == nil
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -16,11 +17,6 @@ type line struct {
 	raw    syscall.RawConn
 	client *Client // nil while the connection is being made
 	mode   mode
-	work   func(fd uintptr) // does op
-	op     op
-	buf    []byte
-	n      int
-	err    error
 }
 
 // mode is what a line does where it would have to wait.
@@ -58,9 +54,7 @@ func Lined(conn net.Conn) net.Conn {
 	if err != nil {
 		return conn
 	}
-	l := &line{Conn: conn, raw: raw}
-	l.work = l.act
-	return l
+	return &line{Conn: conn, raw: raw}
 }
 
 // lineOf returns the line below conn, now c's; nil where conn is no socket.
@@ -83,31 +77,48 @@ func (l *line) Hastily(on bool) {
 	}
 }
 
-// act does op once.
-func (l *line) act(fd uintptr) {
-	l.n, l.err = 0, syscall.EINTR
-	for errors.Is(l.err, syscall.EINTR) {
-		switch l.op {
+// call is one op on a descriptor. Lines share a few of them.
+type call struct {
+	act func(fd uintptr) // does op
+	op  op
+	buf []byte
+	n   int
+	err error
+}
+
+var calls = sync.Pool{New: func() any {
+	c := &call{}
+	c.act = c.do
+	return c
+}}
+
+// do does op once.
+func (c *call) do(fd uintptr) {
+	c.n, c.err = 0, syscall.EINTR
+	for errors.Is(c.err, syscall.EINTR) {
+		switch c.op {
 		case opRead:
-			l.n, l.err = syscall.Read(int(fd), l.buf)
+			c.n, c.err = syscall.Read(int(fd), c.buf)
 		case opWrite:
-			l.n, l.err = syscall.Write(int(fd), l.buf)
+			c.n, c.err = syscall.Write(int(fd), c.buf)
 		case opPeek:
 			var one [1]byte
-			l.n, _, l.err = syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+			c.n, _, c.err = syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		}
 	}
 }
 
 // now does op on p without waiting; syscall.EAGAIN means that it would have to.
 func (l *line) now(o op, p []byte) (n int, err error) {
-	l.op, l.buf = o, p
-	err = l.raw.Control(l.work)
-	l.buf = nil
-	if err != nil {
-		return 0, err
+	c := calls.Get().(*call)
+	c.op, c.buf = o, p
+	err = l.raw.Control(c.act)
+	if err == nil {
+		n, err = max(c.n, 0), c.err
 	}
-	return max(l.n, 0), l.err
+	c.buf, c.err = nil, nil
+	calls.Put(c)
+	return n, err
 }
 
 // Read implements net.Conn.

@@ -19,7 +19,7 @@ type owner struct {
 
 // sent is a request as its trace knows it.
 type sent struct {
-	number uint64 // 0: it was not traced when it left
+	number uint64
 	began  time.Time
 }
 
@@ -48,19 +48,18 @@ func (c *Client) tellConnected(began time.Time, err error) {
 
 // tellRequest writes a request down that is about to be sent. Its answer is read
 // with all that there is then.
-func (c *Client) tellRequest(r *Request, reused bool) (s sent) {
+func (c *Client) tellRequest(r *Request, reused bool) *sent {
 	t := c.traced()
 	if t == nil {
-		return s
+		return nil
 	}
 	r.Reads = nil
 	note := "on a new connection"
 	if reused {
 		note = "on a kept connection"
 	}
-	s.began = time.Now()
-	s.number = t.Request(r.Method, r.Path, r.headers(), r.Body, note)
-	return s
+	began := time.Now()
+	return &sent{t.Request(r.Method, r.Path, r.headers(), r.Body, note), began}
 }
 
 // headers returns those of Header and Fields.
@@ -78,8 +77,11 @@ func (r *Request) headers() http.Header {
 }
 
 // tellAnswer writes down what became of a request.
-func (c *Client) tellAnswer(s sent, a Answer, fail *Error) {
+func (c *Client) tellAnswer(s *sent, a Answer, fail *Error) {
 	t := c.traced()
+	if s == nil {
+		s = &sent{}
+	}
 	switch {
 	case t == nil:
 	case fail == nil:
