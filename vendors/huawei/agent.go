@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -19,39 +20,40 @@ import (
 type agent struct {
 	platform *platform
 	client   *wire.Client
-	workNo   string         // the login, as callbacks name it
-	login    string         // the same, escaped for a path
-	password session.Secret // only to keep it out of the vendor's texts
+	workNo   string // the login, as callbacks name it
 	pause    time.Duration
 	timeout  time.Duration
-	forceOut bool
 
 	skills skillset
 	rest   time.Duration // before the next poll
 	rested time.Time     // the end of the rest that has begun; zero: it has not
 	asked  *wire.Reads   // what the poll under way is looked at for; nil: there is none
 	used   string        // and the Guid that it left with
-	races  int           // polls in a row that met a Guid replaced meanwhile
-	unsure bool          // the last poll was answered "no permission", once
-	proven bool          // a poll was answered well since the sign-in or the adoption
 
-	renewed    time.Time // last attempt to renew an overdue Guid
-	guidMissed bool      // a new one seems to have been announced unheard
+	renewed time.Time // last attempt to renew an overdue Guid
 
 	push     Push
 	box      *inbox    // what the platform sends; nil: events are polled
 	due      time.Time // of the next request that keeps the session without polls
-	unheard  bool      // an answer to one was lost
 	signedIn time.Time // by this process; zero: adopted
 
 	key    key
 	fields string      // headers of requests, from key
 	stored session.Key // key encoded; zero: to be encoded
+
+	forceOut   bool
+	races      uint8 // polls in a row that met a Guid replaced meanwhile
+	unsure     bool  // the last poll was answered "no permission", once
+	proven     bool  // a poll was answered well since the sign-in or the adoption
+	guidMissed bool  // a new one seems to have been announced unheard
+	unheard    bool  // an answer to a request of due was lost
 }
 
 var _ session.Session = (*agent)(nil)
 
-func (s *agent) path(resource string) string { return ccgateway.Base + "/" + resource + "/" + s.login }
+func (s *agent) path(resource string) string {
+	return ccgateway.Base + "/" + resource + "/" + url.PathEscape(s.workNo)
+}
 
 // ask sends r with the newest key, and takes over the key that the answer
 // brings before anybody looks at the rest of it.
@@ -93,7 +95,7 @@ func (s *agent) enter(w welcome, now time.Time) {
 
 // clean makes the vendor's text fit to show: no secrets, one line.
 func (s *agent) clean(text string) string {
-	text = wire.Redact(text, append(s.key.secrets(), s.password.Reveal())...)
+	text = wire.Redact(text, append(s.key.secrets(), s.client.Password().Reveal())...)
 	return wire.Plain(ccgateway.HideGuids(text))
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"time"
 
 	"agentkeeper/session"
@@ -141,7 +140,7 @@ func (p *platform) Probe(ctx context.Context, a session.Account) error {
 func (p *platform) agent(a session.Account) *agent {
 	set := settings(a)
 	s := &agent{
-		platform: p, client: p.transport.Client(a), workNo: a.ID.Login, login: url.PathEscape(a.ID.Login), password: a.Password,
+		platform: p, client: p.transport.Client(a), workNo: a.ID.Login,
 		pause: set.PollPause, timeout: set.PollTimeout, forceOut: set.ForceOut, push: set.Push,
 	}
 	s.skills.path = skillsPath(set)

@@ -24,7 +24,7 @@ const (
 type skillset struct {
 	path   string // of the request below the agent's; "" = leave the skills alone
 	wanted bool   // not yet done, not given up
-	tries  int
+	tries  uint8
 	begin  time.Time // of the next try, not before
 	fault  *session.Fault
 
@@ -106,7 +106,9 @@ func (s *agent) finishSkills(result skillResult) {
 	s.adopt(result.used, result.answer.Header)
 	s.box.answered()
 	k.fault = s.judgeSkills(result)
-	k.wanted = k.fault != nil && k.tries < skillTries
+	if k.wanted = k.fault != nil && k.tries < skillTries; !k.wanted {
+		k.path = "" // a session asks once
+	}
 }
 
 func (s *agent) judgeSkills(result skillResult) *session.Fault {

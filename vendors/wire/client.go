@@ -67,6 +67,9 @@ func (t *Transport) Client(a session.Account) *Client {
 // Another returns a new client of the same agent without a connection.
 func (c *Client) Another() *Client { return &Client{transport: c.transport, owner: c.owner} }
 
+// Password returns the agent's, for those who keep it out of texts.
+func (c *Client) Password() session.Secret { return c.owner.password }
+
 // Request is one request. Path begins with a slash and may carry a query; it
 // must be escaped already.
 type Request struct {
