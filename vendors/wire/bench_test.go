@@ -71,6 +71,7 @@ func BenchmarkLookBeforeRequest(b *testing.B) {
 	}
 }
 
+// answerAll answers every request but those for /held.
 func answerAll(l net.Listener) {
 	for {
 		conn, err := l.Accept()
@@ -81,8 +82,12 @@ func answerAll(l net.Listener) {
 			defer conn.Close()
 			reader := bufio.NewReader(conn)
 			for {
-				if _, err := http.ReadRequest(reader); err != nil {
+				r, err := http.ReadRequest(reader)
+				if err != nil {
 					return
+				}
+				if r.URL.Path == "/held" {
+					continue
 				}
 				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nDate: Mon, 30 Nov 2026 12:00:00 GMT\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 28\r\n\r\n"+idleBody)
 			}
