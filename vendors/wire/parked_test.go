@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"agentkeeper/session"
 	"agentkeeper/test/sim"
@@ -106,10 +108,12 @@ func startServer(b *testing.B) (address string) {
 func park(b *testing.B, t *Transport, n int) float64 {
 	b.Helper()
 	before := live()
+	short, cancel := context.WithTimeout(b.Context(), time.Minute) // as operations have it
+	defer cancel()
 	clients := make([]*Client, n)
 	for i := range clients {
 		c := t.Client(session.Account{})
-		if _, err := c.Do(b.Context(), Request{Method: http.MethodGet, Path: "/"}); err != nil {
+		if _, err := c.Do(short, Request{Method: http.MethodGet, Path: "/"}); err != nil {
 			b.Fatal(err)
 		}
 		if !c.Begin(b.Context(), Request{Method: http.MethodGet, Path: "/held"}) {
