@@ -17,6 +17,8 @@ type line struct {
 	raw    syscall.RawConn
 	client *Client // nil while the connection is being made
 	mode   mode
+	limit  uint32 // in milliseconds, see WriteLimit; 0: none
+	waited bool   // and a write waits for it, or did
 }
 
 // mode is what a line does where it would have to wait.
@@ -41,7 +43,8 @@ const (
 // Lined returns conn so that it can be read without waiting, where it is a socket,
 // and conn as it is otherwise. What is returned for a socket has the methods
 // Hastily(bool), between whose calls reads fail with os.ErrDeadlineExceeded where
-// nothing is there, and SyscallConn.
+// nothing is there, WriteLimit(time.Duration), which bounds the writes that follow, as
+// a deadline that costs nothing while they need not wait, and SyscallConn.
 func Lined(conn net.Conn) net.Conn {
 	if _, done := conn.(*line); done {
 		return conn
@@ -75,6 +78,12 @@ func (l *line) Hastily(on bool) {
 	if l.mode = plainly; on {
 		l.mode = hastily
 	}
+}
+
+// WriteLimit has the writes from now on end d after the first of them that has to
+// wait. Write deadlines that were set mean nothing then.
+func (l *line) WriteLimit(d time.Duration) {
+	l.limit, l.waited = uint32(min(max(d, time.Millisecond), time.Hour)/time.Millisecond), false
 }
 
 // call is one op on a descriptor. Lines share a few of them.
@@ -146,7 +155,7 @@ func (l *line) Read(p []byte) (int, error) {
 
 // Write implements net.Conn.
 func (l *line) Write(p []byte) (int, error) {
-	if l.mode == plainly || len(p) == 0 {
+	if (l.mode == plainly && l.limit == 0) || len(p) == 0 {
 		return l.Conn.Write(p)
 	}
 	n, err := l.now(opWrite, p)
@@ -156,7 +165,13 @@ func (l *line) Write(p []byte) (int, error) {
 	case n == len(p):
 		return n, nil
 	}
-	l.client.arm()
+	switch {
+	case l.client != nil:
+		l.client.arm()
+	case !l.waited:
+		l.waited = true
+		_ = l.SetWriteDeadline(time.Now().Add(time.Duration(l.limit) * time.Millisecond)) // a connection that is closed shows when it is used
+	}
 	m, err := l.Conn.Write(p[n:])
 	return n + m, err
 }

@@ -61,9 +61,11 @@ type Conn struct {
 }
 
 // line is a socket that can be read without waiting: between Hastily(true) and
-// Hastily(false) reads fail with os.ErrDeadlineExceeded where nothing is there.
+// Hastily(false) reads fail with os.ErrDeadlineExceeded where nothing is there. Its
+// writes set a deadline, so far away as WriteLimit says, only where they have to wait.
 type line interface {
 	Hastily(on bool)
+	WriteLimit(d time.Duration)
 	syscall.Conn
 }
 
@@ -335,7 +337,7 @@ func (c *Conn) write(op byte, payload []byte, until time.Time) error {
 	if c.err != nil {
 		return c.err
 	}
-	if err := c.nc.SetWriteDeadline(until); err != nil {
+	if err := c.limitWrites(until); err != nil {
 		return c.end(fmt.Errorf("write websocket: %w", err))
 	}
 	if to := c.trace.now(); to != nil {
@@ -348,6 +350,16 @@ func (c *Conn) write(op byte, payload []byte, until time.Time) error {
 	return nil
 }
 
+// limitWrites has the writes that follow end by until. Where that needs no timer,
+// none is set: most connections write nothing but pings, which never wait.
+func (c *Conn) limitWrites(until time.Time) error {
+	if c.line == nil {
+		return c.nc.SetWriteDeadline(until)
+	}
+	c.line.WriteLimit(time.Until(until))
+	return nil
+}
+
 // end closes the connection for good, telling the server why where it is for
 // the server to know.
 func (c *Conn) end(err error) error {
@@ -357,7 +369,7 @@ func (c *Conn) end(err error) error {
 	if to := c.trace.now(); to != nil {
 		to.Closed(err)
 	}
-	if code := farewell(err); code != 0 && !c.bye && c.nc.SetWriteDeadline(time.Now().Add(writeLimit)) == nil {
+	if code := farewell(err); code != 0 && !c.bye && c.limitWrites(time.Now().Add(writeLimit)) == nil {
 		_, _ = c.nc.Write(encode(opClose, closePayload(code, "")))
 	}
 	c.err = err

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -90,5 +91,49 @@ func bufferless(t *testing.T, conn *socket.Conn, secure *tls.Conn) {
 		if n := reflect.ValueOf(secure).Elem().FieldByName(name).FieldByName("buf").Cap(); n > 0 {
 			t.Errorf("%s has %d bytes", name, n)
 		}
+	}
+}
+
+// The time for a write runs from when it has to wait, and never in between.
+func TestWritesOnASocketAreLimited(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	deaf := make(chan struct{})
+	server := sim.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			return
+		}
+		_, _, _ = c.Read(context.Background())
+		<-deaf
+		_ = c.CloseNow()
+	}), nil)
+	t.Cleanup(func() { _ = server.Close() })
+	conn, err := socket.Dial(t.Context(), socket.Target{
+		URL: &url.URL{Host: l.Addr().String(), Path: "/"}, Limit: limit,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, address)
+			return wire.Lined(conn), err
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	defer close(deaf)
+	for range 3 {
+		if err := conn.Ping(time.Now().Add(time.Millisecond)); err != nil {
+			t.Fatal("a limit that is over: ", err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	begin := time.Now()
+	if err := conn.Write(make([]byte, 64<<20), begin.Add(50*time.Millisecond)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error(err)
+	}
+	if took := time.Since(begin); took < 40*time.Millisecond {
+		t.Errorf("gave up after %v", took)
 	}
 }
