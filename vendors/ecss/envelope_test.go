@@ -75,7 +75,7 @@ func judge(t *testing.T, frame string) *session.Fault {
 	if !ok {
 		t.Fatalf("%s is no frame", frame)
 	}
-	_, fault := granted(e, settings{takenRetry: 15 * time.Second}, "hunter2")
+	_, fault := granted(e, &settings{takenRetry: 15 * time.Second}, "hunter2")
 	return fault
 }
 
@@ -152,7 +152,7 @@ func TestGrants(t *testing.T) {
 	}
 	for frame, want := range tests {
 		e, _ := open([]byte(frame))
-		g, fault := granted(e, settings{})
+		g, fault := granted(e, &settings{})
 		if diff := cmp.Diff(want, g, cmp.AllowUnexported(grant{})); diff != "" || fault != nil {
 			t.Errorf("%s: %v\n%s", frame, fault, diff)
 		}
@@ -210,7 +210,7 @@ func FuzzOpen(f *testing.F) {
 		if kind := e.eventType(); kind == "" || utf8.RuneCountInString(kind) > 201 || strings.ContainsAny(kind, "\t\r\n\x00") {
 			t.Errorf("event type %q", kind)
 		}
-		g, fault := granted(e, settings{takenRetry: time.Second}, "hunter2hunter2")
+		g, fault := granted(e, &settings{takenRetry: time.Second}, "hunter2hunter2")
 		switch {
 		case fault == nil && !e.good() && g.token == "":
 			t.Error("a login without a success or a token")

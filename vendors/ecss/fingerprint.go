@@ -5,6 +5,9 @@ import "fmt"
 // Fingerprint tells what of the options a log-in sends: agents whose
 // fingerprints differ need sessions made anew.
 func Fingerprint(options any) string {
-	s, _ := options.(settings)
+	s, ok := options.(*settings)
+	if !ok {
+		s = &settings{}
+	}
 	return fmt.Sprintf("%q", []string{s.profile, s.domain, s.role, fmt.Sprint(s.byPost), s.path, s.tokenIn, s.origin})
 }

@@ -92,7 +92,7 @@ func (l *live) warn(e envelope) {
 	if !l.options.subscribe || len(l.warnings) > 0 {
 		return
 	}
-	fault, n := rejected(e, 0, l.token.Reveal()), notes[codeNoSubscribe]
+	fault, n := rejected(e, 0, l.tap.token.Reveal()), notes[codeNoSubscribe]
 	l.warnings = []session.Warning{{Code: codeNoSubscribe, Text: n.text + " (" + fault.Code + ": " + fault.Text + ")", Action: n.action}}
 	l.log(slog.LevelWarn, "call/subscribe was refused", slog.String("code", fault.Code), slog.String("detail", fault.Text))
 }

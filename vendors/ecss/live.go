@@ -26,40 +26,38 @@ var _ session.Session = (*live)(nil)
 
 // live is one signed-in agent: one websocket.
 type live struct {
-	place   *wire.Place
-	id      session.ID
-	options settings
+	options *settings
 	conn    *socket.Conn
-	tap     *tap // of conn
+	tap     *tap // of conn; it knows whose session this is
 	chance  rand.PCG
 
 	key      session.Key
 	agentID  string
-	token    session.Secret
 	since    time.Time
 	warnings []session.Warning
 
 	lastID    uint64
 	waiting   uint64        // requestId of the call/subscribe that is not answered yet; 0 = none
-	known     bool          // the platform answered one of them well
 	idle      time.Duration // pause between harmless requests; 0 = none are needed
 	subscribe time.Time     // when the next one is due; zero = none
 	ping      time.Time     // when the next ping is due
 	asked     time.Time     // when the oldest unanswered ping left; zero = none
-	doubted   bool          // a request was sent since, because it was not answered
-	deaf      bool          // requests are answered, pings are not: requests take their place
 	left      time.Time     // when nobody was listening any more; zero: somebody does
 	events    []session.Event
 	evicted   time.Time // when a message said that another session took over
 	garbage   int
 	lost      *session.Fault  // why the session is over
 	missing   session.Missing // told with the last events, or beside the loss
+
+	known   bool // the platform answered one call/subscribe well
+	doubted bool // a request was sent since the ping of asked, because it was not answered
+	deaf    bool // requests are answered, pings are not: requests take their place
 }
 
-func newLive(t *tap, o settings, conn *socket.Conn) *live {
+func newLive(t *tap, o *settings, conn *socket.Conn) *live {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(t.id.String()))
-	return &live{place: t.place, id: t.id, tap: t, options: o, conn: conn, chance: *rand.NewPCG(h.Sum64(), 0)}
+	return &live{tap: t, options: o, conn: conn, chance: *rand.NewPCG(h.Sum64(), 0)}
 }
 
 // begin starts the session with what the login gave. The first Step asks for
@@ -67,8 +65,7 @@ func newLive(t *tap, o settings, conn *socket.Conn) *live {
 func (l *live) begin(g grant, login string) {
 	now := time.Now()
 	l.since, l.left, l.ping = now, now, now
-	l.token, l.agentID = session.NewSecret(g.token), g.agentID
-	l.tap.token = l.token
+	l.tap.token, l.agentID = session.NewSecret(g.token), g.agentID
 	if l.agentID == "" {
 		l.agentID = login
 	}
@@ -124,7 +121,7 @@ func (l *live) Info() session.Info {
 	}
 	return session.Info{
 		Warnings:   warnings,
-		Credential: session.Credential{Token: l.token, IssuedAt: l.since},
+		Credential: session.Credential{Token: l.tap.token, IssuedAt: l.since},
 	}
 }
 
@@ -319,13 +316,13 @@ func (l *live) lose(err error) {
 	}
 	l.lost = noted(kind, cause, code, err)
 	if closed != nil && closed.Reason != "" {
-		l.lost.Text += ": " + wire.Plain(wire.Redact(closed.Reason, l.token.Reveal()))
+		l.lost.Text += ": " + wire.Plain(wire.Redact(closed.Reason, l.tap.token.Reveal()))
 	}
 	l.log(slog.LevelDebug, "websocket ended", slog.String("error", err.Error()))
 }
 
 func (l *live) log(level slog.Level, msg string, attrs ...slog.Attr) {
-	if l.place.Log != nil {
-		l.place.Log.LogAttrs(context.Background(), level, msg, append(attrs, slog.String("agent", l.id.String()))...)
+	if l.tap.place.Log != nil {
+		l.tap.place.Log.LogAttrs(context.Background(), level, msg, append(attrs, slog.String("agent", l.tap.id.String()))...)
 	}
 }

@@ -80,7 +80,7 @@ func Window(platform option.Set) time.Duration {
 // minutes.
 func Decode(set option.Set, window time.Duration) (any, session.Terms, []option.Problem) {
 	r := option.Read(set, Options)
-	s := settings{
+	s := &settings{
 		profile: r.String("profile"), domain: r.String("domain"), role: r.String("role"),
 		byPost: r.String("login_over") == overHTTP, path: r.String("login_path"), tokenIn: r.String("token_in"),
 		ping: r.Duration("ping"), takenRetry: r.Duration("taken_retry"),

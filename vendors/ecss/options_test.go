@@ -37,7 +37,7 @@ func TestDecode(t *testing.T) {
 	}
 	for _, tt := range tests {
 		got, terms, problems := Decode(tt.set, Window(tt.set))
-		if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(settings{})); diff != "" || len(problems) > 0 {
+		if diff := cmp.Diff(&tt.want, got, cmp.AllowUnexported(settings{})); diff != "" || len(problems) > 0 {
 			t.Errorf("%v\n%s", problems, diff)
 		}
 		if want := (session.Terms{Grace: time.Second, ForceLimit: 3, ForceWithin: 10 * time.Minute}); terms != want {

@@ -65,16 +65,16 @@ func (p *platform) Probe(ctx context.Context, a session.Account) error {
 }
 
 // optionsOf returns the account's options, the defaults where it has none.
-func optionsOf(a session.Account) settings {
-	if s, ok := a.Options.(settings); ok {
+func optionsOf(a session.Account) *settings {
+	if s, ok := a.Options.(*settings); ok {
 		return s
 	}
 	s, _, _ := Decode(nil, time.Hour)
-	return s.(settings)
+	return s.(*settings)
 }
 
 // socketURL is where the websocket opens.
-func (p *platform) socketURL(o settings) *url.URL {
+func (p *platform) socketURL(o *settings) *url.URL {
 	u := *p.place.URL
 	u.Path, u.RawQuery = "/", ""
 	if !o.byPost {
@@ -85,7 +85,7 @@ func (p *platform) socketURL(o settings) *url.URL {
 	return &u
 }
 
-func (p *platform) dial(ctx context.Context, o settings, u *url.URL, header http.Header, t *tap) (*socket.Conn, error) {
+func (p *platform) dial(ctx context.Context, o *settings, u *url.URL, header http.Header, t *tap) (*socket.Conn, error) {
 	leave, err := p.place.Dials.Enter(ctx, true)
 	if err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ func (p *platform) SignIn(ctx context.Context, a session.Account, _ bool) (sessi
 	return l, nil
 }
 
-func (p *platform) signIn(ctx context.Context, a session.Account, o settings) (*live, *session.Fault) {
+func (p *platform) signIn(ctx context.Context, a session.Account, o *settings) (*live, *session.Fault) {
 	if _, bounded := ctx.Deadline(); !bounded {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, max(p.place.OperationTimeout, replyLimit))
@@ -53,7 +53,7 @@ func (p *platform) signIn(ctx context.Context, a session.Account, o settings) (*
 	return l, nil
 }
 
-func payloadOf(a session.Account, o settings) loginPayload {
+func payloadOf(a session.Account, o *settings) loginPayload {
 	return loginPayload{
 		Login: a.ID.Login, Password: a.Password.Reveal(), Number: a.Number,
 		Profile: o.profile, Domain: o.domain, Role: o.role,
@@ -70,7 +70,7 @@ func (l *live) logIn(ctx context.Context, a session.Account) (grant, *session.Fa
 }
 
 // granted judges the answer to a login.
-func granted(e envelope, o settings, secrets ...string) (grant, *session.Fault) {
+func granted(e envelope, o *settings, secrets ...string) (grant, *session.Fault) {
 	g := e.grant()
 	switch _, failed := e.failure(); {
 	case e.thrown: // whatever else it holds
@@ -88,7 +88,7 @@ func (l *live) ask(ctx context.Context, action string, payload any) (envelope, *
 	deadline, _ := ctx.Deadline()
 	id := l.nextID()
 	if err := l.conn.Write(request{action, id, payload}.encode(), deadline); err != nil {
-		return envelope{}, networkFault(l.place.URL.Host, err)
+		return envelope{}, networkFault(l.tap.place.URL.Host, err)
 	}
 	crossed := false // the action was answered, but under no requestId of ours
 	for {
@@ -139,7 +139,7 @@ func (l *live) unanswered(err error, crossed bool) *session.Fault {
 
 // signInByPost logs in by POST, then opens the websocket with the token. Once
 // the login succeeded, a socket that cannot be opened leaves it in doubt.
-func (p *platform) signInByPost(ctx context.Context, a session.Account, o settings) (*live, *session.Fault) {
+func (p *platform) signInByPost(ctx context.Context, a session.Account, o *settings) (*live, *session.Fault) {
 	g, fault := p.post(ctx, a, o)
 	if fault != nil {
 		return nil, fault
@@ -168,7 +168,7 @@ func (p *platform) signInByPost(ctx context.Context, a session.Account, o settin
 	return l, nil
 }
 
-func (p *platform) post(ctx context.Context, a session.Account, o settings) (grant, *session.Fault) {
+func (p *platform) post(ctx context.Context, a session.Account, o *settings) (grant, *session.Fault) {
 	client := p.transport.Client(a)
 	defer client.Close()
 	answer, err := client.Do(ctx, wire.Request{
