@@ -15,6 +15,7 @@ type actions struct {
 	mu    sync.Mutex
 	err   error
 	done  chan struct{}        // nil: nobody listened yet
+	heard bool                 // somebody listened since reuse
 	funcs map[*func()]struct{} // to be called at the end
 	stop  func() bool          // of listening to what is above; nil: not yet
 }
@@ -33,6 +34,7 @@ func (a *actions) Err() error {
 func (a *actions) Done() <-chan struct{} {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.heard = true
 	if a.done == nil {
 		a.done = make(chan struct{})
 		if a.err != nil {
@@ -65,6 +67,17 @@ func (a *actions) AfterFunc(f func()) (stop func() bool) {
 		delete(a.funcs, key)
 		return there
 	}
+}
+
+// reuse reports whether the next action may have a, too: it was not cut, and costs
+// no more than itself. Whoever listens does so in each action, or once in a while
+// (to connect, in the gate); what that once took is not kept for the agent's life.
+func (a *actions) reuse() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	again := a.err == nil && a.Context.Err() == nil && (a.done == nil || a.heard)
+	a.heard = false
+	return again
 }
 
 // listen has the end of what is above end this one, too. The caller holds mu.

@@ -280,12 +280,13 @@ func (k *Keeper) take(ctx context.Context, woken bool) {
 }
 
 // arm returns the context of an action that a new order cuts after the given
-// grace; 0 is at once. It is the same one until it was cut: a poll costs none.
-// disarm follows the action.
+// grace; 0 is at once. A poll costs none: it is the one of the action before, as long as
+// that may be had again. disarm follows the action.
 func (k *Keeper) arm(ctx context.Context, grace time.Duration) context.Context {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.actions == nil || k.actions.Err() != nil {
+	if k.actions == nil || !k.actions.reuse() {
+		k.releaseLocked()
 		k.actions = &actions{Context: ctx}
 	}
 	k.armed, k.grace = true, grace
@@ -323,6 +324,10 @@ func (k *Keeper) disarm() bool {
 func (k *Keeper) release() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.releaseLocked()
+}
+
+func (k *Keeper) releaseLocked() {
 	if k.actions != nil {
 		k.actions.cancel()
 	}
