@@ -23,7 +23,7 @@ func (m *Machine) next(w Wish) Action {
 }
 
 func (m *Machine) stay() Action {
-	m.outs, m.outAt, m.busy = 0, time.Time{}, false
+	m.busy, m.outs, m.outAt = false, 0, time.Time{}
 	switch {
 	case m.held:
 		return m.keep()
@@ -121,7 +121,8 @@ func (m *Machine) leaveUnheld() Action {
 	if free := later(m.until, m.ghost); (m.doubt != OpNone || !m.ghost.IsZero()) && m.before(free) {
 		return m.waitUntil(free)
 	}
-	m.doubt, m.ghost, m.nextAt, m.fails = OpNone, time.Time{}, time.Time{}, 0
+	m.doubt, m.ghost = OpNone, time.Time{}
+	m.nextAt, m.fails = time.Time{}, 0
 	return Action{Do: DoPark}
 }
 
@@ -131,10 +132,23 @@ func (m *Machine) waitUntil(t time.Time) Action {
 	return Action{Do: DoWait, For: t.Sub(m.now)}
 }
 
+// enter notes what the agent does during an action, and why it waits where that
+// is for the session that it holds.
+func (m *Machine) enter(a Action, w Wish) {
+	if a.Do == DoDone {
+		return
+	}
+	m.state = m.stateDuring(a, w)
+	if m.state == Waiting && m.held {
+		m.reason = ReasonOutage
+		if m.unproven {
+			m.reason = ReasonDoubt
+		}
+	}
+}
+
 func (m *Machine) stateDuring(a Action, w Wish) State {
 	switch {
-	case a.Do == DoDone:
-		return m.state
 	case a.Do == DoSignIn && !a.Renew:
 		return SigningIn
 	case w == Leave && a.Do != DoPark:
@@ -143,11 +157,7 @@ func (m *Machine) stateDuring(a Action, w Wish) State {
 		return Offline
 	case m.held && !m.silent():
 		return Online
-	case m.held && m.unproven:
-		m.reason = ReasonDoubt
-		return Waiting
 	case m.held:
-		m.reason = ReasonOutage
 		return Waiting
 	case a.Do == DoPark:
 		return Parked

@@ -35,6 +35,13 @@ func (m Machine) Memo() Memo {
 	return memo
 }
 
+// Calm reports whether Memo would return the zero Memo, at less cost: beside its
+// session there is nothing about the agent that must survive.
+func (m *Machine) Calm() bool {
+	return m.parking == parking{} && m.fails == 0 && m.shorts == 0 && m.nextAt.IsZero() && m.forced.at == nil &&
+		m.doubt == OpNone && m.until.IsZero() && m.ghost.IsZero() && m.ours.IsZero()
+}
+
 // Restore returns a machine that goes on from a record at the instant now. A key
 // in it is held and waits for its proof; an intent in it is an operation in
 // doubt until its deadline.
@@ -44,7 +51,8 @@ func (m Machine) Memo() Memo {
 // allows, and nothing that has happened lies in the future.
 func Restore(p Policy, seed uint64, r Record, now time.Time) Machine {
 	m, c, memo := New(p, seed), restored{now, r.Written}, r.Memo
-	m.parked, m.reason, m.doubt = memo.Parked, memo.Reason, memo.Doubt
+	m.parked, m.reason = memo.Parked, memo.Reason
+	m.doubt = memo.Doubt
 	m.fails, m.shorts = memo.Fails, memo.Shorts
 	m.until = c.future(memo.Until, p.doubtMost())
 	m.ghost = c.future(memo.Ghost, p.doubtMost()+p.Window)
@@ -52,12 +60,12 @@ func Restore(p Policy, seed uint64, r Record, now time.Time) Machine {
 	m.nextAt = c.future(memo.NextAt, m.waitMost(r.Written))
 	m.forced.restore(memo.Forced, c)
 	if !r.Key.IsZero() {
-		m.held, m.unproven, m.started, m.contact = true, true, c.past(r.Started), c.past(r.LastContact)
-		m.restored = now
+		m.holding = holding{held: true, unproven: true, started: c.past(r.Started), contact: c.past(r.LastContact), restored: now}
 		m.refresh = m.doubt == OpSignOut
 	}
 	if r.Intent.Op != OpNone {
-		m.doubt, m.until, m.reason = r.Intent.Op, c.future(r.Intent.Deadline, p.doubtMost()), ReasonDoubt
+		m.doubt, m.until = r.Intent.Op, c.future(r.Intent.Deadline, p.doubtMost())
+		m.reason = ReasonDoubt
 		m.refresh = m.held && m.doubt == OpSignOut
 		if m.doubt == OpSignIn {
 			m.ghost = m.until.Add(p.Window)
@@ -136,22 +144,13 @@ const forcedMost = 16
 // budget counts the forced sign-ins and evictions of late. It is a value: what at
 // points to is never changed.
 type budget struct {
-	at []time.Time // a ring of forcedMost, zero = free; nil: nothing yet
-	n  int         // index of the next
-}
-
-// put sets one entry.
-func (b *budget) put(i int, at time.Time) {
-	ring := make([]time.Time, forcedMost)
-	copy(ring, b.at)
-	ring[i] = at
-	b.at = ring
+	at []time.Time // the last forcedMost, oldest first; nil: nothing yet
 }
 
 func (b *budget) left(now time.Time, t Terms) bool {
 	used := 0
 	for _, at := range b.at {
-		if !at.IsZero() && now.Sub(at) < t.ForceWithin {
+		if now.Sub(at) < t.ForceWithin {
 			used++
 		}
 	}
@@ -162,41 +161,34 @@ func (b *budget) take(now time.Time, t Terms) bool {
 	if !b.left(now, t) {
 		return false
 	}
-	b.put(b.n, now)
-	b.n = (b.n + 1) % forcedMost
+	b.set(append(slices.Clone(b.at), now))
 	return true
 }
 
 // giveBack undoes the last take: its sign-in never left, or displaced nobody.
 func (b *budget) giveBack() {
-	b.n = (b.n + forcedMost - 1) % forcedMost
-	b.put(b.n, time.Time{})
+	if n := len(b.at); n > 0 {
+		b.set(b.at[:n-1])
+	}
 }
 
-func (b budget) list() []time.Time {
-	var list []time.Time
-	for i := range b.at {
-		if at := b.at[(b.n+i)%forcedMost]; !at.IsZero() {
-			list = append(list, at)
-		}
+func (b *budget) set(at []time.Time) {
+	b.at = slices.Clip(at[max(0, len(at)-forcedMost):])
+	if len(at) == 0 {
+		b.at = nil
 	}
-	return list
 }
+
+func (b *budget) list() []time.Time { return b.at }
 
 func (b *budget) restore(stored []time.Time, c restored) {
-	*b = budget{}
-	if len(stored) == 0 {
-		return
-	}
 	list := make([]time.Time, 0, len(stored))
 	for _, at := range stored {
-		list = append(list, c.past(at))
+		if !at.IsZero() {
+			list = append(list, c.past(at))
+		}
 	}
-	if len(list) > forcedMost {
-		list = list[len(list)-forcedMost:]
-	}
-	b.at = make([]time.Time, forcedMost)
-	b.n = copy(b.at, list) % forcedMost
+	b.set(list)
 }
 
 // move has every entry measured anew.

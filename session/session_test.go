@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -251,4 +252,21 @@ func TestForceThatDisplacesNobody(t *testing.T) {
 			t.Errorf("%v, %v, budget %v", m.State(), m.Reason(), m.forced.list())
 		}
 	})
+}
+
+// Calm says of a machine what its Memo says.
+func TestCalmIsTheZeroMemo(t *testing.T) {
+	calm := New(testPolicy(true), 1)
+	if !calm.Calm() || !reflect.DeepEqual(calm.Memo(), Memo{}) {
+		t.Error("a new machine has something to remember")
+	}
+	for at, o := range map[time.Duration]Outcome{0: {Kind: Outage}, 1: {Kind: Doubt}, 2: {Kind: Refused}, 3: {Kind: Taken}} {
+		m := New(testPolicy(true), 1)
+		m.Next(Outcome{Now: start, Kind: Woken})
+		o.Now = start.Add(at)
+		m.Next(o)
+		if m.Calm() != reflect.DeepEqual(m.Memo(), Memo{}) || m.Calm() {
+			t.Errorf("after %v: calm %v, memo %+v", o.Kind, m.Calm(), m.Memo())
+		}
+	}
 }
