@@ -1,6 +1,9 @@
 package session
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Do is what a driver is to carry out next.
 type Do uint8
@@ -68,11 +71,11 @@ type Outcome struct {
 //   - "taken" within the time that the platform may need to let go of a session
 //     of ours is put down to that session, not to another client.
 type Machine struct {
-	policy Policy
-	seed   uint64
-	now    time.Time
-	last   Action
-	state  State
+	*rules
+	seed  uint64
+	now   time.Time
+	last  Action
+	state State
 
 	holding
 	silence
@@ -81,6 +84,22 @@ type Machine struct {
 	attempts
 	leaving
 	parking
+}
+
+// rules are never changed, but replaced: copies of a machine share them, and so do
+// the machines of a platform.
+type rules struct{ policy Policy }
+
+// recent is what some machine was given last.
+var recent atomic.Pointer[rules]
+
+func rulesOf(p Policy) *rules {
+	if r := recent.Load(); r != nil && r.policy == p {
+		return r
+	}
+	r := &rules{p}
+	recent.Store(r)
+	return r
 }
 
 // holding is the session that may be alive.
@@ -148,11 +167,11 @@ const (
 // New returns a machine that knows nothing and holds nothing. seed makes its
 // jitter; give every agent its own.
 func New(p Policy, seed uint64) Machine {
-	return Machine{policy: p, seed: seed, state: Offline}
+	return Machine{rules: rulesOf(p), seed: seed, state: Offline}
 }
 
 // SetPolicy replaces the times and terms; delays already running are kept.
-func (m *Machine) SetPolicy(p Policy) { m.policy = p }
+func (m *Machine) SetPolicy(p Policy) { m.rules = rulesOf(p) }
 
 // Held reports whether a session is held.
 func (m Machine) Held() bool { return m.held }

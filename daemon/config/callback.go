@@ -76,7 +76,7 @@ type token struct {
 
 // token reads the secret file among the agent's options. Agents that share the
 // file share the reading.
-func (l *loader) token(g *group, d draft) (Source, session.Secret) {
+func (l *loader) token(g *group, d draft) (*Source, session.Secret) {
 	set := merged(g.options, d.options)
 	for _, spec := range g.specs() {
 		value, ok := set[spec.Name]
@@ -85,10 +85,10 @@ func (l *loader) token(g *group, d draft) (Source, session.Secret) {
 		}
 		if spec.SecretFile && ok && value.Text != "" {
 			source := Source{Key: spec.Name, Path: relativeTo(value.Pos.File, value.Text), Pos: value.Pos}
-			return source, l.readToken(source, spec)
+			return &source, l.readToken(source, spec)
 		}
 	}
-	return Source{}, session.Secret{}
+	return nil, session.Secret{}
 }
 
 func (l *loader) readToken(source Source, spec option.Spec) session.Secret {

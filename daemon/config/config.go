@@ -143,14 +143,22 @@ type Agent struct {
 	Options  any // the vendor's own type; agents without options of their own share one value
 	Terms    session.Terms
 	// TokenSource is the secret file that the agent's options name, Token what
-	// stands in it; zero where they name none.
-	TokenSource Source
+	// stands in it; nil and zero where they name none.
+	TokenSource *Source
 	Token       session.Secret
 	// Credential is where other programs find what they need to act within the
 	// agent's session.
 	Credential CredentialFile
 	Schedule   *Schedule // the agent's own or its group's; nil: always online
 	Pos        option.Pos
+}
+
+// TokenFile returns the path of the TokenSource, "" without one.
+func (a *Agent) TokenFile() string {
+	if a.TokenSource == nil {
+		return ""
+	}
+	return a.TokenSource.Path
 }
 
 // Platform returns the platform of that name.

@@ -99,6 +99,7 @@ func Load(path string, options ...Option) (*Config, []option.Problem, error) {
 	if len(l.problems) > 0 {
 		return nil, warnings, Problems(sorted(l.problems))
 	}
+	l.config.Agents = slices.Clone(l.config.Agents) // it stays for long: without room to grow
 	return l.config, warnings, nil
 }
 

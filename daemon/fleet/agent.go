@@ -13,40 +13,46 @@ import (
 	"agentkeeper/session/keeper"
 )
 
-// agent is one agent of the fleet. Its fields are guarded by the fleet's mu.
+// agent is one agent of the fleet. Its fields are guarded by the fleet's mu. What
+// it is configured with is not its own: it stands in the loaded configuration.
 type agent struct {
 	driven
 	id       session.ID
-	cfg      config.Agent
+	cfg      *config.Agent // never changed, but replaced
 	platform *platform
 	schedule *shift.Schedule // nil: always online
 	keeper   *keeper.Keeper
-	last     keeper.Order
-	wished   keeper.Order  // what was wished before the fleet's end; until that begins meaningless
+	wished   *keeper.Order // what was wished before the fleet's end; nil until that begins
 	next     *config.Agent // what the next keeper is for, where this one is to end
+	remade   *time.Time    // when its session was last made anew because its credential was refused; nil: never
+	giveUp   *time.Time    // removed: when the platform has signed it out by itself, as it was not heard of for so long
+	counted  *count        // by the census, whose mu guards it; nil: it is not
 	resume   bool          // the next keeper is to end a parking
 	removed  bool          // no longer configured: forgotten once signed out
-	giveUp   time.Time     // removed: when the platform has signed it out by itself, as it was not heard of for so long
 	gaveUp   bool          // removed: it was given up
 	rehashed bool          // its record's hashes were made anew, and are not stored yet
-	remade   time.Time     // when its session was last made anew because its credential was refused
 	ended    bool          // it has its last order, of the fleet's end
-	counted  standing      // by the census, whose mu guards it
 }
 
 // order gives the keeper an order if it is a new one.
 func (a *agent) order(o keeper.Order) {
-	if o == a.last && !o.Resume {
-		return
+	if o.Resume || o != a.keeper.Order() {
+		a.keeper.Set(o)
 	}
-	a.last = o
-	a.last.Resume = false
-	a.keeper.Set(o)
 }
 
+// Wake implements keeper.Owner.
+func (a *agent) Wake() { a.seat.Wake() }
+
+// Handed implements keeper.Owner.
+func (a *agent) Handed() { a.fleet.handed(a.id) }
+
+// Turned implements keeper.Owner.
+func (a *agent) Turned(now keeper.Standing) { a.fleet.census.turn(a, now) }
+
 // start takes a new agent on, which is yet to be launched. The caller holds mu.
-func (f *Fleet) start(c config.Agent, by string) newcomer {
-	a := &agent{id: c.ID, cfg: c}
+func (f *Fleet) start(c *config.Agent, by string) newcomer {
+	a := f.newAgent(c)
 	rec := f.records[c.ID]
 	delete(f.records, c.ID)
 	f.equip(a, c)
@@ -56,11 +62,11 @@ func (f *Fleet) start(c config.Agent, by string) newcomer {
 	f.enlist(a)
 	if first.End {
 		first.By = by
-		a.next = &a.cfg
+		a.next = c
 		a.order(first)
 	} else {
 		a.order(f.orderFor(a, first.Resume))
-		if !rec.Key.IsZero() && a.last.Wish == session.Stay {
+		if !rec.Key.IsZero() && a.keeper.Order().Wish == session.Stay {
 			f.observer.expect(c.ID.Platform)
 		}
 	}
@@ -68,17 +74,21 @@ func (f *Fleet) start(c config.Agent, by string) newcomer {
 	return newcomerOf(a, rec)
 }
 
+func (f *Fleet) newAgent(c *config.Agent) *agent {
+	return &agent{driven: driven{fleet: f}, id: c.ID, cfg: c}
+}
+
 // becomes returns the configuration that the agent has, or will have where a
 // change is under way. The caller holds mu.
-func (a *agent) becomes() config.Agent {
+func (a *agent) becomes() *config.Agent {
 	if a.next != nil {
-		return *a.next
+		return a.next
 	}
 	return a.cfg
 }
 
 // equip gives the agent its platform and schedule.
-func (f *Fleet) equip(a *agent, c config.Agent) {
+func (f *Fleet) equip(a *agent, c *config.Agent) {
 	a.cfg, a.platform = c, f.platforms[c.ID.Platform]
 	a.schedule = f.shifts.of(c.Schedule)
 }
@@ -88,7 +98,7 @@ func (f *Fleet) equip(a *agent, c config.Agent) {
 // mended ends.
 func (a *agent) prepare(f *Fleet, rec session.Record) keeper.Order {
 	sameSecret := rec.SecretHash == f.store.Hash(a.cfg.Password)
-	sameSettings := rec.SettingsHash == f.fingerprint(a.platform, a.cfg)
+	sameSettings := rec.SettingsHash == f.fingerprint(a.platform.cfg, a.cfg)
 	switch {
 	case !rec.Key.IsZero() && rec.SettingsHash != "" && !sameSettings:
 		return keeper.Order{Wish: session.Leave, End: true, Why: "settings changed since the last run"}
@@ -99,15 +109,11 @@ func (a *agent) prepare(f *Fleet, rec session.Record) keeper.Order {
 }
 
 func (f *Fleet) newKeeper(a *agent, rec session.Record) *keeper.Keeper {
-	u := f.updateFor(a)
 	k := keeper.New(keeper.Config{
-		Account: u.Account, Policy: u.Policy, Record: rec, SecretHash: u.SecretHash, SettingsHash: u.SettingsHash, ProofHash: u.ProofHash,
-		Platform: a.platform.adapter, Gate: a.platform.gate.Platform, Store: f.store, Sink: f.sink,
-		Observer: f.observer, Log: f.log, Seed: f.seedOf(a.id), Handed: func() { f.handed(a.id) }, Turned: func(s keeper.Standing) { f.census.turn(a, s) },
-		Wake: a.seat.Wake,
+		Site: f.site, Setup: f.setupOf(a), Record: rec, Platform: a.platform.adapter, Gate: a.platform.guarded,
+		Seed: f.seedOf(a.id), Owner: a,
 	})
-	v := k.View()
-	f.census.turn(a, v.Standing())
+	f.census.turn(a, k.Standing())
 	return k
 }
 
@@ -119,16 +125,6 @@ func (f *Fleet) seedOf(id session.ID) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(id.String()))
 	return h.Sum64() ^ f.seed
-}
-
-func (f *Fleet) updateFor(a *agent) keeper.Update {
-	c, p := a.cfg, a.platform.cfg
-	return keeper.Update{
-		Account: session.Account{ID: c.ID, Number: c.Number, Password: c.Password, Token: c.Token, Options: c.Options},
-		Policy: session.Policy{Initial: p.Backoff.Initial, Max: p.Backoff.Max, OpTimeout: p.SignIn.Timeout,
-			Window: p.Window, Terms: c.Terms},
-		SecretHash: f.store.Hash(c.Password), SettingsHash: f.fingerprint(a.platform, c), ProofHash: f.proof(a.platform, c),
-	}
 }
 
 // next follows the end of an agent's keeper and reports whether another one is
@@ -152,7 +148,8 @@ func (f *Fleet) departs(a *agent, rec session.Record) bool {
 // unfinished reports whether the agent is to sign out and its keeper ended
 // before, by an order to quit that it had taken already. The caller holds mu.
 func (a *agent) unfinished(rec session.Record) bool {
-	return a.last.End && a.last.Wish == session.Leave &&
+	last := a.keeper.Order()
+	return last.End && last.Wish == session.Leave &&
 		(!rec.Key.IsZero() || rec.Memo.Doubt != session.OpNone || !rec.Memo.Ghost.IsZero())
 }
 
@@ -165,18 +162,19 @@ func (f *Fleet) succeed(a *agent, rec session.Record) bool {
 	}
 	switch {
 	case a.unfinished(rec):
+		last := a.keeper.Order()
 		a.keeper = f.newKeeper(a, rec)
-		a.keeper.Set(a.last)
+		a.keeper.Set(last)
 		return true
 	case f.ending:
 		return false
 	case a.next != nil:
-		f.moveCredential(a, *a.next)
-		f.equip(a, *a.next)
+		f.moveCredential(a, a.next)
+		f.equip(a, a.next)
 		resume := a.resume || a.prepare(f, rec).Resume
-		a.next, a.removed, a.resume = nil, false, false
+		a.next = nil
+		a.removed, a.resume = false, false
 		a.keeper = f.newKeeper(a, rec)
-		a.last = keeper.Order{Wish: session.Leave}
 		a.order(f.orderFor(a, resume))
 		f.noteWish(a, f.moment())
 		return true
@@ -218,14 +216,15 @@ func (f *Fleet) dropIdlePlatform(name string) {
 }
 
 // change applies a new configuration to a running agent. The caller holds mu.
-func (f *Fleet) change(a *agent, c config.Agent, kind changeKind, by string) {
+func (f *Fleet) change(a *agent, c *config.Agent, kind changeKind, by string) {
 	switch kind {
 	case kindOutIn:
-		a.next, a.removed, a.resume = &c, false, true
+		a.next = c
+		a.removed, a.resume = false, true
 		a.order(keeper.Order{Wish: session.Leave, End: true, By: by, Why: "settings changed"})
 	case kindAdopt:
 		a.resume = a.resume || !reflect.DeepEqual(a.becomes().Options, c.Options)
-		a.next, a.removed = &c, false
+		a.next, a.removed = c, false
 		a.order(keeper.Order{Wish: session.Quit, By: by, Why: "settings changed that the session does not feel"})
 	default:
 		f.touch(a, c)
@@ -233,28 +232,27 @@ func (f *Fleet) change(a *agent, c config.Agent, kind changeKind, by string) {
 	f.noteWish(a, f.moment())
 }
 
-// touch hands a change to the running keeper, whose session does not feel it.
-func (f *Fleet) touch(a *agent, c config.Agent) {
+// touch hands a change to the running keeper, whose session does not feel it. It
+// gets its setup anew though nothing changed: the configuration before is given up.
+func (f *Fleet) touch(a *agent, c *config.Agent) {
 	if a.removed || a.next != nil { // on its way out: come back with the new
 		a.resume = a.resume || a.removed
-		a.next, a.removed = &c, false
+		a.next, a.removed = c, false
 		return
 	}
-	before := f.updateFor(a)
+	resume := !a.cfg.Password.Equal(c.Password)
 	f.moveCredential(a, c)
 	f.equip(a, c)
-	after := f.updateFor(a)
-	if sameUpdate(before, after) {
-		return
-	}
-	a.keeper.Update(after, before.SecretHash != after.SecretHash)
+	a.keeper.Update(f.setupOf(a), resume)
 }
 
 // remove signs a configured-no-longer agent out and forgets it. The caller
 // holds mu.
 func (f *Fleet) remove(a *agent, by string) {
-	a.next, a.removed, a.gaveUp = nil, true, false
-	a.giveUp = time.Now().Add(a.platform.cfg.Window + a.platform.cfg.SignIn.Timeout)
+	a.next = nil
+	a.removed, a.gaveUp = true, false
+	giveUp := time.Now().Add(a.platform.cfg.Window + a.platform.cfg.SignIn.Timeout)
+	a.giveUp = &giveUp
 	a.order(keeper.Order{Wish: session.Leave, End: true, By: by, Why: "no longer configured"})
 	f.noteWish(a, f.moment())
 }

@@ -40,8 +40,15 @@ type census struct {
 // headcount is the census of one platform.
 type headcount struct {
 	agents int
-	counts map[standing]int
+	counts map[standing]*count
 	seen   sums
+}
+
+// count is how many agents of a platform stand alike. None has a PasswordExpires,
+// which would make every agent its own kind.
+type count struct {
+	standing
+	agents int
 }
 
 // sums are what time alone changes, or what only a look at all agents tells; they
@@ -59,12 +66,11 @@ func (c *census) join(a *agent, s keeper.Standing, w session.Wish) {
 	defer c.mu.Unlock()
 	h := c.platforms[a.id.Platform]
 	if h == nil {
-		h = &headcount{counts: map[standing]int{}}
+		h = &headcount{counts: map[standing]*count{}}
 		c.platforms[a.id.Platform] = h
 	}
 	h.agents++
-	a.counted = standing{s, w}
-	h.add(a.counted, 1)
+	a.counted = h.add(standing{s, w})
 }
 
 // leave counts an agent no longer.
@@ -72,7 +78,8 @@ func (c *census) leave(a *agent) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	h := c.platforms[a.id.Platform]
-	h.add(a.counted, -1)
+	h.drop(a.counted)
+	a.counted = nil
 	if h.agents--; h.agents == 0 {
 		delete(c.platforms, a.id.Platform)
 	}
@@ -83,7 +90,7 @@ func (c *census) leave(a *agent) {
 func (c *census) turn(a *agent, s keeper.Standing) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if h := c.platforms[a.id.Platform]; h != nil && a.counted.State != "" {
+	if h := c.platforms[a.id.Platform]; h != nil && a.counted != nil {
 		h.move(a, standing{s, a.counted.wish})
 	}
 }
@@ -92,25 +99,34 @@ func (c *census) turn(a *agent, s keeper.Standing) {
 func (c *census) wish(a *agent, w session.Wish) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if h := c.platforms[a.id.Platform]; h != nil && a.counted.wish != w {
+	if h := c.platforms[a.id.Platform]; h != nil && a.counted != nil && a.counted.wish != w {
 		h.move(a, standing{a.counted.Standing, w})
 	}
 }
 
 func (h *headcount) move(a *agent, to standing) {
-	h.add(a.counted, -1)
-	h.add(to, 1)
-	a.counted = to
+	h.drop(a.counted)
+	a.counted = h.add(to)
 }
 
-func (h *headcount) add(s standing, n int) {
-	if at := s.PasswordExpires; n > 0 && !at.IsZero() && (h.seen.expires.IsZero() || at.Before(h.seen.expires)) {
+func (h *headcount) drop(c *count) {
+	if c.agents--; c.agents == 0 {
+		delete(h.counts, c.standing)
+	}
+}
+
+func (h *headcount) add(s standing) *count {
+	if at := s.PasswordExpires; !at.IsZero() && (h.seen.expires.IsZero() || at.Before(h.seen.expires)) {
 		h.seen.expires = at
 	}
-	s.PasswordExpires = time.Time{} // would make every agent its own kind
-	if h.counts[s] += n; h.counts[s] == 0 {
-		delete(h.counts, s)
+	s.PasswordExpires = time.Time{}
+	c := h.counts[s]
+	if c == nil {
+		c = &count{standing: s}
+		h.counts[s] = c
 	}
+	c.agents++
+	return c
 }
 
 // agents returns how many agents a platform has.
@@ -141,11 +157,11 @@ func (c *census) of(platform string, held gate.Status) ([]Count, sums) {
 		return nil, sums{}
 	}
 	list := make([]Count, 0, len(h.counts))
-	for s, n := range h.counts {
+	for s, c := range h.counts {
 		if s.Queued && held.Held != "" {
 			s.Reason = heldFor(s.Reason, held)
 		}
-		list = append(list, Count{s.State, s.Reason, s.wish, s.Queued, s.SignedIn, s.Warned, n})
+		list = append(list, Count{s.State, s.Reason, s.wish, s.Queued, s.SignedIn, s.Warned, c.agents})
 	}
 	return list, h.seen
 }
@@ -209,8 +225,8 @@ func (f *Fleet) Tally() (t Tally) {
 	defer f.census.mu.Unlock()
 	for _, h := range f.census.platforms {
 		t.Agents += h.agents
-		for s, n := range h.counts {
-			t.add(s, n)
+		for s, c := range h.counts {
+			t.add(s, c.agents)
 		}
 	}
 	return t
@@ -259,8 +275,7 @@ func (f *Fleet) enlist(a *agent) {
 		i, _ := f.index(a.id)
 		f.sorted = slices.Insert(f.sorted, i, a)
 	}
-	v := a.keeper.View()
-	f.census.join(a, v.Standing(), session.Leave)
+	f.census.join(a, a.keeper.Standing(), session.Leave)
 	f.agentsDone.Add(1)
 }
 

@@ -118,12 +118,12 @@ func (f *Fleet) remake(a *agent, generation uint64, by string) error {
 		return keeper.ErrNoSession
 	case h.Generation != generation:
 		return keeper.ErrNotCurrent
-	case a.next != nil || a.removed, time.Since(a.remade) < a.platform.cfg.Window:
+	case a.next != nil || a.removed, a.remade != nil && time.Since(*a.remade) < a.platform.cfg.Window:
 		return nil
 	}
-	a.remade = time.Now()
-	c := a.cfg
-	f.change(a, c, kindOutIn, by)
+	now := time.Now()
+	a.remade = &now
+	f.change(a, a.cfg, kindOutIn, by)
 	return nil
 }
 
@@ -149,7 +149,7 @@ func (f *Fleet) wakeWriter() {
 
 // moveCredential lets a new configuration's credential file be written and the
 // old one's be removed.
-func (f *Fleet) moveCredential(a *agent, c config.Agent) {
+func (f *Fleet) moveCredential(a *agent, c *config.Agent) {
 	if a.cfg.Credential == c.Credential {
 		return
 	}

@@ -55,8 +55,8 @@ func (f *Fleet) trustHashes(a *agent, rec session.Record) session.Record {
 	if !f.damage.HashKey || (rec.SecretHash == "" && rec.SettingsHash == "") {
 		return rec
 	}
-	u := f.updateFor(a)
-	rec.SecretHash, rec.SettingsHash = u.SecretHash, u.SettingsHash
+	now := f.setupOf(a).Hashes()
+	rec.SecretHash, rec.SettingsHash = now.Secret, now.Settings
 	a.rehashed = true
 	return rec
 }

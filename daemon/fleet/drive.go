@@ -14,10 +14,7 @@ type driven struct {
 
 // drive lets an agent's keepers run, one after the other, to the agent's end,
 // which agentsDone hears of: it was counted when it was enlisted. It does not block.
-func (f *Fleet) drive(a *agent) {
-	a.fleet = f
-	f.room.Enter(&a.seat, a)
-}
+func (f *Fleet) drive(a *agent) { f.room.Enter(&a.seat, a) }
 
 // Step implements waiting.Task. What is stored of a removed agent goes before
 // anybody can start it anew.

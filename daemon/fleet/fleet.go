@@ -69,8 +69,8 @@ type Options struct {
 // goroutine; Apply calls are carried out one after the other.
 type Fleet struct {
 	store    Store
-	sink     keeper.Sink
-	observer *adoptions // in front of the one that counts
+	site     *keeper.Site // of all keepers
+	observer *adoptions   // in front of the one that counts
 	log      *slog.Logger
 	vendors  map[string]vendors.Vendor
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
@@ -120,7 +120,7 @@ type Fleet struct {
 // New loads what the process before left. It starts nothing but the loops.
 func New(ctx context.Context, o Options) (*Fleet, error) {
 	f := &Fleet{
-		store: o.Store, sink: o.Sink, log: o.Log, vendors: o.Vendors, dial: o.Dial, traces: o.Traces, seed: o.Seed,
+		store: o.Store, log: o.Log, vendors: o.Vendors, dial: o.Dial, traces: o.Traces, seed: o.Seed,
 		nudge: make(chan struct{}, 1), starts: make(chan struct{}, 1), census: newCensus(), platforms: map[string]*platform{}, services: map[string]*gate.Service{}, agents: map[session.ID]*agent{},
 		pending: map[session.ID]bool{}, write: make(chan struct{}, 1), shifts: newShifts(), beat: time.Now(),
 	}
@@ -134,6 +134,7 @@ func New(ctx context.Context, o Options) (*Fleet, error) {
 		f.log = slog.New(slog.DiscardHandler)
 	}
 	f.observer = &adoptions{Observer: o.Observer, log: f.log, ready: f.wake, open: map[string]*adoption{}}
+	f.site = &keeper.Site{Store: f.store, Sink: o.Sink, Observer: f.observer, Log: f.log}
 	if err := f.load(ctx); err != nil {
 		return nil, err
 	}
@@ -211,7 +212,7 @@ func (f *Fleet) carryOut(cfg *config.Config, plan Plan, by string) (fresh []newc
 		if f.ending {
 			return fresh
 		}
-		c := cfg.Agents[i]
+		c := &cfg.Agents[i]
 		if a := f.agents[c.ID]; a != nil {
 			f.change(a, c, plan.kinds[c.ID], by)
 		} else {
@@ -308,11 +309,12 @@ func (f *Fleet) endOne(a *agent) {
 	if a.ended {
 		return
 	}
-	a.wished = a.last
+	wished := a.keeper.Order()
 	if !a.removed {
-		a.wished = f.orderFor(a, false)
+		wished = f.orderFor(a, false)
 	}
-	a.ended, a.next = true, nil
+	a.wished, a.next = &wished, nil
+	a.ended = true
 	a.order(f.final)
 	f.noteWish(a, f.moment())
 }

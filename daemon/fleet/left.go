@@ -217,12 +217,11 @@ func some(logins []string) string {
 func (f *Fleet) platformLeft(name string) *platform {
 	now := f.platforms[name]
 	c, stored := f.left.places[name]
-	if !stored || (now != nil && sameEndpoint(now.cfg, c)) {
+	if !stored || (now != nil && sameEndpoint(*now.cfg, c)) {
 		return now
 	}
-	p := &platform{cfg: c, vendor: f.vendors[c.Vendor], gate: f.newGate(c), place: f.place(c), leaving: true}
-	p.dials = p.place.Dials
-	p.adapter = p.vendor.Open(p.place)
+	p := f.newPlatform(&c, f.newGate(c))
+	p.leaving = true
 	if now == nil {
 		f.platforms[name] = p
 	}
@@ -236,7 +235,8 @@ func (f *Fleet) takeOver(id session.ID, rec session.Record, p *platform, by stri
 	if len(problems) > 0 {
 		options, terms, _ = p.vendor.Decode(nil, p.cfg.Window)
 	}
-	a := &agent{id: id, platform: p, cfg: config.Agent{ID: id, Options: options, Terms: terms}}
+	a := f.newAgent(&config.Agent{ID: id, Options: options, Terms: terms})
+	a.platform = p
 	a.keeper = f.newKeeper(a, rec)
 	f.enlist(a)
 	f.remove(a, by)
@@ -248,14 +248,14 @@ func (f *Fleet) takeOver(id session.ID, rec session.Record, p *platform, by stri
 // session. One in a call is waited for. The caller holds mu.
 func (f *Fleet) giveUp(a *agent, view *keeper.View, now time.Time) bool {
 	switch {
-	case a.gaveUp || now.Before(a.giveUp):
+	case a.gaveUp || now.Before(*a.giveUp):
 		return false
 	case view.Reason == session.ReasonBusy:
-		a.giveUp = now.Add(a.platform.cfg.Window)
+		*a.giveUp = now.Add(a.platform.cfg.Window)
 		return false
 	}
 	a.gaveUp = true
-	a.order(keeper.Order{Wish: session.Quit, By: a.last.By, Why: "the platform has signed it out by itself"})
+	a.order(keeper.Order{Wish: session.Quit, By: a.keeper.Order().By, Why: "the platform has signed it out by itself"})
 	return true
 }
 

@@ -6,7 +6,6 @@ import (
 
 	"agentkeeper/daemon/config"
 	"agentkeeper/session"
-	"agentkeeper/session/keeper"
 )
 
 // Plan is what a configuration would change, agent by agent, each list sorted
@@ -95,23 +94,21 @@ func byName(agents []config.Agent) []int {
 // that c lacks its secrets. The caller holds mu.
 func (f *Fleet) compare(a *agent, c config.Agent, place config.Platform, unread bool) changeKind {
 	now := a.becomes()
-	if unread && c.TokenSource.Path == now.TokenSource.Path {
+	if unread && c.TokenFile() == now.TokenFile() {
 		c.Token = now.Token
 	}
-	was, will := a.platform, &platform{cfg: place, vendor: f.vendors[place.Vendor]}
+	was, adopts := a.platform.cfg, f.vendors[place.Vendor].Adopts
 	switch {
 	case a.removed:
 		return kindTouch
-	case was.cfg.Vendor != place.Vendor, was.cfg.URL.String() != place.URL.String(), f.fingerprint(was, now) != f.fingerprint(will, c):
+	case was.Vendor != place.Vendor, was.URL.String() != place.URL.String(), f.fingerprint(was, now) != f.fingerprint(&place, &c):
 		return kindOutIn
-	case !reflect.DeepEqual(was.cfg.TLS, place.TLS) && !will.vendor.Adopts:
+	case !reflect.DeepEqual(was.TLS, place.TLS) && !adopts:
 		return kindOutIn
-	case !sameEndpoint(was.cfg, place), !reflect.DeepEqual(now.Options, c.Options):
-		if will.vendor.Adopts {
+	case !sameEndpoint(*was, place), !reflect.DeepEqual(now.Options, c.Options):
+		if adopts {
 			return kindAdopt
 		}
 	}
 	return kindTouch
 }
-
-func sameUpdate(a, b keeper.Update) bool { return reflect.DeepEqual(a, b) }

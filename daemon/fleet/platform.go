@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"log/slog"
 	"reflect"
 
@@ -16,41 +15,44 @@ import (
 
 // platform is one platform of the configuration, with its gate and adapter.
 type platform struct {
-	cfg     config.Platform
+	cfg     *config.Platform // never changed, but replaced
 	vendor  vendors.Vendor
 	gate    *gate.Gate
+	guarded func(session.Platform) session.Platform // by gate
 	place   wire.Place
 	dials   *wire.Dials // of place
 	adapter session.Platform
 	leaving bool // no longer configured; its agents are signing out
 }
 
+// newPlatform returns a platform behind a gate.
+func (f *Fleet) newPlatform(c *config.Platform, g *gate.Gate) *platform {
+	p := &platform{cfg: c, vendor: f.vendors[c.Vendor], gate: g, guarded: g.Platform, place: f.place(*c)}
+	p.dials = p.place.Dials
+	p.adapter = p.vendor.Open(p.place)
+	return p
+}
+
 // setPlatforms brings the platforms up to date. A gate survives every change
 // but that of the system it guards. The caller holds mu.
 func (f *Fleet) setPlatforms(cfg *config.Config) {
-	for _, c := range cfg.Platforms {
+	for i := range cfg.Platforms {
+		c := &cfg.Platforms[i]
 		old := f.platforms[c.Name]
-		if old != nil && sameEndpoint(old.cfg, c) {
-			old.cfg, old.leaving = c, false
-			old.gate.Update(settings(c))
-			old.dials.Update(c.Dials.Concurrent, c.Dials.Sources)
-			continue
-		}
-		p := &platform{cfg: c, vendor: f.vendors[c.Vendor]}
 		switch {
-		case old != nil && sameSystem(old.cfg, c):
-			p.gate = old.gate
-			p.gate.Update(settings(c))
-		case old != nil:
-			old.gate.Leave()
-			p.gate = f.newGate(c)
+		case old == nil:
+			f.platforms[c.Name] = f.newPlatform(c, f.newGate(*c))
+		case sameEndpoint(*old.cfg, *c):
+			old.cfg, old.leaving = c, false
+			old.gate.Update(settings(*c))
+			old.dials.Update(c.Dials.Concurrent, c.Dials.Sources)
+		case sameSystem(*old.cfg, *c):
+			old.gate.Update(settings(*c))
+			f.platforms[c.Name] = f.newPlatform(c, old.gate)
 		default:
-			p.gate = f.newGate(c)
+			old.gate.Leave()
+			f.platforms[c.Name] = f.newPlatform(c, f.newGate(*c))
 		}
-		p.place = f.place(c)
-		p.dials = p.place.Dials
-		p.adapter = p.vendor.Open(p.place)
-		f.platforms[c.Name] = p
 	}
 }
 
@@ -157,16 +159,6 @@ func (f *Fleet) everyGate() []*gate.Gate {
 		gates = append(gates, p.gate)
 	}
 	return gates
-}
-
-// fingerprint is what a sign-in of the agent sends, the password aside: where
-// it differs, the session must be made anew. Of a token it holds a keyed hash.
-func (f *Fleet) fingerprint(p *platform, a config.Agent) string {
-	text := fmt.Sprintf("%s|%s|%s", p.cfg.Vendor, a.Number, p.vendor.Fingerprint(a.Options))
-	if !a.Token.IsZero() {
-		text += "|" + f.store.Hash(a.Token)
-	}
-	return text
 }
 
 // Receiver returns the adapter that takes what a platform sends by itself; ok is

@@ -104,7 +104,9 @@ func (f *Fleet) secretFiles() map[string][]owner {
 		}
 		c := a.becomes()
 		add(owner{id: a.id, source: c.Source})
-		add(owner{id: a.id, source: c.TokenSource, token: true, check: tokenCheck(a.platform.vendor.Options)})
+		if c.TokenSource != nil {
+			add(owner{id: a.id, source: *c.TokenSource, token: true, check: tokenCheck(a.platform.vendor.Options)})
+		}
 	})
 	return files
 }
@@ -149,11 +151,11 @@ func (f *Fleet) newTokens(fresh map[session.ID]session.Secret) {
 		if a == nil || a.removed || a.becomes().Token.Equal(secret) {
 			continue
 		}
-		c := a.becomes()
+		c := *a.becomes()
 		c.Token = secret
 		f.log.Info("a token changed", "platform", id.Platform, "agent", id.String())
-		f.adviseSecret(id, c.TokenSource, secret)
-		f.change(a, c, kindOutIn, "token")
+		f.adviseSecret(id, *c.TokenSource, secret)
+		f.change(a, &c, kindOutIn, "token")
 	}
 }
 
@@ -183,11 +185,11 @@ func (f *Fleet) newSecrets(fresh map[session.ID]session.Secret) {
 		if a == nil || a.removed {
 			continue
 		}
-		c := a.becomes()
+		c := *a.becomes()
 		c.Password = secret
 		f.log.Info("a secret changed", "platform", id.Platform, "agent", id.String())
 		f.adviseSecret(id, c.Source, secret)
-		f.touch(a, c)
+		f.touch(a, &c)
 	}
 }
 

@@ -109,15 +109,6 @@ func whatEnds(handOver, adopts bool) string {
 	return "sessions of this platform end with their connections, and do not come back before a log-in has ended the quarantine"
 }
 
-// proof is stored with a sign-in that succeeded: the same password, for the same
-// service, gives the same one.
-func (f *Fleet) proof(p *platform, a config.Agent) string {
-	if a.Password.IsZero() {
-		return ""
-	}
-	return f.store.Hash(session.NewSecret(p.cfg.Address() + "\x00" + a.Password.Reveal()))
-}
-
 // trustSession takes the present password for proven where an earlier version,
 // which kept no proof, left a session that was made with it at the same address.
 // The caller holds mu, in Apply.
@@ -127,7 +118,7 @@ func (f *Fleet) trustSession(a *agent, rec session.Record) session.Record {
 	settled := rec.Intent.Op == session.OpNone && memo.Doubt == session.OpNone && memo.Parked == session.ReasonNone && memo.Fails == 0
 	if known && settled && rec.ProvenHash == "" && !rec.Key.IsZero() && rec.SignIns > 0 && was.Address() == a.platform.cfg.Address() &&
 		rec.SecretHash != "" && rec.SecretHash == f.store.Hash(a.cfg.Password) {
-		rec.ProvenHash = f.proof(a.platform, a.cfg)
+		rec.ProvenHash = f.proof(a.platform.cfg, a.cfg)
 	}
 	return rec
 }

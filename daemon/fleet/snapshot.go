@@ -22,7 +22,7 @@ type Agent struct {
 	Today    string       // what is unlike other weeks about the schedule's day, of [Fleet.Agent] only; "" = nothing
 	Pending  Pending
 	Window   time.Duration
-	View     keeper.View
+	View     keeper.View // its History, of [Fleet.Agent] only
 }
 
 // Pending is what a reload began with an agent and has not finished.
@@ -79,6 +79,7 @@ func (f *Fleet) Agent(id session.ID) (Agent, bool) {
 	at := f.moment()
 	seen := f.seen(a, a.platform.gate.Snapshot(), at)
 	seen.Today = a.schedule.Today(at.now)
+	seen.View.History = a.keeper.View().History
 	return seen, true
 }
 
@@ -111,7 +112,7 @@ func (f *Fleet) holds() map[string]gate.Status {
 // holds mu.
 func (f *Fleet) seen(a *agent, held gate.Status, at *moment) Agent {
 	w, by, why, next := f.wishOf(a, at)
-	view := a.keeper.View()
+	view := a.keeper.Brief()
 	if view.Queued && held.Held != "" {
 		explainHold(&view, a.id.Platform, held)
 	}
@@ -136,10 +137,10 @@ func (f *Fleet) seen(a *agent, held gate.Status, at *moment) Agent {
 // shownOrder is the order that people are shown. A hand-over changes no wish:
 // the next process goes on with those of before. The caller holds mu.
 func (f *Fleet) shownOrder(a *agent) keeper.Order {
-	order := a.last
+	order := a.keeper.Order()
 	switch {
 	case f.handing && a.ended:
-		order = a.wished
+		order = *a.wished
 	case order.Wish == session.Quit:
 		order.Wish = session.Leave
 	}

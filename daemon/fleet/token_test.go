@@ -27,7 +27,7 @@ func TestTokenChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 2)
 		a := &s.cfg.Agents[0]
-		a.TokenSource, a.Token = config.Source{Key: "service_token_file", Path: path}, session.NewSecret("first")
+		a.TokenSource, a.Token = &config.Source{Key: "service_token_file", Path: path}, session.NewSecret("first")
 		s.start()
 		time.Sleep(time.Minute)
 		if ins, _, _ := s.operations(); ins != 2 {
@@ -71,7 +71,7 @@ func TestPlanWithoutSecrets(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 1)
-		s.cfg.Agents[0].TokenSource = config.Source{Key: "service_token_file", Path: path}
+		s.cfg.Agents[0].TokenSource = &config.Source{Key: "service_token_file", Path: path}
 		s.cfg.Agents[0].Token = session.NewSecret("first")
 		s.start()
 		time.Sleep(time.Minute)
@@ -80,7 +80,7 @@ func TestPlanWithoutSecrets(t *testing.T) {
 			cfg.SecretsUnread, cfg.Agents = true, slices.Clone(cfg.Agents)
 			a := &cfg.Agents[0]
 			a.Password, a.Token = session.Secret{}, session.Secret{}
-			a.TokenSource.Path = from
+			a.TokenSource = &config.Source{Key: "service_token_file", Path: from}
 			if plan := s.fleet.Plan(&cfg); len(plan.Change) != want || len(plan.Change)+len(plan.Leave) != 1 {
 				t.Errorf("the token from %q: %+v", from, plan)
 			}

@@ -201,7 +201,7 @@ func (f *Fleet) compareAll() time.Duration {
 		if f.ending {
 			return
 		}
-		view := a.keeper.View()
+		view := a.keeper.Brief()
 		timeout := a.platform.cfg.SignIn.Timeout
 		if a.platform.leaving {
 			timeout = 0
@@ -227,7 +227,7 @@ func (f *Fleet) compareOne(a *agent, view *keeper.View, at *moment, givenUp map[
 		return time.Time{}
 	}
 	w, by, why, next := f.wishOf(a, at)
-	if w != a.last.Wish {
+	if w != a.keeper.Order().Wish {
 		a.order(keeper.Order{Wish: w, By: by, Why: why})
 	}
 	return next

@@ -216,12 +216,26 @@ func account(password string) session.Account {
 	return session.Account{ID: id, Password: session.NewSecret(password)}
 }
 
+// setup is what a keeper is configured with.
+type setup struct {
+	account session.Account
+	policy  session.Policy
+	hashes  keeper.Hashes
+}
+
+func (s *setup) Account() session.Account { return s.account }
+func (s *setup) Policy() session.Policy   { return s.policy }
+func (s *setup) Hashes() keeper.Hashes    { return s.hashes }
+
+func (b *bench) site(log *slog.Logger) *keeper.Site {
+	return &keeper.Site{Store: b.disk, Sink: b.sink, Observer: b.counts, Log: log}
+}
+
 // start runs a keeper that goes on from what is on the disk.
 func (b *bench) start(o keeper.Order) {
 	b.keeper = keeper.New(keeper.Config{
-		Account: account("old"), Policy: b.policy, Record: b.disk.durable(), Platform: b.vendor, Gate: b.gate,
-		Store: b.disk, Sink: b.sink, Observer: b.counts, Log: slog.New(slog.NewJSONHandler(b.log, nil)), Seed: 1,
-		SecretHash: "old", SettingsHash: "settings",
+		Setup: &setup{account("old"), b.policy, keeper.Hashes{Secret: "old", Settings: "settings"}}, Record: b.disk.durable(),
+		Platform: b.vendor, Gate: b.gate, Site: b.site(slog.New(slog.NewJSONHandler(b.log, nil))), Seed: 1,
 	})
 	b.keeper.Set(o)
 	ctx, cancel := context.WithCancel(b.Context())

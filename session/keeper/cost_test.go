@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"testing"
 	"time"
+	"unsafe"
 
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
@@ -67,8 +68,8 @@ func (idle) EventsReceived(string, int)                             {}
 // poll lets a keeper poll n times and returns the allocations per poll.
 func poll(ctx context.Context, n int, onWarm func()) float64 {
 	q := &quick{polls: n, left: n + 100, onWarm: onWarm}
-	k := keeper.New(keeper.Config{Account: account("old"), Policy: policy(), Platform: q, Gate: open,
-		Store: idle{}, Sink: idle{}, Observer: idle{}, Log: slog.New(slog.DiscardHandler)})
+	k := keeper.New(keeper.Config{Setup: &setup{account: account("old"), policy: policy()}, Platform: q, Gate: open,
+		Site: &keeper.Site{Store: idle{}, Sink: idle{}, Observer: idle{}, Log: slog.New(slog.DiscardHandler)}})
 	q.reached = func() { k.Set(quit) }
 	k.Set(stay)
 	k.Run(ctx)
@@ -89,4 +90,75 @@ func BenchmarkPoll(b *testing.B) {
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
 	poll(ctx, b.N, b.ResetTimer)
+}
+
+// held is a session whose polls the platform holds.
+type held struct{ key session.Key }
+
+func (h *held) Next(ctx context.Context) (session.Batch, error) { return session.Next(ctx, h) }
+func (h *held) Step(context.Context) (session.Batch, session.Wait, error) {
+	return session.Batch{}, session.Wait{Until: time.Now().Add(time.Hour)}, nil
+}
+func (h *held) SignOut(context.Context) error { return nil }
+func (h *held) Close() error                  { return nil }
+func (h *held) Key() session.Key              { return h.key }
+func (h *held) Info() session.Info            { return session.Info{} }
+
+// keys hands out sessions that differ in their keys alone, which are not counted.
+type keys struct {
+	session.Platform
+	made []*held
+}
+
+func (k *keys) SignIn(ctx context.Context, _ session.Account, _ bool) (session.Session, error) {
+	stop := context.AfterFunc(ctx, func() {}) // as connecting does
+	defer stop()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	one := k.made[0]
+	k.made = k.made[1:]
+	return one, nil
+}
+
+// idleKeeper is the most that a keeper takes of the heap while its agent is online
+// and nothing happens: the keeper itself, its order, its credential, its history
+// and what wraps its session.
+const idleKeeper = 1400
+
+func TestHeapOfAnIdleKeeper(t *testing.T) {
+	const n = 2000
+	p := &keys{}
+	for range n {
+		p.made = append(p.made, &held{quickKey})
+	}
+	site := &keeper.Site{Store: idle{}, Sink: idle{}, Observer: idle{}, Log: slog.New(slog.DiscardHandler)}
+	set, all := &setup{account: account("old"), policy: policy()}, make([]*keeper.Keeper, n)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	before := heap()
+	for i := range all {
+		all[i] = keeper.New(keeper.Config{Setup: set, Platform: p, Gate: open, Site: site})
+		all[i].Set(stay)
+		for range 3 {
+			if wait, goesOn := all[i].Step(ctx); wait.None() || !goesOn {
+				t.Fatalf("the keeper does not wait for its poll: %v", all[i].View().State)
+			}
+		}
+	}
+	each := (heap() - before) / n
+	t.Logf("%d bytes for each keeper, %d of them the keeper itself", each, unsafe.Sizeof(keeper.Keeper{}))
+	if each > idleKeeper {
+		t.Errorf("%d bytes of heap for each keeper, want at most %d", each, idleKeeper)
+	}
+	runtime.KeepAlive(all)
+}
+
+// heap returns how much of the heap is in use.
+func heap() int {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }

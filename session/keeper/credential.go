@@ -17,6 +17,18 @@ type Handed struct {
 	Replacing bool
 }
 
+// credentials are those of the agent's session. current belongs to the driver; mu
+// guards the rest.
+type credentials struct {
+	current    *session.Credential // the session's, or the last one's
+	handed     *session.Credential // what others get, of generation; nil: there is no session
+	generation uint64
+	refused    uint64 // the generation that somebody wants renewed; 0: none
+	asked      uint64 // the one that the machine was told to renew, until there is a new session; 0: none
+	replacing  bool   // there is no session, and a new one is on its way
+	told       bool   // the world knows of handed
+}
+
 // Errors of Refuse.
 var (
 	// ErrNotCurrent means that the generation has been replaced since.
@@ -30,7 +42,11 @@ var (
 func (k *Keeper) Credential() Handed {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.handed
+	h := Handed{Generation: k.generation, Live: k.handed != nil, Replacing: k.replacing}
+	if h.Live {
+		h.Credential = *k.handed
+	}
+	return h
 }
 
 // Refuse says that the platform refused the credential of that generation. If
@@ -41,9 +57,9 @@ func (k *Keeper) Refuse(generation uint64) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
-	case !k.handed.Live:
+	case k.handed == nil:
 		return ErrNoSession
-	case generation != k.handed.Generation:
+	case generation != k.generation:
 		return ErrNotCurrent
 	case k.refused == generation, k.asked == generation:
 		return nil
@@ -63,29 +79,35 @@ func (k *Keeper) takeRefusal(woken bool) {
 	if k.renew {
 		k.asked = k.refused
 	}
-	if k.renew || k.refused != k.handed.Generation {
+	if k.renew || k.refused != k.generation {
 		k.refused = 0
 	}
 }
 
 // due reports whether the present credential was reported refused and the
 // machine does not know. The caller holds mu.
-func (k *Keeper) due() bool { return k.refused != 0 && k.refused == k.handed.Generation }
+func (k *Keeper) due() bool { return k.refused != 0 && k.refused == k.generation }
 
 // forgive lets the credential of a new session be reported, though it may be
-// the same one again.
-func (k *Keeper) forgive() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.asked = 0
-}
+// the same one again. The caller holds mu.
+func (k *Keeper) forgive() { k.asked = 0 }
 
 // renewedCredential takes the session's credential over and reports whether it
 // is another one. A key may change without it.
 func (k *Keeper) renewedCredential() bool {
-	before := k.credential
-	k.credential = k.session.Info().Credential
-	return before.Token != k.credential.Token || !slices.Equal(before.Header, k.credential.Header)
+	now, before := k.session.Info().Credential, k.current
+	if k.current = &none; !same(&now, &none) {
+		kept := now
+		k.current = &kept
+	}
+	return before.Token != now.Token || !slices.Equal(before.Header, now.Header)
+}
+
+// none is the credential of vendors that have none to hand on.
+var none session.Credential
+
+func same(a, b *session.Credential) bool {
+	return a.Token == b.Token && slices.Equal(a.Header, b.Header) && a.IssuedAt.Equal(b.IssuedAt) && a.ExpiresAt.Equal(b.ExpiresAt)
 }
 
 // publish hands an adopted session's credential on at once: it is as good as
@@ -95,8 +117,8 @@ func (k *Keeper) publish() {
 	k.mu.Lock()
 	changed := k.hand(true)
 	k.mu.Unlock()
-	if changed && k.changedCredential != nil {
-		k.changedCredential()
+	if changed {
+		k.owner.Handed()
 	}
 }
 
@@ -105,16 +127,15 @@ func (k *Keeper) publish() {
 // have left its own behind. Before the machine's first decision nobody knows
 // what becomes of that. The caller holds mu.
 func (k *Keeper) hand(decided bool) bool {
-	before := k.handed
+	live, replacing, generation := k.handed != nil, k.replacing, k.generation
+	held, state := k.machine.Held(), k.machine.State()
 	k.stalled = k.machine.Stalled()
-	k.handed = Handed{Generation: k.rec.Generation}
-	if k.machine.Held() && k.session != nil {
-		k.handed.Credential, k.handed.Live = k.credential, true
+	k.generation, k.handed = k.rec.generation, nil
+	if held && k.session != nil {
+		k.handed = k.current
 	}
-	state := k.machine.State()
-	k.handed.Replacing = !k.machine.Held() && k.wish.Wish != session.Leave && (state == session.Waiting || state == session.SigningIn)
-	news := before.Live != k.handed.Live || before.Replacing != k.handed.Replacing || before.Generation != k.handed.Generation ||
-		(!k.told && !k.machine.Held())
+	k.replacing = !held && k.wish.Wish != session.Leave && (state == session.Waiting || state == session.SigningIn)
+	news := live != (k.handed != nil) || replacing != k.replacing || generation != k.generation || (!k.told && !held)
 	if !decided {
 		return false
 	}

@@ -11,7 +11,7 @@ import (
 
 // Generations follow the credential and not the key, and survive adoption.
 func TestGenerations(t *testing.T) {
-	k := New(Config{Account: session.Account{ID: session.ID{Platform: "p", Login: "1"}}, Gate: func(p session.Platform) session.Platform { return p }})
+	k := New(Config{Setup: bare{}, Site: &Site{}, Gate: func(p session.Platform) session.Platform { return p }})
 	s := &tokenSession{key: "a", token: "t1"}
 	k.machine = session.Restore(session.Policy{}, 1, session.Record{Key: session.NewKey([]byte("a"))}, time.Now())
 	k.adopt(s, false)
@@ -38,11 +38,11 @@ func TestGenerations(t *testing.T) {
 // for; reports about another generation are told apart.
 func TestRefuse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := New(Config{Account: session.Account{ID: session.ID{Platform: "p", Login: "1"}}, Gate: func(p session.Platform) session.Platform { return p }})
+		k := New(Config{Setup: bare{}, Site: &Site{}, Gate: func(p session.Platform) session.Platform { return p }})
 		if err := k.Refuse(0); !errors.Is(err, ErrNoSession) {
 			t.Errorf("without a session: %v", err)
 		}
-		k.handed = Handed{Generation: 7, Live: true}
+		k.generation, k.handed = 7, &session.Credential{}
 		for _, old := range []uint64{0, 6, 8} {
 			if err := k.Refuse(old); !errors.Is(err, ErrNotCurrent) {
 				t.Errorf("generation %d: %v", old, err)
@@ -85,7 +85,7 @@ func (s *tokenSession) Info() session.Info {
 // An adopted credential is there before the platform's first answer.
 func TestAdoptedCredentialAtOnce(t *testing.T) {
 	told := 0
-	k := New(Config{Account: session.Account{ID: session.ID{Platform: "p", Login: "1"}}, Handed: func() { told++ },
+	k := New(Config{Setup: bare{}, Site: &Site{}, Owner: teller{told: &told},
 		Gate:   func(session.Platform) session.Platform { return tokenPlatform{} },
 		Record: session.Record{Key: session.NewKey([]byte("a")), Generation: 4}})
 	if err := k.open(); err != nil {
@@ -95,6 +95,23 @@ func TestAdoptedCredentialAtOnce(t *testing.T) {
 		t.Errorf("live %v, generation %d, told %d times", h.Live, h.Generation, told)
 	}
 }
+
+// bare is a setup of hardly anything.
+type bare struct{}
+
+func (bare) Account() session.Account {
+	return session.Account{ID: session.ID{Platform: "p", Login: "1"}}
+}
+func (bare) Policy() session.Policy { return session.Policy{} }
+func (bare) Hashes() Hashes         { return Hashes{} }
+
+// teller counts how often it is told of a credential.
+type teller struct {
+	nobody
+	told *int
+}
+
+func (t teller) Handed() { *t.told++ }
 
 type tokenPlatform struct{ session.Platform }
 

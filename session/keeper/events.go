@@ -10,7 +10,7 @@ import (
 
 // lost tells the world that a session ended without our doing.
 func (k *Keeper) lost(ctx context.Context, loss session.Loss) {
-	k.observer.SessionLost(k.id.Platform, string(loss))
+	k.site.Observer.SessionLost(k.id.Platform, string(loss))
 	k.own(ctx, "lost", map[string]string{"reason": string(loss)})
 }
 
@@ -32,17 +32,17 @@ func (k *Keeper) handOn(ctx context.Context, events []session.Event, again bool)
 	if len(events) == 0 {
 		return nil
 	}
-	k.observer.EventsReceived(k.id.Platform, len(events))
+	k.site.Observer.EventsReceived(k.id.Platform, len(events))
 	now := time.Now()
 	out := make([]Event, len(events))
 	for i, e := range events {
 		out[i] = Event{Event: e, Sequence: k.number(now), Received: now, Again: again}
 	}
 	k.mu.Lock()
-	k.view.Events += uint64(len(events))
+	k.events += uint64(len(events))
 	k.mu.Unlock()
 	k.reserve(ctx)
-	return k.sink.Take(context.WithoutCancel(ctx), k.id, out)
+	return k.site.Sink.Take(context.WithoutCancel(ctx), k.id, out)
 }
 
 // own reports an event of ours.
@@ -60,7 +60,7 @@ func (k *Keeper) note(ctx context.Context, e Event) {
 	e.Own, e.Received = true, now
 	e.Sequence = k.number(now)
 	k.reserve(ctx)
-	k.sink.Note(k.id, e)
+	k.site.Sink.Note(k.id, e)
 }
 
 // number returns an event's sequence number. It keeps up with the clock, so
@@ -76,7 +76,7 @@ const ahead = time.Hour
 
 // reserved returns the highest number that may be given out once it is stored.
 func (k *Keeper) reserved() uint64 {
-	return max(k.rec.Sequence, max(k.last, micros(time.Now()))+uint64(ahead.Microseconds()))
+	return max(k.rec.sequence, max(k.last, micros(time.Now()))+uint64(ahead.Microseconds()))
 }
 
 // lastGiven returns a number that none of the processes before has passed: those
@@ -94,8 +94,8 @@ func lastGiven(rec session.Record, now time.Time) uint64 {
 // them: the next process goes on above them, whatever its clock says. A store
 // that fails stops no event.
 func (k *Keeper) reserve(ctx context.Context) {
-	if k.last > k.rec.Sequence {
-		k.dirty = true
+	if k.last > k.rec.sequence {
+		k.rec.dirty = true
 		k.save(ctx)
 	}
 }

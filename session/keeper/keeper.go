@@ -53,32 +53,58 @@ type Observer interface { //nolint:interfacebloat // one counter each
 	EventsReceived(platform string, n int)
 }
 
-// Config is what one keeper needs. All fields but Record, Log and Hash are
-// required.
-type Config struct {
-	Account  session.Account
-	Policy   session.Policy
-	Record   session.Record // as loaded; the zero Record for an agent never seen
-	Platform session.Platform
-	Gate     func(session.Platform) session.Platform // the only road to a login
+// Site is what the keepers of a process share. All but Log is required.
+type Site struct {
 	Store    Store
 	Sink     Sink
 	Observer Observer
 	Log      *slog.Logger // nil: silent
-	Seed     uint64       // of the jitter
-	// Handed is called, on the agent's goroutine, after Credential changed. It
-	// must not block. nil: nobody is told.
-	Handed func()
-	// Wake is called when what Step waits for is over before its time. It must not
-	// block. nil: nobody is told; Block returns all the same.
-	Wake func()
-	// Turned is called, on the agent's goroutine, after the standing of its View
-	// changed, with the new one. It must not block. nil: nobody is told.
-	Turned func(Standing)
-	// SecretHash and SettingsHash are stored with each sign-in, so that the next
-	// process can tell what changed since; ProofHash with each that succeeds, so
-	// that it is known which secret the platform has accepted.
-	SecretHash, SettingsHash, ProofHash string
+}
+
+// Setup is what one agent is configured with. It never changes: a reload makes
+// another one, which is told by ==. Its methods do not block, and may be called by any goroutine.
+type Setup interface {
+	// Account is what the agent signs in with. Proven is not set.
+	Account() session.Account
+	Policy() session.Policy
+	// Hashes are made anew with each call, which costs some microseconds: they are
+	// needed seldom, and nobody keeps them.
+	Hashes() Hashes
+}
+
+// Hashes tell what a session was made with. Secret and Settings are stored with
+// each sign-in, so that the next process can tell what changed since; Proof with
+// each that succeeds, so that it is known which secret the platform has accepted.
+type Hashes struct{ Secret, Settings, Proof string }
+
+// Owner hears of what an agent does. Its methods must not block.
+type Owner interface {
+	// Wake is called when what Step waits for is over before its time; Block
+	// returns all the same.
+	Wake()
+	// Handed is called, on the agent's goroutine, after Credential changed.
+	Handed()
+	// Turned is called, on the agent's goroutine, after the standing of the View
+	// changed, with the new one.
+	Turned(now Standing)
+}
+
+// nobody is the owner of a keeper without one.
+type nobody struct{}
+
+func (nobody) Wake()           {}
+func (nobody) Handed()         {}
+func (nobody) Turned(Standing) {}
+
+// Config is what one keeper needs. Site, Setup, Platform and Gate are required.
+type Config struct {
+	Site     *Site
+	Setup    Setup
+	Record   session.Record // as loaded; the zero Record for an agent never seen
+	Platform session.Platform
+	Gate     func(session.Platform) session.Platform // the only road to a login
+	Seed     uint64                                  // of the jitter
+	Owner    Owner                                   // nil: nobody
 }
 
 // Order is what an agent is to do. A new one replaces the last.
@@ -92,243 +118,71 @@ type Order struct {
 
 // Keeper drives one agent. Make one with New; call Run once, or Step until the
 // end; Set, View and Update may be called from any goroutine at any time.
+//
+// There are as many as agents, and each waits for most of its life: what is rare
+// is behind a pointer, and made on first use. With 1,016 bytes it fits one of the
+// runtime's size classes, 1,024 with the header of such an object.
 type Keeper struct {
-	id                session.ID
-	raw               session.Platform
-	platform          session.Platform // raw inside the journal inside the gate
-	store             Store
-	sink              Sink
-	observer          Observer
-	log               *slog.Logger
-	changedCredential func()
-	wake              func()
-	turned            func(Standing)
+	id    session.ID
+	raw   session.Platform
+	gate  func(session.Platform) session.Platform
+	site  *Site
+	owner Owner
 
-	mu      sync.Mutex // never held over I/O
-	order   Order
-	cfg     *Update       // never changed, but replaced
-	changed bool          // order or cfg was replaced since the driver took them
-	armed   bool          // the present action may be cut, by cancel
-	grace   time.Duration // how long it may go on after an interrupt
-	timer   *time.Timer   // a pending cut
-	cutAt   time.Time     // and when it is due
-	view    View          // written by the driver only
-	handed  Handed        // likewise
-	refused uint64        // the generation that somebody wants renewed; 0: none
-	asked   uint64        // the one that the machine was told to renew, until there is a new session; 0: none
-	stalled bool          // a live session's renewal was refused
-	waits   bool          // the present action is a wait
-	clock   bool          // the clock was set since the driver looked
-	slept   time.Duration
-
-	// Below: the driver's goroutine only.
-	doing       session.Do   // the action that goes on with the next Step, DoNext or DoWait; DoNothing: none
-	until       time.Time    // and when it is cut, or over; zero: never
-	passed      session.Kind // of DoWait: what it is then
-	machine     session.Machine
-	rec         session.Record
-	dirty       bool   // rec differs from what is stored
-	last        uint64 // the last event's sequence number
-	session     session.Session
-	actions     *actions // of the actions, one after the other, until it is cut; set under mu
-	now         *Update
-	wish        Order
-	renew       bool      // somebody wants the session renewed
-	sent        time.Time // when the last operation's request left
-	signed      time.Time // when the last sign-in was answered; zero after the first Next left
-	fault       *session.Fault
-	adopted     bool // the session was adopted, not signed in
-	unproven    bool // and the platform has not said yet that it lives
-	credential  session.Credential
-	told        bool              // the world knows of handed
-	warned      []session.Warning // by the session, when it was last asked
-	informed    time.Time         // when the session was last asked for its Info
-	informedKey session.Key       // and its key at that time
-	logged      logged
-	repeats     int // outcomes like the last one, not logged
-	audited     audited
-	noticed     string // the codes of the warnings that are logged, each between spaces
+	mu sync.Mutex // never held over I/O
+	mailbox
+	credentials
+	reporter
+	driver
 }
 
-// Update is what a reload may replace without touching the session; it acts
-// from the next request that needs it.
-type Update struct {
-	Account                             session.Account
-	Policy                              session.Policy
-	SecretHash, SettingsHash, ProofHash string
+// driver is what the agent does. It belongs to the driver's goroutine, which
+// holds mu to change machine, rec and signed; others hold mu to read them.
+type driver struct {
+	doing    session.Do   // the action that goes on with the next Step, DoNext or DoWait; DoNothing: none
+	passed   session.Kind // of DoWait: what it is once it is over
+	adopted  bool         // the session was adopted, not signed in
+	unproven bool         // and the platform has not said yet that it lives
+	resumed  bool         // the order that was taken last ends a parking or a wait
+	renew    bool         // somebody wants the session renewed
+	until    *time.Time   // when the action is cut, or over; nil: never
+	machine  session.Machine
+	rec      record
+	last     uint64 // the last event's sequence number
+	session  session.Session
+	now      Setup
+	wish     *Order     // never changed, but replaced; its Resume is resumed
+	answered *time.Time // when the last sign-in was; nil after the first Next left
+	fault    *session.Fault
 }
 
 // New returns a keeper that wishes nothing yet: its order is Leave until Set.
 func New(c Config) *Keeper {
-	k := &Keeper{
-		id: c.Account.ID, raw: c.Platform, store: c.Store, sink: c.Sink, observer: c.Observer, log: c.Log, changedCredential: c.Handed,
-		turned: c.Turned, wake: c.Wake,
-		order: Order{Wish: session.Leave}, rec: c.Record, last: lastGiven(c.Record, time.Now()),
-		cfg:     &Update{c.Account, c.Policy, c.SecretHash, c.SettingsHash, c.ProofHash},
-		machine: session.Restore(c.Policy, c.Seed, c.Record, time.Now()),
-		changed: true,
+	now, account := time.Now(), c.Setup.Account()
+	k := &Keeper{id: account.ID, raw: c.Platform, gate: c.Gate, site: c.Site, owner: c.Owner}
+	k.order, k.setup, k.changed = leaving, c.Setup, true
+	k.wish, k.now = leaving, c.Setup
+	k.last = lastGiven(c.Record, now)
+	k.machine = session.Restore(c.Setup.Policy(), c.Seed, c.Record, now)
+	k.rec = recordOf(c.Record, c.Setup)
+	k.rec.dirty = !k.machine.Started().Equal(c.Record.Started)
+	if k.site.Log == nil {
+		silent := *k.site
+		silent.Log = slog.New(slog.DiscardHandler)
+		k.site = &silent
 	}
-	k.now = k.cfg
-	k.rec.Memo = k.rec.Memo.Cut()
-	if k.log == nil {
-		k.log = slog.New(slog.DiscardHandler)
+	if k.owner == nil {
+		k.owner = nobody{}
 	}
-	k.platform = c.Gate(&journal{k})
-	k.view = View{State: session.Offline, SignIns: c.Record.SignIns}
-	k.handed.Generation = c.Record.Generation
+	k.generation, k.current = c.Record.Generation, &none
+	k.shown.state = offline
 	k.look(session.Action{})
 	return k
 }
 
-// Set replaces the order and interrupts what may be interrupted. It does not
-// block.
-func (k *Keeper) Set(o Order) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	o.Resume = o.Resume || k.changed && k.order.Resume
-	cut := o.Resume || o.End || o.Wish != k.order.Wish
-	k.order, k.changed = o, true
-	if cut {
-		k.interruptLocked()
-	}
-}
+// platform returns the only road to a login: the platform inside the journal inside
+// the gate.
+func (k *Keeper) platform() session.Platform { return k.gate((*journal)(k)) }
 
-// Update replaces the account and the policy. It does not interrupt a live
-// session; resume also ends a parking or a wait.
-func (k *Keeper) Update(u Update, resume bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.cfg, k.changed = &u, true
-	if resume {
-		k.order.Resume = true
-		k.interruptLocked()
-	}
-}
-
-// ClockSet tells that the wall clock was set, or that the machine slept for
-// slept: waits are measured again, and instants on record are written anew. It
-// does not block, and cuts nothing but a wait.
-func (k *Keeper) ClockSet(slept time.Duration) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.clock = true
-	k.slept += slept
-	if k.armed && k.waits {
-		k.cut()
-	}
-}
-
-// interruptLocked cuts the present action: now, or after its grace. Nothing
-// of a live session is cut to stay signed in, unless its renewal waits for it.
-func (k *Keeper) interruptLocked() {
-	switch {
-	case !k.armed:
-	case k.grace == 0, k.order.Resume && k.stalled && k.order.Wish == session.Stay:
-		k.cut()
-	case k.order.Wish == session.Stay:
-		k.disarmTimer()
-	case k.timer == nil:
-		k.cutAt = time.Now().Add(k.grace)
-		k.timer = time.AfterFunc(k.grace, k.expire)
-	}
-}
-
-// cut ends the present action or wait. The caller holds mu.
-func (k *Keeper) cut() {
-	k.actions.cancel()
-	if k.wake != nil {
-		k.wake()
-	}
-}
-
-// expire cuts the action that the timer was for, unless it has ended.
-func (k *Keeper) expire() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.timer != nil && !time.Now().Before(k.cutAt) {
-		k.cut()
-	}
-}
-
-func (k *Keeper) disarmTimer() {
-	if k.timer != nil {
-		k.timer.Stop()
-		k.timer = nil
-	}
-}
-
-// take hands the driver the newest order and configuration; woken tells that
-// the last action was cut. The end of ctx is an order to Quit that nothing
-// replaces.
-func (k *Keeper) take(ctx context.Context, woken bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.wish.Resume = false
-	k.takeRefusal(woken)
-	if k.clock {
-		k.machine.SetClock(time.Now(), k.slept)
-		k.clock, k.slept = false, 0
-	}
-	if k.changed {
-		k.wish, k.now, k.changed = k.order, k.cfg, false
-		k.order.Resume = false
-		k.machine.SetPolicy(k.now.Policy)
-	}
-	if ctx.Err() != nil {
-		k.wish = Order{Wish: session.Quit, By: "end"}
-	}
-}
-
-// arm returns the context of an action that a new order cuts after the given
-// grace; 0 is at once. A poll costs none: it is the one of the action before, as long as
-// that may be had again. disarm follows the action.
-func (k *Keeper) arm(ctx context.Context, grace time.Duration) context.Context {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.actions == nil || !k.actions.reuse() {
-		k.releaseLocked()
-		k.actions = &actions{Context: ctx}
-	}
-	k.armed, k.grace = true, grace
-	o := k.order
-	if k.changed && (o.Wish != k.wish.Wish || o.Resume || o.End) {
-		k.interruptLocked()
-	}
-	if k.due() && grace > 0 {
-		k.cut()
-	}
-	return k.actions
-}
-
-// armWait arms a wait, which a clock that was set cuts, too.
-func (k *Keeper) armWait(ctx context.Context) context.Context {
-	ctx = k.arm(ctx, 0)
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.waits = true; k.clock {
-		k.cut()
-	}
-	return ctx
-}
-
-// disarm reports whether the action's context was cut.
-func (k *Keeper) disarm() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.armed, k.waits = false, false
-	k.disarmTimer()
-	return k.actions.Err() != nil
-}
-
-// release frees the context of the actions.
-func (k *Keeper) release() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.releaseLocked()
-}
-
-func (k *Keeper) releaseLocked() {
-	if k.actions != nil {
-		k.actions.cancel()
-	}
-}
+// leaving is the order of who was given none.
+var leaving = &Order{Wish: session.Leave}

@@ -53,7 +53,7 @@ func (w *world) update() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.keeper != nil {
-		w.keeper.Update(keeper.Update{Account: account("new"), Policy: policy()}, w.seed%2 == 0)
+		w.keeper.Update(&setup{account: account("new"), policy: policy()}, w.seed%2 == 0)
 	}
 }
 
@@ -63,8 +63,8 @@ func (w *world) live(rng *rand.Rand, d time.Duration) {
 	w.mu.Lock()
 	w.seed++
 	queue := time.Duration(rng.Int64N(int64(3 * time.Second)))
-	w.keeper = keeper.New(keeper.Config{Account: account("old"), Policy: policy(), Record: w.disk.durable(), Platform: p,
-		Gate: gateFor(queue, queue), Store: p, Sink: w.sink, Observer: &counts{}, Seed: w.seed})
+	w.keeper = keeper.New(keeper.Config{Setup: &setup{account: account("old"), policy: policy()}, Record: w.disk.durable(), Platform: p,
+		Gate: gateFor(queue, queue), Site: &keeper.Site{Store: p, Sink: w.sink, Observer: &counts{}}, Seed: w.seed})
 	w.keeper.Set(w.order)
 	k := w.keeper
 	w.mu.Unlock()

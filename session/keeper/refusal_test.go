@@ -60,7 +60,7 @@ func TestResumeOfARefusedRenewal(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
-		b.keeper.Update(keeper.Update{Account: account("new"), Policy: policy(), SecretHash: "new"}, true)
+		b.keeper.Update(&setup{account("new"), policy(), keeper.Hashes{Secret: "new"}}, true)
 		time.Sleep(10 * time.Second)
 		if n := b.vendor.count("sign in"); n != 3 {
 			t.Errorf("%d sign-ins, want the first, the refused renewal and another", n)

@@ -11,7 +11,7 @@ import (
 )
 
 func TestUpdate(t *testing.T) {
-	renewed := keeper.Update{Account: account("new"), Policy: policy(), SecretHash: "new", SettingsHash: "settings"}
+	renewed := &setup{account("new"), policy(), keeper.Hashes{Secret: "new", Settings: "settings"}}
 	passwords := func(b *bench) (list []string) {
 		for _, a := range b.vendor.accounts {
 			list = append(list, a.Password.Reveal())

@@ -1,10 +1,7 @@
 package keeper
 
 import (
-	"context"
-	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	"agentkeeper/session"
@@ -43,8 +40,12 @@ type Standing struct {
 
 // Standing returns what is counted of v.
 func (v *View) Standing() Standing {
-	return Standing{v.State, v.Reason, v.Queued, !v.Started.IsZero(),
-		slices.ContainsFunc(v.Warnings, func(w session.Warning) bool { return w.Code != RequestFailed }), v.PasswordExpires}
+	return Standing{v.State, v.Reason, v.Queued, !v.Started.IsZero(), needsPerson(v.Warnings), v.PasswordExpires}
+}
+
+// needsPerson reports whether one of the warnings is more than a failed request.
+func needsPerson(warnings []session.Warning) bool {
+	return slices.ContainsFunc(warnings, func(w session.Warning) bool { return w.Code != RequestFailed })
 }
 
 // Transition is one change of state.
@@ -58,77 +59,184 @@ type Transition struct {
 // historyLength is how many transitions of an agent are remembered.
 const historyLength = 10
 
+// reporter is what the world sees of the agent, and what it was told. It belongs to
+// the driver, which holds mu to change what others read of it.
+type reporter struct {
+	shown    standpoint
+	queued   bool       // its sign-in, or the probe before it, waits in the gate's queue
+	signedIn bool       // it has a session
+	stored   bool       // which was adopted
+	warned   bool       // it needs a person
+	repeats  int32      // outcomes like the last one, not logged
+	since    time.Time  // shown
+	nextAt   *time.Time // the next attempt; nil: none is due
+	events   uint64
+	history  []transition // the last ones, oldest first
+	alarms   *alarms      // nil: none
+	notices  *notices     // what the session said when it was last asked; nil: nothing
+	informed moment       // and when that was; 0: never
+
+	logged  standpoint // the last line
+	audited audited
+}
+
+// alarms are the warnings that are shown, and the codes of those that are logged.
+type alarms struct {
+	shown  []session.Warning
+	logged []string
+}
+
+// notices are what a session wants people to know.
+type notices struct {
+	warnings []session.Warning
+	expires  time.Time
+}
+
 // View returns a copy that stays as it is.
 func (k *Keeper) View() View {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.view
+	v := k.brief()
+	v.History = make([]Transition, len(k.history))
+	for i, t := range k.history {
+		v.History[i] = Transition{time.Unix(0, t.at), t.state.name(), t.reason.name(), t.code}
+	}
+	return v
+}
+
+// Brief returns View without its History, for those who look at all agents.
+func (k *Keeper) Brief() View {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.brief()
+}
+
+// brief is Brief. The caller holds mu.
+func (k *Keeper) brief() View {
+	s := k.standing()
+	v := View{
+		State: s.State, Reason: s.Reason, Code: k.shown.code, Since: k.since, Queued: s.Queued,
+		LastContact: k.machine.Contact(), SignIns: k.rec.signIns, Events: k.events, Wish: k.wish.Wish,
+		PasswordExpires: s.PasswordExpires,
+	}
+	if k.alarms != nil {
+		v.Warnings = k.alarms.shown
+	}
+	if k.nextAt != nil {
+		v.NextAttempt = *k.nextAt
+	}
+	if s.Reason != session.ReasonNone {
+		memo := k.rec.told()
+		v.Detail, v.Action = memo.Text, memo.Action
+	}
+	if k.signedIn {
+		v.Started, v.Adopted = k.machine.Started(), k.stored
+	}
+	return v
+}
+
+// Standing returns what is counted of the View.
+func (k *Keeper) Standing() Standing {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.standing()
+}
+
+// standing is Standing. The caller holds mu.
+func (k *Keeper) standing() Standing {
+	s := Standing{State: k.shown.state.name(), Reason: k.shown.reason.name(), Queued: k.queued, SignedIn: k.signedIn, Warned: k.warned}
+	if k.notices != nil {
+		s.PasswordExpires = k.notices.expires
+	}
+	return s
 }
 
 // look brings the view up to date with the machine.
 func (k *Keeper) look(a session.Action) {
-	m := &k.machine
-	warnings, expires := k.inform()
+	told, now := k.inform()
 	k.mu.Lock()
-	changed := k.hand(a.Do != session.DoNothing)
-	before := k.view.Standing()
-	defer func() {
-		k.unlockTurned(before)
-		if changed && k.changedCredential != nil {
-			k.changedCredential()
-		}
-	}()
-	v := &k.view
+	before := k.standing()
+	k.notices, k.informed = told, now
+	handed := k.hand(a.Do != session.DoNothing)
+	k.see(a)
+	k.unlockTurned(before)
+	if handed {
+		k.owner.Handed()
+	}
+}
+
+// see makes the view of an action. The caller holds mu.
+func (k *Keeper) see(a session.Action) {
+	m := &k.machine
 	state, reason := m.State(), m.Reason()
 	probes := a.Do == session.DoProbe && !m.Held() && k.wish.Wish == session.Stay
-	v.Queued = (a.Do == session.DoSignIn && !a.Renew) || probes
-	if v.Queued { // signing in begins when the gate lets it
+	k.queued = (a.Do == session.DoSignIn && !a.Renew) || probes
+	if k.queued { // signing in begins when the gate lets it
 		state, reason = session.Waiting, k.waitedFor()
 	}
-	v.Code, v.Detail, v.Action = "", "", ""
+	k.shown.code = ""
 	if reason != session.ReasonNone {
-		memo := &k.rec.Memo
-		v.Code, v.Detail, v.Action = memo.Code, memo.Text, memo.Action
+		k.shown.code = k.rec.told().Code
 	}
-	v.NextAttempt = nextAttempt(a, state, reason)
-	v.LastContact, v.SignIns, v.Wish = m.Contact(), k.rec.SignIns, k.wish.Wish
-	v.Started, v.Adopted = time.Time{}, false
-	if m.Held() {
-		v.Started, v.Adopted = m.Started(), k.adopted || k.session == nil
+	k.nextAt = nextAttempt(a, state, reason)
+	k.signedIn = m.Held() && !m.Started().IsZero()
+	k.stored = k.adopted || k.session == nil
+	k.alarm(k.warnings(state))
+	k.turn(state, reason)
+}
+
+// warnings returns what needs a person: what the session says, and what is seen of
+// it here.
+func (k *Keeper) warnings(state session.State) (list []session.Warning) {
+	if k.notices != nil {
+		list = slices.Clip(k.notices.warnings)
 	}
-	if m.Stalled() {
-		warnings = append(warnings[:len(warnings):len(warnings)], k.stalledRenewal())
+	if k.machine.Stalled() {
+		list = append(list, k.stalledRenewal())
 	}
 	if w, failing := k.failing(state); failing {
-		warnings = append(warnings[:len(warnings):len(warnings)], w)
+		list = append(list, w)
 	}
-	v.Warnings, v.PasswordExpires = warnings, expires
-	k.turn(state, reason)
+	return list
+}
+
+// alarm shows warnings. What is logged of those before stays so.
+func (k *Keeper) alarm(shown []session.Warning) {
+	k.warned = needsPerson(shown)
+	switch {
+	case k.alarms == nil && len(shown) > 0:
+		k.alarms = &alarms{shown: shown}
+	case k.alarms != nil && len(shown) == 0 && len(k.alarms.logged) == 0:
+		k.alarms = nil
+	case k.alarms != nil:
+		k.alarms.shown = shown
+	}
 }
 
 // unlockTurned releases mu and tells of a standing that is not the one before.
 func (k *Keeper) unlockTurned(before Standing) {
-	now := k.view.Standing()
+	now := k.standing()
 	k.mu.Unlock()
-	if now != before && k.turned != nil {
-		k.turned(now)
+	if now != before {
+		k.owner.Turned(now)
 	}
 }
 
-// nextAttempt returns when an agent that waits tries again; zero for one that
+// nextAttempt returns when an agent that waits tries again; nil for one that
 // does not wait. Of one in a call it is the next sign-out: polls go on meanwhile.
-func nextAttempt(a session.Action, state session.State, reason session.Reason) time.Time {
+func nextAttempt(a session.Action, state session.State, reason session.Reason) *time.Time {
 	inCall := a.Do == session.DoNext && reason == session.ReasonBusy
 	waits := a.Do == session.DoWait && (state == session.Waiting || state == session.SigningOut)
 	if !inCall && !waits {
-		return time.Time{}
+		return nil
 	}
-	return time.Now().Add(a.For)
+	at := time.Now().Add(a.For)
+	return &at
 }
 
 // stalledRenewal warns of a session that nothing renews.
 func (k *Keeper) stalledRenewal() session.Warning {
-	memo := &k.rec.Memo
+	memo := k.rec.told()
 	return session.Warning{Code: "renewal_refused",
 		Text: "the session lives, but its renewal was refused: " + memo.Code + " " + memo.Text, Action: memo.Action}.Cut()
 }
@@ -137,22 +245,24 @@ func (k *Keeper) stalledRenewal() session.Warning {
 // key is the same: a warning need not come with an answer, and asking costs.
 const informEvery = 30 * time.Second
 
-// inform returns what the session wants people to know.
-func (k *Keeper) inform() ([]session.Warning, time.Time) {
-	now := time.Now()
+// inform returns what the session wants people to know, and when it was asked.
+func (k *Keeper) inform() (*notices, moment) {
+	now := clock()
 	switch {
 	case k.session == nil:
-		return nil, time.Time{}
-	case k.rec.Key == k.informedKey && now.Sub(k.informed) < informEvery:
-		return k.warned, k.view.PasswordExpires
+		return nil, 0
+	case k.informed != 0 && now.since(k.informed) < informEvery:
+		return k.notices, k.informed
 	}
-	k.informed, k.informedKey = now, k.rec.Key
 	info := k.session.Info()
-	k.warned = nil
-	for _, w := range info.Warnings {
-		k.warned = append(k.warned, w.Cut())
+	if len(info.Warnings) == 0 && info.PasswordExpires.IsZero() {
+		return nil, now
 	}
-	return k.warned, info.PasswordExpires
+	told := &notices{expires: info.PasswordExpires}
+	for _, w := range info.Warnings {
+		told.warnings = append(told.warnings, w.Cut())
+	}
+	return told, now
 }
 
 // RequestFailed is the code of a warning that comes and goes with each request:
@@ -174,39 +284,36 @@ func (k *Keeper) failing(s session.State) (session.Warning, bool) {
 // waitedFor keeps the reason over the time in the queue; there is none for
 // whoever was offline or parked before.
 func (k *Keeper) waitedFor() session.Reason {
-	switch k.view.State {
+	switch k.shown.state.name() {
 	case session.Waiting:
-		return k.view.Reason
+		return k.shown.reason.name()
 	case session.Offline, session.Parked:
 		return session.ReasonNone
 	default:
-		return k.rec.Memo.Reason
+		return k.rec.told().Reason
 	}
 }
 
 // turn notes a transition. The caller holds mu.
 func (k *Keeper) turn(state session.State, reason session.Reason) {
-	v := &k.view
-	if v.State == state && v.Reason == reason && !v.Since.IsZero() {
+	if k.shown.state.name() == state && k.shown.reason.name() == reason && !k.since.IsZero() {
 		return
 	}
-	v.State, v.Reason, v.Since = state, reason, time.Now()
-	history := v.History
-	if len(history) == historyLength {
-		history = history[1:]
+	k.since = time.Now()
+	k.shown.state, k.shown.reason = stateOf(state), reasonOf(reason)
+	if len(k.history) == historyLength {
+		k.history = slices.Delete(k.history, 0, 1)
 	}
-	v.History = append(history, Transition{ // behind what any copy of the view can see
-		v.Since, state, reason, v.Code,
-	})
+	k.history = append(k.history, transition{k.since.UnixNano(), k.shown})
 }
 
 // seeOperation shows an operation whose request leaves now.
 func (k *Keeper) seeOperation(op session.Op) {
 	k.mu.Lock()
-	defer k.unlockTurned(k.view.Standing())
-	k.view.Queued = false
+	defer k.unlockTurned(k.standing())
+	k.queued = false
 	if op == session.OpSignIn && !k.machine.Held() {
-		k.view.Code, k.view.Detail, k.view.Action = "", "", ""
+		k.shown.code = ""
 		k.turn(session.SigningIn, session.ReasonNone)
 	}
 }
@@ -214,92 +321,6 @@ func (k *Keeper) seeOperation(op session.Op) {
 // leaveQueue shows that a probe is let through.
 func (k *Keeper) leaveQueue() {
 	k.mu.Lock()
-	defer k.unlockTurned(k.view.Standing())
-	k.view.Queued = false
-}
-
-// tell logs a transition once and counts its repeats: attempts that ended
-// where the one before had. That somebody waits for the first attempt is no
-// news.
-func (k *Keeper) tell(ctx context.Context, o session.Outcome, a session.Action) {
-	v := &k.view
-	if k.wish.Resume {
-		k.logged = logged{} // whoever asked gets an answer
-	}
-	if o.Kind == session.Woken && (v.State == session.Waiting || a.Do == session.DoDone) {
-		return
-	}
-	last := logged{v.State, v.Reason, v.Code}
-	switch {
-	case last != k.logged:
-		k.logTransition(ctx)
-		k.logged, k.repeats = last, 0
-	case o.Kind != session.OK && o.Kind != session.Woken:
-		k.repeats++
-	}
-	k.warn(ctx)
-	if v.State == session.Parked && o.Kind != session.Woken {
-		k.own(ctx, "parked", map[string]string{"reason": string(v.Reason), "code": v.Code})
-	}
-}
-
-// warn logs each warning once, when it appears.
-func (k *Keeper) warn(ctx context.Context) {
-	before := k.noticed
-	k.noticed = ""
-	for _, w := range k.view.Warnings {
-		if w.Code == RequestFailed {
-			continue
-		}
-		mark := " " + w.Code + " "
-		k.noticed += mark
-		if !strings.Contains(before, mark) {
-			k.log.LogAttrs(ctx, slog.LevelWarn, "warning", slog.String("platform", k.id.Platform), slog.String("agent", k.id.String()),
-				slog.String("code", w.Code), slog.String("detail", w.Text), slog.String("action", w.Action))
-		}
-	}
-}
-
-func (k *Keeper) logTransition(ctx context.Context) {
-	v := &k.view
-	attrs := []slog.Attr{slog.String("platform", k.id.Platform), slog.String("agent", k.id.String()),
-		slog.String("state", string(v.State)), slog.String("reason", string(v.Reason)), slog.String("code", v.Code),
-		slog.Int("attempt", k.rec.Memo.Fails)}
-	if !v.NextAttempt.IsZero() {
-		attrs = append(attrs, slog.Time("next_attempt", v.NextAttempt))
-	}
-	if v.Detail != "" {
-		attrs = append(attrs, slog.String("detail", v.Detail))
-	}
-	if v.Action != "" {
-		attrs = append(attrs, slog.String("action", v.Action))
-	}
-	if k.repeats > 0 {
-		attrs = append(attrs, slog.Int("repeats", k.repeats))
-	}
-	level := v.level()
-	if v.Adopted && v.State == session.Online {
-		attrs = append(attrs, slog.Bool("adopted", true))
-		if k.logged == (logged{}) && !k.wish.Resume && level == slog.LevelInfo {
-			level = slog.LevelDebug // whoever started it sums the adoptions up
-		}
-	}
-	k.log.LogAttrs(ctx, level, "agent", attrs...)
-}
-
-// logged is what makes two lines of the log the same.
-type logged struct {
-	state  session.State
-	reason session.Reason
-	code   string
-}
-
-func (v *View) level() slog.Level {
-	switch {
-	case v.State == session.Parked:
-		return slog.LevelError
-	case v.Reason != session.ReasonNone:
-		return slog.LevelWarn
-	}
-	return slog.LevelInfo
+	defer k.unlockTurned(k.standing())
+	k.queued = false
 }

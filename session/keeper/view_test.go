@@ -277,8 +277,7 @@ func TestWarningsShowUpWithoutANewKey(t *testing.T) {
 
 func TestKeeperWithoutALog(t *testing.T) {
 	inBubble(t, func(b *bench) {
-		k := keeper.New(keeper.Config{Account: account("old"), Policy: policy(), Platform: b.vendor, Gate: open,
-			Store: b.disk, Sink: b.sink, Observer: b.counts})
+		k := keeper.New(keeper.Config{Setup: &setup{account: account("old"), policy: policy()}, Platform: b.vendor, Gate: open, Site: b.site(nil)})
 		k.Set(end)
 		if k.Run(b.Context()); !k.Record().Key.IsZero() {
 			b.Errorf("record %+v", k.Record())
@@ -292,8 +291,7 @@ func TestLogsHoldNoSecret(t *testing.T) {
 		b.log = &logbook{}
 		log := slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		b.vendor.script("poll", answer{takes: hold, rotate: true})
-		k := keeper.New(keeper.Config{Account: account("hunter2"), Policy: policy(), Platform: b.vendor, Gate: open,
-			Store: b.disk, Sink: b.sink, Observer: b.counts, Log: log})
+		k := keeper.New(keeper.Config{Setup: &setup{account: account("hunter2"), policy: policy()}, Platform: b.vendor, Gate: open, Site: b.site(log)})
 		k.Set(stay)
 		done := make(chan struct{})
 		go func() { defer close(done); k.Run(b.Context()) }()
@@ -378,8 +376,9 @@ func TestAdviceAfterForceWasOfNoUse(t *testing.T) {
 			b.vendor.script("force", test.forced)
 			b.vendor.script("poll", taken)
 			b.start(stay)
-			u := keeper.Update{Account: account("old"), Policy: policy(), SecretHash: "old", SettingsHash: "settings"}
-			u.Policy.Terms.Force, u.Policy.Terms.ForceLimit, u.Policy.Terms.ForceWithin = true, 1, time.Hour
+			u := &setup{account("old"), policy(), keeper.Hashes{Secret: "old", Settings: "settings"}}
+			u.policy.Terms.Force, u.policy.Terms.ForceLimit = true, 1
+			u.policy.Terms.ForceWithin = time.Hour
 			b.keeper.Update(u, true)
 			pass(10 * time.Minute)
 			if v := b.keeper.View(); v.State != test.state || v.Reason != test.reason || v.Code != "100-002" || !strings.Contains(v.Action, "other client") {
