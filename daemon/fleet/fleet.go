@@ -68,6 +68,25 @@ type Options struct {
 // Apply, end it with Stop or HandOver. Its methods may be called from any
 // goroutine; Apply calls are carried out one after the other.
 type Fleet struct {
+	surroundings
+	loops
+	stored
+	files
+	census census
+
+	applying sync.Mutex // serialises Apply
+
+	mu        sync.Mutex // never held over I/O or a wait, nor for more than a few milliseconds
+	platforms map[string]*platform
+	services  map[string]*gate.Service // by address; they stay when their platforms go
+	shifts    shifts
+	wishes    map[session.ID]Override
+	roll
+	finale
+}
+
+// surroundings are what the fleet works with. They stay as they are.
+type surroundings struct {
 	store    Store
 	site     *keeper.Site // of all keepers
 	observer *adoptions   // in front of the one that counts
@@ -75,59 +94,68 @@ type Fleet struct {
 	vendors  map[string]vendors.Vendor
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
 	traces   *trace.Traces
+	asleep   func() (time.Duration, bool)
 	seed     uint64
+}
 
-	ctx               context.Context // of the keepers; ends last
-	cancel            context.CancelFunc
-	room              waiting.Room
-	agentsDone, loops sync.WaitGroup
-	nudge             chan struct{} // to the loop that compares wishes and orders
-	starts            chan struct{} // to the loop that starts newcomers
+// loops are what goes on beside the agents.
+type loops struct {
+	ctx        context.Context // of the keepers; ends last
+	cancel     context.CancelFunc
+	room       waiting.Room
+	agentsDone sync.WaitGroup
+	running    sync.WaitGroup
+	nudge      chan struct{} // to the loop that compares wishes and orders
+	starts     chan struct{} // to the loop that starts newcomers
+	clock      clock         // of the comparing loop alone
+}
 
-	clock  clock // of the comparing loop alone
-	asleep func() (time.Duration, bool)
+// stored is what the process before left, beside records and wishes; it is Apply's.
+type stored struct {
+	left   leftBehind
+	places map[string][]byte // what is stored of the platforms
+	gates  map[string][]byte // what was stored of the services, and of platforms by an earlier version, at the start
+	damage store.Damage      // of the store, as it was at the start
+}
 
-	applying sync.Mutex        // serialises Apply
-	left     leftBehind        // what the process before left; of Apply alone
-	places   map[string][]byte // what is stored of the platforms; likewise
-
+// files are the credential files that are to be written.
+type files struct {
 	pendingMu sync.Mutex
-	pending   map[session.ID]bool // credential files to be written
-	obsolete  []string            // and those to be removed
-	write     chan struct{}       // to the loop that writes them
+	pending   map[session.ID]bool
+	obsolete  []string      // those to be removed
+	write     chan struct{} // to the loop that writes them
+}
 
-	damage store.Damage // of the store, as it was at the start
-
-	gates map[string][]byte // what was stored of the services, and of platforms by an earlier version, at the start
-
-	census census
-
-	mu        sync.Mutex // never held over I/O or a wait, nor for more than a few milliseconds
-	platforms map[string]*platform
-	services  map[string]*gate.Service // by address; they stay when their platforms go
+// roll is the agents; mu guards it.
+type roll struct {
 	agents    map[session.ID]*agent
 	sorted    []*agent                      // the same, by name
 	newcomers []newcomer                    // enlisted and not started yet, in the order in which they will be
 	records   map[session.ID]session.Record // loaded and not yet handed to a keeper
-	wishes    map[session.ID]Override
-	shifts    shifts
-	ending    bool
-	handing   bool         // the end is a hand-over
-	final     keeper.Order // of the end
-	beat      time.Time    // of the comparing loop
+	beat      time.Time                     // of the comparing loop
+}
+
+// finale is the fleet's end; mu guards it.
+type finale struct {
+	ending  bool
+	handing bool         // the end is a hand-over
+	final   keeper.Order // of the end
 }
 
 // New loads what the process before left. It starts nothing but the loops.
 func New(ctx context.Context, o Options) (*Fleet, error) {
 	f := &Fleet{
-		store: o.Store, log: o.Log, vendors: o.Vendors, dial: o.Dial, traces: o.Traces, seed: o.Seed,
-		nudge: make(chan struct{}, 1), starts: make(chan struct{}, 1), census: newCensus(), platforms: map[string]*platform{}, services: map[string]*gate.Service{}, agents: map[session.ID]*agent{},
-		pending: map[session.ID]bool{}, write: make(chan struct{}, 1), shifts: newShifts(), beat: time.Now(),
+		surroundings: surroundings{store: o.Store, log: o.Log, vendors: o.Vendors, dial: o.Dial, traces: o.Traces, asleep: o.Asleep, seed: o.Seed},
+		loops:        loops{nudge: make(chan struct{}, 1), starts: make(chan struct{}, 1)},
+		files:        files{pending: map[session.ID]bool{}, write: make(chan struct{}, 1)},
+		census:       newCensus(),
+		platforms:    map[string]*platform{}, services: map[string]*gate.Service{}, shifts: newShifts(),
+		roll: roll{agents: map[session.ID]*agent{}, beat: time.Now()},
 	}
 	if f.vendors == nil {
 		f.vendors = vendors.Table
 	}
-	if f.asleep = o.Asleep; f.asleep == nil {
+	if f.asleep == nil {
 		f.asleep = func() (time.Duration, bool) { return 0, true }
 	}
 	if f.log == nil {
@@ -148,11 +176,11 @@ func New(ctx context.Context, o Options) (*Fleet, error) {
 		}
 		f.room = room
 	}
-	f.loops.Go(f.compareLoop)
-	f.loops.Go(f.startLoop)
-	f.loops.Go(f.storeLoop)
-	f.loops.Go(f.secretLoop)
-	f.loops.Go(f.credentialLoop)
+	f.running.Go(f.compareLoop)
+	f.running.Go(f.startLoop)
+	f.running.Go(f.storeLoop)
+	f.running.Go(f.secretLoop)
+	f.running.Go(f.credentialLoop)
 	return f, nil
 }
 
@@ -289,7 +317,7 @@ func (f *Fleet) quit(ctx context.Context, by string) {
 	defer cancel()
 	f.wait(ctx)
 	f.room.Close()
-	f.loops.Wait()
+	f.running.Wait()
 }
 
 // end gives every agent its last order. From its first moment nobody else gives
