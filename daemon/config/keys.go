@@ -270,7 +270,7 @@ var agentsFileSection = section{
 	doc:   "A CSV whose columns have names of their own.",
 	keys: []key{
 		{name: "path", kind: kindPath, must: true, doc: "The CSV."},
-		{name: "columns", kind: kindColumns, doc: "What our columns are called in the first row of the CSV: {login: Табельный, number: Телефон}. The others keep our names."},
+		{name: "columns", kind: kindColumns, doc: "What our columns are called in the first row of the CSV: {login: Account, number: Extension}. The others keep our names."},
 		{name: "ignore", kind: kindTexts, doc: "Columns of the CSV, by their names there, that are not for us."},
 	},
 }

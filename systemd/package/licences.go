@@ -146,7 +146,7 @@ func (l library) terms() (all []term, err error) {
 }
 
 // copyright is Debian's file about the terms of a package.
-const copyright = `Copyright: the owner of agentkeeper
+const copyright = `Copyright 2026 the owner of agentkeeper
 
 The owner of this project has not chosen a licence yet. Until then nobody but the
 owner may copy, change or pass on the program and its source.
