@@ -113,7 +113,7 @@ func Generated(t *testing.T, file, name, command, want string) {
 	}
 	want = "\n" + want + "\n"
 	if *update {
-		if err := os.WriteFile(file, []byte(before+begin+want+end+after), 0o644); err != nil { //nolint:gosec // for everybody to read
+		if err := os.WriteFile(file, []byte(before+begin+want+end+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
