@@ -95,7 +95,6 @@ func BenchmarkPoll(b *testing.B) {
 // held is a session whose polls the platform holds.
 type held struct{ key session.Key }
 
-func (h *held) Next(ctx context.Context) (session.Batch, error) { return session.Next(ctx, h) }
 func (h *held) Step(context.Context) (session.Batch, session.Wait, error) {
 	return session.Batch{}, session.Wait{Until: time.Now().Add(time.Hour)}, nil
 }
