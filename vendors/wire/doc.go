@@ -12,7 +12,7 @@
 // socket wherever it likes, and calls [Client.End] then. Sockets are read and
 // written without waiting as long as that is possible, so that a request usually
 // sets no deadline. Buffers are taken from the [Transport]'s pools when the answer
-// begins and go back with its end. (A server that sends the headers of a held poll
+// begins and go back with its end, those of TLS likewise ([Slim]). (A server that sends the headers of a held poll
 // at once makes them, and the goroutine that reads them, last as long as the hold.)
 // Dialling and the TLS handshake run on a goroutine of their own, which ends with
 // them, because they need a deep stack that the caller's goroutine would keep. Every

@@ -27,17 +27,15 @@ func TestLayoutOfTLS(t *testing.T) {
 	}
 }
 
-type noInput struct {
-	rawInput, hand bytes.Buffer //nolint:unused // looked for by name
-}
-
-type otherInput struct {
-	rawInput, hand, input bytes.Buffer //nolint:unused // looked for by name
-}
-
 // Where the fields are others, connections are what they are without us.
 func TestOtherLayout(t *testing.T) {
-	for _, other := range []reflect.Type{reflect.TypeFor[noInput](), reflect.TypeFor[otherInput]()} {
+	buffer := func(name string) reflect.StructField {
+		return reflect.StructField{Name: name, PkgPath: "crypto/tls", Type: reflect.TypeFor[bytes.Buffer]()}
+	}
+	for _, other := range []reflect.Type{
+		reflect.StructOf([]reflect.StructField{buffer("rawInput"), buffer("hand")}),
+		reflect.StructOf([]reflect.StructField{buffer("rawInput"), buffer("hand"), buffer("input")}),
+	} {
 		l, err := layoutOf(other)
 		if err == nil || l != nil {
 			t.Errorf("%v is taken for a tls.Conn", other)
