@@ -290,7 +290,7 @@ func (o *office) judge(agents int, played map[string]int) {
 	o.sink.mu.Unlock()
 	total := o.huawei.Ops.Total()
 	t.Logf("%d sign-ins, %d polls, %d handshakes and the like, largest gap %v, largest between contacts %v",
-		total.SignIns, total.Polls, total.Messages, time.Duration(total.LargestGap), o.counts.gap)
+		total.SignIns, total.Polls, total.Messages, time.Duration(total.LargestGap), o.counts.longest("hq"))
 	if reaped > 0 || total.SignIns != agents || total.Polls > 0 {
 		t.Errorf("%d agents signed out for silence, %d sign-ins, %d polls", reaped, total.SignIns, total.Polls)
 	}
