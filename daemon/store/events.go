@@ -161,6 +161,8 @@ func (e *engine) follow(ctx context.Context, at *cursor, changed <-chan struct{}
 	if err := e.enter(ctx, at); err != nil {
 		return err
 	}
+	e.tail.follow()
+	defer e.tail.leave()
 	for {
 		if err := e.tail.wait(ctx, changed, at.after); err != nil {
 			return err

@@ -24,21 +24,48 @@ const (
 
 // tail is the newest part of the stream in memory, as the committer wrote it.
 // All who follow the events share it, so that a new event is read from the disk
-// for none of them. It has no goroutine, and a follower holds its lock for no
+// for none of them; while nobody follows them it is empty. It has no goroutine, and a follower holds its lock for no
 // longer than it takes to copy a few pointers.
 type tail struct {
 	pace *rate.Limiter
 
-	mu     sync.Mutex
-	events []*Event // positions without a hole, up to newest
-	bytes  int
-	newest uint64 // position of the newest durable event
-	grown  chan struct{}
-	waited bool // somebody waits for grown
+	mu        sync.Mutex
+	followers int
+	events    []*Event // positions without a hole, up to newest
+	bytes     int
+	newest    uint64 // position of the newest durable event
+	grown     chan struct{}
+	waited    bool // somebody waits for grown
 }
 
 func newTail(newest uint64) *tail {
 	return &tail{pace: rate.NewLimiter(turns, turnBurst), newest: newest, grown: make(chan struct{})}
+}
+
+// follow counts somebody who follows the events, until leave.
+func (t *tail) follow() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.followers++
+}
+
+func (t *tail) leave() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.followers--; t.followers == 0 {
+		t.drop(len(t.events))
+	}
+}
+
+// drop forgets the oldest events. With the lock held.
+func (t *tail) drop(n int) {
+	for i, ev := range t.events[:n] {
+		t.bytes -= len(ev.Data)
+		t.events[i] = nil
+	}
+	if t.events = t.events[n:]; len(t.events) == 0 {
+		t.events = nil
+	}
 }
 
 // add takes events that became durable, and their acknowledgements. Events that
@@ -52,18 +79,17 @@ func (t *tail) add(events []*Event, acks []ack) {
 			continue
 		}
 		if acks[i].seq != t.newest+1 { // those between are only on the disk
-			t.events, t.bytes = nil, 0
+			t.drop(len(t.events))
 		}
-		ev.Seq, ev.Stored, t.newest = acks[i].seq, now, acks[i].seq
-		t.events, t.bytes = append(t.events, ev), t.bytes+len(ev.Data)
+		ev.Seq, ev.Stored = acks[i].seq, now
+		t.newest = ev.Seq
+		if t.followers > 0 {
+			t.events, t.bytes = append(t.events, ev), t.bytes+len(ev.Data)
+		}
 	}
-	drop := 0
-	for len(t.events)-drop > 1 && (len(t.events)-drop > tailEvents || t.bytes > tailBytes) {
-		t.bytes -= len(t.events[drop].Data)
-		t.events[drop] = nil
-		drop++
+	for len(t.events) > 1 && (len(t.events) > tailEvents || t.bytes > tailBytes) {
+		t.drop(1)
 	}
-	t.events = t.events[drop:]
 }
 
 // announce wakes those who wait for what add took.

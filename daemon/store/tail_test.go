@@ -16,6 +16,7 @@ import (
 // to last.
 func tailOf(first, last uint64, size int) *tail {
 	t := newTail(first - 1)
+	t.follow()
 	for seq := first; seq <= last; seq++ {
 		t.add([]*Event{{Data: make([]byte, size)}}, []ack{{seq: seq}})
 	}
@@ -75,6 +76,7 @@ func TestTurnsAreBounded(t *testing.T) {
 	for _, n := range []int{1, 256} {
 		synctest.Test(t, func(t *testing.T) {
 			tail := newTail(0)
+			tail.follow()
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
 			var mu sync.Mutex
@@ -114,6 +116,26 @@ func TestTurnsAreBounded(t *testing.T) {
 				t.Errorf("%d followers: %d wakes in 10 s, an event waited %v", n, wakes, worst)
 			}
 		})
+	}
+}
+
+// While nobody follows, nothing is kept; the newest position is known all the same.
+func TestTailWithoutFollowers(t *testing.T) {
+	tail := tailOf(1, 3, 10)
+	tail.follow()
+	tail.leave()
+	if got, ok := tail.behind(1); !ok || len(got) != 2 {
+		t.Errorf("%d events, %v, while one of two followers is left", len(got), ok)
+	}
+	tail.leave()
+	tail.add([]*Event{{Data: make([]byte, 10)}}, []ack{{seq: 4}})
+	if _, ok := tail.behind(3); ok || tail.events != nil || tail.bytes != 0 || tail.last() != 4 {
+		t.Errorf("%d events and %d bytes kept for nobody, last %d", len(tail.events), tail.bytes, tail.last())
+	}
+	tail.follow()
+	tail.add([]*Event{{}}, []ack{{seq: 5}})
+	if got, ok := tail.behind(4); !ok || len(got) != 1 || got[0].Seq != 5 {
+		t.Errorf("%v, %v for a new follower", got, ok)
 	}
 }
 
