@@ -315,3 +315,32 @@ func TestCommandDuringReload(t *testing.T) {
 		s.stop()
 	})
 }
+
+// A changed back-off acts on agents that run, without an end of their sessions.
+func TestBackoffOfAReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, 1)
+		s.cfg.Platforms[0].Backoff = config.Backoff{Initial: time.Second, Max: time.Second}
+		s.start()
+		attempts := func(d time.Duration) int { // of an agent whose sessions do not last
+			s.operations()
+			for range d / time.Second {
+				time.Sleep(time.Second)
+				s.change(func() { delete(s.numbers, "1") })
+			}
+			ins, _, _ := s.operations()
+			return ins
+		}
+		if n := attempts(45 * time.Second); n < 3 {
+			t.Errorf("%d sign-ins with a back-off of a second", n)
+		}
+		s.cfg.Platforms[0].Backoff = config.Backoff{Initial: time.Hour, Max: time.Hour}
+		s.apply()
+		if n := attempts(time.Minute); n > 2 {
+			t.Errorf("%d sign-ins in the minute after a back-off of an hour was configured", n)
+		}
+		if left := s.stop(); len(left) > 0 {
+			t.Errorf("left %v", left)
+		}
+	})
+}

@@ -11,6 +11,13 @@
 // place in the gate's queue and, after the account's grace, a Next can be cut;
 // a sign-in or sign-out once sent runs to its own deadline.
 //
+// A [Keeper] is four values. The mailbox is what others set, under a mutex: the
+// order, the [Setup], the clock. The driver takes it, has the machine decide and
+// carries that out. The credentials are what other programs act with, and the
+// reporter what people see, and were told in the log. There is a keeper for every
+// agent, and nearly all of them wait: it holds what every agent has, points to what
+// is configured or rare, and shares what is alike.
+//
 // There is one road to a login: the platform is wrapped in a journal, which
 // makes the intent durable before the request leaves, and that in the daemon's
 // gate, which decides when it may.
