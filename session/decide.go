@@ -23,7 +23,7 @@ func (m *Machine) next(w Wish) Action {
 }
 
 func (m *Machine) stay() Action {
-	m.busy, m.outs, m.outAt = false, 0, time.Time{}
+	m.notLeaving()
 	switch {
 	case m.held:
 		return m.keep()

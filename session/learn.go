@@ -113,10 +113,17 @@ func (m *Machine) begin() {
 	m.held, m.unproven = true, false
 	m.started, m.contact = m.now, m.now
 	m.pollFails, m.retry = 0, time.Time{}
-	m.doubt, m.ghost, m.ours = OpNone, time.Time{}, time.Time{}
-	m.renew, m.fails, m.reason = false, 0, ReasonNone
-	m.busy, m.outs, m.outAt = false, 0, time.Time{}
+	m.doubt, m.reason = OpNone, ReasonNone
+	m.ghost, m.ours = time.Time{}, time.Time{}
+	m.renew, m.fails = false, 0
+	m.notLeaving()
 	m.trusted()
+}
+
+// notLeaving forgets the sign-outs that failed: nobody is on the way out.
+func (m *Machine) notLeaving() {
+	m.busy, m.outs = false, 0
+	m.outAt = time.Time{}
 }
 
 // trusted ends the doubts that answers without a verdict made.
@@ -237,7 +244,8 @@ func (m *Machine) lossOf(o Outcome) Loss {
 }
 
 func (m *Machine) end() {
-	m.held, m.unproven, m.renew = false, false, false
+	m.held, m.unproven = false, false
+	m.renew = false
 	m.pollFails, m.retry = 0, time.Time{}
 	m.leaving = leaving{}
 	m.trusted()

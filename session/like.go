@@ -10,7 +10,8 @@ func Like(pattern, name string) bool {
 		return true
 	}
 	p, n := []rune(pattern), []rune(name)
-	star, mark, i := -1, 0, 0
+	star := -1 // the last one's place
+	mark, i := 0, 0
 	for j := 0; j < len(n); {
 		switch {
 		case i < len(p) && p[i] == '*':

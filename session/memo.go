@@ -50,7 +50,8 @@ func (m *Machine) Calm() bool {
 // now. So no wait is longer than it was when it was written, nor longer than p
 // allows, and nothing that has happened lies in the future.
 func Restore(p Policy, seed uint64, r Record, now time.Time) Machine {
-	m, c, memo := New(p, seed), restored{now, r.Written}, r.Memo
+	m, memo := New(p, seed), r.Memo
+	c := restored{now, r.Written}
 	m.parked, m.reason = memo.Parked, memo.Reason
 	m.doubt = memo.Doubt
 	m.fails, m.shorts = memo.Fails, memo.Shorts

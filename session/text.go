@@ -40,14 +40,16 @@ func (f *Fault) cut() *Fault {
 		return f
 	}
 	short := *f
-	short.Code, short.Text, short.Action = Cut(f.Code, CodeLimit), Cut(f.Text, TextLimit), Cut(f.Action, TextLimit)
+	short.Code = Cut(f.Code, CodeLimit)
+	short.Text, short.Action = Cut(f.Text, TextLimit), Cut(f.Action, TextLimit)
 	return &short
 }
 
 // Cut returns the memo with its texts within their limits: an older program may
 // have stored longer ones.
 func (m Memo) Cut() Memo {
-	m.Code, m.Text, m.Action = Cut(m.Code, CodeLimit), Cut(m.Text, TextLimit), Cut(m.Action, TextLimit)
+	m.Code = Cut(m.Code, CodeLimit)
+	m.Text, m.Action = Cut(m.Text, TextLimit), Cut(m.Action, TextLimit)
 	return m
 }
 

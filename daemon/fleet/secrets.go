@@ -27,7 +27,8 @@ type stamp struct {
 }
 
 func (s stamp) same(o stamp) bool {
-	return s.size == o.size && s.at.Equal(o.at) && (s.info == o.info || s.info != nil && o.info != nil && os.SameFile(s.info, o.info))
+	one := s.info == o.info || (s.info != nil && o.info != nil && os.SameFile(s.info, o.info))
+	return s.size == o.size && s.at.Equal(o.at) && one
 }
 
 func stampOf(path string) stamp {

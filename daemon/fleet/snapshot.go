@@ -123,7 +123,8 @@ func (f *Fleet) seen(a *agent, held gate.Status, at *moment) Agent {
 	}
 	if a.removed || a.ended {
 		order := f.shownOrder(a)
-		out.Wish, out.By, out.Why, out.NextWish = order.Wish, order.By, order.Why, time.Time{}
+		out.Wish, out.NextWish = order.Wish, time.Time{}
+		out.By, out.Why = order.By, order.Why
 	}
 	if a.removed {
 		out.Pending = PendingRemoval
@@ -166,6 +167,7 @@ func explainHold(v *keeper.View, platform string, held gate.Status) {
 		v.Action = "correct the refused agents' passwords, or have the platform let this host's address in; then `agentkeeper quarantine end " + platform +
 			" --reason …` lets one log-in try at once, else one tries when the quiet time is over"
 	case held.Out && v.Reason != session.ReasonOutage: // what stopped it before is not what holds it now
-		v.Reason, v.Code, v.Action = session.ReasonOutage, "", ""
+		v.Reason = session.ReasonOutage
+		v.Code, v.Action = "", ""
 	}
 }

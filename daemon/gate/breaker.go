@@ -43,7 +43,7 @@ func (b *breaker) miss(id session.ID, vanished bool, start, now time.Time) bool 
 	if vanished {
 		b.vanish = note(b.vanish, id, 2)
 	}
-	if b.out || len(b.missed) < enough && !b.suspect(now) {
+	if b.out || (len(b.missed) < enough && !b.suspect(now)) {
 		return false
 	}
 	b.out = true
@@ -57,7 +57,7 @@ func (b *breaker) suspect(now time.Time) bool {
 
 // banned reports whether the failures since the last answer look like a ban.
 func (b *breaker) banned(now time.Time) bool {
-	return len(b.vanish) >= 2 || len(b.vanish) == 1 && b.suspect(now)
+	return len(b.vanish) >= 2 || (len(b.vanish) == 1 && b.suspect(now))
 }
 
 func note(ids []session.ID, id session.ID, limit int) []session.ID {

@@ -168,14 +168,16 @@ func (g *Gate) decided(ctx context.Context, account session.Account) *session.Fa
 // undecided is the answer while it is not known what it means.
 func undecided(f *session.Fault, after time.Duration) *session.Fault {
 	out := *f
-	out.Kind, out.Cause, out.After = session.Outage, session.CauseForbidden, max(f.After, after)
+	out.Kind, out.Cause = session.Outage, session.CauseForbidden
+	out.After = max(f.After, after)
 	return &out
 }
 
 // theAccounts is the answer once it is known that it is about the account.
 func theAccounts(f *session.Fault) *session.Fault {
 	out := *f
-	out.Kind, out.Cause, out.After = session.Refused, session.CauseCredential, 0
+	out.Kind, out.Cause = session.Refused, session.CauseCredential
+	out.After = 0
 	out.Text += "; other accounts are served from here, so it is this account that is refused"
 	out.Action = "correct the account's login or password, have it unlocked, or check its role on the platform; it is not tried again until its secret changes or the agent is resumed"
 	return &out

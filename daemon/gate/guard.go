@@ -137,7 +137,8 @@ func (g *guard) good(platform string, canary bool) bool {
 	if !canary || !g.quarantined() {
 		return false
 	}
-	g.until, g.why, g.refused = time.Time{}, "", nil
+	g.until, g.why = time.Time{}, ""
+	g.refused = nil
 	g.presumed = false
 	g.version++
 	return true

@@ -127,7 +127,8 @@ func (k *Keeper) publish() {
 // have left its own behind. Before the machine's first decision nobody knows
 // what becomes of that. The caller holds mu.
 func (k *Keeper) hand(decided bool) bool {
-	live, replacing, generation := k.handed != nil, k.replacing, k.generation
+	live, replacing := k.handed != nil, k.replacing
+	generation := k.generation
 	held, state := k.machine.Held(), k.machine.State()
 	k.stalled = k.machine.Stalled()
 	k.generation, k.handed = k.rec.generation, nil

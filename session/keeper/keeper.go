@@ -160,7 +160,8 @@ type driver struct {
 func New(c Config) *Keeper {
 	now, account := time.Now(), c.Setup.Account()
 	k := &Keeper{id: account.ID, raw: c.Platform, gate: c.Gate, site: c.Site, owner: c.Owner}
-	k.order, k.setup, k.changed = leaving, c.Setup, true
+	k.order, k.setup = leaving, c.Setup
+	k.changed = true
 	k.wish, k.now = leaving, c.Setup
 	k.last = lastGiven(c.Record, now)
 	k.machine = session.Restore(c.Setup.Policy(), c.Seed, c.Record, now)

@@ -183,9 +183,11 @@ func (k *Keeper) explained() session.Memo {
 		return memo
 	}
 	before := k.rec.told()
-	memo.Code, memo.Text, memo.Action = before.Code, before.Text, before.Action
+	memo.Code = before.Code
+	memo.Text, memo.Action = before.Text, before.Action
 	if k.fault != nil {
-		memo.Code, memo.Text, memo.Action = k.fault.Code, k.fault.Text, k.fault.Action
+		memo.Code = k.fault.Code
+		memo.Text, memo.Action = k.fault.Text, k.fault.Action
 	}
 	force := k.now.Policy().Terms.Force
 	if k.fault != nil && k.fault.Kind == session.Taken && k.machine.Own() {

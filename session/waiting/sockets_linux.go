@@ -51,7 +51,10 @@ type place struct {
 }
 
 // begin notes that the task steps: what happened before is no news then.
-func (p *place) begin() { p.state, p.again, p.edge = working, false, false }
+func (p *place) begin() {
+	p.state = working
+	p.again, p.edge = false, false
+}
 
 // state is where a task is.
 type state uint8
