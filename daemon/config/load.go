@@ -105,22 +105,26 @@ func Load(path string, options ...Option) (*Config, []option.Problem, error) {
 
 func newLoader(path string, options []Option) *loader {
 	l := &loader{
-		reading:     reading{ctx: context.Background()},
-		vendors:     vendors.Table,
-		checkWeb:    func(string) error { return nil },
-		config:      &Config{Path: path},
-		places:      map[string]*place{},
-		logins:      map[session.ID]option.Pos{},
-		credentials: map[string]option.Pos{},
-		inlineIn:    map[string]inline{},
-		tokens:      map[string]token{},
-		callbacks:   map[string]bool{},
-		zones:       map[string]*time.Location{},
-		calendars:   map[[2]string][]holiday.Day{},
-		advice:      map[[2]string][]shift.Advice{},
-		numbers:     map[session.ID]seat{},
-		idle:        map[option.Pos]idleOption{},
-		exposed:     exposure{dirs: map[string]*exposed{}},
+		reading:  reading{ctx: context.Background()},
+		vendors:  vendors.Table,
+		checkWeb: func(string) error { return nil },
+		config:   &Config{Path: path},
+		written: written{
+			places:      map[string]*place{},
+			logins:      map[session.ID]option.Pos{},
+			numbers:     map[session.ID]seat{},
+			credentials: map[string]option.Pos{},
+			inlineIn:    map[string]inline{},
+			tokens:      map[string]token{},
+			callbacks:   map[string]bool{},
+			idle:        map[option.Pos]idleOption{},
+			exposed:     exposure{dirs: map[string]*exposed{}},
+		},
+		calendar: calendar{
+			zones:     map[string]*time.Location{},
+			calendars: map[[2]string][]holiday.Day{},
+			advice:    map[[2]string][]shift.Advice{},
+		},
 	}
 	for _, o := range options {
 		o(l)
@@ -132,30 +136,39 @@ func newLoader(path string, options []Option) *loader {
 // loader is the state of one Load.
 type loader struct {
 	report
+	reading
+	written
+	calendar
+
 	vendors  map[string]vendors.Vendor
 	checkWeb func(path string) error
 	config   *Config
 
-	reading
-
 	override          Override
 	absentCredentials bool // may be, of systemd
+	inlineSecrets     bool
+}
 
-	inlineSecrets bool
-	places        map[string]*place         // platforms as written, broken ones included
-	logins        map[session.ID]option.Pos // where each agent was first written
-	credentials   map[string]option.Pos     // where each credential file was first written, by cleaned path
-	inlineIn      map[string]inline         // files with passwords in them
-	tokens        map[string]token          // secrets that options name, by path
-	callbacks     map[string]bool           // addresses for callbacks that were looked at
-	callbackPos   option.Pos
-	exposed       exposure
-	zones         map[string]*time.Location
-	calendars     map[[2]string][]holiday.Day  // files of holidays by path and zone
-	advice        map[[2]string][]shift.Advice // by sign_in and sign_out
-	numbers       map[session.ID]seat          // who was first seated at a platform's number
-	idle          map[option.Pos]idleOption    // options that may do nothing
-	stopPos       option.Pos
+// written is what was read so far, and where it stands.
+type written struct {
+	places      map[string]*place         // platforms as written, broken ones included
+	logins      map[session.ID]option.Pos // where each agent was first written
+	numbers     map[session.ID]seat       // who was first seated at a platform's number
+	credentials map[string]option.Pos     // where each credential file was first written, by cleaned path
+	inlineIn    map[string]inline         // files with passwords in them
+	tokens      map[string]token          // secrets that options name, by path
+	callbacks   map[string]bool           // addresses for callbacks that were looked at
+	idle        map[option.Pos]idleOption // options that may do nothing
+	exposed     exposure
+	callbackPos option.Pos
+	stopPos     option.Pos
+}
+
+// calendar is what schedules share.
+type calendar struct {
+	zones     map[string]*time.Location
+	calendars map[[2]string][]holiday.Day  // files of holidays by path and zone
+	advice    map[[2]string][]shift.Advice // by sign_in and sign_out
 }
 
 func (l *loader) load(path string) {

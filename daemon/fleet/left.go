@@ -282,6 +282,9 @@ func (f *Fleet) forgetStrangers() {
 			delete(f.records, id)
 		}
 	}
+	if len(f.records) == 0 {
+		f.records = nil // an emptied map keeps its room
+	}
 	f.mu.Unlock()
 	ctx, cancel := context.WithTimeout(f.ctx, placesTimeout)
 	defer cancel()
