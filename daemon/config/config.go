@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -168,29 +167,4 @@ func (c *Config) Platform(name string) (Platform, bool) {
 		return Platform{}, false
 	}
 	return c.Platforms[i], true
-}
-
-// SecretFiles returns the files that hold agents' passwords, sorted, each
-// once. New content in one of them may change the password of several agents.
-func (c *Config) SecretFiles() []string {
-	files := make([]string, 0, len(c.Agents))
-	for _, a := range c.Agents {
-		if a.Source.Path != "" {
-			files = append(files, a.Source.Path)
-		}
-	}
-	slices.Sort(files)
-	return slices.Compact(files)
-}
-
-// SecretDirs returns the directories of SecretFiles, sorted, each once. To
-// watch them rather than the files notices files that are replaced by renaming.
-func (c *Config) SecretDirs() []string {
-	files := c.SecretFiles()
-	dirs := make([]string, 0, len(files))
-	for _, f := range files {
-		dirs = append(dirs, filepath.Dir(f))
-	}
-	slices.Sort(dirs)
-	return slices.Compact(dirs)
 }

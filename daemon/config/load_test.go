@@ -162,8 +162,6 @@ groups:
 			decodedOptions{4, 10 * time.Second, []string{"7", "8"}}, session.Terms{}, nil, session.Secret{}, nowhere, nil, cell},
 	})
 
-	equal(t, c.SecretFiles(), []string{"creds/c4", "pw/1", "two"})
-	equal(t, c.SecretDirs(), []string{".", "creds", "pw"})
 	if p, ok := c.Platform("a"); !ok || p.Vendor != "huawei" {
 		t.Errorf("Platform(a) = %v, %v", p, ok)
 	}

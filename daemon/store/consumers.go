@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
-	"net"
 	"strings"
 	"sync"
 	"time"
@@ -233,15 +232,6 @@ func (s *Store) Disconnect(stay func(user string) bool) {
 			_ = e.srv.DisconnectClientByID(c.Cid) // it may have gone by itself
 		}
 	}
-}
-
-// ConsumersAddr returns where consumers connect, nil where they cannot.
-func (s *Store) ConsumersAddr() net.Addr {
-	e, _ := s.current()
-	if e == nil || e.access == nil {
-		return nil
-	}
-	return e.access.door.addr()
 }
 
 // CrowdOut ends the connections that are more than Consumers.Connections

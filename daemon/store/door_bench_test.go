@@ -35,7 +35,7 @@ func BenchmarkDoor(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer inside.Close()
-	outside, err := nats.Connect("nats://"+s.ConsumersAddr().String(), nats.UserInfo("crm", "crm's"))
+	outside, err := nats.Connect("nats://"+e.access.door.addr().String(), nats.UserInfo("crm", "crm's"))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -25,9 +25,6 @@ const (
 	DeadGone      = "gone"      // waiting while the hook is stopped by 410; delivered after all if it is resumed in time
 )
 
-// DeadReasons returns every reason.
-func DeadReasons() []string { return []string{DeadRetention, DeadRefused, DeadSkipped, DeadGone} }
-
 // Status is a hook at one instant. Counts but the dead letters are since the
 // start of the process.
 type Status struct {

@@ -59,7 +59,7 @@ func TestAdoptedMisfit(t *testing.T) {
 		s := signIn(t, p, a)
 		before := s.Key()
 		_, err := sessiontest.Next(t.Context(), s)
-		wantWarning(t, s, err, "probe_switched_off")
+		wantWarning(t, s, err, "probe_off")
 		if s.Key() == before {
 			t.Error("it is not in the key")
 		}

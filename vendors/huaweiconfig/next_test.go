@@ -77,7 +77,7 @@ func TestKeepAliveByPost(t *testing.T) {
 // What the answer to a keep-alive means, for a Guid that was seen alive and for
 // a fresh one.
 func TestKeepAliveAnswers(t *testing.T) {
-	const off = "probe_switched_off"
+	const off = "probe_off"
 	for name, tt := range map[string]struct {
 		answer reply
 		seen   session.Fault // of a Guid seen alive; the zero Fault: no error

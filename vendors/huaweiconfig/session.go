@@ -203,7 +203,7 @@ func (s *login) warnings() []session.Warning {
 	switch {
 	case s.set.Path != "" && !s.probing():
 		return []session.Warning{{
-			Code:   "probe_switched_off",
+			Code:   "probe_off",
 			Text:   "the probe cannot keep the Guid alive (a fresh one was answered " + s.key.MisfitCode + "), so the program logs in anew before every window ends",
 			Action: "set probe to a query that this account may send",
 		}}
