@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"agentkeeper/daemon/api"
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/shift"
 	"agentkeeper/session"
@@ -118,7 +119,7 @@ func agentRow(cfg *config.Config, name string) ([]row, error) {
 		}
 		names = append(names, a.ID.String())
 	}
-	return nil, fmt.Errorf("no such agent: %s%s", name, config.DidYouMean(name, names))
+	return nil, fmt.Errorf("no such agent: %s%s", name, api.DidYouMean(name, names))
 }
 
 // outlook is the answer in the form of its JSON.

@@ -104,7 +104,7 @@ func TestScheduleOfWhom(t *testing.T) {
 		{scheduleCmd{Group: "bots"}, "bots hq/2"},
 		{scheduleCmd{Agent: "hq/1"}, "hq/1"},
 		{scheduleCmd{Group: "bot"}, `no group is named "bot"; there are: bots, always`},
-		{scheduleCmd{Agent: "hq/11"}, `no such agent: hq/11; did you mean "hq/1"?`},
+		{scheduleCmd{Agent: "hq/11"}, `no such agent: hq/11; did you mean hq/1 or hq/2 or hq/3?`},
 	} {
 		rows, err := test.command.rows(cfg)
 		var names []string

@@ -21,6 +21,6 @@ func Bounds() []bound.Bound {
 		{Where: "the event API", What: "a pattern", Limit: bound.Bytes(store.MaxPatternSize), Beyond: "400", Test: "TestEventsFilterIsBounded"},
 		{Where: "the API", What: "agents in a page of the list, `limit=`", Limit: bound.Count(pageLimit), Beyond: "400", Test: "TestPages"},
 		{Where: "the API", What: "a name that others are suggested for", Limit: bound.Bytes(option.DistanceLimit), Beyond: "no suggestion", Test: "TestSuggestionsAreBounded"},
-		{Where: "the API", What: "pairs of letters compared for a suggestion", Limit: bound.Count(nearestCost), Beyond: "only names that contain it", Test: "TestSuggestionsAreBounded"},
+		{Where: "the API", What: "pairs of letters compared for a suggestion", Limit: bound.Count(option.NearestCost), Beyond: "only names that contain it", Test: "TestSuggestionsAreBounded"},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/session"
 	"agentkeeper/vendors/option"
 )
@@ -17,9 +18,9 @@ const (
 )
 
 // advise tells what is unwise about a configuration without mistakes.
-func (l *loader) advise(m *mapping) {
+func (l *loader) advise(m *strict.Mapping) {
 	if len(l.config.Agents) == 0 {
-		l.warn(m.pos, "there is no agent in this configuration; nothing will be signed in")
+		l.Warn(m.Pos, "there is no agent in this configuration; nothing will be signed in")
 		return
 	}
 	l.adviseUnused()
@@ -31,9 +32,9 @@ func (l *loader) advise(m *mapping) {
 		l.adviseStop(p)
 		l.adviseShared(p)
 	}
-	for _, o := range l.idle {
+	for _, o := range l.idle.options {
 		if !o.acts {
-			l.warn(o.pos, "option %q does nothing here; it goes with %s", o.spec.Name, o.spec.When)
+			l.Warn(o.pos, "option %q does nothing here; it goes with %s", o.spec.Name, o.spec.When)
 		}
 	}
 }
@@ -46,15 +47,15 @@ func (l *loader) adviseUnused() {
 	}
 	for _, g := range l.config.Groups {
 		if !groups[g.Name] {
-			l.warn(g.Pos, "group %q has no agents", g.Name)
+			l.Warn(g.Pos, "group %q has no agents", g.Name)
 		}
 	}
-	if l.config.Callback.Listen != "" && len(l.callbacks) == 0 {
-		l.warn(l.callbackPos, "callback.listen is set, and no agent's platform is told to send events there; leave it out, or write events: push")
+	if l.config.Callback.Listen != "" && len(l.idle.callbacks) == 0 {
+		l.Warn(l.idle.callbackPos, "callback.listen is set, and no agent's platform is told to send events there; leave it out, or write events: push")
 	}
 	for _, p := range l.config.Platforms {
 		if !platforms[p.Name] {
-			l.warn(p.Pos, "platform %q has no agents", p.Name)
+			l.Warn(p.Pos, "platform %q has no agents", p.Name)
 		}
 	}
 }
@@ -120,7 +121,7 @@ func seconds(n float64) time.Duration {
 func (l *loader) adviseRate(p *place) {
 	for _, up := range l.config.ComeUps() {
 		if up.Platform == p.Name && up.Takes > longSignIn {
-			l.warn(p.ratePos, "%d agents at %v per second take %s to sign in; raise platforms.%s.sign_in.rate as far as the platform bears",
+			l.Warn(p.ratePos, "%d agents at %v per second take %s to sign in; raise platforms.%s.sign_in.rate as far as the platform bears",
 				up.Agents, p.SignIn.Rate, up.Takes.Round(time.Second), p.Name)
 		}
 	}
@@ -134,7 +135,7 @@ func (l *loader) adviseShared(p Platform) {
 			return
 		}
 		if other.Address() == p.Address() && other.Lockout != p.Lockout {
-			l.warn(p.Pos, "platforms %s and %s are at one host and port (%s), which counts refused log-ins for both, and their lockout differs: the strictest of each is used for both; write the same one",
+			l.Warn(p.Pos, "platforms %s and %s are at one host and port (%s), which counts refused log-ins for both, and their lockout differs: the strictest of each is used for both; write the same one",
 				other.Name, p.Name, p.Address())
 			return
 		}
@@ -153,7 +154,7 @@ func (l *loader) adviseStop(p Platform) {
 	turns := (agents + p.SignIn.Concurrent - 1) / p.SignIn.Concurrent
 	outs := time.Duration(turns) * usualAnswer
 	if grace+outs > l.config.StopTimeout {
-		l.warn(l.stopPos, "a stop_timeout of %s is short for the agents of %s (%d): polls may take %s to end, and sign-outs, %d at a time and answered in %s each, %s more; what is left stays signed in",
+		l.Warn(l.stopPos, "a stop_timeout of %s is short for the agents of %s (%d): polls may take %s to end, and sign-outs, %d at a time and answered in %s each, %s more; what is left stays signed in",
 			l.config.StopTimeout, p.Name, agents, grace, p.SignIn.Concurrent, usualAnswer, outs)
 	}
 }
@@ -170,13 +171,13 @@ func (l *loader) seat(g *group, d draft, a Agent) {
 		return
 	}
 	number := session.ID{Platform: g.Platform, Login: d.number.text}
-	first, taken := l.numbers[number]
+	first, taken := l.first.numbers[number]
 	if !taken {
-		l.numbers[number] = seat{a.Pos, a.Schedule}
+		l.first.numbers[number] = seat{a.Pos, a.Schedule}
 		return
 	}
 	if meet(first.schedule, a.Schedule) {
-		l.warn(d.number.pos, "this number is also that of the agent at %s; the platform seats one agent at a number and answers the other that it is taken", first.pos)
+		l.Warn(d.number.pos, "this number is also that of the agent at %s; the platform seats one agent at a number and answers the other that it is taken", first.pos)
 	}
 }
 
@@ -235,7 +236,7 @@ func (l *loader) adviseOptions(g *group, d draft) {
 		if p.Pos == (option.Pos{}) {
 			p.Pos = g.place.windowPos
 		}
-		l.warn(p.Pos, "%s", p.Text)
+		l.Warn(p.Pos, "%s", p.Text)
 	}
 }
 
@@ -250,7 +251,7 @@ func (l *loader) noteIdle(set option.Set, specs []option.Spec) {
 			continue
 		}
 		isIdle := slices.ContainsFunc(idle, func(s option.Spec) bool { return s.Name == spec.Name })
-		l.idle[v.Pos] = idleOption{spec: *spec, pos: v.Pos, acts: l.idle[v.Pos].acts || !isIdle}
+		l.idle.options[v.Pos] = idleOption{spec: *spec, pos: v.Pos, acts: l.idle.options[v.Pos].acts || !isIdle}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/vendors/option"
 )
 
@@ -17,7 +18,7 @@ import (
 func (l *loader) agentsFile(g *group, list agentsList) {
 	text, err := l.readList(list.path, maxFile)
 	if err != nil {
-		l.wrong(list.pos, "agents_file %s: %v", list.path, err)
+		l.Wrong(list.pos, "agents_file %s: %v", list.path, err)
 		return
 	}
 	l.readAgents(g, list, text)
@@ -25,10 +26,10 @@ func (l *loader) agentsFile(g *group, list agentsList) {
 
 func (l *loader) readAgents(g *group, list agentsList, text []byte) {
 	file := list.path
-	l.asRows(file)
+	l.AsRows(file)
 	text = bytes.TrimPrefix(text, []byte(byteOrderMark))
-	if at, found := firstInvalid(file, text); found {
-		l.wrong(at, "a character that is no text; save the file as UTF-8 without control characters, for example by iconv -f %s -t UTF-8", likelyCharset(text))
+	if at, found := strict.FirstInvalid(file, text); found {
+		l.Wrong(at, "a character that is no text; save the file as UTF-8 without control characters, for example by iconv -f %s -t UTF-8", likelyCharset(text))
 		return
 	}
 	text = withoutSeparatorLine(text)
@@ -123,12 +124,12 @@ func (t *table) next() []string {
 		var syntax *csv.ParseError
 		switch {
 		case errors.As(err, &syntax):
-			t.wrongAlike(t.file, syntax.Err.Error(), option.Pos{File: t.file, Line: syntax.StartLine, Col: 1},
+			t.WrongAlike(t.file, syntax.Err.Error(), option.Pos{File: t.file, Line: syntax.StartLine, Col: 1},
 				fmt.Sprintf("this row is no CSV: %v; write \"\" for a quote inside a quoted cell and close each quote", syntax.Err))
 			continue
 		case err != nil:
 			if !errors.Is(err, io.EOF) {
-				t.wrong(option.Pos{File: t.file}, "cannot be read: %v", err)
+				t.Wrong(option.Pos{File: t.file}, "cannot be read: %v", err)
 			}
 			return nil
 		}
@@ -146,7 +147,7 @@ func (t *table) at(field int) option.Pos {
 func (t *table) rows() {
 	for row := t.next(); row != nil; row = t.next() {
 		if len(row) != len(t.columns) {
-			t.wrong(t.at(min(len(row), len(t.columns))-1), "the row has %d cells, the header %d; leave cells empty for what is not given, and quote a cell that contains a separator",
+			t.Wrong(t.at(min(len(row), len(t.columns))-1), "the row has %d cells, the header %d; leave cells empty for what is not given, and quote a cell that contains a separator",
 				len(row), len(t.columns))
 			continue
 		}
@@ -175,7 +176,7 @@ func (t *table) draft(row []string) draft {
 
 func (t *table) fill(d *draft, c column, value cell) {
 	if (c.meaning == loginColumn || c.meaning == numberColumn) && rounded.MatchString(value.text) {
-		t.wrong(value.pos, "the %s was rounded by a spreadsheet; format the column as text there and export it again", c.name)
+		t.Wrong(value.pos, "the %s was rounded by a spreadsheet; format the column as text there and export it again", c.name)
 	}
 	switch c.meaning {
 	case loginColumn:
@@ -194,7 +195,7 @@ func (t *table) fill(d *draft, c column, value cell) {
 	case handoverColumn:
 		d.handover = append(d.handover, value)
 	case unnamedColumn:
-		t.wrong(value.pos, "the column of this cell has no name; name it in the first row, or empty the cell")
+		t.Wrong(value.pos, "the column of this cell has no name; name it in the first row, or empty the cell")
 	case skippedColumn, unknownColumn:
 	}
 }

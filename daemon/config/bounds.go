@@ -2,6 +2,7 @@ package config
 
 import (
 	"agentkeeper/daemon/bound"
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/daemon/holiday"
 	"agentkeeper/daemon/shift"
 	"agentkeeper/session"
@@ -20,7 +21,7 @@ const (
 func Bounds() []bound.Bound {
 	const where = "the configuration"
 	return []bound.Bound{
-		{Where: where, What: "the name of a platform or a group", Limit: bound.Bytes(nameLimit), Beyond: "a mistake", Test: "TestNameLimits"},
+		{Where: where, What: "the name of a platform or a group", Limit: bound.Bytes(strict.NameLimit), Beyond: "a mistake", Test: "TestNameLimits"},
 		{Where: where, What: "a login, a number", Limit: bound.Bytes(session.NameLimit), Beyond: "a mistake", Test: "TestNameLimits"},
 		{Where: where, What: "a platform's `concurrent_dials`", Limit: bound.Count(maxDials), Beyond: "a mistake", Test: "TestDials"},
 		{Where: where, What: "a platform's `source_addresses`", Limit: bound.Count(maxSources), Beyond: "a mistake", Test: "TestDials"},

@@ -8,12 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/daemon/holiday"
 	"agentkeeper/session"
 )
 
 func TestNameLimits(t *testing.T) {
-	if !isName(strings.Repeat("x", nameLimit)) || isName(strings.Repeat("x", nameLimit+1)) {
+	if !strict.IsName(strings.Repeat("x", strict.NameLimit)) || strict.IsName(strings.Repeat("x", strict.NameLimit+1)) {
 		t.Error("a name")
 	}
 	if wrongLogin(strings.Repeat("x", session.NameLimit)) != "" || wrongLogin(strings.Repeat("x", session.NameLimit+1)) == "" {
@@ -65,28 +66,28 @@ func TestAgentLimit(t *testing.T) {
 		l := newLoader("/c", []Option{WithVendors(testVendors()), WithTexts(map[string]string{"/c": text, "/a": list})})
 		l.config.Agents = make([]Agent, maxAgents-1)
 		l.load("/c")
-		said := strings.Contains(Problems(l.problems).Error(), fmt.Sprintf("more than %d agents", maxAgents))
+		said := strings.Contains(Problems(l.Problems).Error(), fmt.Sprintf("more than %d agents", maxAgents))
 		if said != want || len(l.config.Agents) != maxAgents {
-			t.Errorf("%q: %d agents, %v", list, len(l.config.Agents), l.problems)
+			t.Errorf("%q: %d agents, %v", list, len(l.config.Agents), l.Problems)
 		}
 	}
 }
 
 // Every count takes its most, and one more is too large, as is what no int holds.
 func TestCountLimits(t *testing.T) {
-	eachKey(&rootSection, "", func(path string, k key) {
-		if k.kind != kindCount {
+	eachKey(&rootSection, "", func(path string, k strict.Key) {
+		if k.Kind != kindCount {
 			return
 		}
 		for text, isTooLarge := range map[string]bool{
-			fmt.Sprint(k.most): false, fmt.Sprint(k.most + 1): true, "99999999999999999999": true, "-99999999999999999999": false,
+			fmt.Sprint(k.Most): false, fmt.Sprint(k.Most + 1): true, "99999999999999999999": true, "-99999999999999999999": false,
 		} {
 			config, col := nested(path, text)
 			inDir(t, map[string]string{main: config})
 			_, _, err := load(t)
 			want := fmt.Sprintf("%s:1:%d: ", main, col)
 			said := slices.ContainsFunc(problemLines(t, err), func(s string) bool {
-				return strings.HasPrefix(s, want) && strings.Contains(s, fmt.Sprintf("is too large; write %d or less", k.most))
+				return strings.HasPrefix(s, want) && strings.Contains(s, fmt.Sprintf("is too large; write %d or less", k.Most))
 			})
 			if said != isTooLarge {
 				t.Errorf("%s: %s is too large: %v, want %v: %v", path, text, said, isTooLarge, err)

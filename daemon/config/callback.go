@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/session"
 	"agentkeeper/vendors/option"
 )
@@ -21,23 +22,23 @@ type Callback struct {
 // CallbackPath is where a platform's callbacks arrive, below the address.
 func CallbackPath(platform string) string { return "/callback/" + platform }
 
-func (l *loader) callback(m *mapping) {
-	c := Callback{Listen: m.text("listen"), CertFile: m.path("cert_file"), KeyFile: m.path("key_file"), Plain: m.flag("plain_http")}
-	l.config.Callback, l.callbackPos = c, m.pos
-	m.done(nil)
+func (l *loader) callback(m *strict.Mapping) {
+	c := Callback{Listen: m.Text("listen"), CertFile: m.Path("cert_file"), KeyFile: m.Path("key_file"), Plain: m.Flag("plain_http")}
+	l.config.Callback, l.idle.callbackPos = c, m.Pos
+	m.Done(nil)
 	switch {
 	case c.Listen == "":
 		return
 	case !isAddress(c.Listen):
-		m.wrong("listen", "is no address; write host:port, for example 0.0.0.0:9466")
+		m.Wrong("listen", "is no address; write host:port, for example 0.0.0.0:9466")
 	}
 	switch {
 	case c.Plain && (c.CertFile != "" || c.KeyFile != ""):
-		m.wrong("plain_http", "is true beside a certificate; keep one of them")
+		m.Wrong("plain_http", "is true beside a certificate; keep one of them")
 	case c.Plain:
-		l.warn(m.at("plain_http"), "callback.plain_http lets anybody in between read events and service tokens; write cert_file and key_file instead")
+		l.Warn(m.At("plain_http"), "callback.plain_http lets anybody in between read events and service tokens; write cert_file and key_file instead")
 	case c.CertFile == "" || c.KeyFile == "":
-		m.wrong("listen", "needs cert_file and key_file; the platforms speak TLS 1.2 or newer to it")
+		m.Wrong("listen", "needs cert_file and key_file; the platforms speak TLS 1.2 or newer to it")
 	default:
 		l.keyPair(m, c.CertFile, c.KeyFile)
 	}
@@ -45,26 +46,26 @@ func (l *loader) callback(m *mapping) {
 
 // keyPair tries a certificate with its key and places what is wrong with the
 // files. crypto/tls's own errors are left out: they repeat a file's headings.
-func (l *loader) keyPair(m *mapping, certFile, keyFile string) {
+func (l *loader) keyPair(m *strict.Mapping, certFile, keyFile string) {
 	cert, certErr := l.readList(certFile, maxPEM)
 	if certErr != nil {
-		m.wrong("cert_file", "%s: %v", certFile, certErr)
+		m.Wrong("cert_file", "%s: %v", certFile, certErr)
 	}
 	if l.withoutSecrets {
 		return
 	}
 	key, mode, keyErr := readRegular(keyFile, maxPEM)
 	if keyErr != nil {
-		m.wrong("key_file", "%s: %v", keyFile, keyErr)
+		m.Wrong("key_file", "%s: %v", keyFile, keyErr)
 	}
 	if mode&0o077 != 0 {
-		l.exposed.note(keyFile, mode, m.at("key_file"))
+		l.secrets.exposed.note(keyFile, mode, m.At("key_file"))
 	}
 	if certErr != nil || keyErr != nil {
 		return
 	}
 	if _, err := tls.X509KeyPair(cert, key); err != nil {
-		m.wrong("cert_file", "and key_file are no certificate in PEM form with the key that belongs to it; compare `openssl x509 -noout -pubkey` of the one with `openssl pkey -pubout` of the other")
+		m.Wrong("cert_file", "and key_file are no certificate in PEM form with the key that belongs to it; compare `openssl x509 -noout -pubkey` of the one with `openssl pkey -pubout` of the other")
 	}
 }
 
@@ -84,7 +85,7 @@ func (l *loader) token(g *group, d draft) (*Source, session.Secret) {
 			l.callbackURL(g.Platform, value)
 		}
 		if spec.SecretFile && ok && value.Text != "" {
-			source := Source{Key: spec.Name, Path: relativeTo(value.Pos.File, value.Text), Pos: value.Pos}
+			source := Source{Key: spec.Name, Path: strict.RelativeTo(value.Pos.File, value.Text), Pos: value.Pos}
 			return &source, l.readToken(source, spec)
 		}
 	}
@@ -92,13 +93,13 @@ func (l *loader) token(g *group, d draft) (*Source, session.Secret) {
 }
 
 func (l *loader) readToken(source Source, spec option.Spec) session.Secret {
-	t, known := l.tokens[source.Path]
+	t, known := l.secrets.tokens[source.Path]
 	if !known {
 		t = l.newToken(source, spec)
-		l.tokens[source.Path] = t
+		l.secrets.tokens[source.Path] = t
 	}
 	if t.why != "" {
-		l.wrong(source.Pos, "%s", t.why)
+		l.Wrong(source.Pos, "%s", t.why)
 	}
 	return t.secret
 }
@@ -112,7 +113,7 @@ func (l *loader) newToken(source Source, spec option.Spec) token {
 		return token{why: err.Error()}
 	}
 	if mode&0o077 != 0 {
-		l.exposed.note(source.Path, mode, source.Pos)
+		l.secrets.exposed.note(source.Path, mode, source.Pos)
 	}
 	if spec.CheckSecret != nil {
 		if why := spec.CheckSecret(secret.Reveal()); why != "" {
@@ -127,12 +128,12 @@ func (l *loader) newToken(source Source, spec option.Spec) token {
 // service listens.
 func (l *loader) callbackURL(platform string, v option.Value) {
 	key := platform + " " + v.Pos.String()
-	if l.callbacks[key] {
+	if l.idle.callbacks[key] {
 		return
 	}
-	l.callbacks[key] = true
+	l.idle.callbacks[key] = true
 	if l.config.Callback.Listen == "" {
-		l.wrong(v.Pos, "a callback needs the section callback of this file; write for example callback: {listen: \"0.0.0.0:9466\", cert_file: callback.pem, key_file: callback-key.pem}")
+		l.Wrong(v.Pos, "a callback needs the section callback of this file; write for example callback: {listen: \"0.0.0.0:9466\", cert_file: callback.pem, key_file: callback-key.pem}")
 		return
 	}
 	u, err := url.Parse(v.Text)
@@ -140,9 +141,9 @@ func (l *loader) callbackURL(platform string, v option.Value) {
 		return // the vendor says so
 	}
 	if path := CallbackPath(platform); !strings.HasSuffix(u.Path, path) {
-		l.warn(v.Pos, "the callback's path does not end with %s, by which this service tells its platforms apart; this is right only if something in between rewrites it", path)
+		l.Warn(v.Pos, "the callback's path does not end with %s, by which this service tells its platforms apart; this is right only if something in between rewrites it", path)
 	}
 	if u.Scheme == "http" {
-		l.warn(v.Pos, "the callback by http:// sends events and the service token in clear text; use https://")
+		l.Warn(v.Pos, "the callback by http:// sends events and the service token in clear text; use https://")
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/sys/unix"
+
+	"agentkeeper/daemon/config/strict"
 )
 
 // The secret that must stand in no message, whatever file it stands in.
@@ -140,7 +142,7 @@ func TestNoWrongValueIsTold(t *testing.T) {
 
 // named reports whether a value is a good name there, which may be told of as
 // status and metrics tell of it.
-func named(key, value string) bool { return key == "name" && isName(value) }
+func named(key, value string) bool { return key == "name" && strict.IsName(value) }
 
 func saysOf(t *testing.T, doc *yaml.Node) string {
 	t.Helper()

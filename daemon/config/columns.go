@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/vendors/option"
 )
 
@@ -21,43 +22,43 @@ type agentsList struct {
 
 // agentsList decodes agents_file: a path, or a mapping; ok is false where there
 // is none.
-func (l *loader) agentsList(m *mapping, g *group) (list agentsList, ok bool) {
+func (l *loader) agentsList(m *strict.Mapping, g *group) (list agentsList, ok bool) {
 	const key = "agents_file"
-	list.pos = m.at(key)
-	if !m.has(key) || m.isText(key) {
-		list.path = m.path(key)
+	list.pos = m.At(key)
+	if !m.Has(key) || m.IsText(key) {
+		list.path = m.Path(key)
 		return list, list.path != ""
 	}
-	s := m.section(key)
-	if list.path = s.path("path"); list.path == "" {
-		s.missing("path", "name the CSV")
+	s := m.Section(key)
+	if list.path = s.Path("path"); list.path == "" {
+		s.Missing("path", "name the CSV")
 	}
-	list.columns = l.mappedColumns(s.names("columns"), g)
-	for _, n := range s.list("ignore") {
-		if c, ok := l.headerCell(s.file, n, "ignore"); ok {
+	list.columns = l.mappedColumns(s.Names("columns"), g)
+	for _, n := range s.List("ignore") {
+		if c, ok := l.headerCell(s.File, n, "ignore"); ok {
 			list.ignore = append(list.ignore, c)
 		}
 	}
-	s.done(nil)
+	s.Done(nil)
 	return list, list.path != ""
 }
 
 // mappedColumns decodes which of our columns has which name in the list.
-func (l *loader) mappedColumns(m *mapping, g *group) (columns []cell) {
-	for _, e := range m.entries {
-		name := target(e.key).Value
+func (l *loader) mappedColumns(m *strict.Mapping, g *group) (columns []cell) {
+	for _, e := range m.Entries {
+		name := strict.Target(e.Key).Value
 		if !slices.Contains(g.columnNames(), name) {
 			if g.place != nil && g.place.known {
-				l.wrong(position(m.file, e.key), "agents_file.columns begins with a name that no column has here; write login, number, label, password_file or the name of an option of the vendor, then what stands in the list%s",
-					didYouMean(name, g.columnNames()))
+				l.Wrong(m.PosOf(e.Key), "agents_file.columns begins with a name that no column has here; write login, number, label, password_file or the name of an option of the vendor, then what stands in the list%s",
+					option.DidYouMean(name, g.columnNames()))
 			}
 			continue
 		}
-		c, ok := l.headerCell(m.file, e.value, name)
+		c, ok := l.headerCell(m.File, e.Value, name)
 		switch {
 		case !ok:
 		case slices.ContainsFunc(columns, func(o cell) bool { return strings.EqualFold(o.text, c.text) }):
-			l.wrong(c.pos, "agents_file.columns.%s is another column's name already; write each once", name)
+			l.Wrong(c.pos, "agents_file.columns.%s is another column's name already; write each once", name)
 		default:
 			columns = append(columns, c)
 		}
@@ -67,10 +68,10 @@ func (l *loader) mappedColumns(m *mapping, g *group) (columns []cell) {
 
 // headerCell reads what stands in the first row of the list.
 func (l *loader) headerCell(file string, n *yaml.Node, key string) (cell, bool) {
-	value := target(n)
-	c := cell{key: key, text: strings.TrimSpace(value.Value), pos: position(file, n)}
+	value := strict.Target(n)
+	c := cell{key: key, text: strings.TrimSpace(value.Value), pos: strict.Position(file, n)}
 	if value.Kind != yaml.ScalarNode || c.text == "" {
-		l.wrong(c.pos, "agents_file has something for %s that is no name of a column; write what stands in the first row of the list", key)
+		l.Wrong(c.pos, "agents_file has something for %s that is no name of a column; write what stands in the first row of the list", key)
 		return c, false
 	}
 	return c, true
@@ -99,7 +100,7 @@ const (
 // header reads the columns' names and reports whether rows can be read.
 func (t *table) header(names []string) bool {
 	if names == nil {
-		t.wrong(option.Pos{File: t.file, Line: 1, Col: 1}, "the file is empty; begin with a header row, for example login,number,password_file")
+		t.Wrong(option.Pos{File: t.file, Line: 1, Col: 1}, "the file is empty; begin with a header row, for example login,number,password_file")
 		return false
 	}
 	for _, name := range names {
@@ -111,7 +112,7 @@ func (t *table) header(names []string) bool {
 		return true
 	}
 	if !t.mapped("login") { // else said already
-		t.wrong(t.at(0), "the first row has no column login; name the columns there, for example login,number,password_file, or say in agents_file: {path, columns: {login: …}} what it is called")
+		t.Wrong(t.at(0), "the first row has no column login; name the columns there, for example login,number,password_file, or say in agents_file: {path, columns: {login: …}} what it is called")
 	}
 	return false // this may be a row of data, perhaps with secrets: do not repeat it
 }
@@ -146,12 +147,12 @@ func (t *table) checkMapped(header []string) {
 	}
 	for _, c := range t.list.columns {
 		if !has(c) {
-			t.wrong(c.pos, "agents_file.columns.%s: the first row of %s has no column of this name; write it as it stands there", c.key, t.file)
+			t.Wrong(c.pos, "agents_file.columns.%s: the first row of %s has no column of this name; write it as it stands there", c.key, t.file)
 		}
 	}
 	for _, c := range t.list.ignore {
 		if !has(c) {
-			t.warn(c.pos, "agents_file.ignore: the first row of %s has no column of this name; leave it out", t.file)
+			t.Warn(c.pos, "agents_file.ignore: the first row of %s has no column of this name; leave it out", t.file)
 		}
 	}
 }
@@ -162,10 +163,10 @@ func (t *table) checkColumns() {
 		case c.meaning == unnamedColumn, c.meaning == skippedColumn:
 		case c.meaning == unknownColumn:
 			if text := t.unknown(i, c.name); text != "" {
-				t.wrong(t.at(i), "%s", text)
+				t.Wrong(t.at(i), "%s", text)
 			}
 		case slices.Contains(t.columns[:i], c):
-			t.wrong(t.at(i), "column %q is written twice; keep one", c.name)
+			t.Wrong(t.at(i), "column %q is written twice; keep one", c.name)
 			t.columns[i].meaning = skippedColumn
 		}
 	}
@@ -219,7 +220,7 @@ func (t *table) unknown(i int, name string) string {
 	if t.mapped(name) {
 		return place + "; agents_file.columns says that another one is meant: list this one in agents_file.ignore"
 	}
-	if guess := didYouMean(name, t.group.columnNames()); guess != "" {
+	if guess := option.DidYouMean(name, t.group.columnNames()); guess != "" {
 		return place + guess
 	}
 	if t.group.place == nil || !t.group.place.known {

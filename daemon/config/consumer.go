@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/session"
 	"agentkeeper/vendors/option"
 )
@@ -27,11 +28,11 @@ func tokenKeys() map[string]string {
 }
 
 // consumers decodes where programs connect to the stream, and which.
-func (l *loader) consumers(m *mapping) {
+func (l *loader) consumers(m *strict.Mapping) {
 	e := &l.config.Events
-	e.Listen, e.CertFile, e.KeyFile = m.text("listen"), m.path("cert_file"), m.path("key_file")
+	e.Listen, e.CertFile, e.KeyFile = m.Text("listen"), m.Path("cert_file"), m.Path("key_file")
 	first := map[string]option.Pos{}
-	for _, u := range m.items("users") {
+	for _, u := range m.Items("users") {
 		l.consumer(u, first)
 	}
 	l.consumersAddress(m)
@@ -40,20 +41,20 @@ func (l *loader) consumers(m *mapping) {
 	}
 }
 
-func (l *loader) consumersAddress(m *mapping) {
+func (l *loader) consumersAddress(m *strict.Mapping) {
 	e := l.config.Events
 	host, _, _ := net.SplitHostPort(e.Listen)
 	switch {
 	case e.Listen == "":
-		if m.has("users") && len(m.list("users")) > 0 {
-			l.warn(m.at("users"), "events.users has no effect without events.listen; write for example listen: 127.0.0.1:4222")
+		if m.Has("users") && len(m.List("users")) > 0 {
+			l.Warn(m.At("users"), "events.users has no effect without events.listen; write for example listen: 127.0.0.1:4222")
 		}
 	case !isAddress(e.Listen):
-		m.wrong("listen", "is no address; write host:port, for example 127.0.0.1:4222")
+		m.Wrong("listen", "is no address; write host:port, for example 127.0.0.1:4222")
 	case !isLoopback(host) && e.CertFile == "" && e.KeyFile == "":
-		m.wrong("listen", "is an address that other hosts may reach; write cert_file and key_file for TLS, or 127.0.0.1:4222")
-	case len(m.list("users")) == 0:
-		m.wrong("listen", "lets nobody in without users; write for example users: [{name: crm, password_file: secrets/crm}]")
+		m.Wrong("listen", "is an address that other hosts may reach; write cert_file and key_file for TLS, or 127.0.0.1:4222")
+	case len(m.List("users")) == 0:
+		m.Wrong("listen", "lets nobody in without users; write for example users: [{name: crm, password_file: secrets/crm}]")
 	}
 }
 
@@ -64,36 +65,36 @@ func isLoopback(host string) bool {
 }
 
 // certificate tries the files of a TLS listener.
-func (l *loader) certificate(m *mapping, cert, key string) {
+func (l *loader) certificate(m *strict.Mapping, cert, key string) {
 	for _, file := range [][2]string{{"cert_file", cert}, {"key_file", key}} {
 		name, path := file[0], file[1]
 		if path == "" {
-			m.wrong(name, "is missing; a certificate and its key belong together")
+			m.Wrong(name, "is missing; a certificate and its key belong together")
 			return
 		}
 	}
 	l.keyPair(m, cert, key)
 }
 
-func (l *loader) consumer(m *mapping, first map[string]option.Pos) {
-	defer m.done(nil)
-	c := Consumer{Name: m.text("name"), Pos: m.pos}
+func (l *loader) consumer(m *strict.Mapping, first map[string]option.Pos) {
+	defer m.Done(nil)
+	c := Consumer{Name: m.Text("name"), Pos: m.Pos}
 	before, twice := first[c.Name]
 	switch {
-	case m.broken:
+	case m.Broken:
 		return
 	case c.Name == "":
-		m.missing("name", "name the program, for example crm")
-	case !isName(c.Name):
-		m.wrong("name", "is no name; %s", nameRule)
+		m.Missing("name", "name the program, for example crm")
+	case !strict.IsName(c.Name):
+		m.Wrong("name", "is no name; %s", nameRule)
 	case twice:
-		m.wrong("name", "%q is written twice, first at %s; give each program a user of its own", c.Name, before)
+		m.Wrong("name", "%q is written twice, first at %s; give each program a user of its own", c.Name, before)
 	}
-	first[c.Name] = m.at("name")
-	c.MaxConsumers = m.count("max_consumers")
-	secrets := m.consumerSecrets()
+	first[c.Name] = m.At("name")
+	c.MaxConsumers = m.Count("max_consumers")
+	secrets := consumerSecrets(m)
 	if len(secrets) != 1 {
-		l.wrong(m.pos, "a user needs exactly one of password_file, password_env, password_credential and the same of token_; %d are written",
+		l.Wrong(m.Pos, "a user needs exactly one of password_file, password_env, password_credential and the same of token_; %d are written",
 			len(secrets))
 		return
 	}
@@ -113,10 +114,10 @@ func (l *loader) consumer(m *mapping, first map[string]option.Pos) {
 
 // consumerSecrets returns the sources that are written, of a password or a
 // token.
-func (m *mapping) consumerSecrets() (found []cell) {
+func consumerSecrets(m *strict.Mapping) (found []cell) {
 	for _, key := range secretKeys() {
 		for _, written := range []string{key, strings.Replace(key, "password", "token", 1)} {
-			if c := m.cell(written); c.text != "" {
+			if c := cellOf(m, written); c.text != "" {
 				found = append(found, c)
 			}
 		}

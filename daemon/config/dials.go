@@ -5,6 +5,8 @@ import (
 	"net/netip"
 
 	"go.yaml.in/yaml/v3"
+
+	"agentkeeper/daemon/config/strict"
 )
 
 const (
@@ -13,15 +15,15 @@ const (
 )
 
 // dials decodes how connections are made, after the address that they go to.
-func (l *loader) dials(m *mapping, p *place) {
-	p.Dials.Concurrent = m.count("concurrent_dials")
-	list := m.list("source_addresses")
+func (l *loader) dials(m *strict.Mapping, p *place) {
+	p.Dials.Concurrent = m.Count("concurrent_dials")
+	list := m.List("source_addresses")
 	if len(list) > maxSources {
-		m.wrong("source_addresses", "has %d addresses; write at most %d", len(list), maxSources)
+		m.Wrong("source_addresses", "has %d addresses; write at most %d", len(list), maxSources)
 		return
 	}
 	for _, n := range list {
-		if from, ok := l.sourceAddress(m, p, target(n)); ok {
+		if from, ok := l.sourceAddress(m, p, strict.Target(n)); ok {
 			p.Dials.Sources = append(p.Dials.Sources, from)
 		}
 	}
@@ -29,23 +31,23 @@ func (l *loader) dials(m *mapping, p *place) {
 
 // sourceAddress reads one address to connect from, and warns where this machine does not
 // have it: it may get it later.
-func (l *loader) sourceAddress(m *mapping, p *place, n *yaml.Node) (from netip.Addr, ok bool) {
-	pos := position(m.file, n)
+func (l *loader) sourceAddress(m *strict.Mapping, p *place, n *yaml.Node) (from netip.Addr, ok bool) {
+	pos := m.PosOf(n)
 	from, err := netip.ParseAddr(n.Value)
 	from = from.Unmap()
 	switch {
 	case n.Kind != yaml.ScalarNode || err != nil || from.IsUnspecified() || from.IsMulticast():
-		l.wrong(pos, "%s holds what is no address of a machine; write one such as 10.0.0.7", m.name("source_addresses"))
+		l.Wrong(pos, "%s holds what is no address of a machine; write one such as 10.0.0.7", m.Name("source_addresses"))
 		return from, false
 	case p.comesFrom(from):
-		l.wrong(pos, "%s has this address twice; keep one", m.name("source_addresses"))
+		l.Wrong(pos, "%s has this address twice; keep one", m.Name("source_addresses"))
 		return from, false
 	case !p.reaches(from):
-		l.wrong(pos, "%s has an address that cannot reach %s: one is IPv4, the other IPv6", m.name("source_addresses"), p.URL.Hostname())
+		l.Wrong(pos, "%s has an address that cannot reach %s: one is IPv4, the other IPv6", m.Name("source_addresses"), p.URL.Hostname())
 		return from, false
 	}
 	if !isLocal(from) {
-		l.warn(pos, "this machine does not have the address %s: while it is so, no connection from it is made, and the agents whose turn it is try again with the next one", from)
+		l.Warn(pos, "this machine does not have the address %s: while it is so, no connection from it is made, and the agents whose turn it is try again with the next one", from)
 	}
 	return from, true
 }

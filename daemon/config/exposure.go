@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/vendors/option"
 )
 
@@ -41,13 +42,13 @@ func (e *exposure) note(path string, mode fs.FileMode, pos option.Pos) {
 	e.order = append(e.order, first)
 }
 
-func (e *exposure) warn(r *report) {
+func (e *exposure) warn(r *strict.Report) {
 	for _, x := range e.order {
 		others := ""
 		if x.count > 1 {
 			others = fmt.Sprintf(" and %d more files beside it", x.count-1)
 		}
-		r.warn(x.pos, "%s%s can be read by other users (mode %04o); chmod 0600", x.example, others, x.mode)
+		r.Warn(x.pos, "%s%s can be read by other users (mode %04o); chmod 0600", x.example, others, x.mode)
 	}
 }
 
@@ -61,7 +62,7 @@ func CheckListen(address string) error {
 
 // adviseListen warns of a status page that other hosts reach without TLS or
 // without a password. web is the web configuration, nil for none.
-func (l *loader) adviseListen(m *mapping, web []byte) {
+func (l *loader) adviseListen(m *strict.Mapping, web []byte) {
 	host, _, err := net.SplitHostPort(l.config.Listen)
 	if err != nil || isLoopback(host) {
 		return
@@ -86,7 +87,7 @@ func (l *loader) adviseListen(m *mapping, web []byte) {
 		lacks = append(lacks, "a password (basic_auth_users)")
 	}
 	if len(lacks) > 0 {
-		l.warn(m.at("listen"), "listen is an address that other hosts may reach, without %s: whoever does sees agents, platforms and events; write it in a web_config_file, or listen on 127.0.0.1",
+		l.Warn(m.At("listen"), "listen is an address that other hosts may reach, without %s: whoever does sees agents, platforms and events; write it in a web_config_file, or listen on 127.0.0.1",
 			strings.Join(lacks, " and "))
 	}
 }
@@ -100,16 +101,16 @@ type inline struct {
 // warnExposed tells about secrets that other users of the machine can read, or
 // whoever comes by a copy of the file.
 func (l *loader) warnExposed() {
-	for _, file := range slices.Sorted(maps.Keys(l.inlineIn)) {
-		in := l.inlineIn[file]
+	for _, file := range slices.Sorted(maps.Keys(l.secrets.inlineIn)) {
+		in := l.secrets.inlineIn[file]
 		if mode, err := l.modeOf(file); err == nil && mode&0o077 != 0 {
-			l.warn(in.pos, "%s holds passwords and can be read by other users (mode %04o); chmod 0600",
+			l.Warn(in.pos, "%s holds passwords and can be read by other users (mode %04o); chmod 0600",
 				filepath.Base(file), mode)
 		}
-		l.warn(in.pos, "%s holds passwords itself (%d), and so does every copy and backup of it; password_file or passwords_dir keep them apart",
+		l.Warn(in.pos, "%s holds passwords itself (%d), and so does every copy and backup of it; password_file or passwords_dir keep them apart",
 			filepath.Base(file), in.count)
 	}
-	l.exposed.warn(&l.report)
+	l.secrets.exposed.warn(&l.Report)
 }
 
 // modeOf returns a file's permissions; none of one that somebody else has read.

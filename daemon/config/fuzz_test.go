@@ -43,15 +43,15 @@ func FuzzYAML(f *testing.F) {
 		l := newLoader(main, []Option{WithVendors(testVendors())})
 		l.decode(main, []byte(text))
 		// A tag changes the type of what is written, an anchor may hold itself.
-		if len(l.problems) == 0 && !strings.ContainsAny(text, "!&") {
+		if len(l.Problems) == 0 && !strings.ContainsAny(text, "!&") {
 			if err := schema.Validate(plain(t, text)); err != nil {
 				t.Errorf("the decoder takes what the schema refuses: %v", err)
 			}
 		}
-		placed(t, l.problems, text)
-		placed(t, l.warnings, text)
+		placed(t, l.Problems, text)
+		placed(t, l.Warnings, text)
 		for _, a := range l.config.Agents {
-			if len(l.problems) == 0 && (a.ID.Login == "" || a.Password.IsZero() || a.Options == nil) {
+			if len(l.Problems) == 0 && (a.ID.Login == "" || a.Password.IsZero() || a.Options == nil) {
 				t.Errorf("no problem, and no agent: %+v", a)
 			}
 		}
@@ -70,7 +70,7 @@ func FuzzCSV(f *testing.F) {
 		l.decode(main, []byte(hq))
 		g := &group{Group: Group{Name: "g", Platform: "hq"}, place: l.places["hq"], options: option.Set{}}
 		l.readAgents(g, agentsList{path: "bots.csv"}, []byte(text))
-		placed(t, l.problems, text)
+		placed(t, l.Problems, text)
 	})
 }
 
@@ -103,28 +103,6 @@ func FuzzURL(f *testing.F) {
 			t.Errorf("%q was let pass as %v", text, u)
 		}
 	})
-}
-
-func FuzzSize(f *testing.F) {
-	for _, seed := range []string{"1GiB", "1.5 MB", "4096", "-1", "1e30", "9e999TiB", ".", "B", "0x10"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		if n, ok := parseSize(text); ok && n < 1 {
-			t.Errorf("%q is %d", text, n)
-		}
-	})
-}
-
-func TestSizes(t *testing.T) {
-	for text, want := range map[string]int64{
-		"1": 1, "4096": 4096, "1B": 1, "1KiB": 1024, "1kB": 1000, "1KB": 1000, "512MiB": 512 << 20, "1.5GiB": 3 << 29, "2 GB": 2e9,
-		"1TiB": 1 << 40, "1TB": 1e12, "": 0, "0": 0, "-1": 0, "1e3": 0, "0x10": 0, "1GiBs": 0, "inf": 0, "NaN": 0, "9999999999TiB": 0, "0.5": 0,
-	} {
-		if got, ok := parseSize(text); got != want || ok != (want > 0) {
-			t.Errorf("%q: %d, %v, want %d", text, got, ok, want)
-		}
-	}
 }
 
 // What isFileName lets pass stays in its directory.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/session"
 	"agentkeeper/vendors"
 	"agentkeeper/vendors/option"
@@ -42,9 +44,9 @@ type draft struct {
 	handover      []cell
 }
 
-func (l *loader) groups(root *mapping) {
+func (l *loader) groups(root *strict.Mapping) {
 	first := map[string]option.Pos{}
-	for _, m := range root.items("groups") {
+	for _, m := range root.Items("groups") {
 		if l.givenUp() {
 			return
 		}
@@ -59,40 +61,40 @@ func (l *loader) groups(root *mapping) {
 	}
 }
 
-func (l *loader) uniqueGroup(m *mapping, g *group, first map[string]option.Pos) {
-	at := m.at("name")
+func (l *loader) uniqueGroup(m *strict.Mapping, g *group, first map[string]option.Pos) {
+	at := m.At("name")
 	switch before, twice := first[g.Name]; {
 	case g.Name == "":
-		m.missing("name", "give the group a name")
-	case !isName(g.Name):
-		l.wrong(at, "a group cannot be named so; %s", nameRule)
+		m.Missing("name", "give the group a name")
+	case !strict.IsName(g.Name):
+		l.Wrong(at, "a group cannot be named so; %s", nameRule)
 	case twice:
-		l.wrong(at, "group %q is written twice, first at %s; give each group a name of its own", g.Name, before)
+		l.Wrong(at, "group %q is written twice, first at %s; give each group a name of its own", g.Name, before)
 	default:
 		first[g.Name] = at
 	}
 }
 
-func (l *loader) group(m *mapping) *group {
+func (l *loader) group(m *strict.Mapping) *group {
 	g := &group{Group: Group{
-		Name:     m.text("name"),
-		Platform: m.text("platform"),
+		Name:     m.Text("name"),
+		Platform: m.Text("platform"),
 		Schedule: l.schedule(m, "schedule"),
-		Pos:      m.pos,
+		Pos:      m.Pos,
 	}}
 	l.placeOf(m, g)
 	specs := g.specs()
 	before := len(l.config.Agents)
 	l.passwordsDir(m, g)
-	for _, a := range m.items("agents") {
-		if !a.broken {
+	for _, a := range m.Items("agents") {
+		if !a.Broken {
 			l.enlist(g, l.draft(g, a))
 		}
 	}
 	if list, ok := l.agentsList(m, g); ok {
 		l.agentsFile(g, list)
 	}
-	m.done(specs)
+	m.Done(misplaced(specs))
 	l.settleUnused(g, before)
 	return g
 }
@@ -105,27 +107,27 @@ func (l *loader) settleUnused(g *group, before int) {
 }
 
 // placeOf finds the group's platform and merges the options down to the group.
-func (l *loader) placeOf(m *mapping, g *group) {
+func (l *loader) placeOf(m *strict.Mapping, g *group) {
 	g.place = l.places[g.Platform]
 	switch {
 	case g.Platform == "":
-		m.missing("platform", "write the name of a platform")
+		m.Missing("platform", "write the name of a platform")
 	case g.place == nil:
 		names := slices.Sorted(maps.Keys(l.places))
-		l.wrong(m.at("platform"), "no platform has this name; write one of those under platforms%s", didYouMean(g.Platform, names))
+		l.Wrong(m.At("platform"), "no platform has this name; write one of those under platforms%s", option.DidYouMean(g.Platform, names))
 	}
 	if g.place == nil {
-		g.options = l.rawOptions(m.names("options"), &place{})
+		g.options = l.rawOptions(m.Names("options"), &place{})
 		return
 	}
 	g.place.used = true
 	g.options = merged(g.place.Options, l.options(m, g.place))
 }
 
-func (l *loader) passwordsDir(m *mapping, g *group) {
-	dir := m.path(keyDir)
+func (l *loader) passwordsDir(m *strict.Mapping, g *group) {
+	dir := m.Path(keyDir)
 	if dir == "" {
-		g.secretsDirBroken = m.has(keyDir) && !m.isText(keyDir)
+		g.secretsDirBroken = m.Has(keyDir) && !m.IsText(keyDir)
 		return
 	}
 	if l.withoutSecrets {
@@ -135,13 +137,24 @@ func (l *loader) passwordsDir(m *mapping, g *group) {
 	info, err := os.Stat(dir)
 	switch {
 	case err != nil:
-		m.wrong(keyDir, "%s: %v", dir, fileError(err))
+		m.Wrong(keyDir, "%s: %v", dir, fileError(err))
 	case !info.IsDir():
-		m.wrong(keyDir, "%s is no directory; name the one that holds one file per login", dir)
+		m.Wrong(keyDir, "%s is no directory; name the one that holds one file per login", dir)
 	default:
 		g.secretsDir = dir
 	}
 	g.secretsDirBroken = g.secretsDir == ""
+}
+
+// misplaced says what to do about an option of the vendor that somebody wrote
+// outside of options.
+func misplaced(specs []option.Spec) func(key string) string {
+	return func(key string) string {
+		if !hasOption(specs, key) {
+			return ""
+		}
+		return fmt.Sprintf("it is an option of the vendor, write it as options: {%s: …}", key)
+	}
 }
 
 // specs are the vendor's options, none where it is unknown.
@@ -153,10 +166,10 @@ func (g *group) specs() []option.Spec {
 }
 
 // draft reads one agent of the YAML list.
-func (l *loader) draft(g *group, m *mapping) draft {
-	d := draft{pos: m.pos, login: m.cell("login"), number: m.cell("number"), label: m.cell("label")}
+func (l *loader) draft(g *group, m *strict.Mapping) draft {
+	d := draft{pos: m.Pos, login: cellOf(m, "login"), number: cellOf(m, "number"), label: cellOf(m, "label")}
 	for _, key := range secretKeys() {
-		if c := m.cell(key); c.text != "" {
+		if c := cellOf(m, key); c.text != "" {
 			d.secrets = append(d.secrets, c)
 		}
 	}
@@ -164,19 +177,19 @@ func (l *loader) draft(g *group, m *mapping) draft {
 	if p == nil {
 		p = &place{}
 	}
-	if m.has("options") {
-		d.options = l.rawOptions(m.names("options"), p)
+	if m.Has("options") {
+		d.options = l.rawOptions(m.Names("options"), p)
 	}
 	d.schedule = l.schedule(m, "schedule")
-	d.handover = m.handoverCells()
-	m.done(g.specs())
+	d.handover = handoverCells(m)
+	m.Done(misplaced(g.specs()))
 	return d
 }
 
-// cell is a text with its place.
-func (m *mapping) cell(key string) cell {
-	text, _ := m.scalar(key)
-	return cell{key: key, text: text, pos: m.at(key)}
+// cellOf is a text with its place.
+func cellOf(m *strict.Mapping, key string) cell {
+	text, _ := m.Scalar(key)
+	return cell{key: key, text: text, pos: m.At(key)}
 }
 
 // enlist checks one agent and adds it to the configuration.
@@ -186,7 +199,7 @@ func (l *loader) enlist(g *group, d draft) {
 		return
 	case n == maxAgents:
 		l.full = true
-		l.wrong(d.pos, "more than %d agents; is it the right file?", maxAgents)
+		l.Wrong(d.pos, "more than %d agents; is it the right file?", maxAgents)
 		return
 	}
 	a := Agent{
@@ -217,34 +230,34 @@ func (l *loader) enlist(g *group, d draft) {
 
 func (l *loader) login(d draft) bool {
 	if d.login.text == "" {
-		l.wrong(d.pos, "the agent has no login; write login")
+		l.Wrong(d.pos, "the agent has no login; write login")
 		return false
 	}
 	if why := wrongLogin(d.login.text); why != "" {
-		l.wrong(d.login.pos, "the login %s", why)
+		l.Wrong(d.login.pos, "the login %s", why)
 		return false
 	}
 	return true
 }
 
 func (l *loader) unique(id session.ID, pos option.Pos) {
-	if first, twice := l.logins[id]; twice {
-		l.wrong(pos, "this login appears twice on platform %q, first at %s; remove one", id.Platform, first)
+	if first, twice := l.first.logins[id]; twice {
+		l.Wrong(pos, "this login appears twice on platform %q, first at %s; remove one", id.Platform, first)
 		return
 	}
-	l.logins[id] = pos
+	l.first.logins[id] = pos
 }
 
 // possible checks what the vendor alone knows of a login.
 func (l *loader) possible(v vendors.Vendor, login cell) {
 	if v.WrongLogin != nil {
 		if why := v.WrongLogin(login.text); why != "" {
-			l.wrong(login.pos, "the login %s", why)
+			l.Wrong(login.pos, "the login %s", why)
 		}
 	}
 	if v.OddLogin != nil {
 		if why := v.OddLogin(login.text); why != "" {
-			l.warn(login.pos, "the login %s", why)
+			l.Warn(login.pos, "the login %s", why)
 		}
 	}
 }
@@ -257,10 +270,10 @@ func (l *loader) label(c cell) string {
 	text := strings.TrimSpace(c.text)
 	switch {
 	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
-		l.wrong(c.pos, "the label contains a control character or a line's end; write one line")
+		l.Wrong(c.pos, "the label contains a control character or a line's end; write one line")
 		return ""
 	case utf8.RuneCountInString(text) > maxLabel:
-		l.wrong(c.pos, "the label is longer than %d characters; shorten it", maxLabel)
+		l.Wrong(c.pos, "the label is longer than %d characters; shorten it", maxLabel)
 		return ""
 	}
 	return text
@@ -269,12 +282,12 @@ func (l *loader) label(c cell) string {
 func (l *loader) number(g *group, d draft, a Agent) {
 	if d.number.text == "" {
 		if g.place != nil && g.place.vendor.NeedsNumber {
-			l.wrong(d.pos, "the agent has no number; write the telephone number to seat it at")
+			l.Wrong(d.pos, "the agent has no number; write the telephone number to seat it at")
 		}
 		return
 	}
 	if why := wrongLogin(d.number.text); why != "" {
-		l.wrong(d.number.pos, "the number %s", why)
+		l.Wrong(d.number.pos, "the number %s", why)
 		return
 	}
 	l.seat(g, d, a)
@@ -321,7 +334,7 @@ func (l *loader) note(problems []option.Problem, fallback option.Pos) {
 		if p.Pos == (option.Pos{}) {
 			p.Pos = fallback
 		}
-		l.wrong(p.Pos, "%s", p.Text)
+		l.Wrong(p.Pos, "%s", p.Text)
 	}
 }
 

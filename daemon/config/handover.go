@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/vendors/option"
 )
 
@@ -38,7 +39,7 @@ func (l *loader) handover(cells []cell) CredentialFile {
 	for _, c := range cells {
 		switch c.key {
 		case keyCredentialFile:
-			f.Path = relativeTo(c.pos.File, c.text)
+			f.Path = strict.RelativeTo(c.pos.File, c.text)
 			l.uniqueCredential(f.Path, c.pos)
 		case keyCredentialMode:
 			f.Mode = l.credentialMode(c)
@@ -47,28 +48,28 @@ func (l *loader) handover(cells []cell) CredentialFile {
 		}
 	}
 	if f.Path == "" && len(cells) > 0 {
-		l.wrong(cells[0].pos, "%s without credential_file; write where the credential goes, or leave it out", cells[0].key)
+		l.Wrong(cells[0].pos, "%s without credential_file; write where the credential goes, or leave it out", cells[0].key)
 	}
 	return f
 }
 
 func (l *loader) uniqueCredential(path string, pos option.Pos) {
 	path = filepath.Clean(path)
-	if first, twice := l.credentials[path]; twice {
-		l.wrong(pos, "credential_file %s is another agent's already, at %s; give each agent a file of its own", path, first)
+	if first, twice := l.first.credentials[path]; twice {
+		l.Wrong(pos, "credential_file %s is another agent's already, at %s; give each agent a file of its own", path, first)
 		return
 	}
-	l.credentials[path] = pos
+	l.first.credentials[path] = pos
 }
 
 func (l *loader) credentialMode(c cell) fs.FileMode {
 	n, err := strconv.ParseUint(c.text, 8, 32)
 	if err != nil || n > 0o777 || n&0o600 != 0o600 {
-		l.wrong(c.pos, "credential_mode is no mode that the service itself can write and read; write for example 0640")
+		l.Wrong(c.pos, "credential_mode is no mode that the service itself can write and read; write for example 0640")
 		return 0o600
 	}
 	if n&0o007 != 0 {
-		l.warn(c.pos, "credential_mode lets every user of this host act as the agent; 0640 with credential_group is enough")
+		l.Warn(c.pos, "credential_mode lets every user of this host act as the agent; 0640 with credential_group is enough")
 	}
 	return fs.FileMode(n)
 }
@@ -79,7 +80,7 @@ func (l *loader) credentialGroup(c cell) int {
 	}
 	g, err := user.LookupGroup(c.text)
 	if err != nil {
-		l.wrong(c.pos, "credential_group is no group of this host; write its name or number")
+		l.Wrong(c.pos, "credential_group is no group of this host; write its name or number")
 		return -1
 	}
 	gid, _ := strconv.Atoi(g.Gid)
@@ -87,9 +88,9 @@ func (l *loader) credentialGroup(c cell) int {
 }
 
 // handoverCells collects the keys that are written in an agent's mapping.
-func (m *mapping) handoverCells() (cells []cell) {
+func handoverCells(m *strict.Mapping) (cells []cell) {
 	for _, key := range handoverKeys() {
-		if c := m.cell(key); c.text != "" {
+		if c := cellOf(m, key); c.text != "" {
 			cells = append(cells, c)
 		}
 	}

@@ -8,16 +8,17 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/daemon/holiday"
 	"agentkeeper/vendors/option"
 )
 
 // holidays reads the days of a schedule without a sign-in: dates, and files of
 // them.
-func (l *loader) holidays(m *mapping, s *Schedule) {
+func (l *loader) holidays(m *strict.Mapping, s *Schedule) {
 	const key = "holidays"
-	for _, n := range m.list(key) {
-		item := target(n)
+	for _, n := range m.List(key) {
+		item := strict.Target(n)
 		switch _, err := time.Parse(time.DateOnly, item.Value); {
 		case item.Kind == yaml.ScalarNode && err == nil:
 			s.Holidays = append(s.Holidays, item.Value)
@@ -29,7 +30,7 @@ func (l *loader) holidays(m *mapping, s *Schedule) {
 				}
 			}
 		default:
-			m.report.wrong(position(m.file, n), "%s holds something that is no day; write for example 2026-12-31, or the name of a file of days", m.name(key))
+			m.WrongAt(n, "%s holds something that is no day; write for example 2026-12-31, or the name of a file of days", m.Name(key))
 		}
 	}
 	slices.Sort(s.Holidays)
@@ -61,23 +62,23 @@ type DaysFile struct {
 
 // fileOfDays reads the file that n names, once for each zone, however many
 // schedules name it. Its mistakes are placed in it.
-func (l *loader) fileOfDays(m *mapping, key string, n *yaml.Node, zone *time.Location) []holiday.Day {
-	path := relativeTo(m.file, target(n).Value)
+func (l *loader) fileOfDays(m *strict.Mapping, key string, n *yaml.Node, zone *time.Location) []holiday.Day {
+	path := strict.RelativeTo(m.File, strict.Target(n).Value)
 	id := [2]string{path, zone.String()}
-	if days, known := l.calendars[id]; known {
+	if days, known := l.calendar.files[id]; known {
 		return days
 	}
-	l.calendars[id] = nil
+	l.calendar.files[id] = nil
 	text, err := l.readList(path, holiday.MaxFile)
 	if err != nil {
-		m.report.wrong(position(m.file, n), "%s %s: %v", m.name(key), path, err)
+		m.WrongAt(n, "%s %s: %v", m.Name(key), path, err)
 		return nil
 	}
 	days, left, mistakes := holiday.Parse(text, zone)
 	for _, wrong := range mistakes {
-		l.wrong(option.Pos{File: path, Line: wrong.Line, Col: wrong.Col}, "%s", wrong.Text)
+		l.Wrong(option.Pos{File: path, Line: wrong.Line, Col: wrong.Col}, "%s", wrong.Text)
 	}
-	l.calendars[id] = days
+	l.calendar.files[id] = days
 	if len(mistakes) == 0 {
 		file := DaysFile{Path: path, Zone: zone, Days: len(days), Left: left}
 		for _, day := range days {

@@ -7,60 +7,62 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"agentkeeper/daemon/config/strict"
 )
 
 // eachKey visits every key of the tables, with its path in the file.
-func eachKey(s *section, path string, visit func(path string, k key)) {
-	for _, k := range s.keys {
-		visit(path+k.name, k)
+func eachKey(s *strict.Section, path string, visit func(path string, k strict.Key)) {
+	for _, k := range s.Keys {
+		visit(path+k.Name, k)
 		switch {
-		case k.of == nil:
-		case k.kind == kindNamed:
-			eachKey(k.of, path+k.name+".*.", visit)
-		case k.kind == kindList:
-			eachKey(k.of, path+k.name+"[].", visit)
+		case k.Of == nil:
+		case k.Kind == kindNamed:
+			eachKey(k.Of, path+k.Name+".*.", visit)
+		case k.Kind == kindList:
+			eachKey(k.Of, path+k.Name+"[].", visit)
 		default:
-			eachKey(k.of, path+k.name+".", visit)
+			eachKey(k.Of, path+k.Name+".", visit)
 		}
 	}
 }
 
 // The defaults of the table are values of their kinds.
 func TestDefaultsOfTheTable(t *testing.T) {
-	eachKey(&rootSection, "", func(path string, k key) {
+	eachKey(&rootSection, "", func(path string, k strict.Key) {
 		bad := false
-		switch k.kind {
+		switch k.Kind {
 		case kindDuration:
-			d, err := time.ParseDuration(k.fallback)
-			bad = k.fallback != "" && (err != nil || d <= 0)
+			d, err := time.ParseDuration(k.Fallback)
+			bad = k.Fallback != "" && (err != nil || d <= 0)
 		case kindSize:
-			_, ok := parseSize(k.fallback)
+			_, ok := strict.ParseSize(k.Fallback)
 			bad = !ok
 		case kindChoice:
-			bad = !slices.Contains(k.choices, k.fallback)
+			bad = !slices.Contains(k.Choices, k.Fallback)
 		case kindFlag:
-			bad = k.fallback != "false"
+			bad = k.Fallback != "false"
 		case kindAddress:
-			bad = !isAddress(k.fallback)
+			bad = !isAddress(k.Fallback)
 		case kindCount:
-			n, err := strconv.Atoi(k.fallback)
-			bad = err != nil || n < 1 || n > k.most
+			n, err := strconv.Atoi(k.Fallback)
+			bad = err != nil || n < 1 || n > k.Most
 		case kindFilled, kindRate:
-			bad = k.fallback == ""
+			bad = k.Fallback == ""
 		case kindSection, kindNamed, kindList:
-			bad = k.of == nil && !k.later
+			bad = k.Of == nil && !k.Later
 		}
 		if bad {
-			t.Errorf("%s: kind %d cannot have the default %q", path, k.kind, k.fallback)
+			t.Errorf("%s: kind %d cannot have the default %q", path, k.Kind, k.Fallback)
 		}
-		if k.doc == "" && (k.of == nil || k.of.doc == "") {
+		if k.Doc == "" && (k.Of == nil || k.Of.Doc == "") {
 			t.Errorf("%s is not documented", path)
 		}
 	})
 }
 
 // wrongValue is what no key of that kind takes.
-func wrongValue(k kind) string {
+func wrongValue(k strict.Kind) string {
 	switch k {
 	case kindSection, kindNamed, kindList, kindOptions, kindDays, kindWorkdays, kindTexts, kindColumns:
 		return "x"
@@ -70,8 +72,8 @@ func wrongValue(k kind) string {
 
 // Every key of the table is decoded: a value of a wrong kind is noticed.
 func TestEveryKeyIsDecoded(t *testing.T) {
-	eachKey(&rootSection, "", func(path string, k key) {
-		text, col := nested(path, wrongValue(k.kind))
+	eachKey(&rootSection, "", func(path string, k strict.Key) {
+		text, col := nested(path, wrongValue(k.Kind))
 		inDir(t, map[string]string{main: text})
 		_, _, err := load(t)
 		place := fmt.Sprintf("%s:1:%d:", main, col)

@@ -39,7 +39,7 @@ func edits(text string) []string {
 func sayings(text string) string {
 	l := newLoader(main, []Option{WithVendors(testVendors())})
 	l.decode(main, []byte(text))
-	return Problems(append(l.problems, l.warnings...)).Error()
+	return Problems(append(l.Problems, l.Warnings...)).Error()
 }
 
 // However one slip of the finger breaks a file with passwords in it, no
@@ -69,7 +69,7 @@ func TestNoMistakeInACSVTellsASecret(t *testing.T) {
 		for _, edit := range edits("login,number,password\n1,2," + secret + "\n") {
 			l := newLoader(main, []Option{WithVendors(testVendors())})
 			l.readAgents(&group{}, agentsList{path: "lists/bots.csv"}, []byte(edit))
-			if got := Problems(l.problems).Error(); leaks(got, secret) {
+			if got := Problems(l.Problems).Error(); leaks(got, secret) {
 				t.Fatalf("the secret of\n%s\nis told by\n%s", edit, got)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/daemon/holiday"
 	"agentkeeper/daemon/shift"
 	"agentkeeper/session"
@@ -28,18 +29,22 @@ const (
 // many times.
 const maxAgents = 200_000
 
+// Problems is every mistake of a configuration, sorted by file, line and column:
+// the only type of error that Load returns.
+type Problems = strict.Problems
+
 // Option changes how Load works.
 type Option func(*loader)
 
 // WithVendors takes the vendors from table instead of vendors.Table.
 func WithVendors(table map[string]vendors.Vendor) Option {
-	return func(l *loader) { l.vendors = table }
+	return func(l *loader) { l.rules.vendors = table }
 }
 
 // WithWebConfigCheck makes Load call check with the path of web_config_file,
 // where one is written, and report its error.
 func WithWebConfigCheck(check func(path string) error) Option {
-	return func(l *loader) { l.checkWeb = check }
+	return func(l *loader) { l.rules.checkWeb = check }
 }
 
 // WithoutSecrets makes Load leave every secret unread (passwords, tokens, keys,
@@ -71,13 +76,13 @@ type Override struct {
 
 // WithOverride makes Load put these over what the file says.
 func WithOverride(o Override) Option {
-	return func(l *loader) { l.override = o }
+	return func(l *loader) { l.rules.override = o }
 }
 
 // WithAbsentCredentials makes it a warning and no mistake that this process has
 // none of systemd's credentials: for a check outside of the service's unit.
 func WithAbsentCredentials() Option {
-	return func(l *loader) { l.absentCredentials = true }
+	return func(l *loader) { l.rules.absentCredentials = true }
 }
 
 // WithContext makes Load give up, with a mistake that says so, once ctx ends.
@@ -91,13 +96,12 @@ func WithContext(ctx context.Context) Option {
 func Load(path string, options ...Option) (*Config, []option.Problem, error) {
 	l := newLoader(path, options)
 	l.load(path)
-	l.tellFolded()
-	warnings := limited(path, sorted(l.warnings))
-	if l.ctx.Err() != nil {
-		l.wrong(option.Pos{File: path}, "reading the configuration took too long and was given up; is it the right file?")
+	if l.givenUp() {
+		l.Wrong(option.Pos{File: path}, "reading the configuration took too long and was given up; is it the right file?")
 	}
-	if len(l.problems) > 0 {
-		return nil, warnings, Problems(sorted(l.problems))
+	warnings, err := l.End(path)
+	if err != nil {
+		return nil, warnings, err
 	}
 	l.config.Agents = slices.Clone(l.config.Agents) // it stays for long: without room to grow
 	return l.config, warnings, nil
@@ -105,26 +109,22 @@ func Load(path string, options ...Option) (*Config, []option.Problem, error) {
 
 func newLoader(path string, options []Option) *loader {
 	l := &loader{
-		reading:  reading{ctx: context.Background()},
-		vendors:  vendors.Table,
-		checkWeb: func(string) error { return nil },
-		config:   &Config{Path: path},
-		written: written{
-			places:      map[string]*place{},
+		reading: reading{ctx: context.Background()},
+		rules:   rules{vendors: vendors.Table, checkWeb: func(string) error { return nil }},
+		config:  &Config{Path: path},
+		places:  map[string]*place{},
+		first: first{
 			logins:      map[session.ID]option.Pos{},
 			numbers:     map[session.ID]seat{},
 			credentials: map[string]option.Pos{},
-			inlineIn:    map[string]inline{},
-			tokens:      map[string]token{},
-			callbacks:   map[string]bool{},
-			idle:        map[option.Pos]idleOption{},
-			exposed:     exposure{dirs: map[string]*exposed{}},
 		},
+		secrets: secrets{inlineIn: map[string]inline{}, tokens: map[string]token{}, exposed: exposure{dirs: map[string]*exposed{}}},
 		calendar: calendar{
-			zones:     map[string]*time.Location{},
-			calendars: map[[2]string][]holiday.Day{},
-			advice:    map[[2]string][]shift.Advice{},
+			zones:  map[string]*time.Location{},
+			files:  map[[2]string][]holiday.Day{},
+			advice: map[[2]string][]shift.Advice{},
 		},
+		idle: idle{options: map[option.Pos]idleOption{}, callbacks: map[string]bool{}},
 	}
 	for _, o := range options {
 		o(l)
@@ -135,114 +135,127 @@ func newLoader(path string, options []Option) *loader {
 
 // loader is the state of one Load.
 type loader struct {
-	report
+	strict.Report
 	reading
-	written
-	calendar
+	rules    rules
+	config   *Config           // what is made
+	places   map[string]*place // platforms as written, broken ones included
+	first    first
+	secrets  secrets
+	calendar calendar
+	idle     idle
+	stopPos  option.Pos // of stop_timeout
+}
 
-	vendors  map[string]vendors.Vendor
-	checkWeb func(path string) error
-	config   *Config
-
+// rules are what the options of a Load say.
+type rules struct {
+	vendors           map[string]vendors.Vendor
+	checkWeb          func(path string) error
 	override          Override
-	absentCredentials bool // may be, of systemd
-	inlineSecrets     bool
+	absentCredentials bool // systemd's need not be there
 }
 
-// written is what was read so far, and where it stands.
-type written struct {
-	places      map[string]*place         // platforms as written, broken ones included
-	logins      map[session.ID]option.Pos // where each agent was first written
-	numbers     map[session.ID]seat       // who was first seated at a platform's number
-	credentials map[string]option.Pos     // where each credential file was first written, by cleaned path
-	inlineIn    map[string]inline         // files with passwords in them
-	tokens      map[string]token          // secrets that options name, by path
-	callbacks   map[string]bool           // addresses for callbacks that were looked at
-	idle        map[option.Pos]idleOption // options that may do nothing
-	exposed     exposure
-	callbackPos option.Pos
-	stopPos     option.Pos
+// first is where things were first written of which there may be one.
+type first struct {
+	logins      map[session.ID]option.Pos
+	numbers     map[session.ID]seat   // by platform and number
+	credentials map[string]option.Pos // credential files, by cleaned path
 }
 
-// calendar is what schedules share.
+// secrets are what was found about secrets.
+type secrets struct {
+	inlineAllowed bool
+	inlineIn      map[string]inline // files with passwords in them
+	tokens        map[string]token  // those that options name, by path
+	exposed       exposure          // files that others can read
+}
+
+// calendar is what schedules have in common, read once.
 type calendar struct {
-	zones     map[string]*time.Location
-	calendars map[[2]string][]holiday.Day  // files of holidays by path and zone
-	advice    map[[2]string][]shift.Advice // by sign_in and sign_out
+	zones  map[string]*time.Location
+	files  map[[2]string][]holiday.Day  // by path and zone
+	advice map[[2]string][]shift.Advice // by sign_in and sign_out
+}
+
+// idle is what may turn out to do nothing, once the agents are known.
+type idle struct {
+	options     map[option.Pos]idleOption
+	callbacks   map[string]bool // addresses for callbacks that were looked at
+	callbackPos option.Pos      // of the section callback
 }
 
 func (l *loader) load(path string) {
 	text, err := l.readList(path, maxFile)
 	if err != nil {
-		l.wrong(option.Pos{File: path}, "the configuration cannot be read: %v", err)
+		l.Wrong(option.Pos{File: path}, "the configuration cannot be read: %v", err)
 		return
 	}
 	l.decode(path, text)
 }
 
 func (l *loader) decode(path string, text []byte) {
-	root := parse(&l.report, path, text)
+	root := strict.Parse(&l.Report, path, text, "platforms and groups")
 	if root == nil {
 		return
 	}
-	l.root(newMapping(&l.report, &rootSection, path, "", option.Pos{File: path, Line: 1, Col: 1}, root))
+	l.root(strict.New(&l.Report, &rootSection, path, "", option.Pos{File: path, Line: 1, Col: 1}, root))
 	l.warnExposed()
 	l.warnWebhooks()
 }
 
 // root decodes the whole file, platforms before the groups that name them.
-func (l *loader) root(m *mapping) {
+func (l *loader) root(m *strict.Mapping) {
 	c := l.config
-	l.inlineSecrets = m.flag("allow_inline_secrets")
-	c.PerAgentMetrics = m.flag("per_agent_metrics")
-	c.StopTimeout, l.stopPos = m.duration("stop_timeout"), m.at("stop_timeout")
+	l.secrets.inlineAllowed = m.Flag("allow_inline_secrets")
+	c.PerAgentMetrics = m.Flag("per_agent_metrics")
+	c.StopTimeout, l.stopPos = m.Duration("stop_timeout"), m.At("stop_timeout")
 	l.sockets(m)
-	logged := m.section("log")
+	logged := m.Section("log")
 	l.log(logged)
-	l.store(m.section("store"))
-	l.events(m.section("events"))
-	proxy := m.section("proxy")
+	l.store(m.Section("store"))
+	l.events(m.Section("events"))
+	proxy := m.Section("proxy")
 	l.proxy(proxy)
-	proxy.done(nil)
-	l.callback(m.section("callback"))
-	l.platforms(m.names("platforms"))
+	proxy.Done(nil)
+	l.callback(m.Section("callback"))
+	l.platforms(m.Names("platforms"))
 	l.groups(m)
-	l.trace(logged.section("trace"))
-	m.done(nil)
-	if len(l.problems) == 0 {
+	l.trace(logged.Section("trace"))
+	m.Done(nil)
+	if len(l.Problems) == 0 {
 		l.advise(m)
 	}
 }
 
 // proxy decodes where the local proxy listens; whoever reaches it acts as any
 // agent, so it must be out of other hosts' reach.
-func (l *loader) proxy(m *mapping) {
-	text := m.text("listen")
+func (l *loader) proxy(m *strict.Mapping) {
+	text := m.Text("listen")
 	if text == "" {
 		return
 	}
 	if err := CheckProxyAddress(text); err != nil {
-		m.wrong("listen", "%v", err)
+		m.Wrong("listen", "%v", err)
 	}
 	l.config.Proxy = text
 }
 
 // sockets decodes where the service listens. The kernel bounds a unix socket's
 // path at 108 bytes with its final zero.
-func (l *loader) sockets(m *mapping) {
+func (l *loader) sockets(m *strict.Mapping) {
 	c := l.config
-	c.Listen = m.filled("listen")
+	c.Listen = m.Filled("listen")
 	if err := CheckListen(c.Listen); c.Listen != "" && err != nil {
-		m.wrong("listen", "%v", err)
+		m.Wrong("listen", "%v", err)
 	}
-	c.Listen = cmp.Or(l.override.Listen, c.Listen)
-	c.ListenHosts = m.hosts("listen_hosts")
-	c.CORSOrigins = m.origins("cors_origins")
-	c.Control = relativeTo(m.file, m.filled("control"))
+	c.Listen = cmp.Or(l.rules.override.Listen, c.Listen)
+	c.ListenHosts = hosts(m, "listen_hosts")
+	c.CORSOrigins = origins(m, "cors_origins")
+	c.Control = strict.RelativeTo(m.File, m.Filled("control"))
 	if len(c.Control) > 107 {
-		m.wrong("control", "is a path of %d bytes; a socket's may have 107", len(c.Control))
+		m.Wrong("control", "is a path of %d bytes; a socket's may have 107", len(c.Control))
 	}
-	if c.WebConfigFile = m.path("web_config_file"); c.WebConfigFile == "" {
+	if c.WebConfigFile = m.Path("web_config_file"); c.WebConfigFile == "" {
 		l.adviseListen(m, nil)
 		return
 	}
@@ -250,44 +263,44 @@ func (l *loader) sockets(m *mapping) {
 		return
 	}
 	if text, _, err := readRegular(c.WebConfigFile, maxWeb); err != nil {
-		m.wrong("web_config_file", "%s: %v", c.WebConfigFile, err)
-	} else if err := l.checkWeb(c.WebConfigFile); err != nil {
-		m.wrong("web_config_file", "%s is not in the exporters' format, or a file that it names is missing or wrong%s", c.WebConfigFile, placesIn(err))
+		m.Wrong("web_config_file", "%s: %v", c.WebConfigFile, err)
+	} else if err := l.rules.checkWeb(c.WebConfigFile); err != nil {
+		m.Wrong("web_config_file", "%s is not in the exporters' format, or a file that it names is missing or wrong%s", c.WebConfigFile, placesIn(err))
 	} else {
 		l.adviseListen(m, text)
 	}
 }
 
-func (l *loader) log(m *mapping) {
-	level := cmp.Or(l.override.LogLevel, m.choice("level"))
-	l.config.Log.Format = cmp.Or(l.override.LogFormat, m.choice("format"))
+func (l *loader) log(m *strict.Mapping) {
+	level := cmp.Or(l.rules.override.LogLevel, m.Choice("level"))
+	l.config.Log.Format = cmp.Or(l.rules.override.LogFormat, m.Choice("format"))
 	l.config.Log.Level = map[string]slog.Level{
 		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 	}[level]
-	m.done(nil)
+	m.Done(nil)
 }
 
-func (l *loader) store(m *mapping) {
-	l.config.Store.Dir = relativeTo(m.file, m.filled("dir"))
-	m.done(nil)
+func (l *loader) store(m *strict.Mapping) {
+	l.config.Store.Dir = strict.RelativeTo(m.File, m.Filled("dir"))
+	m.Done(nil)
 }
 
-func (l *loader) events(m *mapping) {
+func (l *loader) events(m *strict.Mapping) {
 	l.config.Events = Events{
-		MaxAge:   m.duration("max_age"),
-		MaxBytes: m.size("max_bytes"),
+		MaxAge:   m.Duration("max_age"),
+		MaxBytes: m.Size("max_bytes"),
 	}
 	l.webhooks(m)
 	l.consumers(m)
-	m.done(nil)
+	m.Done(nil)
 }
 
 // vendorNames lists the table for messages.
-func (l *loader) vendorNames() []string { return slices.Sorted(maps.Keys(l.vendors)) }
+func (l *loader) vendorNames() []string { return slices.Sorted(maps.Keys(l.rules.vendors)) }
 
-func (l *loader) isVendor(name string) bool { _, ok := l.vendors[name]; return ok }
+func (l *loader) isVendor(name string) bool { _, ok := l.rules.vendors[name]; return ok }
 
 func (l *loader) explainVendor(name string) string {
 	names := l.vendorNames()
-	return fmt.Sprintf("unknown vendor; write one of %s%s", strings.Join(names, ", "), didYouMean(name, names))
+	return fmt.Sprintf("unknown vendor; write one of %s%s", strings.Join(names, ", "), option.DidYouMean(name, names))
 }

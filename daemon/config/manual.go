@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/vendors"
 )
 
@@ -31,31 +32,31 @@ const notYet = " Not in this version: a value is a mistake."
 // keyWriter collects keys.
 type keyWriter struct {
 	keys  []Key
-	first map[*section]string // where each section was listed
+	first map[*strict.Section]string // where each section was listed
 }
 
-func (w *keyWriter) section(s *section, path string, restart bool) {
-	for _, k := range s.keys {
-		at := path + k.name
-		out := Key{Path: at, Value: valueOf(k), Default: k.fallback, Must: k.must, Restart: restart || k.restart, Doc: k.doc}
-		if k.of == nil {
-			if k.later {
+func (w *keyWriter) section(s *strict.Section, path string, restart bool) {
+	for _, k := range s.Keys {
+		at := path + k.Name
+		out := Key{Path: at, Value: valueOf(k), Default: k.Fallback, Must: k.Must, Restart: restart || k.Restart, Doc: k.Doc}
+		if k.Of == nil {
+			if k.Later {
 				out.Doc += notYet
 			}
 			w.keys = append(w.keys, out)
 			continue
 		}
 		inner := at + "."
-		switch k.kind {
+		switch k.Kind {
 		case kindNamed:
 			inner = at + ".NAME."
 		case kindList:
 			inner = at + "[]."
 		}
 		if out.Doc == "" {
-			out.Doc = k.of.doc
+			out.Doc = k.Of.Doc
 		}
-		first, listed := w.first[k.of]
+		first, listed := w.first[k.Of]
 		if listed {
 			out.Doc += " The same keys as `" + strings.TrimSuffix(first, ".") + "`."
 		}
@@ -64,31 +65,31 @@ func (w *keyWriter) section(s *section, path string, restart bool) {
 			continue
 		}
 		if w.first == nil {
-			w.first = map[*section]string{}
+			w.first = map[*strict.Section]string{}
 		}
-		w.first[k.of] = inner
-		w.section(k.of, inner, out.Restart)
+		w.first[k.Of] = inner
+		w.section(k.Of, inner, out.Restart)
 	}
 }
 
 // valueOf says what a key takes.
-func valueOf(k key) string {
-	if text, ok := map[kind]string{
+func valueOf(k strict.Key) string {
+	if text, ok := map[strict.Kind]string{
 		kindText: "text", kindName: "name", kindFilled: "text", kindAddress: "host:port", kindPath: "path",
 		kindFlag: "true, false", kindRate: "number", kindDuration: "duration", kindSize: "size", kindMode: "octal mode",
 		kindCrons: "cron, or a list", kindDays: "list of days", kindWorkdays: "list of days", kindTexts: "list of texts",
 		kindSection: "mapping", kindNamed: "mapping by name", kindList: "list of mappings", kindOptions: "mapping",
 		kindFileOrList: "path, or mapping", kindColumns: "mapping",
-	}[k.kind]; ok {
+	}[k.Kind]; ok {
 		return text
 	}
-	switch k.kind {
+	switch k.Kind {
 	case kindChoice:
-		return strings.Join(k.choices, ", ")
+		return strings.Join(k.Choices, ", ")
 	case kindVendor:
 		return strings.Join(vendors.Names(), ", ")
 	case kindCount:
-		return fmt.Sprintf("1 to %d", k.most)
+		return fmt.Sprintf("1 to %d", k.Most)
 	}
 	panic("config: a kind of key has no name for the manual")
 }

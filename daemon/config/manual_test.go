@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/test/manual"
 )
 
@@ -22,17 +23,17 @@ func TestKeysAreWhole(t *testing.T) {
 		}
 		listed[k.Path] = true
 	}
-	seen := map[*section]bool{}
+	seen := map[*strict.Section]bool{}
 	count := 0
-	var walk func(s *section)
-	walk = func(s *section) {
+	var walk func(s *strict.Section)
+	walk = func(s *strict.Section) {
 		if seen[s] {
 			return
 		}
 		seen[s] = true
-		for _, k := range s.keys {
-			if count++; k.of != nil {
-				walk(k.of)
+		for _, k := range s.Keys {
+			if count++; k.Of != nil {
+				walk(k.Of)
 			}
 		}
 	}

@@ -201,7 +201,7 @@ func TestMistakes(t *testing.T) {
 		{"workdays as one mapping", schedule("sign_in: '0 9 * * *', sign_out: '0 18 * * *', workdays: {2026-12-27: mon}"), `2:101: schedule.workdays is a mapping; write a list, one "- " a line`},
 		{"agent's schedule", oneOf + "  - {login: '1', number: '2', schedule: {sign_in: x, sign_out: '0 1 * * *', zone: x}}\n",
 			`7:51: schedule.sign_in is no cron schedule; write minute, hour, day, month and weekday, for example "0 9 * * 1-5"` + "\n" +
-				`7:77: unknown key "zone"; known here: holidays, sign_in, sign_out, time_zone, workdays`},
+				`7:77: unknown key "zone"; did you mean "time_zone"?`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inDir(t, map[string]string{main: test.text, "d/1": "p", "d/2": "p", "one": "p", "empty": ""})

@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/vendors"
 	"agentkeeper/vendors/option"
 	"agentkeeper/vendors/wire"
@@ -23,178 +24,178 @@ type place struct {
 	ratePos   option.Pos
 }
 
-func (l *loader) platforms(m *mapping) {
-	for _, e := range m.entries {
+func (l *loader) platforms(m *strict.Mapping) {
+	for _, e := range m.Entries {
 		p := l.platform(m, e)
 		l.places[p.Name] = p
 		l.config.Platforms = append(l.config.Platforms, p.Platform)
 	}
 }
 
-func (l *loader) platform(parent *mapping, e entry) *place {
-	name, pos := target(e.key).Value, position(parent.file, e.key)
-	if !isName(name) {
-		l.wrong(pos, "a platform cannot be named so; %s", nameRule)
+func (l *loader) platform(parent *strict.Mapping, e strict.Entry) *place {
+	name, pos := strict.Target(e.Key).Value, parent.PosOf(e.Key)
+	if !strict.IsName(name) {
+		l.Wrong(pos, "a platform cannot be named so; %s", nameRule)
 		name = "?"
 	}
-	m := newMapping(&l.report, &platformSection, parent.file, parent.name(name), pos, e.value)
+	m := strict.New(&l.Report, &platformSection, parent.File, parent.Name(name), pos, e.Value)
 	p := &place{Platform: Platform{Name: name, Pos: pos}}
 	l.vendorOf(m, p)
-	limits := m.section("sign_in")
-	p.SignIn, p.ratePos = signIn(limits), limits.at("rate")
-	p.Backoff, p.Lockout = backoff(m.section("backoff")), l.lockout(m.section("lockout"))
+	limits := m.Section("sign_in")
+	p.SignIn, p.ratePos = signIn(limits), limits.At("rate")
+	p.Backoff, p.Lockout = l.backoff(m.Section("backoff")), l.lockout(m.Section("lockout"))
 	p.Options = l.options(m, p)
 	l.window(m, p)
 	l.address(m, p)
 	l.dials(m, p)
-	m.done(p.vendor.Options)
+	m.Done(misplaced(p.vendor.Options))
 	return p
 }
 
-func (l *loader) vendorOf(m *mapping, p *place) {
-	name, ok := m.scalar("vendor")
+func (l *loader) vendorOf(m *strict.Mapping, p *place) {
+	name, ok := m.Scalar("vendor")
 	if !ok {
-		m.missing("vendor", "write one of %s", strings.Join(l.vendorNames(), ", "))
+		m.Missing("vendor", "write one of %s", strings.Join(l.vendorNames(), ", "))
 		return
 	}
 	if p.Vendor = name; !l.isVendor(name) {
-		l.wrong(m.at("vendor"), "%s", l.explainVendor(name))
+		l.Wrong(m.At("vendor"), "%s", l.explainVendor(name))
 		return
 	}
-	p.vendor, p.known = l.vendors[name], true
+	p.vendor, p.known = l.rules.vendors[name], true
 }
 
-func signIn(m *mapping) SignIn {
-	defer m.done(nil)
+func signIn(m *strict.Mapping) SignIn {
+	defer m.Done(nil)
 	return SignIn{
-		Rate:       m.rate("rate"),
-		Concurrent: m.count("concurrent"),
-		Timeout:    m.duration("timeout"),
+		Rate:       m.Rate("rate"),
+		Concurrent: m.Count("concurrent"),
+		Timeout:    m.Duration("timeout"),
 	}
 }
 
-func backoff(m *mapping) Backoff {
-	defer m.done(nil)
+func (l *loader) backoff(m *strict.Mapping) Backoff {
+	defer m.Done(nil)
 	b := Backoff{
-		Initial: m.duration("initial"),
-		Max:     m.duration("max"),
+		Initial: m.Duration("initial"),
+		Max:     m.Duration("max"),
 	}
 	if b.Initial > b.Max {
 		key := "initial"
-		if !m.has(key) {
+		if !m.Has(key) {
 			key = "max"
 		}
-		m.report.wrong(m.at(key), "%s (%s) is above %s (%s); raise max or lower initial",
-			m.name("initial"), b.Initial, m.name("max"), b.Max)
+		l.Wrong(m.At(key), "%s (%s) is above %s (%s); raise max or lower initial",
+			m.Name("initial"), b.Initial, m.Name("max"), b.Max)
 	}
 	return b
 }
 
-func (l *loader) lockout(m *mapping) Lockout {
-	defer m.done(nil)
+func (l *loader) lockout(m *strict.Mapping) Lockout {
+	defer m.Done(nil)
 	k := Lockout{
-		Failures: m.count("failures"),
-		Within:   m.duration("within"),
-		Quiet:    m.duration("quiet"),
+		Failures: m.Count("failures"),
+		Within:   m.Duration("within"),
+		Quiet:    m.Duration("quiet"),
 	}
 	if k.Failures == 1 {
-		l.warn(m.at("failures"), "%s of 1 lets one mistyped password stop every log-in of the platform for %s; 2 or more leave the others alone",
-			m.name("failures"), k.Quiet)
+		l.Warn(m.At("failures"), "%s of 1 lets one mistyped password stop every log-in of the platform for %s; 2 or more leave the others alone",
+			m.Name("failures"), k.Quiet)
 	}
 	return k
 }
 
 // window takes the vendor's default where it is left out.
-func (l *loader) window(m *mapping, p *place) {
+func (l *loader) window(m *strict.Mapping, p *place) {
 	fallback := 2 * time.Minute
 	if p.known {
 		fallback = p.vendor.Window(p.Options)
 	}
-	p.Window, p.windowPos = m.durationOr("window", fallback), p.Pos
-	if m.has("window") {
-		p.windowPos = m.at("window")
+	p.Window, p.windowPos = m.DurationOr("window", fallback), p.Pos
+	if m.Has("window") {
+		p.windowPos = m.At("window")
 	}
 }
 
 // address decodes url and tls, which belong together.
-func (l *loader) address(m *mapping, p *place) {
-	security := m.section("tls")
+func (l *loader) address(m *strict.Mapping, p *place) {
+	security := m.Section("tls")
 	p.TLS = tlsSettings(security)
-	text, _ := m.scalar("url")
+	text, _ := m.Scalar("url")
 	switch {
 	case text == "":
-		m.missing("url", "write scheme, host and port")
+		m.Missing("url", "write scheme, host and port")
 	case p.known:
 		l.url(m, p, text)
 	}
 	l.checkTLS(security, p.TLS, p.URL, "the passwords")
 }
 
-func (l *loader) url(m *mapping, p *place, text string) {
+func (l *loader) url(m *strict.Mapping, p *place, text string) {
 	u, why := parseURL(text, p.vendor.Schemes)
 	if why != "" {
-		m.wrong("url", "%s", why)
+		m.Wrong("url", "%s", why)
 		return
 	}
 	p.URL = u
 	if isPlain(u.Scheme) {
-		l.warn(m.at("url"), "%s:// sends passwords in clear text; use %ss:// where the platform offers it", u.Scheme, u.Scheme)
+		l.Warn(m.At("url"), "%s:// sends passwords in clear text; use %ss:// where the platform offers it", u.Scheme, u.Scheme)
 	}
 }
 
-func tlsSettings(m *mapping) wire.TLSSettings {
-	defer m.done(nil)
+func tlsSettings(m *strict.Mapping) wire.TLSSettings {
+	defer m.Done(nil)
 	return wire.TLSSettings{
-		CAFile:     m.path("ca_file"),
-		CertFile:   m.path("cert_file"),
-		KeyFile:    m.path("key_file"),
-		ServerName: m.text("server_name"),
-		PinSHA256:  m.text("pin_sha256"),
-		Insecure:   m.flag("insecure_skip_verify"),
-		Legacy:     m.flag("legacy"),
+		CAFile:     m.Path("ca_file"),
+		CertFile:   m.Path("cert_file"),
+		KeyFile:    m.Path("key_file"),
+		ServerName: m.Text("server_name"),
+		PinSHA256:  m.Text("pin_sha256"),
+		Insecure:   m.Flag("insecure_skip_verify"),
+		Legacy:     m.Flag("legacy"),
 	}
 }
 
 // checkTLS tries each file and pin by itself, to place what is wrong with it.
 // u is nil where the address is wrong; what is what passes over it.
-func (l *loader) checkTLS(m *mapping, s wire.TLSSettings, u *url.URL, what string) {
+func (l *loader) checkTLS(m *strict.Mapping, s wire.TLSSettings, u *url.URL, what string) {
 	switch {
 	case s.CertFile != "" && s.KeyFile != "":
 		l.keyPair(m, s.CertFile, s.KeyFile)
 	case s.CertFile != "":
-		m.wrong("cert_file", "needs key_file: the file with the certificate's key")
+		m.Wrong("cert_file", "needs key_file: the file with the certificate's key")
 	case s.KeyFile != "":
-		m.wrong("key_file", "needs cert_file: the file with the key's certificate")
+		m.Wrong("key_file", "needs cert_file: the file with the key's certificate")
 	}
 	if s.CAFile != "" {
 		if pem, err := l.readList(s.CAFile, maxPEM); err != nil {
-			l.wrong(m.at("ca_file"), "tls.ca_file %s: %v", s.CAFile, err)
+			l.Wrong(m.At("ca_file"), "tls.ca_file %s: %v", s.CAFile, err)
 		} else if _, err := wire.ParseRoots(s.CAFile, pem); err != nil {
-			l.wrong(m.at("ca_file"), "%v", err)
+			l.Wrong(m.At("ca_file"), "%v", err)
 		}
 	}
 	if _, err := (wire.TLSSettings{PinSHA256: s.PinSHA256}).Config(""); err != nil {
-		l.wrong(m.at("pin_sha256"), "%v", err)
+		l.Wrong(m.At("pin_sha256"), "%v", err)
 	}
 	switch {
 	case u == nil || s == (wire.TLSSettings{}):
 	case isPlain(u.Scheme):
-		l.warn(m.pos, "%s has no effect with %s://; remove it", m.where, u.Scheme)
+		l.Warn(m.Pos, "%s has no effect with %s://; remove it", m.Where, u.Scheme)
 	case s.Insecure && s.PinSHA256 == "":
-		l.warn(m.at("insecure_skip_verify"), "%s lets anybody in between read %s; set ca_file or pin_sha256 instead",
-			m.name("insecure_skip_verify"), what)
+		l.Warn(m.At("insecure_skip_verify"), "%s lets anybody in between read %s; set ca_file or pin_sha256 instead",
+			m.Name("insecure_skip_verify"), what)
 	}
 	if s.Legacy {
-		l.warn(m.at("legacy"), "%s lets whoever is in between break the encryption and read %s; have the server brought up to date instead",
-			m.name("legacy"), what)
+		l.Warn(m.At("legacy"), "%s lets whoever is in between break the encryption and read %s; have the server brought up to date instead",
+			m.Name("legacy"), what)
 	}
 }
 
 // options decodes an options map. Values stay text: each vendor decodes its
 // own. What the table alone shows to be wrong is reported here, so that it is
 // found without an agent to decode for, too.
-func (l *loader) options(parent *mapping, p *place) option.Set {
-	set := l.rawOptions(parent.names("options"), p)
+func (l *loader) options(parent *strict.Mapping, p *place) option.Set {
+	set := l.rawOptions(parent.Names("options"), p)
 	if p.known {
 		l.note(option.Read(set, p.vendor.Options).Problems(), p.Pos)
 	}
@@ -203,16 +204,16 @@ func (l *loader) options(parent *mapping, p *place) option.Set {
 
 // rawOptions places an option that the vendor does not have at its name, and
 // others at their values.
-func (l *loader) rawOptions(m *mapping, p *place) option.Set {
+func (l *loader) rawOptions(m *strict.Mapping, p *place) option.Set {
 	set := option.Set{}
-	for _, e := range m.entries {
-		name, value := target(e.key).Value, target(e.value)
-		if isNull(value) && hasOption(p.vendor.Options, name) {
+	for _, e := range m.Entries {
+		name, value := strict.Target(e.Key).Value, strict.Target(e.Value)
+		if strict.IsNull(value) && hasOption(p.vendor.Options, name) {
 			continue
 		}
-		v := option.Value{Pos: position(m.file, e.value)}
+		v := option.Value{Pos: m.PosOf(e.Value)}
 		if !hasOption(p.vendor.Options, name) {
-			v.Pos = position(m.file, e.key)
+			v.Pos = m.PosOf(e.Key)
 		}
 		if l.optionValue(m, name, value, &v) {
 			set[name] = v
@@ -221,7 +222,7 @@ func (l *loader) rawOptions(m *mapping, p *place) option.Set {
 	return set
 }
 
-func (l *loader) optionValue(m *mapping, name string, n *yaml.Node, v *option.Value) bool {
+func (l *loader) optionValue(m *strict.Mapping, name string, n *yaml.Node, v *option.Value) bool {
 	switch n.Kind {
 	case yaml.ScalarNode:
 		v.Text = n.Value
@@ -229,15 +230,15 @@ func (l *loader) optionValue(m *mapping, name string, n *yaml.Node, v *option.Va
 	case yaml.SequenceNode:
 		v.IsList, v.List = true, make([]string, 0, len(n.Content))
 		for _, item := range n.Content {
-			if item = target(item); item.Kind != yaml.ScalarNode {
-				l.wrong(position(m.file, item), "%s is a list that holds %s; write single values", m.name(name), kindOf(item))
+			if item = strict.Target(item); item.Kind != yaml.ScalarNode {
+				l.Wrong(m.PosOf(item), "%s is a list that holds %s; write single values", m.Name(name), strict.KindOf(item))
 				return false
 			}
 			v.List = append(v.List, item.Value)
 		}
 		return true
 	}
-	m.wrong(name, "is %s; write a single value or a list", kindOf(n))
+	m.Wrong(name, "is %s; write a single value or a list", strict.KindOf(n))
 	return false
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/vendors/option"
 )
 
@@ -53,8 +54,8 @@ func TestSampleHasEveryKey(t *testing.T) {
 	}
 	written := map[string]bool{}
 	keysIn(doc.Content[0], &rootSection, "", written)
-	eachKey(&rootSection, "", func(path string, k key) {
-		commented := regexp.MustCompile(`# +(- )?` + k.name + ":") // of a list perhaps, and indented
+	eachKey(&rootSection, "", func(path string, k strict.Key) {
+		commented := regexp.MustCompile(`# +(- )?` + k.Name + ":") // of a list perhaps, and indented
 		if !written[path] && !commented.MatchString(Sample()) {
 			t.Errorf("%s is not in the sample", path)
 		}
@@ -62,29 +63,29 @@ func TestSampleHasEveryKey(t *testing.T) {
 }
 
 // keysIn notes the paths of the keys in a document, as eachKey gives them.
-func keysIn(n *yaml.Node, s *section, path string, written map[string]bool) {
+func keysIn(n *yaml.Node, s *strict.Section, path string, written map[string]bool) {
 	for i := 0; i+1 < len(n.Content) && s != nil; i += 2 {
 		name, value := n.Content[i].Value, n.Content[i+1]
-		k, _ := s.key(name)
+		k, _ := s.Key(name)
 		written[path+name] = true
-		switch k.kind {
+		switch k.Kind {
 		case kindNamed:
 			for j := 1; j < len(value.Content); j += 2 {
-				keysIn(value.Content[j], k.of, path+name+".*.", written)
+				keysIn(value.Content[j], k.Of, path+name+".*.", written)
 			}
 		case kindList:
 			for _, item := range value.Content {
-				keysIn(item, k.of, path+name+"[].", written)
+				keysIn(item, k.Of, path+name+"[].", written)
 			}
 		default:
-			keysIn(value, k.of, path+name+".", written)
+			keysIn(value, k.Of, path+name+".", written)
 		}
 	}
 }
 
 // Every option of the vendors' tables stands in the sample.
 func TestSampleOptions(t *testing.T) {
-	for name, vendor := range newLoader(main, nil).vendors {
+	for name, vendor := range newLoader(main, nil).rules.vendors {
 		for _, spec := range vendor.Options {
 			if !strings.Contains(Sample(), "# "+spec.Name+":") {
 				t.Errorf("option %s of %s is not in the sample", spec.Name, name)

@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/daemon/shift"
 	"agentkeeper/vendors/option"
 )
@@ -43,51 +44,51 @@ func (s *Schedule) spec() shift.Spec {
 }
 
 // schedule reads the section under key; nil where it is left out.
-func (l *loader) schedule(parent *mapping, key string) *Schedule {
-	if !parent.has(key) {
+func (l *loader) schedule(parent *strict.Mapping, key string) *Schedule {
+	if !parent.Has(key) {
 		return nil
 	}
-	m := parent.section(key)
-	s := &Schedule{TimeZone: l.zone(m), Pos: m.pos}
-	in, out := m.crons("sign_in"), m.crons("sign_out")
+	m := parent.Section(key)
+	s := &Schedule{TimeZone: l.zone(m), Pos: m.Pos}
+	in, out := cronsOf(m, "sign_in"), cronsOf(m, "sign_out")
 	s.SignIn, s.SignOut = in.texts, out.texts
 	l.holidays(m, s)
 	l.workdays(m, s)
 	if len(s.SignIn) > 0 && len(s.SignOut) > 0 {
-		m.whole(s)
+		whole(m, s)
 		l.adviseShifts(m, s, map[string][]option.Pos{"sign_in": in.at, "sign_out": out.at})
 	}
-	m.done(nil)
+	m.Done(nil)
 	return s
 }
 
 // whole finds what is wrong with the specs together.
-func (m *mapping) whole(s *Schedule) {
+func whole(m *strict.Mapping, s *Schedule) {
 	_, err := shift.Parse(s.spec())
 	var wrong *shift.Error
 	switch {
 	case errors.Is(err, shift.ErrEndless):
-		m.wrong("sign_out", "fires only when schedule.sign_in does, so no shift would ever end; write the end of the shift")
+		m.Wrong("sign_out", "fires only when schedule.sign_in does, so no shift would ever end; write the end of the shift")
 	case errors.As(err, &wrong):
-		m.wrong(wrong.Key, "is no schedule; write minute, hour, day, month and weekday, for example \"0 9 * * 1-5\"")
+		m.Wrong(wrong.Key, "is no schedule; write minute, hour, day, month and weekday, for example \"0 9 * * 1-5\"")
 	}
 }
 
 // adviseShifts tells of shifts that are hardly meant so. at is where the specs of
 // a key are written.
-func (l *loader) adviseShifts(m *mapping, s *Schedule, at map[string][]option.Pos) {
+func (l *loader) adviseShifts(m *strict.Mapping, s *Schedule, at map[string][]option.Pos) {
 	specs := [2]string{strings.Join(s.SignIn, "\n"), strings.Join(s.SignOut, "\n")}
-	advice, known := l.advice[specs]
+	advice, known := l.calendar.advice[specs]
 	if !known {
 		advice = shift.Advise(s.spec())
-		l.advice[specs] = advice
+		l.calendar.advice[specs] = advice
 	}
 	for _, a := range advice {
-		pos := m.at(a.Key)
+		pos := m.At(a.Key)
 		if a.Index >= 0 {
 			pos = at[a.Key][a.Index]
 		}
-		l.warn(pos, "%s %s", m.name(a.Key), a.Text)
+		l.Warn(pos, "%s %s", m.Name(a.Key), a.Text)
 	}
 }
 
@@ -97,19 +98,19 @@ type crons struct {
 	at    []option.Pos
 }
 
-// crons reads specs that must be there, one or a list of them; none after a
+// cronsOf reads specs that must be there, one or a list of them; none after a
 // mistake.
-func (m *mapping) crons(key string) (all crons) {
-	n := m.get(key)
+func cronsOf(m *strict.Mapping, key string) (all crons) {
+	n := m.Get(key)
 	switch {
 	case n == nil:
-		m.missing(key, `write five cron fields, for example "0 9 * * 1-5"`)
+		m.Missing(key, `write five cron fields, for example "0 9 * * 1-5"`)
 		return crons{}
 	case n.Kind != yaml.ScalarNode && len(n.Content) == 0, n.Kind == yaml.MappingNode:
-		m.wrong(key, "holds no cron schedule; write one, for example \"0 9 * * 1-5\", or a list of them")
+		m.Wrong(key, "holds no cron schedule; write one, for example \"0 9 * * 1-5\", or a list of them")
 		return crons{}
 	case n.Kind == yaml.SequenceNode && len(n.Content) > shift.MaxSpecs:
-		m.wrong(key, "is a list of %d cron specs; it may hold %d", len(n.Content), shift.MaxSpecs)
+		m.Wrong(key, "is a list of %d cron specs; it may hold %d", len(n.Content), shift.MaxSpecs)
 		return crons{}
 	}
 	items := []*yaml.Node{n}
@@ -118,12 +119,12 @@ func (m *mapping) crons(key string) (all crons) {
 	}
 	bad := false
 	for _, item := range items {
-		pos, text := position(m.file, item), strings.Join(strings.Fields(target(item).Value), " ")
+		text := strings.Join(strings.Fields(strict.Target(item).Value), " ")
 		if why := wrongCron(text); why != "" {
-			m.report.wrong(pos, "%s %s", m.name(key), why)
+			m.WrongAt(item, "%s %s", m.Name(key), why)
 			bad = true
 		}
-		all.texts, all.at = append(all.texts, text), append(all.at, pos)
+		all.texts, all.at = append(all.texts, text), append(all.at, m.PosOf(item))
 	}
 	if bad {
 		return crons{}
@@ -145,19 +146,19 @@ func wrongCron(text string) string {
 }
 
 // zone reads time_zone; the machine's where it is left out.
-func (l *loader) zone(m *mapping) *time.Location {
-	name, ok := m.scalar("time_zone")
+func (l *loader) zone(m *strict.Mapping) *time.Location {
+	name, ok := m.Scalar("time_zone")
 	if !ok || name == "" {
 		return time.Local
 	}
-	if zone, known := l.zones[name]; known {
+	if zone, known := l.calendar.zones[name]; known {
 		return zone
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {
-		m.wrong("time_zone", "is not known; write a name like Europe/Moscow")
+		m.Wrong("time_zone", "is not known; write a name like Europe/Moscow")
 		return time.Local
 	}
-	l.zones[name] = zone
+	l.calendar.zones[name] = zone
 	return zone
 }

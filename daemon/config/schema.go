@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/daemon/shift"
 	"agentkeeper/vendors"
 	"agentkeeper/vendors/option"
@@ -50,22 +51,22 @@ type schemaWriter struct {
 }
 
 // section is the schema of a mapping.
-func (w schemaWriter) section(s *section) schema {
+func (w schemaWriter) section(s *strict.Section) schema {
 	properties, required := schema{}, []string{}
-	for _, k := range s.keys {
-		properties[k.name] = w.key(k)
-		if k.must {
-			required = append(required, k.name)
+	for _, k := range s.Keys {
+		properties[k.Name] = w.key(k)
+		if k.Must {
+			required = append(required, k.Name)
 		}
 	}
-	out := schema{"type": []string{"object", "null"}, "description": s.doc, "properties": properties, "additionalProperties": false}
+	out := schema{"type": []string{"object", "null"}, "description": s.Doc, "properties": properties, "additionalProperties": false}
 	if len(required) > 0 {
 		out["type"], out["required"] = "object", required
 	}
 	switch s {
 	case &platformSection: // whose vendor tells which options there are
-		options, _ := s.key("options")
-		properties["options"] = schema{"type": []string{"object", "null"}, "description": options.doc}
+		options, _ := s.Key("options")
+		properties["options"] = schema{"type": []string{"object", "null"}, "description": options.Doc}
 		out["allOf"] = w.vendorRules()
 	case &agentSection:
 		out["allOf"], out["dependentRequired"] = oneSecret(), schema{
@@ -76,18 +77,18 @@ func (w schemaWriter) section(s *section) schema {
 }
 
 // key is the schema of a key's value.
-func (w schemaWriter) key(k key) schema {
+func (w schemaWriter) key(k strict.Key) schema {
 	out := w.value(k)
-	if k.doc != "" {
-		out["description"] = k.doc
+	if k.Doc != "" {
+		out["description"] = k.Doc
 	}
-	if k.later {
-		out = schema{"description": k.doc + " Not supported by this version.", "enum": []any{nil, "", []any{}, schema{}}}
+	if k.Later {
+		out = schema{"description": k.Doc + " Not supported by this version.", "enum": []any{nil, "", []any{}, schema{}}}
 	}
-	if k.fallback != "" {
-		out["default"] = defaultOf(out, k.fallback)
+	if k.Fallback != "" {
+		out["default"] = defaultOf(out, k.Fallback)
 	}
-	if !k.must {
+	if !k.Must {
 		orNull(out)
 	}
 	return out
@@ -141,10 +142,10 @@ func texts(pattern string) schema {
 }
 
 // value is the schema of a value of the key's kind.
-func (w schemaWriter) value(k key) schema {
-	switch k.kind {
+func (w schemaWriter) value(k strict.Key) schema {
+	switch k.Kind {
 	case kindChoice:
-		return schema{"enum": k.choices}
+		return schema{"enum": k.Choices}
 	case kindVendor:
 		return schema{"enum": w.names}
 	case kindDays, kindTexts:
@@ -160,7 +161,7 @@ func (w schemaWriter) value(k key) schema {
 	case kindSection, kindNamed, kindList:
 		return w.holder(k)
 	case kindFileOrList:
-		out := w.section(k.of) // what it says of keys is about a mapping only
+		out := w.section(k.Of) // what it says of keys is about a mapping only
 		out["type"] = append(scalar(), "object")
 		return out
 	case kindColumns:
@@ -168,7 +169,7 @@ func (w schemaWriter) value(k key) schema {
 	case kindFlag, kindCount, kindRate, kindDuration, kindSize, kindMode:
 		return quantity(k)
 	default:
-		return text(k.kind)
+		return text(k.Kind)
 	}
 }
 
@@ -179,7 +180,7 @@ func weekdays() schema {
 }
 
 // text is the schema of a text of the kind.
-func text(of kind) schema {
+func text(of strict.Kind) schema {
 	switch of {
 	case kindFilled:
 		return schema{"type": scalar(), "minLength": 1}
@@ -194,12 +195,12 @@ func text(of kind) schema {
 
 // quantity is the schema of a number or a quantity, whose first type is what an
 // editor should write.
-func quantity(k key) schema {
-	switch k.kind {
+func quantity(k strict.Key) schema {
+	switch k.Kind {
 	case kindFlag:
 		return schema{"type": []string{"boolean", "string"}, "pattern": "^" + anyCase("true", "false") + "$"}
 	case kindCount:
-		return schema{"type": []string{"integer", "string"}, "minimum": 1, "maximum": k.most, "pattern": wholePattern}
+		return schema{"type": []string{"integer", "string"}, "minimum": 1, "maximum": k.Most, "pattern": wholePattern}
 	case kindRate:
 		return schema{"type": []string{"number", "string"}, "exclusiveMinimum": 0, "maximum": 1e6, "pattern": positivePattern}
 	case kindDuration:
@@ -213,12 +214,12 @@ func quantity(k key) schema {
 }
 
 // holder is the schema of a key that holds mappings.
-func (w schemaWriter) holder(k key) schema {
-	if k.of == nil {
+func (w schemaWriter) holder(k strict.Key) schema {
+	if k.Of == nil {
 		return schema{}
 	}
-	inner := w.section(k.of)
-	switch k.kind {
+	inner := w.section(k.Of)
+	switch k.Kind {
 	case kindNamed:
 		return schema{"type": []string{"object"}, "additionalProperties": inner, "propertyNames": schema{"pattern": namePattern}}
 	case kindList:

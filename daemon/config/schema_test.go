@@ -11,6 +11,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/vendors"
 )
 
@@ -57,7 +58,7 @@ func plain(t testing.TB, text string) any {
 }
 
 func plainNode(n *yaml.Node) (v any, err error) {
-	switch n = target(n); {
+	switch n = strict.Target(n); {
 	case n.Kind == yaml.MappingNode:
 		var of map[string]yaml.Node
 		if err := n.Decode(&of); err != nil {
@@ -159,7 +160,7 @@ func TestSchemaHasEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	var known, shown []string
-	eachKey(&rootSection, "", func(path string, _ key) { known = append(known, path) })
+	eachKey(&rootSection, "", func(path string, _ strict.Key) { known = append(known, path) })
 	for _, vendor := range vendors.Names() {
 		for _, spec := range vendors.Table[vendor].Options {
 			known = append(known, "options-"+vendor+"."+spec.Name, "options."+spec.Name)

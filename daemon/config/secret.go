@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/session"
 	"agentkeeper/vendors/option"
 )
@@ -179,7 +180,7 @@ func (l *loader) source(g *group, d draft) (Source, bool) {
 	for i, c := range d.secrets {
 		keys[i] = c.key
 	}
-	l.wrong(d.secrets[1].pos, "the agent has %d sources of its password, %s; keep exactly one",
+	l.Wrong(d.secrets[1].pos, "the agent has %d sources of its password, %s; keep exactly one",
 		len(keys), strings.Join(keys, " and "))
 	return Source{}, false
 }
@@ -188,22 +189,22 @@ func (l *loader) ownSource(c cell) (Source, bool) {
 	s := Source{Key: c.key, Pos: c.pos}
 	switch c.key {
 	case keyFile:
-		s.Path = relativeTo(c.pos.File, c.text)
+		s.Path = strict.RelativeTo(c.pos.File, c.text)
 	case keyEnv:
 		s.Name = c.text
 	case keyCredential:
 		return l.credential(s, c.text)
 	case keyInline:
-		if !l.inlineSecrets {
-			l.wrong(c.pos, "a password in the file is refused; move it to a file and name it in password_file, or set allow_inline_secrets: true")
+		if !l.secrets.inlineAllowed {
+			l.Wrong(c.pos, "a password in the file is refused; move it to a file and name it in password_file, or set allow_inline_secrets: true")
 			return s, false
 		}
 		s.Inline = session.NewSecret(c.text)
-		in := l.inlineIn[c.pos.File]
+		in := l.secrets.inlineIn[c.pos.File]
 		if in.count++; in.count == 1 {
 			in.pos = c.pos
 		}
-		l.inlineIn[c.pos.File] = in
+		l.secrets.inlineIn[c.pos.File] = in
 	}
 	return s, true
 }
@@ -212,13 +213,13 @@ func (l *loader) credential(s Source, name string) (Source, bool) {
 	dir := os.Getenv("CREDENTIALS_DIRECTORY")
 	switch {
 	case !isFileName(name):
-		l.wrong(s.Pos, "password_credential is no name of a systemd credential; write the name that stands in LoadCredential=")
+		l.Wrong(s.Pos, "password_credential is no name of a systemd credential; write the name that stands in LoadCredential=")
 		return s, false
-	case dir == "" && l.absentCredentials:
-		l.warnAlike(s.Pos.File, keyCredential, s.Pos, "password_credential: this process is not the service's unit and has none of systemd's credentials, so this one is not looked at; the unit needs LoadCredential=NAME:/path/of/file")
+	case dir == "" && l.rules.absentCredentials:
+		l.WarnAlike(s.Pos.File, keyCredential, s.Pos, "password_credential: this process is not the service's unit and has none of systemd's credentials, so this one is not looked at; the unit needs LoadCredential=NAME:/path/of/file")
 		return s, false
 	case dir == "" && !l.withoutSecrets:
-		l.wrong(s.Pos, "password_credential: systemd has given this process no credentials; run it as a unit with LoadCredential=NAME:/path/of/file")
+		l.Wrong(s.Pos, "password_credential: systemd has given this process no credentials; run it as a unit with LoadCredential=NAME:/path/of/file")
 		return s, false
 	}
 	s.Name, s.Path = name, filepath.Join(dir, name)
@@ -230,12 +231,12 @@ func (l *loader) dirSource(g *group, d draft) (Source, bool) {
 	case g.secretsDirBroken: // said already
 		return Source{}, false
 	case g.secretsDir == "":
-		l.wrong(d.pos, "the agent has no password; write password_file, password_env or password_credential, or give the group a passwords_dir")
+		l.Wrong(d.pos, "the agent has no password; write password_file, password_env or password_credential, or give the group a passwords_dir")
 		return Source{}, false
 	case d.login.text == "": // said already
 		return Source{}, false
 	case !isFileName(d.login.text):
-		l.wrong(d.login.pos, "this login cannot be the name of a file in passwords_dir; give the agent a password_file")
+		l.Wrong(d.login.pos, "this login cannot be the name of a file in passwords_dir; give the agent a password_file")
 		return Source{}, false
 	}
 	return Source{Key: keyDir, Name: d.login.text, Path: filepath.Join(g.secretsDir, d.login.text), Pos: d.pos}, true
@@ -253,10 +254,10 @@ func (l *loader) password(s Source) session.Secret {
 	}
 	secret, mode, err := s.read()
 	if err != nil {
-		l.wrongAlike(s.alike(), errors.Unwrap(err).Error(), s.Pos, err.Error())
+		l.WrongAlike(s.alike(), errors.Unwrap(err).Error(), s.Pos, err.Error())
 	}
 	if mode&0o077 != 0 && s.Key != keyCredential { // systemd guards its own
-		l.exposed.note(s.Path, mode, s.Pos)
+		l.secrets.exposed.note(s.Path, mode, s.Pos)
 	}
 	l.adviseSecret(s, secret)
 	return secret
@@ -266,7 +267,7 @@ func (l *loader) password(s Source) session.Secret {
 // directory.
 func (l *loader) adviseSecret(s Source, secret session.Secret) {
 	if why := oddSecret(secret.Reveal()); why != "" {
-		l.warnAlike(s.alike(), why, s.Pos, s.place()+": "+why)
+		l.WarnAlike(s.alike(), why, s.Pos, s.place()+": "+why)
 	}
 }
 

@@ -2,9 +2,7 @@ package config
 
 import (
 	"fmt"
-	"math"
 	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -14,32 +12,6 @@ import (
 
 	"agentkeeper/session"
 )
-
-// sizeUnits are the suffixes of a size, longest first.
-var sizeUnits = [...]struct {
-	suffix string
-	bytes  int64
-}{
-	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
-	{"kB", 1e3}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1},
-}
-
-// parseSize reads a number of bytes above zero: 1GiB, 1.5 GB, 4096.
-func parseSize(text string) (int64, bool) {
-	number, unit := text, int64(1)
-	for _, u := range sizeUnits {
-		if rest, ok := strings.CutSuffix(text, u.suffix); ok {
-			number, unit = strings.TrimRight(rest, " "), u.bytes
-			break
-		}
-	}
-	n, err := strconv.ParseFloat(number, 64)
-	bytes := n * float64(unit)
-	if err != nil || !(bytes >= 1) || bytes >= math.MaxInt64 || strings.Trim(number, "0123456789.") != "" {
-		return 0, false
-	}
-	return int64(bytes), true
-}
 
 // isAddress reports whether text is host:port, where host may be empty.
 func isAddress(text string) bool {
@@ -52,29 +24,6 @@ func isAddress(text string) bool {
 		return unicode.IsSpace(c) || unicode.IsControl(c) || c == '/' || c == '@'
 	})
 }
-
-// isHost reports whether text is a host's name or address as a URL has it,
-// without a port; a dot before it stands for all names below.
-func isHost(text string) bool {
-	if _, err := netip.ParseAddr(text); err == nil {
-		return true
-	}
-	text = strings.TrimSuffix(strings.TrimPrefix(text, "."), ".")
-	return text != "" && len(text) <= 253 && !strings.Contains(text, "..") && !strings.ContainsFunc(text, func(c rune) bool {
-		return c > unicode.MaxASCII || (!unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("-_.", c))
-	})
-}
-
-// isName reports whether text can name a platform or a group. Names become
-// part of addresses and labels.
-func isName(text string) bool {
-	return text != "" && text != "." && text != ".." && len(text) <= nameLimit && !strings.ContainsFunc(text, func(c rune) bool {
-		return c > unicode.MaxASCII || !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("-_.", c)
-	})
-}
-
-// nameLimit is the longest name of a platform or a group, in bytes.
-const nameLimit = 128
 
 const nameRule = "use letters, digits, -, _ and . only"
 

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/session"
 	"agentkeeper/vendors/option"
 	"agentkeeper/vendors/wire"
@@ -53,10 +54,10 @@ func SigningKey(secret session.Secret) ([]byte, error) {
 }
 
 // webhooks decodes the list of an events section.
-func (l *loader) webhooks(events *mapping) {
+func (l *loader) webhooks(events *strict.Mapping) {
 	first := map[string]option.Pos{}
-	for _, m := range events.items("webhooks") {
-		if m.broken {
+	for _, m := range events.Items("webhooks") {
+		if m.Broken {
 			continue
 		}
 		h := l.webhook(m)
@@ -65,18 +66,18 @@ func (l *loader) webhooks(events *mapping) {
 	}
 }
 
-func (l *loader) webhook(m *mapping) Webhook {
-	defer m.done(nil)
+func (l *loader) webhook(m *strict.Mapping) Webhook {
+	defer m.Done(nil)
 	h := Webhook{
-		Name:       m.text("name"),
+		Name:       m.Text("name"),
 		Types:      l.patterns(m, "types", "a type of events, for example huawei.* or session.lost", false),
 		Agents:     l.patterns(m, "agents", "an agent's name, for example hq/291 or hq/*", true),
-		Timeout:    m.duration("timeout"),
-		Concurrent: m.count("concurrent"),
-		Pos:        m.pos,
+		Timeout:    m.Duration("timeout"),
+		Concurrent: m.Count("concurrent"),
+		Pos:        m.Pos,
 	}
 	u := l.webhookURL(m, &h)
-	security := m.section("tls")
+	security := m.Section("tls")
 	h.TLS = tlsSettings(security)
 	l.checkTLS(security, h.TLS, u, "the events")
 	l.signing(m, &h)
@@ -85,77 +86,77 @@ func (l *loader) webhook(m *mapping) Webhook {
 
 // webhookURL reads the address; its messages do not repeat it, for a secret may
 // stand in it.
-func (l *loader) webhookURL(m *mapping, h *Webhook) *url.URL {
-	text, _ := m.scalar("url")
+func (l *loader) webhookURL(m *strict.Mapping, h *Webhook) *url.URL {
+	text, _ := m.Scalar("url")
 	if text == "" {
-		m.missing("url", "write where to post the events, for example https://crm.example.com/agentkeeper")
+		m.Missing("url", "write where to post the events, for example https://crm.example.com/agentkeeper")
 		return nil
 	}
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
-		m.wrong("url", "is no https:// or http:// address; write for example https://crm.example.com/agentkeeper")
+		m.Wrong("url", "is no https:// or http:// address; write for example https://crm.example.com/agentkeeper")
 		return nil
 	case u.Port() != "" && !isAddress(u.Host) || strings.HasSuffix(u.Host, ":"):
-		m.wrong("url", "has no valid port; write for example https://crm.example.com:8443/agentkeeper")
+		m.Wrong("url", "has no valid port; write for example https://crm.example.com:8443/agentkeeper")
 		return nil
 	case u.Fragment != "":
-		m.wrong("url", "has a fragment, which is never sent; remove # and what follows")
+		m.Wrong("url", "has a fragment, which is never sent; remove # and what follows")
 		return nil
 	}
 	if isPlain(u.Scheme) {
-		l.warn(m.at("url"), "http:// sends events in clear text; use https:// where the receiver offers it")
+		l.Warn(m.At("url"), "http:// sends events in clear text; use https:// where the receiver offers it")
 	}
 	h.URL, h.Shown = session.NewSecret(text), shownURL(u)
-	if h.Name == "" && !m.has("name") {
+	if h.Name == "" && !m.Has("name") {
 		h.Name = hookName(u)
 	}
 	return u
 }
 
 // signing reads the secret that signs the requests.
-func (l *loader) signing(m *mapping, h *Webhook) {
-	path := m.path(keySecretFile)
+func (l *loader) signing(m *strict.Mapping, h *Webhook) {
+	path := m.Path(keySecretFile)
 	if path == "" {
-		m.missing(keySecretFile, "name a file with the secret that signs the requests, made for example by `openssl rand -hex 32`")
+		m.Missing(keySecretFile, "name a file with the secret that signs the requests, made for example by `openssl rand -hex 32`")
 		return
 	}
-	h.Source = Source{Key: keySecretFile, Path: path, Pos: m.at(keySecretFile)}
+	h.Source = Source{Key: keySecretFile, Path: path, Pos: m.At(keySecretFile)}
 	if h.Secret = l.password(h.Source); h.Secret.IsZero() {
 		return
 	}
 	switch key, err := SigningKey(h.Secret); {
 	case err != nil:
-		m.wrong(keySecretFile, "%s: %v", path, err)
+		m.Wrong(keySecretFile, "%s: %v", path, err)
 	case len(key) < shortKey:
-		l.warn(m.at(keySecretFile), "%s: a secret of %d bytes can be guessed; make one of 32 with `openssl rand -hex 32`", path, len(key))
+		l.Warn(m.At(keySecretFile), "%s: a secret of %d bytes can be guessed; make one of 32 with `openssl rand -hex 32`", path, len(key))
 	}
 }
 
-func (l *loader) uniqueWebhook(m *mapping, h Webhook, first map[string]option.Pos) {
-	at := m.at("name")
+func (l *loader) uniqueWebhook(m *strict.Mapping, h Webhook, first map[string]option.Pos) {
+	at := m.At("name")
 	before, twice := first[h.Name]
 	switch {
-	case h.Name == "" && m.has("name"):
-		m.wrong("name", "must not be empty; leave it out for one made from the url")
+	case h.Name == "" && m.Has("name"):
+		m.Wrong("name", "must not be empty; leave it out for one made from the url")
 	case h.Name == "": // the url is wrong, which was said
-	case !isName(h.Name) || len(h.Name) > hookNameLimit:
-		l.wrong(at, "a webhook cannot be named so; use at most %d letters, digits, -, _ and .", hookNameLimit)
+	case !strict.IsName(h.Name) || len(h.Name) > hookNameLimit:
+		l.Wrong(at, "a webhook cannot be named so; use at most %d letters, digits, -, _ and .", hookNameLimit)
 	case twice:
-		l.wrong(at, "webhook %q is written twice, first at %s; give each a name of its own", h.Name, before)
+		l.Wrong(at, "webhook %q is written twice, first at %s; give each a name of its own", h.Name, before)
 	default:
 		first[h.Name] = at
 	}
 }
 
 // patterns reads a list of names, each of which may end with "*".
-func (l *loader) patterns(m *mapping, key, what string, slash bool) []string {
+func (l *loader) patterns(m *strict.Mapping, key, what string, slash bool) []string {
 	var all []string
-	for _, n := range m.list(key) {
-		text := target(n).Value
+	for _, n := range m.List(key) {
+		text := strict.Target(n).Value
 		if text == "" || strings.ContainsFunc(text, unicode.IsControl) || strings.Contains(strings.TrimSuffix(text, "*"), "*") ||
 			slash && !strings.Contains(text, "/") && text != "*" {
-			l.wrong(position(m.file, n), "%s holds something that is not %s", m.name(key), what)
+			l.Wrong(m.PosOf(n), "%s holds something that is not %s", m.Name(key), what)
 			continue
 		}
 		all = append(all, text)
@@ -166,13 +167,13 @@ func (l *loader) patterns(m *mapping, key, what string, slash bool) []string {
 // warnWebhooks tells about agents that a webhook waits for and that there are
 // not.
 func (l *loader) warnWebhooks() {
-	if len(l.problems) > 0 {
+	if len(l.Problems) > 0 {
 		return
 	}
 	for _, h := range l.config.Webhooks {
 		for _, pattern := range h.Agents {
 			if !l.givenUp() && !l.anyAgent(pattern) {
-				l.warn(h.Pos, "webhook %q waits for events of an agent, and none has such a name", h.Name)
+				l.Warn(h.Pos, "webhook %q waits for events of an agent, and none has such a name", h.Name)
 			}
 		}
 	}
@@ -235,7 +236,7 @@ func hookName(u *url.URL) string {
 		}
 	}
 	name := strings.Map(func(c rune) rune {
-		if isName(string(c)) || c == '.' {
+		if strict.IsName(string(c)) || c == '.' {
 			return c
 		}
 		return '-'

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/session"
 	"agentkeeper/vendors/wire"
 )
@@ -85,7 +86,7 @@ func TestWebhookMistakes(t *testing.T) {
 		{"timeout", hooks("{url: 'https://h', secret_file: one, timeout: 0s}"), "4:51: webhook.timeout is not above 0; write a duration such as 30s"},
 		{"concurrent", hooks("{url: 'https://h', secret_file: one, concurrent: 0}"), `4:54: webhook.concurrent is no whole number above 0; write one, for example 3`},
 		{"authority", hooks("{url: 'https://h', secret_file: one, tls: {ca_file: one}}"), "4:57: tls.ca_file: one holds no certificate in PEM form, DER or PKCS #7: it must contain a block that begins with -----BEGIN CERTIFICATE-----"},
-		{"key", hooks("{url: 'https://h', secret_file: one, secret: hunter2}"), `4:42: unknown key "secret"; known here: agents, concurrent, name, secret_file, timeout, tls, types, url`},
+		{"key", hooks("{url: 'https://h', secret_file: one, secret: hunter2}"), `4:42: unknown key "secret"; did you mean "secret_file"?`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inDir(t, map[string]string{main: tt.text, "one": "p", "empty": "", "whsec": "whsec_hunter2!"})
@@ -116,7 +117,7 @@ func TestShownURL(t *testing.T) {
 		if got := [2]string{shownURL(u), hookName(u)}; got != want {
 			t.Errorf("%s is shown as %q, want %q", text, got, want)
 		}
-		if !isName(hookName(u)) {
+		if !strict.IsName(hookName(u)) {
 			t.Errorf("%s makes the name %q, which is none", text, hookName(u))
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"agentkeeper/daemon/config/strict"
 	"agentkeeper/daemon/holiday"
 	"agentkeeper/daemon/shift"
 	"agentkeeper/vendors/option"
@@ -17,25 +18,25 @@ const keyWorkdays = "workdays"
 
 // workdays reads the days of a schedule that count as a weekday: dates, files of
 // them, and dates with the weekday. Holidays are known by then.
-func (l *loader) workdays(m *mapping, s *Schedule) {
-	w := workdays{mapping: m, days: map[string]workday{}}
-	for _, n := range m.list(keyWorkdays) {
-		item := target(n)
+func (l *loader) workdays(m *strict.Mapping, s *Schedule) {
+	w := workdays{m: m, report: &l.Report, days: map[string]workday{}}
+	for _, n := range m.List(keyWorkdays) {
+		item := strict.Target(n)
 		switch date, isDate := dateOf(item); {
 		case item.Kind == yaml.MappingNode:
 			w.withWeekdays(item)
 		case isDate:
-			w.add(workday{Workday: shift.PlainWorkday(date), pos: position(m.file, n), plain: true, written: true})
+			w.add(workday{Workday: shift.PlainWorkday(date), pos: m.PosOf(n), plain: true, written: true})
 		case item.Kind == yaml.ScalarNode && isFileOfDays(item.Value) && !beginsWithDate(item.Value):
 			for _, day := range l.fileOfDays(m, keyWorkdays, n, s.TimeZone) {
-				w.addOfFile(day, position(m.file, n), s)
+				w.addOfFile(day, m.PosOf(n), s)
 			}
 		default:
 			w.noDay(n)
 		}
 	}
 	if n := len(w.days); n > shift.MaxWorkdays {
-		m.wrong(keyWorkdays, "are %d days; a schedule may have %d of them. Are these the right files?", n, shift.MaxWorkdays)
+		m.Wrong(keyWorkdays, "are %d days; a schedule may have %d of them. Are these the right files?", n, shift.MaxWorkdays)
 		return
 	}
 	for _, date := range slices.Sorted(maps.Keys(w.days)) {
@@ -46,8 +47,9 @@ func (l *loader) workdays(m *mapping, s *Schedule) {
 
 // workdays are those of one schedule under decode.
 type workdays struct {
-	*mapping
-	days map[string]workday // by date
+	m      *strict.Mapping
+	report *strict.Report
+	days   map[string]workday // by date
 }
 
 // workday is one day and where it comes from.
@@ -72,22 +74,22 @@ func beginsWithDate(text string) bool {
 }
 
 func (w *workdays) noDay(n *yaml.Node) {
-	w.report.wrong(position(w.file, n), "%s holds something that is no day; write for example 2026-12-31, or with a weekday 2026-12-31: mon, or the name of a file of days", w.name(keyWorkdays))
+	w.m.WrongAt(n, "%s holds something that is no day; write for example 2026-12-31, or with a weekday 2026-12-31: mon, or the name of a file of days", w.m.Name(keyWorkdays))
 }
 
 // withWeekdays reads dates and as what they count.
 func (w *workdays) withWeekdays(n *yaml.Node) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		date, isDate := dateOf(target(n.Content[i]))
-		as, isWeekday := shift.ParseWeekday(target(n.Content[i+1]).Value)
+		date, isDate := dateOf(strict.Target(n.Content[i]))
+		as, isWeekday := shift.ParseWeekday(strict.Target(n.Content[i+1]).Value)
 		switch {
 		case !isDate:
 			w.noDay(n.Content[i])
 		case !isWeekday:
-			w.report.wrong(position(w.file, n.Content[i+1]), "%s: this is no weekday; write sun, mon, tue, wed, thu, fri or sat", w.name(keyWorkdays))
+			w.m.WrongAt(n.Content[i+1], "%s: this is no weekday; write sun, mon, tue, wed, thu, fri or sat", w.m.Name(keyWorkdays))
 		default:
 			day := shift.Workday{Date: date.Format(time.DateOnly), As: as}
-			w.add(workday{Workday: day, pos: position(w.file, n.Content[i]), written: true})
+			w.add(workday{Workday: day, pos: w.m.PosOf(n.Content[i]), written: true})
 		}
 	}
 }
@@ -109,7 +111,7 @@ func (w *workdays) add(day workday) {
 	case !ok || (known.plain && !day.plain):
 		w.days[day.Date] = day
 	case !day.plain && known.As != day.As:
-		w.report.wrong(day.pos, "%s: %s counts as %s here and as %s before; keep one", w.name(keyWorkdays), day.Date, day.As, known.As)
+		w.report.Wrong(day.pos, "%s: %s counts as %s here and as %s before; keep one", w.m.Name(keyWorkdays), day.Date, day.As, known.As)
 	}
 }
 
@@ -124,7 +126,7 @@ func (w *workdays) advise(s *Schedule) {
 		case isHoliday:
 			both[day.pos] = append(both[day.pos], d.Date)
 		case day.written && d.As == date.Weekday():
-			w.report.warn(day.pos, "%s: %s is a %s and no holiday, so this changes nothing", w.name(keyWorkdays), d.Date, d.As)
+			w.report.Warn(day.pos, "%s: %s is a %s and no holiday, so this changes nothing", w.m.Name(keyWorkdays), d.Date, d.As)
 		}
 	}
 	for pos, dates := range both {
@@ -132,6 +134,6 @@ func (w *workdays) advise(s *Schedule) {
 		if n := len(dates) - 1; n > 0 {
 			more = fmt.Sprintf(" (and %d more of these days)", n)
 		}
-		w.report.warn(pos, "%s: %s is also a holiday of this schedule, and counts as a workday%s; drop one of the two if that is not meant", w.name(keyWorkdays), dates[0], more)
+		w.report.Warn(pos, "%s: %s is also a holiday of this schedule, and counts as a workday%s; drop one of the two if that is not meant", w.m.Name(keyWorkdays), dates[0], more)
 	}
 }

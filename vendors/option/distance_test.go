@@ -24,3 +24,16 @@ func TestDistance(t *testing.T) {
 		}
 	}
 }
+
+// Names that contain the mistyped one come first, then those a few letters away.
+func TestDidYouMean(t *testing.T) {
+	known := []string{"listen", "listen_hosts", "login", "log", "Zone", "time_zone"}
+	for name, want := range map[string]string{
+		"lisen": `; did you mean "listen"?`, "LISTEN": `; did you mean "listen" or "listen_hosts"?`, "zone": `; did you mean "Zone" or "time_zone"?`,
+		"lo": `; did you mean "login" or "log"?`, "password": "", "": "",
+	} {
+		if got := option.DidYouMean(name, known); got != want {
+			t.Errorf("%q: %s, want %s", name, got, want)
+		}
+	}
+}

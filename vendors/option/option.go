@@ -162,7 +162,7 @@ func Read(set Set, specs []Spec) *Reader {
 	for _, name := range names {
 		spec, known := r.specs[name]
 		if !known {
-			r.Problem(name, fmt.Sprintf("unknown option %q%s", name, didYouMean(name, specs)))
+			r.Problem(name, fmt.Sprintf("unknown option %q%s", name, DidYouMean(name, namesOf(specs))))
 			continue
 		}
 		r.check(name, spec, set[name])
@@ -286,46 +286,10 @@ func split(text string) []string {
 	return strings.FieldsFunc(text, func(c rune) bool { return c == ',' || c == ';' || c == ' ' })
 }
 
-func didYouMean(name string, specs []Spec) string {
-	best, bestDistance := "", 4
-	for _, s := range specs {
-		if d := Distance(strings.ToLower(name), strings.ToLower(s.Name)); d < bestDistance {
-			best, bestDistance = s.Name, d
-		}
+func namesOf(specs []Spec) []string {
+	names := make([]string, len(specs))
+	for i := range specs {
+		names[i] = specs[i].Name
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
-}
-
-// DistanceLimit is the longest name that Distance compares, in bytes: the cost
-// is the product of both lengths, and a longer name is no slip of the fingers.
-const DistanceLimit = 128
-
-// Distance is the number of single-character edits between a and b, for
-// suggesting the name that a person meant. Names beyond DistanceLimit are not
-// compared: they are as far from each other as the longer one is long.
-func Distance(a, b string) int {
-	if longer := max(len(a), len(b)); longer > DistanceLimit {
-		return longer
-	}
-	x, y := []rune(a), []rune(b)
-	row := make([]int, len(y)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i, c := range x {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j, d := range y {
-			cost := diagonal
-			if c != d {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(y)]
+	return names
 }

@@ -1,4 +1,4 @@
-package config
+package strict
 
 import (
 	"bytes"
@@ -15,45 +15,47 @@ import (
 	"agentkeeper/vendors/option"
 )
 
-// parse returns the one document of a YAML file, or nil after a mistake that
-// leaves nothing to decode.
-func parse(r *report, file string, text []byte) *yaml.Node {
-	if pos, ok := firstInvalid(file, text); ok {
-		r.wrong(pos, "a character that is no text; save the file as UTF-8 without control characters")
+// Parse returns the one document of a YAML file, or nil after a mistake that
+// leaves nothing to decode. least is what a file must hold at least, for the
+// message about an empty one.
+func Parse(r *Report, file string, text []byte, least string) *yaml.Node {
+	if pos, ok := FirstInvalid(file, text); ok {
+		r.Wrong(pos, "a character that is no text; save the file as UTF-8 without control characters")
 		return nil
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var doc, second yaml.Node
 	switch err := decoder.Decode(&doc); {
-	case errors.Is(err, io.EOF) || err == nil && isNull(doc.Content[0]):
-		r.wrong(option.Pos{File: file, Line: 1, Col: 1},
-			"the file is empty; write at least platforms and groups")
+	case errors.Is(err, io.EOF) || (err == nil && IsNull(doc.Content[0])):
+		r.Wrong(option.Pos{File: file, Line: 1, Col: 1},
+			"the file is empty; write at least %s", least)
 		return nil
 	case err != nil:
-		r.problems = append(r.problems, syntaxProblem(file, string(text), err))
+		r.Problems = append(r.Problems, syntaxProblem(file, string(text), err))
 		return nil
 	}
 	switch err := decoder.Decode(&second); {
 	case err == nil:
-		r.wrong(position(file, &second), "a second document begins here; keep one and remove the --- line")
+		r.Wrong(Position(file, &second), "a second document begins here; keep one and remove the --- line")
 	case !errors.Is(err, io.EOF):
-		r.problems = append(r.problems, syntaxProblem(file, string(text), err))
+		r.Problems = append(r.Problems, syntaxProblem(file, string(text), err))
 	}
 	checkTags(r, file, &doc)
 	return doc.Content[0]
 }
 
-// position is where a node begins.
-func position(file string, n *yaml.Node) option.Pos {
+// Position is where a node begins.
+func Position(file string, n *yaml.Node) option.Pos {
 	return option.Pos{File: file, Line: max(1, n.Line), Col: max(1, n.Column)}
 }
 
-// firstInvalid finds what the YAML library would refuse without saying where.
-func firstInvalid(file string, text []byte) (option.Pos, bool) {
+// FirstInvalid finds the first character that is no text, which the YAML library
+// would refuse without saying where.
+func FirstInvalid(file string, text []byte) (option.Pos, bool) {
 	line, col := 1, 1
 	for len(text) > 0 {
 		c, size := utf8.DecodeRune(text)
-		if c == utf8.RuneError && size == 1 || !printable(c) {
+		if (c == utf8.RuneError && size == 1) || !printable(c) {
 			return option.Pos{File: file, Line: line, Col: col}, true
 		}
 		text = text[size:]
@@ -146,12 +148,12 @@ func find(file, text, part string) option.Pos {
 }
 
 // checkTags refuses tags beyond YAML's own: nothing here would obey them.
-func checkTags(r *report, file string, n *yaml.Node) {
+func checkTags(r *Report, file string, n *yaml.Node) {
 	if n.Style&yaml.TaggedStyle != 0 {
 		switch n.Tag {
 		case "!!str", "!!int", "!!float", "!!bool", "!!null", "!!seq", "!!map", "!!timestamp":
 		default:
-			r.wrong(position(file, n), "a YAML tag has no meaning here; remove the tag, or quote a text that begins with !")
+			r.Wrong(Position(file, n), "a YAML tag has no meaning here; remove the tag, or quote a text that begins with !")
 		}
 	}
 	for _, child := range n.Content {
@@ -159,22 +161,23 @@ func checkTags(r *report, file string, n *yaml.Node) {
 	}
 }
 
-// target follows an alias.
-func target(n *yaml.Node) *yaml.Node {
+// Target follows an alias.
+func Target(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
 		return n.Alias
 	}
 	return n
 }
 
-func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
+// IsNull reports whether a node is null, which counts as left out.
+func IsNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
 func isEmpty(n *yaml.Node) bool {
-	return n.Kind == yaml.ScalarNode && n.Value == "" || n.Kind != yaml.ScalarNode && len(n.Content) == 0
+	return (n.Kind == yaml.ScalarNode && n.Value == "") || (n.Kind != yaml.ScalarNode && len(n.Content) == 0)
 }
 
-// kindOf names a node's kind for people.
-func kindOf(n *yaml.Node) string {
+// KindOf names a node's kind for people.
+func KindOf(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:
 		return "a mapping"

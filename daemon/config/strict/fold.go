@@ -1,4 +1,4 @@
-package config
+package strict
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 )
 
 // folding makes one problem of many of one kind: a column that is wrong is
-// wrong in every row, and a list has thousands of them.
+// Wrong in every row, and a list has thousands of them.
 type folding struct {
 	rows map[string]bool // files of rows, of which each kind is told once
 	seen map[alike]*fold
@@ -31,8 +31,8 @@ type fold struct {
 // foldLines is how many lines are named beside the first.
 const foldLines = 5
 
-// asRows makes the problems of a file fold.
-func (f *folding) asRows(file string) {
+// AsRows makes the problems of a file fold.
+func (f *folding) AsRows(file string) {
 	if f.rows == nil {
 		f.rows = map[string]bool{}
 	}
@@ -75,14 +75,14 @@ func kindOfText(text string) string {
 
 // tellFolded adds to each problem that stands for several how many they are.
 // It is called once, before the problems are sorted.
-func (r *report) tellFolded() {
+func (r *Report) tellFolded() {
 	for of, f := range r.seen {
 		if f.more == 0 {
 			continue
 		}
-		list := r.problems
+		list := r.Problems
 		if of.warning {
-			list = r.warnings
+			list = r.Warnings
 		}
 		dots := ""
 		if f.more > foldLines {
