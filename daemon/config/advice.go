@@ -184,17 +184,16 @@ func (l *loader) seat(g *group, d draft, a Agent) {
 // meet reports whether agents of two schedules are ever wished online together,
 // within five weeks of a year without holidays.
 func meet(a, b *Schedule) bool {
-	if a == nil || b == nil || a == b {
+	switch {
+	case a == nil || b == nil || a == b:
 		return true
-	}
-	one, other := a.Shift(), b.Shift()
-	if one == nil || other == nil {
+	case a.shift == nil || b.shift == nil:
 		return false // broken, and said
 	}
 	at := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	for end := at.AddDate(0, 0, 35); at.Before(end); {
-		w, next := one.At(at)
-		v, then := other.At(at)
+		w, next := a.shift.At(at)
+		v, then := b.shift.At(at)
 		if w == session.Stay && v == session.Stay {
 			return true
 		}
@@ -207,7 +206,7 @@ func meet(a, b *Schedule) bool {
 
 // earlier returns the earlier of two instants; zero is never.
 func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
 		return b
 	}
 	return a

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"agentkeeper/session"
 	"agentkeeper/vendors/option"
@@ -20,6 +21,7 @@ func equal(t testing.TB, got, want any) {
 	if diff := cmp.Diff(want, got,
 		cmp.Comparer(func(a, b session.Secret) bool { return a == b }),
 		cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() }),
+		cmpopts.IgnoreUnexported(Schedule{}), // its shift, which follows from the rest
 	); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -139,8 +141,8 @@ groups:
 	if err != nil {
 		t.Fatal(err)
 	}
-	shift := &Schedule{[]string{"0 9 * * 1-5"}, []string{"0 18 * * 1-5"}, moscow, []string{"2026-01-01", "2026-12-31"}, nil, nil, at(27, 15)}
-	own := &Schedule{[]string{"0 8 * * *"}, []string{"0 9 * * *"}, time.UTC, nil, nil, nil, at(37, 69)}
+	shift := &Schedule{[]string{"0 9 * * 1-5"}, []string{"0 18 * * 1-5"}, moscow, []string{"2026-01-01", "2026-12-31"}, nil, nil, at(27, 15), nil}
+	own := &Schedule{[]string{"0 8 * * *"}, []string{"0 9 * * *"}, time.UTC, nil, nil, nil, at(37, 69), nil}
 	equal(t, c.Groups, []Group{{"g1", "b.2", shift, at(25, 5)}, {"g2", "a", nil, at(33, 5)}})
 
 	id := func(platform, login string) session.ID { return session.ID{Platform: platform, Login: login} }

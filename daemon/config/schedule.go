@@ -25,18 +25,21 @@ type Schedule struct {
 	// nil where none does.
 	DayNames map[string]string
 	Pos      option.Pos
+
+	shift *shift.Schedule // nil only while Load decodes, after a mistake
 }
 
-// Shift returns the schedule as a wish at every instant; nil is always online.
+// Shift returns the wish at every instant; nil, of a nil Schedule, is always
+// online. Agents that share a Schedule share its Shift. It panics for a Schedule
+// that Load did not make, which says nothing about any instant.
 func (s *Schedule) Shift() *shift.Schedule {
-	if s == nil {
+	switch {
+	case s == nil:
 		return nil
+	case s.shift == nil:
+		panic("config: a schedule that Load did not make")
 	}
-	parsed, err := shift.Parse(s.spec())
-	if err != nil {
-		return nil // not reachable: Load parsed it
-	}
-	return parsed
+	return s.shift
 }
 
 func (s *Schedule) spec() shift.Spec {
@@ -62,9 +65,10 @@ func (l *loader) schedule(parent *strict.Mapping, key string) *Schedule {
 	return s
 }
 
-// whole finds what is wrong with the specs together.
+// whole makes the shift, and finds what is wrong with the specs together.
 func whole(m *strict.Mapping, s *Schedule) {
-	_, err := shift.Parse(s.spec())
+	parsed, err := shift.Parse(s.spec())
+	s.shift = parsed
 	var wrong *shift.Error
 	switch {
 	case errors.Is(err, shift.ErrEndless):

@@ -90,7 +90,7 @@ func (a *agent) becomes() *config.Agent {
 // equip gives the agent its platform and schedule.
 func (f *Fleet) equip(a *agent, c *config.Agent) {
 	a.cfg, a.platform = c, f.platforms[c.ID.Platform]
-	a.schedule = f.shifts.of(c.Schedule)
+	a.schedule = c.Schedule.Shift()
 }
 
 // prepare compares a record with what is configured now: a session that was

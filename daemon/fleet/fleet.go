@@ -79,7 +79,6 @@ type Fleet struct {
 	mu        sync.Mutex // never held over I/O or a wait, nor for more than a few milliseconds
 	platforms map[string]*platform
 	services  map[string]*gate.Service // by address; they stay when their platforms go
-	shifts    shifts
 	wishes    map[session.ID]Override
 	roll
 	finale
@@ -149,7 +148,7 @@ func New(ctx context.Context, o Options) (*Fleet, error) {
 		loops:        loops{nudge: make(chan struct{}, 1), starts: make(chan struct{}, 1)},
 		files:        files{pending: map[session.ID]bool{}, write: make(chan struct{}, 1)},
 		census:       newCensus(),
-		platforms:    map[string]*platform{}, services: map[string]*gate.Service{}, shifts: newShifts(),
+		platforms:    map[string]*platform{}, services: map[string]*gate.Service{},
 		roll: roll{agents: map[session.ID]*agent{}, beat: time.Now()},
 	}
 	if f.vendors == nil {
@@ -232,7 +231,6 @@ func (f *Fleet) carryOut(cfg *config.Config, plan Plan, by string) (fresh []newc
 	if f.ending {
 		return nil
 	}
-	clear(f.shifts.parsed) // of the configuration before
 	f.setPlatforms(cfg)
 	f.tellMassChanges(cfg)
 	b := f.hold()

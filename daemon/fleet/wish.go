@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"time"
 
-	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/shift"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
@@ -231,26 +230,6 @@ func (f *Fleet) compareOne(a *agent, view *keeper.View, at *moment, givenUp map[
 		a.order(keeper.Order{Wish: w, By: by, Why: why})
 	}
 	return next
-}
-
-// shifts shares schedules: agents of one group have one.
-type shifts struct {
-	parsed map[*config.Schedule]*shift.Schedule
-}
-
-func newShifts() shifts { return shifts{parsed: map[*config.Schedule]*shift.Schedule{}} }
-
-// of returns the schedule; nil means always online.
-func (s *shifts) of(c *config.Schedule) *shift.Schedule {
-	if c == nil {
-		return nil
-	}
-	if known := s.parsed[c]; known != nil {
-		return known
-	}
-	parsed := c.Shift()
-	s.parsed[c] = parsed
-	return parsed
 }
 
 // moment is an instant for which many agents are looked at: each schedule is asked
