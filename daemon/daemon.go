@@ -39,8 +39,11 @@ type Options struct {
 	Override   config.Override // of the command line, over the file, at reloads too
 	Version    string
 	Commit     string
-	Log        *slog.Logger   // required
-	Level      *slog.LevelVar // set from the configuration; nil: not
+	// Log takes what the service says; nil: standard error does, in the format and
+	// from the level on that the configuration says, also after a reload.
+	Log *slog.Logger
+	// Harden keeps other processes of this user from reading this one's memory.
+	Harden bool
 	// Dial replaces the network to the platforms, for tests.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -49,6 +52,7 @@ type Options struct {
 type Daemon struct {
 	o       Options
 	log     *slog.Logger
+	level   slog.LevelVar // of log, where it is the daemon's own
 	store   *store.Store
 	stream  *events.Stream
 	fleet   *fleet.Fleet
@@ -87,17 +91,26 @@ func Open(ctx context.Context, o Options) (*Daemon, error) {
 	if path, err := filepath.Abs(o.ConfigPath); err == nil { // plans come with such
 		o.ConfigPath = path
 	}
-	cfg, warnings, err := o.load()
-	for _, w := range warnings {
-		o.Log.Warn("configuration: " + w.String())
+	var unguarded error
+	if o.Harden { // before passwords are read
+		unguarded = harden()
 	}
+	cfg, warnings, err := o.load()
 	if err != nil {
 		return nil, err
 	}
-	if o.Level != nil {
-		o.Level.Set(cfg.Log.Level)
+	d := &Daemon{o: o, log: o.Log, first: cfg, began: time.Now()}
+	d.level.Set(cfg.Log.Level)
+	if d.log == nil {
+		d.log = NewLog(os.Stderr, cfg.Log.Format, &d.level)
 	}
-	d := &Daemon{o: o, log: o.Log, first: cfg, began: time.Now(), tracer: tracing.New(o.Log)}
+	if unguarded != nil {
+		d.log.Warn("other processes of this user may read the memory", "error", unguarded)
+	}
+	for _, w := range warnings {
+		d.log.Warn("configuration: " + w.String())
+	}
+	d.tracer = tracing.New(d.log)
 	d.cfg.Store(cfg)
 	if err := d.open(ctx, cfg); err != nil {
 		d.closeAll(time.Now().Add(time.Minute)) // each part has its own limit
@@ -169,6 +182,9 @@ func (d *Daemon) room() func(context.Context) (waiting.Room, error) {
 	}
 	return waiting.Sockets
 }
+
+// Log returns where the service writes what it says.
+func (d *Daemon) Log() *slog.Logger { return d.log }
 
 // Addr returns the address that the public half is served on.
 func (d *Daemon) Addr() string { return d.public[0].Addr().String() }
@@ -305,9 +321,7 @@ func (d *Daemon) Reload(_ context.Context, by string) (fleet.Plan, error) {
 	for _, w := range warnings {
 		d.log.Warn("configuration: " + w)
 	}
-	if d.o.Level != nil {
-		d.o.Level.Set(cfg.Log.Level)
-	}
+	d.level.Set(cfg.Log.Level)
 	notes := consumerNotes(d.cfg.Swap(cfg), cfg)
 	d.divideFiles(cfg) // before new agents start
 	d.dismiss(cfg)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -48,18 +47,8 @@ func (c runCmd) Run() error {
 	if err := config.CheckListen(c.Listen); c.Listen != "" && err != nil {
 		return usage("--listen %v", err)
 	}
-	unguarded := daemon.Harden() // before passwords are read
-	cfg, _, err := config.Load(path, config.WithOverride(over))
-	if err != nil {
-		return err
-	}
-	level := new(slog.LevelVar)
-	log := daemon.NewLog(os.Stderr, cfg.Log.Format, level)
-	if unguarded != nil {
-		log.Warn("other processes of this user may read the memory", "error", unguarded)
-	}
 	v, commit := buildVersion()
-	return serve(daemon.Options{ConfigPath: path, Override: over, Version: v, Commit: commit, Log: log, Level: level}, nil)
+	return serve(daemon.Options{ConfigPath: path, Override: over, Version: v, Commit: commit, Harden: true}, nil)
 }
 
 // serve runs a daemon under this process's signals. up is called once it
@@ -78,7 +67,7 @@ func serve(o daemon.Options, up func(d *daemon.Daemon)) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s := signalled{reload: d.Reload, log: o.Log, end: end, exit: os.Exit}
+		s := signalled{reload: d.Reload, log: d.Log(), end: end, exit: os.Exit}
 		s.obey(ctx, signals)
 	}()
 	if up != nil {
