@@ -19,6 +19,7 @@ import (
 	"agentkeeper/daemon/openfiles"
 	"agentkeeper/daemon/proxy"
 	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/store/storetest"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 	"agentkeeper/test/sim"
@@ -46,7 +47,7 @@ func (nobody) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 }
 
 // faces are the handlers that are served, each as its listener does.
-func faces(events *store.Memory) map[string]http.Handler {
+func faces(events *storetest.Memory) map[string]http.Handler {
 	reader := api.Reader{Agents: nobody{}, Events: events, Audience: nobody{}, Health: nobody{}, Metrics: nobody{}, Page: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler)}
 	controller := api.Controller{Reader: reader}
 	public := listener.ReadOnly(reader.Handler(), func() listener.Hosts { return listener.Hosts{Open: true} }, "listen_hosts", nil)
@@ -120,7 +121,7 @@ func TestTimeLimits(t *testing.T) {
 func TestNeverReads(t *testing.T) {
 	for _, path := range []string{"/metrics", "/api/v1/events"} {
 		synctest.Test(t, func(t *testing.T) {
-			events := store.NewMemory()
+			events := storetest.NewMemory()
 			c := dial(t, serveInMemory(t, faces(events)["listen"]))
 			_, _ = fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nLast-Event-ID: 0\r\n\r\n", path)
 			synctest.Wait()
@@ -142,7 +143,7 @@ func TestNeverReads(t *testing.T) {
 // requests ends its stream.
 func TestLongStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := dial(t, serveInMemory(t, faces(store.NewMemory())["listen"]))
+		c := dial(t, serveInMemory(t, faces(storetest.NewMemory())["listen"]))
 		_, _ = io.WriteString(c, "GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
 		began, beats := time.Now(), 0
 		_ = c.SetReadDeadline(began.Add(time.Hour))
@@ -166,7 +167,7 @@ func isTimeout(err error) bool {
 // A header that is too long is refused, and for one connection too many the one
 // that says nothing for longest makes room.
 func TestSizeLimits(t *testing.T) {
-	for name, h := range faces(store.NewMemory()) {
+	for name, h := range faces(storetest.NewMemory()) {
 		synctest.Test(t, func(t *testing.T) {
 			l := serveInMemory(t, h)
 			status := func(c net.Conn, head string) int {

@@ -28,3 +28,14 @@ func Like(pattern, name string) bool {
 	}
 	return strings.Trim(string(p[i:]), "*") == ""
 }
+
+// MatchesAny reports whether a name is one of the patterns, or begins like one
+// that ends with "*"; no other sign means anything. No patterns choose every name.
+func MatchesAny(patterns []string, name string) bool {
+	for _, p := range patterns {
+		if start, open := strings.CutSuffix(p, "*"); p == name || (open && strings.HasPrefix(name, start)) {
+			return true
+		}
+	}
+	return len(patterns) == 0
+}

@@ -21,3 +21,17 @@ func TestLike(t *testing.T) {
 		}
 	}
 }
+
+func TestMatchesAny(t *testing.T) {
+	for _, tt := range []struct {
+		patterns []string
+		name     string
+		want     bool
+	}{
+		{nil, "x", true}, {[]string{"a", "b"}, "b", true}, {[]string{"a"}, "ab", false}, {[]string{"a*"}, "ab", true}, {[]string{"*"}, "", true}, {[]string{"b*"}, "ab", false},
+	} {
+		if got := session.MatchesAny(tt.patterns, tt.name); got != tt.want {
+			t.Errorf("%v matches %q: %v", tt.patterns, tt.name, got)
+		}
+	}
+}

@@ -23,6 +23,7 @@ import (
 
 	"agentkeeper/daemon/fleet"
 	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/store/storetest"
 	"agentkeeper/daemon/webhook"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
@@ -38,7 +39,7 @@ type service struct {
 	refuse   error
 	reload   error
 	healthy  error
-	events   *store.Memory
+	events   *storetest.Memory
 	hooks    []webhook.Status
 	resumed  []string
 	taken    atomic.Int64
@@ -140,7 +141,7 @@ func (s *service) Delivered(list []*store.Event, _ time.Time) { s.taken.Add(int6
 
 func newService() *service {
 	at := time.Now().Add(-8 * time.Second)
-	return &service{events: store.NewMemory(), log: slog.New(slog.DiscardHandler), agents: []fleet.Agent{
+	return &service{events: storetest.NewMemory(), log: slog.New(slog.DiscardHandler), agents: []fleet.Agent{
 		{ID: session.ID{Platform: "hq", Login: "291"}, Vendor: "huawei", Group: "bots", Label: "Balance enquiries", Window: 2 * time.Minute,
 			View: keeper.View{State: session.Online, Since: at, LastContact: at, Started: at, SignIns: 3, Events: 1234}},
 		{ID: session.ID{Platform: "hq", Login: "a b@c/d"}, Vendor: "huawei", Group: "bots",

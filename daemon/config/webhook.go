@@ -181,22 +181,11 @@ func (l *loader) warnWebhooks() {
 
 func (l *loader) anyAgent(pattern string) bool {
 	for _, a := range l.config.Agents {
-		if MatchesName([]string{pattern}, a.ID.String()) {
+		if session.MatchesAny([]string{pattern}, a.ID.String()) {
 			return true
 		}
 	}
 	return false
-}
-
-// MatchesName reports whether a name is one of patterns or begins like one that
-// ends with "*". No patterns choose every name.
-func MatchesName(patterns []string, name string) bool {
-	for _, p := range patterns {
-		if start, open := strings.CutSuffix(p, "*"); p == name || open && strings.HasPrefix(name, start) {
-			return true
-		}
-	}
-	return len(patterns) == 0
 }
 
 // shownURL leaves out what may be a secret: credentials, the query and parts of

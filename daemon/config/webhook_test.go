@@ -134,20 +134,6 @@ func TestNoWebhookMistakeTellsASecret(t *testing.T) {
 	}
 }
 
-func TestMatchesName(t *testing.T) {
-	for _, tt := range []struct {
-		patterns []string
-		name     string
-		want     bool
-	}{
-		{nil, "x", true}, {[]string{"a", "b"}, "b", true}, {[]string{"a"}, "ab", false}, {[]string{"a*"}, "ab", true}, {[]string{"*"}, "", true}, {[]string{"b*"}, "ab", false},
-	} {
-		if got := MatchesName(tt.patterns, tt.name); got != tt.want {
-			t.Errorf("%v matches %q: %v", tt.patterns, tt.name, got)
-		}
-	}
-}
-
 func FuzzSigningKey(f *testing.F) {
 	for _, s := range []string{"x", "whsec_", "whsec_eA==", "whsec_!"} {
 		f.Add(s)

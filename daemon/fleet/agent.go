@@ -9,6 +9,7 @@ import (
 
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/shift"
+	"agentkeeper/daemon/store"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 )
@@ -201,7 +202,7 @@ func (f *Fleet) forget(id session.ID) {
 	delete(f.wishes, id)
 	f.mu.Unlock()
 	if overridden {
-		_ = f.store.SaveWish(ctx, id, nil)
+		_ = f.store.Put(ctx, store.Wishes, id.String(), nil)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"agentkeeper/daemon/store"
 	"agentkeeper/session"
 )
 
@@ -70,7 +71,7 @@ func (f *Fleet) clockSet(slept time.Duration) {
 	ctx, cancel := context.WithTimeout(f.ctx, forgetTimeout)
 	defer cancel()
 	for id, state := range moved {
-		if err := f.store.SaveWish(ctx, id, state); err != nil {
+		if err := f.store.Put(ctx, store.Wishes, id.String(), state); err != nil {
 			f.log.Warn("an override cannot be stored by the new time", "agent", id.String(), "error", err)
 		}
 	}

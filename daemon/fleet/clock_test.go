@@ -43,7 +43,7 @@ func TestOverrideUnderAnotherClock(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o := decodeOverrides(map[session.ID][]byte{id: state}, now, slog.New(slog.DiscardHandler))[id]
+		o := decodeOverrides(map[string][]byte{id.String(): state}, now, slog.New(slog.DiscardHandler))[id]
 		if o.over(now) || !o.over(now.Add(30*time.Minute)) {
 			t.Errorf("%v behind: it is to hold for half an hour, until %v", behind, o.Until)
 		}
@@ -55,7 +55,7 @@ func TestOverrideUnderAnotherClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := decodeOverrides(map[session.ID][]byte{id: shift}, now.Add(-24*time.Hour), slog.New(slog.DiscardHandler))[id]
+	o := decodeOverrides(map[string][]byte{id.String(): shift}, now.Add(-24*time.Hour), slog.New(slog.DiscardHandler))[id]
 	if o.over(now.Add(8*time.Hour)) || !o.over(now.Add(9*time.Hour)) {
 		t.Errorf("until the schedule's change: %v", o.Until)
 	}

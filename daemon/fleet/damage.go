@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/config"
+	"agentkeeper/daemon/store"
 	"agentkeeper/session"
 )
 
@@ -29,7 +30,7 @@ func (f *Fleet) holdUnknown(ctx context.Context) {
 		f.log.Error("an override was lost to damage of the store: the agent stays paused until a person says otherwise", "agent", id.String())
 		state, err := json.Marshal(o)
 		if err == nil {
-			err = f.store.SaveWish(ctx, id, state)
+			err = f.store.Put(ctx, store.Wishes, id.String(), state)
 		}
 		if err != nil {
 			f.log.Warn("the pause of an agent whose override was lost could not be stored", "agent", id.String(), "error", err)

@@ -57,7 +57,7 @@ func TestLostOverridePauses(t *testing.T) {
 	for name, damage := range map[string]func(s *site){
 		"lost": func(s *site) { s.store.SetDamage(store.Damage{Wishes: []session.ID{one("2")}}) },
 		"unreadable": func(s *site) {
-			if err := s.store.SaveWish(s.t.Context(), one("2"), []byte("{")); err != nil {
+			if err := s.store.Put(s.t.Context(), store.Wishes, one("2").String(), []byte("{")); err != nil {
 				s.t.Fatal(err)
 			}
 		},

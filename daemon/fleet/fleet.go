@@ -21,14 +21,9 @@ import (
 // Store is what the fleet needs to survive a restart.
 type Store interface {
 	keeper.Store
+	store.Values
 	Load(ctx context.Context) (map[session.ID]session.Record, error)
 	Forget(ctx context.Context, id session.ID) error
-	LoadWishes(ctx context.Context) (map[session.ID][]byte, error)
-	SaveWish(ctx context.Context, id session.ID, state []byte) error
-	LoadGates(ctx context.Context) (map[string][]byte, error)
-	SaveGate(ctx context.Context, platform string, state []byte) error
-	LoadPlatforms(ctx context.Context) (map[string][]byte, error)
-	SavePlatform(ctx context.Context, platform string, state []byte) error
 	Hash(secret session.Secret) string
 	// Damage tells what of that was lost to damage on disk.
 	Damage() store.Damage
@@ -187,14 +182,14 @@ func (f *Fleet) load(ctx context.Context) (err error) {
 	if f.records, err = f.store.Load(ctx); err != nil {
 		return fmt.Errorf("load the agents' records: %w", err)
 	}
-	if f.gates, err = f.store.LoadGates(ctx); err != nil {
+	if f.gates, err = f.store.All(ctx, store.Gates); err != nil {
 		return fmt.Errorf("load the platforms' budgets: %w", err)
 	}
-	if f.places, err = f.store.LoadPlatforms(ctx); err != nil {
+	if f.places, err = f.store.All(ctx, store.Platforms); err != nil {
 		return fmt.Errorf("load the platforms' settings: %w", err)
 	}
 	f.left = decodePlaces(f.places, f.vendors, f.log)
-	raw, err := f.store.LoadWishes(ctx)
+	raw, err := f.store.All(ctx, store.Wishes)
 	if err != nil {
 		return fmt.Errorf("load the overrides: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/store"
 	"agentkeeper/session"
 )
 
@@ -144,7 +145,7 @@ func TestCredentialFileGoes(t *testing.T) {
 			id := session.ID{Platform: "hq", Login: "1"}
 			s.fleet.HandOver(s.t.Context(), "test")
 			s.store.Memory = s.store.Restart()
-			if err := s.store.SaveWish(s.t.Context(), id, []byte(`{"verb":"pause"}`)); err != nil {
+			if err := s.store.Put(s.t.Context(), store.Wishes, id.String(), []byte(`{"verb":"pause"}`)); err != nil {
 				s.t.Fatal(err)
 			}
 			s.start()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/config"
+	"agentkeeper/daemon/store"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 	"agentkeeper/vendors"
@@ -116,7 +117,7 @@ func (f *Fleet) storePlaces(cfg *config.Config) {
 			continue
 		}
 		if err == nil {
-			err = f.store.SavePlatform(ctx, c.Name, text)
+			err = f.store.Put(ctx, store.Platforms, c.Name, text)
 		}
 		if err != nil {
 			f.log.Warn("a platform's settings cannot be stored: agents that are removed before a restart could not be signed out by it",
@@ -144,7 +145,7 @@ func (f *Fleet) dropPlaces(ctx context.Context, cfg *config.Config) {
 	}
 	f.mu.Unlock()
 	for name := range f.places {
-		if !used[name] && f.store.SavePlatform(ctx, name, nil) == nil {
+		if !used[name] && f.store.Put(ctx, store.Platforms, name, nil) == nil {
 			delete(f.places, name)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"agentkeeper/daemon/fleet"
 	"agentkeeper/daemon/gate"
+	"agentkeeper/daemon/store"
 	"agentkeeper/session"
 )
 
@@ -164,7 +165,7 @@ func TestBudgetOfAnEarlierVersion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 3)
 		until := time.Now().Add(10 * time.Minute).UTC().Format(time.RFC3339Nano)
-		if err := s.store.SaveGate(t.Context(), "hq rig hq.test", []byte(`{"version":1,"quarantined_until":"`+until+`","reason":"x"}`)); err != nil {
+		if err := s.store.Put(t.Context(), store.Gates, "hq rig hq.test", []byte(`{"version":1,"quarantined_until":"`+until+`","reason":"x"}`)); err != nil {
 			t.Fatal(err)
 		}
 		s.start()

@@ -14,7 +14,7 @@ import (
 
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/fleet"
-	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/store/storetest"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 	"agentkeeper/vendors"
@@ -45,7 +45,7 @@ type site struct {
 
 // rigStore can be slow to forget.
 type rigStore struct {
-	*store.Memory
+	*storetest.Memory
 	slow atomic.Int64 // nanoseconds
 	salt string       // of the hashes: another one is another key
 }
@@ -64,7 +64,7 @@ func (s *rigStore) Forget(ctx context.Context, id session.ID) error {
 
 // newSite returns a site whose configuration has one platform and n agents.
 func newSite(t *testing.T, n int) *site {
-	s := &site{t: t, store: &rigStore{Memory: store.NewMemory()}, passwords: map[string]string{}, numbers: map[string]string{}, tokens: map[string]string{},
+	s := &site{t: t, store: &rigStore{Memory: storetest.NewMemory()}, passwords: map[string]string{}, numbers: map[string]string{}, tokens: map[string]string{},
 		takes: 100 * time.Millisecond}
 	s.cfg.Platforms = []config.Platform{{
 		Name: "hq", Vendor: "rig", URL: &url.URL{Scheme: "http", Host: "hq.test"}, Window: 2 * time.Minute,

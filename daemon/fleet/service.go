@@ -10,6 +10,7 @@ import (
 
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/gate"
+	"agentkeeper/daemon/store"
 	"agentkeeper/session"
 )
 
@@ -44,7 +45,7 @@ func (f *Fleet) service(c config.Platform) *gate.Service {
 	}
 	s := gate.NewService(gate.ServiceOptions{
 		Address: key, Saved: f.gates[key], Older: f.olderGates(c), Lockout: settings(c).Lockout,
-		Save: func(ctx context.Context, state []byte) error { return f.store.SaveGate(ctx, key, state) },
+		Save: func(ctx context.Context, state []byte) error { return f.store.Put(ctx, store.Gates, key, state) },
 	})
 	f.services[key] = s
 	return s

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/shift"
+	"agentkeeper/daemon/store"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 )
@@ -52,9 +53,14 @@ func (o Override) wish() session.Wish {
 
 // decodeOverrides reads what is stored. The clock may have been set since, or may
 // be wrong now: what was to hold for a time holds no longer than that from now.
-func decodeOverrides(raw map[session.ID][]byte, now time.Time, log *slog.Logger) map[session.ID]Override {
+func decodeOverrides(raw map[string][]byte, now time.Time, log *slog.Logger) map[session.ID]Override {
 	all := make(map[session.ID]Override, len(raw))
-	for id, text := range raw {
+	for name, text := range raw {
+		id, err := session.ParseID(name)
+		if err != nil {
+			log.Error("left out a stored override whose agent's name cannot be read", "error", err)
+			continue
+		}
 		var o Override
 		if err := json.Unmarshal(text, &o); err != nil {
 			log.Error("a stored override cannot be read: the agent stays paused until a person says otherwise", "agent", id.String(), "error", err)
@@ -94,7 +100,7 @@ func (f *Fleet) Command(ctx context.Context, id session.ID, verb Verb, by, reaso
 			return fmt.Errorf("encode the override: %w", err)
 		}
 	}
-	if err := f.store.SaveWish(ctx, id, state); err != nil {
+	if err := f.store.Put(ctx, store.Wishes, id.String(), state); err != nil {
 		return fmt.Errorf("store the wish: %w", err)
 	}
 	f.mu.Lock()

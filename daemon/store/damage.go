@@ -61,21 +61,23 @@ func (d Damage) String() string {
 
 // lose notes that a key's value is lost.
 func (d *Damage) lose(key string) {
-	kind, _, _ := strings.Cut(key, ".")
-	id, err := agentOf(key)
-	name, nameErr := untoken(key[strings.LastIndexByte(key, '.')+1:])
-	switch {
-	case kind == "sess" && err == nil:
-		d.Records = append(d.Records, id)
-	case kind == "wish" && err == nil:
-		d.Wishes = append(d.Wishes, id)
-	case kind == "gate" && nameErr == nil:
-		d.Gates = append(d.Gates, name)
-	case kind == "hook" && nameErr == nil:
-		d.Hooks = append(d.Hooks, name)
-	default:
-		d.Unknown = true
+	for kind, list := range map[Kind]*[]string{Gates: &d.Gates, Hooks: &d.Hooks} {
+		if name, err := kind.nameIn(key); err == nil {
+			*list = append(*list, name)
+			return
+		}
 	}
+	for kind, list := range map[Kind]*[]session.ID{Records: &d.Records, Wishes: &d.Wishes} {
+		name, err := kind.nameIn(key)
+		if err != nil {
+			continue
+		}
+		if id, err := session.ParseID(name); err == nil {
+			*list = append(*list, id)
+			return
+		}
+	}
+	d.Unknown = true
 }
 
 func (d *Damage) add(more Damage) {
@@ -126,20 +128,6 @@ func (s *Store) found(d Damage) {
 		s.log.Error("store: damage on disk: "+text, "records", d.Records, "overrides", d.Wishes, "budgets", d.Gates,
 			"webhooks", d.Hooks, "events", d.Events)
 	}
-}
-
-// SetDamage makes Damage tell of d, as a start on a damaged disk does.
-func (m *Memory) SetDamage(d Damage) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.damage = d
-}
-
-// Damage is as for [Store].
-func (m *Memory) Damage() Damage {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.damage
 }
 
 // keysIn lists an index's keys in a fixed order.

@@ -33,17 +33,17 @@ func contentsOf(t *testing.T, s *Store) contents {
 		check(t, err)
 		c.Records[id.String()] = string(data)
 	}
-	wishes, err := s.LoadWishes(t.Context())
+	wishes, err := s.All(t.Context(), Wishes)
 	check(t, err)
 	for id, data := range wishes {
-		c.Wishes[id.String()] = string(data)
+		c.Wishes[id] = string(data)
 	}
-	gates, err := s.LoadGates(t.Context())
+	gates, err := s.All(t.Context(), Gates)
 	check(t, err)
 	for name, data := range gates {
 		c.Gates[name] = string(data)
 	}
-	hooks, err := s.LoadHooks(t.Context())
+	hooks, err := s.All(t.Context(), Hooks)
 	check(t, err)
 	for name, data := range hooks {
 		c.Hooks[name] = string(data)
@@ -86,16 +86,16 @@ func makeImage(t *testing.T) image {
 			r := session.Record{Sequence: uint64(100*round + i), SecretHash: strings.Repeat("x", 100), Key: session.NewKey([]byte("key"))}
 			err := errors.Join(s.Save(ctx, agent(i), r), s.Publish(ctx, []Message{event(i, round)}))
 			if i%3 == 0 {
-				err = errors.Join(err, s.SaveWish(ctx, agent(i), fmt.Appendf(nil, `{"verb":"pause","reason":"round %d"}`, round)))
+				err = errors.Join(err, s.Put(ctx, Wishes, agent(i).String(), fmt.Appendf(nil, `{"verb":"pause","reason":"round %d"}`, round)))
 			}
 			return err
 		})
-		check(t, s.SaveGate(ctx, "hq huawei 10.0.0.5", fmt.Appendf(nil, `{"version":1,"reason":"%d"}`, round)))
-		check(t, s.SaveHook(ctx, "bi", fmt.Appendf(nil, `{"position":%d}`, round)))
+		check(t, s.Put(ctx, Gates, "hq huawei 10.0.0.5", fmt.Appendf(nil, `{"version":1,"reason":"%d"}`, round)))
+		check(t, s.Put(ctx, Hooks, "bi", fmt.Appendf(nil, `{"position":%d}`, round)))
 	}
 	for i := 1; i < damageAgents; i += 3 {
-		check(t, s.SaveWish(ctx, agent(i), []byte(`{"verb":"sign-out"}`)))
-		check(t, s.SaveWish(ctx, agent(i), nil))
+		check(t, s.Put(ctx, Wishes, agent(i).String(), []byte(`{"verb":"sign-out"}`)))
+		check(t, s.Put(ctx, Wishes, agent(i).String(), nil))
 		check(t, s.Forget(ctx, agent(i)))
 	}
 	im.want = contentsOf(t, s)

@@ -75,6 +75,20 @@ func (s *Store) LastSeq(context.Context) (uint64, error) {
 	return e.tail.last(), nil
 }
 
+// Span returns the positions of the oldest event that is kept and of the newest
+// that there ever was: what lies before first is gone. It fails as LastSeq.
+func (s *Store) Span(ctx context.Context) (first, last uint64, err error) {
+	e, err := s.current()
+	if err != nil {
+		return 0, 0, err
+	}
+	state, err := e.state(ctx)
+	if err != nil {
+		return 0, 0, unavailable(fmt.Errorf("ask for the events that are kept: %w", err))
+	}
+	return state.FirstSeq, state.LastSeq, nil
+}
+
 // Event is one event of the stream, as those who follow it get it. All of them
 // share it: nobody may change it.
 type Event struct {

@@ -20,15 +20,10 @@ func event(agentNo, n int) Message {
 	}
 }
 
-// follower is what Store and Memory share for reading events.
-type follower interface {
-	Follow(context.Context, uint64, Filter, func([]*Event) error, func(Gap) error) error
-}
-
 var errEnough = errors.New("enough")
 
 // take returns the next n chosen events and their positions.
-func take(t testing.TB, s follower, after uint64, f Filter, n int) (data []string, seqs []uint64) {
+func take(t testing.TB, s *Store, after uint64, f Filter, n int) (data []string, seqs []uint64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -74,40 +69,6 @@ func TestEventsInOrderOnce(t *testing.T) {
 		next[who]++
 		if seqs[i] != uint64(i+1) {
 			t.Fatalf("position %d of event %d", seqs[i], i+1)
-		}
-	}
-}
-
-func TestFollowChooses(t *testing.T) {
-	for name, s := range map[string]interface {
-		follower
-		Publish(context.Context, []Message) error
-	}{"store": open(t, t.TempDir()), "memory": NewMemory()} {
-		var all []Message
-		for n := range 6 {
-			all = append(all, event(1, n), event(2, n))
-		}
-		check(t, s.Publish(t.Context(), all))
-		tests := []struct {
-			after  uint64
-			filter Filter
-			want   []string
-		}{
-			{0, Filter{}, []string{"1/0", "2/0", "1/1"}},
-			{10, Filter{}, []string{"1/5", "2/5"}},
-			{99, Filter{}, []string{"1/0", "2/0"}},
-			{0, Filter{Agent: agent(2)}, []string{"2/0", "2/1", "2/2", "2/3", "2/4", "2/5"}},
-			{4, Filter{Agent: agent(1)}, []string{"1/2", "1/3"}},
-			{0, Filter{Types: []string{"huawei.Type_1"}}, []string{"1/1", "2/1", "1/4", "2/4"}},
-			{0, Filter{Types: []string{"huawei.Type_1", "huawei.Type_2"}}, []string{"1/1", "2/1", "1/2"}},
-			{0, Filter{Types: []string{"nothing", "huawei.*"}, Agent: agent(1)}, []string{"1/0", "1/1"}},
-			{0, Filter{Types: []string{"*"}}, []string{"1/0", "2/0"}},
-		}
-		for _, tt := range tests {
-			got, _ := take(t, s, tt.after, tt.filter, len(tt.want))
-			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Errorf("%s: after %d, %+v (-want +got):\n%s", name, tt.after, tt.filter, diff)
-			}
 		}
 	}
 }

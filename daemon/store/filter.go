@@ -39,6 +39,11 @@ func (f Filter) Check() error {
 	return nil
 }
 
+// Matches reports whether the filter chooses an agent's event of that type.
+func (f Filter) Matches(id session.ID, typ string) bool {
+	return (f.Agent == session.ID{} || f.Agent == id) && session.MatchesAny(f.Types, typ)
+}
+
 // matcher is a filter made ready to look at many subjects.
 type matcher struct {
 	agent  string // the beginning of the agent's subjects; "": all agents
@@ -99,12 +104,7 @@ func (m *matcher) matchesWhole(data []byte) bool {
 	if json.Unmarshal(data, &c) != nil {
 		return false
 	}
-	for _, want := range m.types {
-		if start, open := strings.CutSuffix(want, "*"); c.Type == want || (open && strings.HasPrefix(c.Type, start)) {
-			return true
-		}
-	}
-	return false
+	return session.MatchesAny(m.types, c.Type)
 }
 
 // subject is the server's filter for the chosen agent, "" for all events: types

@@ -44,7 +44,7 @@ func firstKept(t *testing.T, s *Store) uint64 {
 }
 
 // heard follows until want gaps and one event behind them were told.
-func heard(t *testing.T, s follower, after uint64, f Filter, want int) (gaps []Gap, next uint64) {
+func heard(t *testing.T, s *Store, after uint64, f Filter, want int) (gaps []Gap, next uint64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -62,7 +62,7 @@ func heard(t *testing.T, s follower, after uint64, f Filter, want int) (gaps []G
 }
 
 // gapsRead are the gaps that somebody is told who reads what is kept.
-func gapsRead(t *testing.T, s reader, after uint64, f Filter) (gaps []Gap) {
+func gapsRead(t *testing.T, s *Store, after uint64, f Filter) (gaps []Gap) {
 	t.Helper()
 	check(t, s.Read(t.Context(), after, f, Each(func(uint64, []byte) error { return nil }), func(g Gap) error { gaps = append(gaps, g); return nil }))
 	return gaps
@@ -162,27 +162,6 @@ func TestOthersEventsAreNoGap(t *testing.T) {
 	}), func(g Gap) error { return fmt.Errorf("told of a gap: %+v", g) })
 	if !errors.Is(err, errEnough) {
 		t.Error(err)
-	}
-}
-
-func TestMemoryTellsGaps(t *testing.T) {
-	m := NewMemory()
-	for i := range 3 * memoryEvents / 2000 {
-		batch := make([]Message, 1000)
-		for j := range batch {
-			batch[j] = Message{ID: agent(i), Type: "t"}
-		}
-		check(t, m.Publish(t.Context(), batch))
-	}
-	first := m.disk.events[0].Seq
-	for after, want := range map[uint64][]Gap{0: nil, 5: {{6, first - 1}}, 1 << 40: {{}}} {
-		got, next := heard(t, m, after, Filter{}, len(want))
-		if diff := cmp.Diff(want, got); diff != "" || next != first {
-			t.Errorf("behind %d: event %d of %d; gaps (-want +got):\n%s", after, next, first, diff)
-		}
-		if diff := cmp.Diff(want, gapsRead(t, m, after, Filter{})); diff != "" {
-			t.Errorf("read behind %d: gaps (-want +got):\n%s", after, diff)
-		}
 	}
 }
 

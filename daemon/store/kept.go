@@ -45,22 +45,3 @@ func (e *engine) readEvents(ctx context.Context, at *cursor) error {
 	}
 	return ctx.Err()
 }
-
-// Read is as for [Store].
-func (m *Memory) Read(ctx context.Context, after uint64, f Filter, fn func(events []*Event) error, gap func(Gap) error) error {
-	if err := errors.Join(f.Check(), m.Err()); err != nil {
-		return err
-	}
-	events, first, _ := m.disk.kept()
-	err := newCursor(after, f, func(events []*Event) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		return fn(events)
-	}, gap).all(events, first)
-	var told *stoppedError
-	if errors.As(err, &told) {
-		return told.err
-	}
-	return errors.Join(err, ctx.Err())
-}

@@ -3,13 +3,13 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
 )
 
 // consumersOf counts the consumers that a stream has in the server.
@@ -33,6 +33,15 @@ func settles(t *testing.T, what string, n int, count func() int) {
 			t.Fatalf("%s: %d, want at most %d", what, count(), n)
 		}
 	}
+}
+
+func readAll(t *testing.T, s *Store, after uint64, f Filter) (data []string, seqs []uint64) {
+	t.Helper()
+	check(t, s.Read(t.Context(), after, f, Each(func(seq uint64, b []byte) error {
+		data, seqs = append(data, string(b)), append(seqs, seq)
+		return nil
+	}), nil))
+	return data, seqs
 }
 
 // However many came and went, and however they went, nothing of theirs is left:
@@ -95,44 +104,6 @@ func TestReadersNeedNoConsumer(t *testing.T) {
 	}
 	if got, _ := take(t, s, 0, Filter{Agent: agent(1)}, 2); len(got) != 2 {
 		t.Errorf("Follow: %v", got)
-	}
-}
-
-func TestFilterIsBounded(t *testing.T) {
-	many := func(n int, p string) (list []string) {
-		for range n {
-			list = append(list, p)
-		}
-		return list
-	}
-	long := agent(1)
-	long.Login = strings.Repeat("x", MaxAgentSize)
-	for name, tt := range map[string]struct {
-		filter Filter
-		fits   bool
-	}{
-		"none":              {Filter{}, true},
-		"most patterns":     {Filter{Types: many(MaxPatterns, "huawei.*")}, true},
-		"one too many":      {Filter{Types: many(MaxPatterns+1, "huawei.*")}, false},
-		"longest pattern":   {Filter{Types: []string{strings.Repeat("x", MaxPatternSize)}}, true},
-		"one byte too long": {Filter{Types: []string{strings.Repeat("x", MaxPatternSize+1)}}, false},
-		"long agent":        {Filter{Agent: long}, false},
-	} {
-		if err := tt.filter.Check(); (err == nil) != tt.fits {
-			t.Errorf("%s: %v", name, err)
-		}
-		if tt.fits {
-			continue
-		}
-		for kind, s := range readers(t) {
-			err := s.Read(t.Context(), 0, tt.filter, func([]*Event) error { return nil }, nil)
-			if err == nil || errors.Is(err, ErrUnavailable) {
-				t.Errorf("%s, %s: Read: %v", name, kind, err)
-			}
-			if err := s.(follower).Follow(t.Context(), 0, tt.filter, func([]*Event) error { return nil }, nil); err == nil {
-				t.Errorf("%s, %s: Follow: %v", name, kind, err)
-			}
-		}
 	}
 }
 

@@ -49,7 +49,7 @@ func TestFilesRemovedUnderARunningStore(t *testing.T) {
 				check(t, s.Save(t.Context(), agent(i), session.Record{Sequence: uint64(i)}))
 				check(t, s.Publish(t.Context(), []Message{event(i, 0)}))
 			}
-			check(t, s.SaveWish(t.Context(), agent(1), []byte("paused")))
+			check(t, s.Put(t.Context(), Wishes, agent(1).String(), []byte("paused")))
 			check(t, s.engine.attached()) // it knows the newest files
 			time.Sleep(2 * attachEvery)
 			want := contentsOf(t, s)

@@ -114,29 +114,44 @@ func FuzzReadKeys(f *testing.F) {
 	f.Fuzz(func(t *testing.T, key string, value []byte) {
 		pairs := []pair{{key, value}}
 		log := options(t, "").Log
-		for id := range wishes(log, pairs) {
-			if back, err := session.ParseID(id.String()); err != nil || back != id {
-				t.Errorf("key %q names %v, which reads as %v, %v", key, id, back, err)
+		s := &Store{settings: settings{log: log}}
+		for _, kind := range []Kind{Records, Wishes, Gates, Platforms, Hooks} {
+			for name := range s.named(kind, pairs) {
+				key, _ := kind.key(name)
+				if back, err := kind.nameIn(key); err != nil || back != name {
+					t.Errorf("key %q names %q, which reads as %q, %v", key, name, back, err)
+				}
 			}
+			new(Damage).lose(key)
 		}
-		_, _ = records(log, pairs), byPlatform(log, "gate.", pairs)
 		new(fence).learn(0, value, 1)
 	})
 }
 
 func TestNamesAndShards(t *testing.T) {
 	// Stored keys depend on these for ever.
-	for id, want := range map[session.ID]string{
-		{Platform: "hq", Login: "291"}:       "sess.0873.hq/291",
-		{Platform: "hq", Login: "a.b@c/d e"}: "sess.0675.hq/a=2Eb=40c/d=20e",
+	for _, tt := range []struct {
+		kind Kind
+		name string
+		want string
+	}{
+		{Records, "hq/291", "sess.0873.hq/291"},
+		{Records, "hq/a.b@c/d e", "sess.0675.hq/a=2Eb=40c/d=20e"},
+		{Wishes, "hq/291", "wish.0873.hq/291"},
+		{Hooks, "crm.example-1", "hook.0131.crm=2Eexample-1"},
+		{Gates, "10.0.0.5:8043", "gate.10=2E0=2E0=2E5=3A8043"},
+		{Platforms, "hq", "platform.hq"},
 	} {
-		got := agentKey("sess", id)
-		if got != want {
-			t.Errorf("key of %v: %s, want %s", id, got, want)
+		got, shard := tt.kind.key(tt.name)
+		if got != tt.want || (shard == noShard) == tt.kind.fenced {
+			t.Errorf("key of %s: %s in %d, want %s", tt.name, got, shard, tt.want)
 		}
-		if back, err := agentOf(got); err != nil || back != id {
-			t.Errorf("%s came back as %v, %v", got, back, err)
+		if back, err := tt.kind.nameIn(got); err != nil || back != tt.name {
+			t.Errorf("%s came back as %q, %v", got, back, err)
 		}
+	}
+	if id := (session.ID{Platform: "hq", Login: "a.b@c/d e"}); agentKey("sess", id) != "sess.0675.hq/a=2Eb=40c/d=20e" {
+		t.Errorf("key of %v: %s", id, agentKey("sess", id))
 	}
 	used := map[int]bool{}
 	for n := range 10000 {

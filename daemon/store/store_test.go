@@ -98,9 +98,7 @@ func sameRecords(t testing.TB, got, want map[session.ID]session.Record) {
 	}
 }
 
-func load(t testing.TB, s interface {
-	Load(context.Context) (map[session.ID]session.Record, error)
-}) map[session.ID]session.Record {
+func load(t testing.TB, s *Store) map[session.ID]session.Record {
 	t.Helper()
 	all, err := s.Load(t.Context())
 	if err != nil {
@@ -163,23 +161,23 @@ func TestStateSurvivesRestart(t *testing.T) {
 	check(t, s.Forget(t.Context(), agent(7)))
 	check(t, s.Forget(t.Context(), agent(1000)))
 	delete(want, agent(7))
-	check(t, s.SaveGate(t.Context(), "hq.one", []byte("budget")))
-	check(t, s.SaveGate(t.Context(), "gone", []byte("x")))
-	check(t, s.SaveGate(t.Context(), "gone", nil))
-	check(t, s.SaveWish(t.Context(), agent(3), []byte("pause")))
-	check(t, s.SaveWish(t.Context(), agent(4), []byte("x")))
-	check(t, s.SaveWish(t.Context(), agent(4), nil))
+	check(t, s.Put(t.Context(), Gates, "hq.one", []byte("budget")))
+	check(t, s.Put(t.Context(), Gates, "gone", []byte("x")))
+	check(t, s.Put(t.Context(), Gates, "gone", nil))
+	check(t, s.Put(t.Context(), Wishes, agent(3).String(), []byte("pause")))
+	check(t, s.Put(t.Context(), Wishes, agent(4).String(), []byte("x")))
+	check(t, s.Put(t.Context(), Wishes, agent(4).String(), nil))
 	hash := s.Hash(session.NewSecret("pw"))
 	for restart := range 3 {
 		sameRecords(t, load(t, s), want)
-		gates, err := s.LoadGates(t.Context())
+		gates, err := s.All(t.Context(), Gates)
 		check(t, err)
 		if diff := cmp.Diff(map[string][]byte{"hq.one": []byte("budget")}, gates); diff != "" {
 			t.Errorf("gates after %d restarts (-want +got):\n%s", restart, diff)
 		}
-		wishes, err := s.LoadWishes(t.Context())
+		wishes, err := s.All(t.Context(), Wishes)
 		check(t, err)
-		if diff := cmp.Diff(map[session.ID][]byte{agent(3): []byte("pause")}, wishes); diff != "" {
+		if diff := cmp.Diff(map[string][]byte{agent(3).String(): []byte("pause")}, wishes); diff != "" {
 			t.Errorf("wishes after %d restarts (-want +got):\n%s", restart, diff)
 		}
 		if got := s.Hash(session.NewSecret("pw")); got != hash || got == s.Hash(session.NewSecret("other")) {
@@ -279,7 +277,7 @@ func TestStolenShardFencesItsAgentsOff(t *testing.T) {
 			t.Errorf("agent %d, its shard lost: %v: %v", i, lost, err)
 		}
 	}
-	if err := s.SaveWish(t.Context(), agent(5), []byte("x")); !errors.Is(err, ErrFenced) {
+	if err := s.Put(t.Context(), Wishes, agent(5).String(), []byte("x")); !errors.Is(err, ErrFenced) {
 		t.Errorf("SaveWish: %v, want ErrFenced", err)
 	}
 	check(t, s.Publish(t.Context(), []Message{event(5, 1)}))
@@ -301,9 +299,9 @@ func TestTooLargeIsRefused(t *testing.T) {
 	big := make([]byte, maxPayload)
 	for more, want := range map[int]error{0: nil, 1: ErrTooLarge} {
 		for name, err := range map[string]error{
-			"value":           s.SaveWish(t.Context(), agent(1), big[:maxValue+more]),
+			"value":           s.Put(t.Context(), Wishes, agent(1).String(), big[:maxValue+more]),
 			"event":           s.Publish(t.Context(), []Message{{ID: agent(1), Type: strings.Repeat("é", 500), Data: big[:maxValue+more]}}),
-			"name":            s.SaveWish(t.Context(), long(maxSubject+more), []byte("x")),
+			"name":            s.Put(t.Context(), Wishes, long(maxSubject+more).String(), []byte("x")),
 			"name and record": s.Save(t.Context(), long(maxSubject+more), filled(t, 1)),
 			"identifier":      s.Publish(t.Context(), []Message{named(maxSubject + more)}),
 		} {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"hash/fnv"
 	"strconv"
 	"strings"
 
@@ -21,12 +20,8 @@ const (
 	maxTypeName    = 200  // bytes of an event type's token
 )
 
-// shardOf returns the shard of an agent; it must never change.
-func shardOf(id session.ID) int {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(id.String()))
-	return int(h.Sum32() % shards)
-}
+// shardOf returns the shard of an agent.
+func shardOf(id session.ID) int { return shardOfName(id.String()) }
 
 func shardKey(shard int) string { return fmt.Sprintf("shard.%04d", shard) }
 
@@ -44,22 +39,8 @@ func typeToken(typ string) string {
 	return t[:min(len(t), maxTypeName)]
 }
 
-// agentOf reads the agent back from a key that agentKey made.
-func agentOf(key string) (session.ID, error) {
-	parts := strings.Split(key, ".")
-	if len(parts) != 3 {
-		return session.ID{}, fmt.Errorf("key %q names no agent: want kind.shard.agent", key)
-	}
-	name, err := untoken(parts[2])
-	if err != nil {
-		return session.ID{}, fmt.Errorf("key %q: %w", key, err)
-	}
-	return session.ParseID(name)
-}
-
 func plain(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
-		c == '_' || c == '-' || c == '/'
+	return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z') || ('0' <= c && c <= '9') || c == '_' || c == '-' || c == '/'
 }
 
 // token encodes any text as one subject token that is also a valid part of a

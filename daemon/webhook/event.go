@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/config"
+	"agentkeeper/session"
 )
 
 // event is one stored event on its way to a receiver.
@@ -47,5 +48,5 @@ func (e event) agent() string {
 
 // wanted reports whether a hook is to get the event.
 func wanted(cfg config.Webhook, e event) bool {
-	return config.MatchesName(cfg.Types, e.typ) && config.MatchesName(cfg.Agents, e.agent())
+	return session.MatchesAny(cfg.Types, e.typ) && session.MatchesAny(cfg.Agents, e.agent())
 }

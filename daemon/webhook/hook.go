@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/config"
+	"agentkeeper/daemon/store"
 	"agentkeeper/session"
 )
 
@@ -132,7 +133,7 @@ func (h *hook) open(ctx context.Context) error {
 		return err
 	}
 	h.pos, h.rec.Done, h.began = position{read: last}, last, true
-	if err = h.store.SaveHook(ctx, h.cfg.Name, h.record().encode()); err != nil {
+	if err = h.store.Put(ctx, store.Hooks, h.cfg.Name, h.record().encode()); err != nil {
 		h.touch()
 	}
 	return err

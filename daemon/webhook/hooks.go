@@ -17,10 +17,9 @@ import (
 // Store is what hooks read, and where they keep their positions.
 type Store interface {
 	LastSeq(ctx context.Context) (uint64, error)
+	store.Values
 	Span(ctx context.Context) (first, last uint64, err error)
 	Follow(ctx context.Context, after uint64, f store.Filter, fn func(events []*store.Event) error, gap func(store.Gap) error) error
-	SaveHook(ctx context.Context, name string, state []byte) error
-	LoadHooks(ctx context.Context) (map[string][]byte, error)
 }
 
 // Counter counts deliveries. It must not block.
@@ -76,7 +75,7 @@ func Open(ctx context.Context, o Options) (*Hooks, error) {
 	if o.Seed == 0 {
 		o.Seed = rand.Uint64()
 	}
-	raw, err := o.Store.LoadHooks(ctx)
+	raw, err := o.Store.All(ctx, store.Hooks)
 	if err != nil {
 		return nil, fmt.Errorf("load the webhooks' positions: %w", err)
 	}
@@ -196,7 +195,7 @@ func (h *Hooks) forget(wanted map[string]config.Webhook, kept time.Duration) {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(h.ctx, lastSave)
-		if err := h.o.Store.SaveHook(ctx, name, state); err != nil {
+		if err := h.o.Store.Put(ctx, store.Hooks, name, state); err != nil {
 			h.o.Log.Debug("webhook: its position was not stored", "webhook", name, "error", err)
 		}
 		cancel()

@@ -46,7 +46,7 @@ func (h *hook) save(now time.Time) {
 	go func() { // waited for, at the latest by finish
 		ctx, cancel := context.WithTimeout(context.Background(), lastSave)
 		defer cancel()
-		h.saved <- h.store.SaveHook(ctx, h.cfg.Name, data)
+		h.saved <- h.store.Put(ctx, store.Hooks, h.cfg.Name, data)
 	}()
 }
 
@@ -72,7 +72,7 @@ func (h *hook) lastSave() {
 	ctx, cancel := context.WithTimeout(context.Background(), lastSave)
 	defer cancel()
 	h.rec = h.record()
-	if err := h.store.SaveHook(ctx, h.cfg.Name, h.rec.encode()); err != nil {
+	if err := h.store.Put(ctx, store.Hooks, h.cfg.Name, h.rec.encode()); err != nil {
 		h.log.Warn("webhook: its position was not stored; some events will be repeated", "error", err)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"agentkeeper/daemon/store"
 )
 
 // After a crash some events are repeated, none is missing and no order
@@ -266,7 +268,7 @@ func TestReload(t *testing.T) {
 		// Beyond the retention the position of c is forgotten.
 		time.Sleep(25 * time.Hour)
 		r.apply(hookTo("a"), changed)
-		if stored, _ := r.store.LoadHooks(r.t.Context()); len(stored) != 2 {
+		if stored, _ := r.store.All(r.t.Context(), store.Hooks); len(stored) != 2 {
 			t.Errorf("%d positions are stored, want 2", len(stored))
 		}
 	})

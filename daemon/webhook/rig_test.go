@@ -16,6 +16,7 @@ import (
 
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/store/storetest"
 	"agentkeeper/session"
 	"agentkeeper/test/sim"
 )
@@ -142,7 +143,7 @@ func (l *logs) String() string {
 type rig struct {
 	*receiver
 	t      *testing.T
-	store  *store.Memory
+	store  *storetest.Memory
 	line   *sim.PipeListener
 	hooks  *Hooks
 	counts *counter
@@ -155,7 +156,7 @@ func inBubble(t *testing.T, fn func(r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := &rig{
-			receiver: &receiver{}, t: t, store: store.NewMemory(), line: sim.Pipe(), counts: &counter{n: map[string]int{}},
+			receiver: &receiver{}, t: t, store: storetest.NewMemory(), line: sim.Pipe(), counts: &counter{n: map[string]int{}},
 			logs: &logs{}, next: map[string]int{},
 		}
 		server := &http.Server{Handler: r.receiver}

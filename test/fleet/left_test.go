@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"agentkeeper/daemon/store"
 	"agentkeeper/session"
 	"agentkeeper/test/sim"
 )
@@ -75,7 +76,7 @@ func TestRemovedBeforeARestart(t *testing.T) {
 					t.Errorf("%d records are left, %v", len(all), err)
 				}
 				w.apply()
-				if places, err := w.store.LoadPlatforms(t.Context()); err != nil || len(places) != 1 {
+				if places, err := w.store.All(t.Context(), store.Platforms); err != nil || len(places) != 1 {
 					t.Errorf("%d platforms are stored, want 1, %v", len(places), err)
 				}
 				w.fleet.Stop(t.Context(), "test")

@@ -14,7 +14,7 @@ import (
 
 	"agentkeeper/daemon/callback"
 	"agentkeeper/daemon/fleet"
-	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/store/storetest"
 	"agentkeeper/session"
 	"agentkeeper/session/sessiontest"
 	"agentkeeper/test/sim"
@@ -38,7 +38,7 @@ const silence = 12 * time.Second
 func openStreet(t *testing.T, n int) *street {
 	t.Helper()
 	fail := func(text string) { t.Errorf("violation: %s", text) }
-	s := &street{world: &world{t: t, store: store.NewMemory(), counts: newCounts(), path: filepath.Join(t.TempDir(), "agentkeeper.yaml")}}
+	s := &street{world: &world{t: t, store: storetest.NewMemory(), counts: newCounts(), path: filepath.Join(t.TempDir(), "agentkeeper.yaml")}}
 	var platforms, groups strings.Builder
 	serve := func(h http.Handler) string {
 		l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -19,7 +19,7 @@ import (
 	"agentkeeper/daemon/callback"
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/fleet"
-	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/store/storetest"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 	"agentkeeper/test/sim"
@@ -34,7 +34,7 @@ type office struct {
 	inbound *sim.PipeListener
 	huawei  *huawei.Sim
 	fleet   atomic.Pointer[fleet.Fleet]
-	store   *store.Memory
+	store   *storetest.Memory
 	sink    *numbers
 	counts  *counts
 	path    string
@@ -44,7 +44,7 @@ type office struct {
 
 func openOffice(t *testing.T, agents int, w huawei.Switches, options string) *office {
 	t.Helper()
-	o := &office{t: t, gateway: sim.Pipe(), inbound: sim.Pipe(), store: store.NewMemory(), sink: newNumbers(), counts: newCounts(),
+	o := &office{t: t, gateway: sim.Pipe(), inbound: sim.Pipe(), store: storetest.NewMemory(), sink: newNumbers(), counts: newCounts(),
 		path: filepath.Join(t.TempDir(), "agentkeeper.yaml")}
 	o.log = slog.New(slog.DiscardHandler)
 	if os.Getenv("AGENTKEEPER_LOG") != "" {

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/fleet"
-	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/store/storetest"
 	"agentkeeper/session"
 	"agentkeeper/session/waiting"
 	"agentkeeper/test/sim"
@@ -33,7 +33,7 @@ func onSockets(t *testing.T, n int, hold, ping time.Duration) *world {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	w := &world{t: t, store: store.NewMemory(), counts: newCounts(), path: filepath.Join(dir, "agentkeeper.yaml")}
+	w := &world{t: t, store: storetest.NewMemory(), counts: newCounts(), path: filepath.Join(dir, "agentkeeper.yaml")}
 	fail := func(text string) { t.Errorf("violation: %s", text) }
 	w.huawei = huawei.New(huawei.Config{Agents: huawei.Range(1001, n, password, 40001), OnViolation: fail, Switches: huawei.Switches{Hold: sim.Duration(hold)}})
 	w.ecss = ecss.New(ecss.Config{Agents: ecss.Agents(101, n, password), OnViolation: fail})

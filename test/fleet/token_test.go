@@ -15,7 +15,7 @@ import (
 
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/fleet"
-	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/store/storetest"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 	"agentkeeper/test/sim"
@@ -115,7 +115,7 @@ func consume(t *testing.T, h hostile, hours int) {
 		p.close()
 		_ = server.Close()
 	}()
-	f := startOne(t, line, h.vendor, h.options, store.NewMemory())
+	f := startOne(t, line, h.vendor, h.options, storetest.NewMemory())
 	id := session.ID{Platform: "p", Login: "1"}
 	time.Sleep(10 * time.Second)
 	checks, dead, none := 0, 0, 0
@@ -147,7 +147,7 @@ func consume(t *testing.T, h hostile, hours int) {
 }
 
 // startOne starts a fleet of one agent.
-func startOne(t *testing.T, line *sim.PipeListener, vendor, options string, s *store.Memory) *fleet.Fleet {
+func startOne(t *testing.T, line *sim.PipeListener, vendor, options string, s *storetest.Memory) *fleet.Fleet {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "agentkeeper.yaml")
 	text := fmt.Sprintf("allow_inline_secrets: true\nplatforms:\n  p: {vendor: %s, url: \"http://p.test\", options: {%s}}\ngroups:\n  - name: g\n    platform: p\n    agents: [{login: \"1\", password: %s}]\n",

@@ -15,7 +15,7 @@ import (
 
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/fleet"
-	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/store/storetest"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 	"agentkeeper/test/sim"
@@ -32,7 +32,7 @@ type world struct {
 	huawei  *huawei.Sim
 	ecss    *ecss.Sim
 	servers []*sim.Server
-	store   *store.Memory
+	store   *storetest.Memory
 	fleet   *fleet.Fleet
 	counts  *counts
 	path    string
@@ -44,7 +44,7 @@ type world struct {
 func newWorld(t *testing.T, n int, extra string) *world {
 	t.Helper()
 	w := &world{t: t, lines: map[string]*sim.PipeListener{"huawei.test": sim.Pipe(), "ecss.test": sim.Pipe()},
-		store: store.NewMemory(), counts: newCounts(), path: filepath.Join(t.TempDir(), "agentkeeper.yaml"), log: io.Discard}
+		store: storetest.NewMemory(), counts: newCounts(), path: filepath.Join(t.TempDir(), "agentkeeper.yaml"), log: io.Discard}
 	if os.Getenv("AGENTKEEPER_LOG") != "" {
 		w.log = os.Stderr
 	}

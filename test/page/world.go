@@ -20,6 +20,7 @@ import (
 	"agentkeeper/daemon/fleet"
 	"agentkeeper/daemon/page"
 	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/store/storetest"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 	"agentkeeper/vendors"
@@ -55,7 +56,7 @@ func places() []place {
 
 func newWorld(ctx context.Context, agents int) (*world, error) {
 	w := &world{activity: page.NewActivity(), kicks: map[session.ID]*session.Signal{}}
-	st := store.NewMemory()
+	st := storetest.NewMemory()
 	w.stream = events.New(st, nothing{}, vendorOf, slog.New(slog.DiscardHandler))
 	table := map[string]vendors.Vendor{}
 	for _, p := range places() {
