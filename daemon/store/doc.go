@@ -1,5 +1,8 @@
 // Package store keeps what survives a restart: session keys, intents and
-// doubt, parked agents, refusal budgets, people's overrides, and events. Its
+// doubt, parked agents, refusal budgets, people's overrides, and events. The
+// daemon opens one [Store]; the fleet, the webhooks and the events' readers use
+// parts of it by interfaces of their own, and store/storetest stands in for it
+// in tests. It knows agents by name and record only (package session). Its
 // engine is NATS JetStream; one node runs the server inside its own process,
 // on files that only the owner can read, and syncs every write before it is
 // acknowledged. It listens only where [Options].Consumers opens the stream of
@@ -12,7 +15,8 @@
 //	  shard.<0000..1023>       {"node": …, "boot": …}; its revision is the shard's token
 //	  sess.<shard>.<agent>     an agent's record
 //	  wish.<shard>.<agent>     a person's override
-//	  gate.<platform>          a platform's lock-out budget
+//	  gate.<address>           a platform's lock-out budget
+//	  platform.<platform>      what signs its agents out when it is configured no longer
 //	  hook.<shard>.<name>      a webhook's position
 //	stream EVENTS, limited by age and size, the oldest go first:
 //	  ev.<shard>.<agent>.<type>
@@ -34,11 +38,11 @@
 //
 // # Durability
 //
-// Save, Forget, SaveGate, SaveWish, SaveHook and Publish return nil when the write is on
-// disk. When they return an error other than [ErrFenced], the outcome is
-// unknown: the write may appear later, but never after a write that the same
-// agent made afterwards. A deletion is a write of an empty value, never a
-// purge: the server can bring purged values back after a crash.
+// Put, Save, Forget and Publish return nil when the write is on disk. When they
+// return an error other than [ErrFenced], the outcome is unknown: the write may
+// appear later, but never after a write that the same agent made afterwards. A
+// deletion is a write of an empty value, never a purge: the server can bring
+// purged values back after a crash.
 //
 // # Trouble
 //

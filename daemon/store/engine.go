@@ -282,12 +282,8 @@ func (e *engine) claim(ctx context.Context) error {
 	if err := e.learnShards(ctx); err != nil {
 		return err
 	}
-	for list := e.keeper.fence.foreign(); len(list) > 0; {
-		n := min(len(list), maxBatch)
-		if _, err := e.keeper.commit(e.keeper.fence.claims(list[:n]), n > 1); err != nil {
-			return err
-		}
-		list = list[n:]
+	if _, err := e.keeper.commitAll(e.keeper.fence.claims(e.keeper.fence.foreign())); err != nil {
+		return err
 	}
 	return e.learnShards(ctx)
 }

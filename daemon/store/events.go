@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -30,37 +31,37 @@ const headerNode = "Agentkeeper-Node"
 // under the same MsgIDs. No fence: who took an event from a platform must be
 // able to store it.
 func (s *Store) Publish(ctx context.Context, events []Message) error {
-	msgs := make([]*nats.Msg, len(events))
-	out := make([]*Event, len(events))
-	for i, ev := range events {
-		msgs[i] = &nats.Msg{Subject: eventSubject(ev.ID, ev.Type), Header: nats.Header{}, Data: ev.Data}
-		msgs[i].Header.Set(headerNode, s.self.Node)
-		if ev.MsgID != "" {
-			msgs[i].Header.Set(headerMsgID, ev.MsgID)
+	var groups []*group
+	for part := range slices.Chunk(events, maxBatch) {
+		g := newGroup(noShard)
+		for _, ev := range part {
+			m := &nats.Msg{Subject: eventSubject(ev.ID, ev.Type), Header: nats.Header{}, Data: ev.Data}
+			m.Header.Set(headerNode, s.self.Node)
+			if ev.MsgID != "" {
+				m.Header.Set(headerMsgID, ev.MsgID)
+			}
+			if err := checkSize(m.Subject+ev.MsgID, ev.Data); err != nil {
+				return fmt.Errorf("publish an event of %v: %w", ev.ID, err)
+			}
+			g.msgs = append(g.msgs, m)
+			g.events = append(g.events, &Event{Data: ev.Data, Received: ev.Received, subject: m.Subject})
 		}
-		out[i] = &Event{Data: ev.Data, Received: ev.Received, subject: msgs[i].Subject}
-		if err := checkSize(msgs[i].Subject+ev.MsgID, ev.Data); err != nil {
-			return fmt.Errorf("publish an event of %v: %w", ev.ID, err)
-		}
+		groups = append(groups, g)
 	}
-	for len(msgs) > 0 {
-		n := min(len(msgs), maxBatch)
-		if err := s.publish(ctx, msgs[:n], out[:n]); err != nil {
+	for _, g := range groups {
+		if err := s.submit(ctx, g); err != nil {
 			return fmt.Errorf("publish %d events: %w", len(events), err)
 		}
-		msgs, out = msgs[n:], out[n:]
 	}
 	return nil
 }
 
-func (s *Store) publish(ctx context.Context, msgs []*nats.Msg, events []*Event) error {
+func (s *Store) submit(ctx context.Context, events *group) error {
 	e, err := s.current()
 	if err != nil {
 		return err
 	}
-	g := newGroup(noShard, msgs...)
-	g.events = events
-	err = e.events.submit(ctx, g)
+	err = e.events.submit(ctx, events)
 	s.failed(e, err)
 	return err
 }

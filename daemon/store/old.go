@@ -62,7 +62,8 @@ func (e *unreadableError) Error() string {
 func (o *old) read(ctx context.Context, subject string, from uint64) (events []*Event, err error) {
 	err = o.inTurn(ctx, func(ctx context.Context, nc *nats.Conn) (err error) {
 		if subject == "" {
-			events, err = batchOf(ctx, nc, from)
+			ask := getRequest{Seq: from, Batch: readBatch, MaxBytes: readBytes}
+			_, err = getBatch(ctx, nc, directGet, ask, func(m *nats.Msg, seq uint64) { events = append(events, eventOf(m, seq)) })
 		} else {
 			events, err = someOf(ctx, nc, subject, from, time.Now().Add(readSlice))
 		}
@@ -178,32 +179,53 @@ func (r getRequest) encode() []byte {
 	return data
 }
 
-// batchOf reads all events from a position on with one request. The server ends
-// its answers with one of status 204, or gives none but one of status 404.
-func batchOf(ctx context.Context, nc *nats.Conn, from uint64) ([]*Event, error) {
-	answers := make(chan *nats.Msg, readBatch+1)
+// getBatch asks the server for the messages that a request means and calls fn with
+// each and its position. The server ends its answers with one of status 204, or
+// gives none but one of status 404: then there is no more.
+func getBatch(ctx context.Context, nc *nats.Conn, api string, r getRequest, fn func(m *nats.Msg, seq uint64)) (more bool, err error) {
 	inbox := nats.NewInbox()
-	sub, err := nc.ChanSubscribe(inbox, answers)
+	sub, err := nc.SubscribeSync(inbox)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	defer func() { _ = sub.Unsubscribe() }() // fails where the connection has ended
-	if err := nc.PublishRequest(directGet, inbox, getRequest{Seq: from, Batch: readBatch, MaxBytes: readBytes}.encode()); err != nil {
-		return nil, err
+	if err := nc.PublishRequest(api, inbox, r.encode()); err != nil {
+		return false, err
 	}
-	var events []*Event
 	for {
-		select {
-		case m := <-answers:
-			ev, err := readAnswer(m)
-			if ev == nil {
-				return events, err
-			}
-			events = append(events, ev)
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		m, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			return false, err
 		}
+		seq, err := positionIn(m)
+		if err != nil || seq == 0 {
+			return m.Header.Get(headerStatus) == statusMore, err
+		}
+		fn(m, seq)
 	}
+}
+
+// The statuses of an answer without a message.
+const (
+	statusMore = "204" // the end of a batch
+	statusNone = "404" // there is no such message, and none behind
+)
+
+// positionIn returns the position of the message that an answer holds, 0 where it
+// holds none.
+func positionIn(m *nats.Msg) (uint64, error) {
+	switch status := m.Header.Get(headerStatus); status {
+	case "":
+	case statusMore, statusNone:
+		return 0, nil
+	default:
+		return 0, fmt.Errorf("the server answers a request for messages with status %s %s", status, m.Header.Get("Description"))
+	}
+	seq, err := strconv.ParseUint(m.Header.Get(headerSequence), 10, 64)
+	if err != nil || seq == 0 {
+		return 0, errors.New("the server gives a message without its position")
+	}
+	return seq, nil
 }
 
 // someOf reads one agent's events, one by one and for a moment only: the server
@@ -230,17 +252,14 @@ func someOf(ctx context.Context, nc *nats.Conn, subject string, from uint64, unt
 
 // readAnswer reads one answer; nil is the end.
 func readAnswer(m *nats.Msg) (*Event, error) {
-	switch status := m.Header.Get(headerStatus); status {
-	case "":
-	case "204", "404":
-		return nil, nil
-	default:
-		return nil, fmt.Errorf("the server answers a request for events with status %s %s", status, m.Header.Get("Description"))
-	}
-	seq, err := strconv.ParseUint(m.Header.Get(headerSequence), 10, 64)
+	seq, err := positionIn(m)
 	if err != nil || seq == 0 {
-		return nil, errors.New("the server gives an event without its position")
+		return nil, err
 	}
+	return eventOf(m, seq), nil
+}
+
+func eventOf(m *nats.Msg, seq uint64) *Event {
 	stored, _ := time.Parse(time.RFC3339Nano, m.Header.Get(headerStored)) // zero says nothing
-	return &Event{Seq: seq, Data: m.Data, Stored: stored, subject: m.Header.Get(headerSubject)}, nil
+	return &Event{Seq: seq, Data: m.Data, Stored: stored, subject: m.Header.Get(headerSubject)}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,19 @@ func (c *committer) commit(msgs []*nats.Msg, batch bool) ([]ack, error) {
 		return nil, err
 	}
 	return acks, c.after.written(msgs, acks, began)
+}
+
+// commitAll is commit of any number, in batches. It is for a start, when the
+// committer's goroutine does not run yet.
+func (c *committer) commitAll(msgs []*nats.Msg) (acks []ack, err error) {
+	for part := range slices.Chunk(msgs, maxBatch) {
+		some, err := c.commit(part, len(part) > 1)
+		if err != nil {
+			return nil, err
+		}
+		acks = append(acks, some...)
+	}
+	return acks, nil
 }
 
 // send writes msgs in order and returns one answer for each. A batch that the

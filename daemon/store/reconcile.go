@@ -94,18 +94,11 @@ func (r *reconcile) writeBack() error {
 		r.found.Restored++
 		msgs = append(msgs, keyMsg(key, value))
 	}
-	for len(msgs) > 0 {
-		n := min(len(msgs), maxBatch)
-		acks, err := r.engine.keeper.commit(msgs[:n], n > 1)
-		if err != nil {
-			return err
-		}
-		if err := outcome(acks); err != nil {
-			return err
-		}
-		msgs = msgs[n:]
+	acks, err := r.engine.keeper.commitAll(msgs)
+	if err != nil {
+		return err
 	}
-	return nil
+	return outcome(acks)
 }
 
 // renew brings the journal up to the server's records. After damage the
