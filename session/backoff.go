@@ -18,7 +18,7 @@ type Policy struct {
 // stable is how long a session must live for its success to reset back-off.
 func (p Policy) stable() time.Duration { return max(p.Window, time.Minute) }
 
-// Jitter is the largest part that is added to or taken from a delay.
+// jitter is the largest part that is added to or taken from a delay.
 const jitter = 0.35
 
 // frozen is the clock of a back-off that has no limit in time.
@@ -44,14 +44,23 @@ func curve(first, limit time.Duration, n int) time.Duration {
 	return min(d, limit)
 }
 
+// Backoff returns the delay after n failures in a row (n from 1): first, doubled
+// from failure to failure up to limit, with jitter by u in [0,1), never above
+// limit. It never ends.
+func Backoff(first, limit time.Duration, n int, u float64) time.Duration {
+	return spread(curve(first, limit, n-1), limit, u)
+}
+
 // spread puts jitter on d and keeps it under limit without piling up there.
-func (m *Machine) spread(d, limit time.Duration) time.Duration {
-	u := m.random()
+func spread(d, limit time.Duration, u float64) time.Duration {
 	if v := time.Duration(float64(d) * (1 - jitter + 2*jitter*u)); v <= limit {
 		return v
 	}
 	return time.Duration(float64(limit) * (1 - jitter*u))
 }
+
+// spread is spread by the machine's next number.
+func (m *Machine) spread(d, limit time.Duration) time.Duration { return spread(d, limit, m.random()) }
 
 // random returns the next number in [0,1) of the machine's own sequence
 // (splitmix64), so that a machine is a value and a run can be repeated.
@@ -68,7 +77,7 @@ func (m *Machine) backoff(n int) time.Duration {
 	if n < 1 {
 		return 0
 	}
-	return m.spread(curve(m.policy.Initial, m.policy.Max, n-1), m.policy.Max)
+	return Backoff(m.policy.Initial, m.policy.Max, n, m.random())
 }
 
 // pollRetry returns the pause after n failed polls in a row of a live session:
@@ -79,5 +88,5 @@ func (m *Machine) pollRetry(n int, silent bool) time.Duration {
 		return m.backoff(n)
 	}
 	limit := max(m.policy.Window/12, time.Millisecond)
-	return m.spread(curve(min(250*time.Millisecond, limit), limit, n-1), limit)
+	return Backoff(min(250*time.Millisecond, limit), limit, n, m.random())
 }

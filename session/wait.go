@@ -64,6 +64,14 @@ func Rest(ctx context.Context, t time.Time) (Wait, error) {
 	return Wait{}, nil
 }
 
+// Sleep lets d pass, or returns ctx's error when ctx has ended.
+func Sleep(ctx context.Context, d time.Duration) error {
+	if d > 0 {
+		Wait{Until: time.Now().Add(d)}.Block(ctx)
+	}
+	return ctx.Err()
+}
+
 // Source is where something to be read is waited for. It belongs to whoever
 // returned it: it is waited for in one way at a time, and not beyond the next
 // call of its owner.

@@ -106,24 +106,12 @@ func (r *Receiver) hand(ctx context.Context, platform string, h http.Header, bod
 	body = wire.UTF8(h.Get("Content-Type"), body)
 	for {
 		got := adapter.Receive(ctx, h, body)
-		if got.Refusal != session.NoSession || time.Now().After(until) || !pause(ctx, lookAgain) {
+		if got.Refusal != session.NoSession || time.Now().After(until) || session.Sleep(ctx, lookAgain) != nil {
 			return got
 		}
 		if now, ok := r.o.Find(platform); ok {
 			adapter = now
 		}
-	}
-}
-
-// pause waits for d; false means that ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

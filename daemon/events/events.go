@@ -211,22 +211,13 @@ func (s *Stream) store(ctx context.Context, batch []*letter) {
 			return
 		}
 		s.log.Debug("the store does not take events; offering them again", "events", len(batch), "in", wait.String(), "error", err)
-		pause(ctx, wait)
+		_ = session.Sleep(ctx, wait) // its end is seen above
 	}
 }
 
 // refused reports whether the store said a last word.
 func refused(err error) bool {
 	return !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
 
 // stored answers those who wait, and says in the log what the stream now says

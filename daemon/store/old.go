@@ -11,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"agentkeeper/session"
 )
 
 const (
@@ -122,7 +124,7 @@ func (o *old) inTurn(ctx context.Context, fn func(ctx context.Context, nc *nats.
 		return ctx.Err()
 	}
 	defer func() { <-o.turn }()
-	if err := sleep(ctx, time.Until(o.until)); err != nil {
+	if err := session.Sleep(ctx, time.Until(o.until)); err != nil {
 		return err
 	}
 	began := time.Now()

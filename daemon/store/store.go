@@ -261,9 +261,7 @@ func (s *Store) listen(e *engine) {
 // reopen tries until an engine runs; nil when the store closes first.
 func (s *Store) reopen(ctx context.Context) *engine {
 	for wait := reopenFirst; ; wait = min(2*wait, reopenMax) {
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		if session.Sleep(ctx, wait) != nil {
 			return nil
 		}
 		e, err := s.tryReopen(ctx)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"agentkeeper/session"
 )
 
 // The bounds of what followers cost. A turn hands at most sliceBytes to one
@@ -159,24 +161,9 @@ func (t *tail) wait(ctx context.Context, changed <-chan struct{}, after uint64) 
 // turn waits until it is this follower's turn.
 func (t *tail) turn(ctx context.Context) error {
 	place := t.pace.Reserve()
-	err := sleep(ctx, place.Delay())
+	err := session.Sleep(ctx, place.Delay())
 	if err != nil {
 		place.Cancel()
 	}
 	return err
-}
-
-// sleep waits for d, or fails when ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

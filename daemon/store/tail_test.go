@@ -105,7 +105,7 @@ func TestTurnsAreBounded(t *testing.T) {
 			for seq := uint64(1); ctx.Err() == nil; seq++ { // 1,000 events a second
 				tail.add([]*Event{{}}, []ack{{seq: seq}})
 				tail.announce()
-				_ = sleep(ctx, time.Millisecond)
+				_ = session.Sleep(ctx, time.Millisecond)
 			}
 			all.Wait()
 			limit := time.Duration(n) * time.Second / turns * 11 / 10

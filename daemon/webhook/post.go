@@ -130,7 +130,7 @@ func (p *poster) post(ctx context.Context, e event) result {
 }
 
 func (p *poster) judge(res *http.Response, text []byte) result {
-	r := result{verdict: failed, after: retryAfter(res.Header.Get("Retry-After"), time.Now()), err: p.answer(res, text)}
+	r := result{verdict: failed, after: wire.RetryAfter(res.Header, time.Now(), longest), err: p.answer(res, text)}
 	switch code := res.StatusCode; {
 	case code >= 200 && code <= 299:
 		return result{}

@@ -3,7 +3,6 @@ package webhook
 import (
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"testing"
 	"time"
 )
@@ -117,33 +116,6 @@ func TestHeaderID(t *testing.T) {
 	for id, want := range map[string]string{"hq/291/7": "hq/291/7", "hq/Иван/1": "hq/%D0%98%D0%B2%D0%B0%D0%BD/1", "a b%\n": "a%20b%25%0A"} {
 		if got := headerID(id); got != want {
 			t.Errorf("%q as a header is %q, want %q", id, got, want)
-		}
-	}
-}
-
-func FuzzRetryAfter(f *testing.F) {
-	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	for _, s := range []string{"", "0", "30", " 30 ", "-1", "1.5", "86401", "99999999999999999999999", "Mon, 02 Mar 2026 09:01:00 GMT",
-		"Monday, 02-Mar-26 09:01:00 GMT", "Mon Mar  2 09:01:00 2026", "Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 02 Mar 2020 09:00:00 GMT", "soon"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, value string) {
-		d := retryAfter(value, now)
-		if d < 0 || d > longest {
-			t.Errorf("%q is %v", value, d)
-		}
-	})
-}
-
-func TestRetryAfterReads(t *testing.T) {
-	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	for value, want := range map[string]time.Duration{
-		"": 0, "soon": 0, "-1": 0, "1.5": 0, "0": 0, "30": 30 * time.Second, " 120 ": 2 * time.Minute, "99999999999999999999999": longest,
-		now.Add(time.Minute).Format(http.TimeFormat): time.Minute, now.Add(-time.Minute).Format(http.TimeFormat): 0,
-		"Fri, 31 Dec 9999 23:59:59 GMT": longest,
-	} {
-		if got := retryAfter(value, now); got != want {
-			t.Errorf("%q is %v, want %v", value, got, want)
 		}
 	}
 }

@@ -38,7 +38,7 @@ func rest(r Request, h http.Header) time.Duration {
 	if r == Poll {
 		return 0
 	}
-	return retryAfter(h)
+	return wire.RetryAfter(h, time.Now(), restLimit)
 }
 
 // statusFault is what an HTTP status other than 2xx means without an envelope. 502 and 504 come
@@ -77,18 +77,6 @@ func unreadable(r Request) *session.Fault {
 
 // restLimit bounds what a Retry-After can ask for.
 const restLimit = 10 * time.Minute
-
-// retryAfter reads the header as seconds or as a date, 0 for anything else.
-func retryAfter(h http.Header) time.Duration {
-	text := h.Get("Retry-After")
-	if seconds, err := strconv.Atoi(text); err == nil {
-		return min(max(0, time.Duration(min(seconds, 3600))*time.Second), restLimit)
-	}
-	if t, err := http.ParseTime(text); err == nil {
-		return min(max(0, time.Until(t)), restLimit)
-	}
-	return 0
-}
 
 // Answers reports, as a fault or nil, whether a shows that the gateway works:
 // any envelope does, whatever its retcode and the HTTP status.

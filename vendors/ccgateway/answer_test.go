@@ -108,8 +108,12 @@ func TestRetryAfter(t *testing.T) {
 			"": 0, "17": 17 * time.Second, "99999999999": 10 * time.Minute, "99999": 10 * time.Minute, "-3": 0, "soon": 0,
 			"Sat, 01 Jan 2000 00:00:30 GMT": 30 * time.Second, "Fri, 31 Dec 1999 00:00:00 GMT": 0, "Tue, 01 Jan 2030 00:00:00 GMT": 10 * time.Minute,
 		} {
-			if got := retryAfter(http.Header{"Retry-After": {text}}); got != want {
-				t.Errorf("%q: %v, want %v", text, got, want)
+			a := wire.Answer{Status: 503, Header: http.Header{"Retry-After": {text}}}
+			if _, f := Read(SignIn, a, plainly); f == nil || f.After != want {
+				t.Errorf("%q: %+v, want %v", text, f, want)
+			}
+			if _, f := Read(Poll, a, plainly); f == nil || f.After != 0 {
+				t.Errorf("%q: a poll rests: %+v", text, f)
 			}
 		}
 	})

@@ -144,7 +144,7 @@ func httpFault(status int, h http.Header) *session.Fault {
 	}
 	switch status {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		f.Cause, f.After = session.CauseThrottled, retryAfter(h)
+		f.Cause, f.After = session.CauseThrottled, wire.RetryAfter(h, time.Now(), restLimit)
 	case http.StatusBadGateway, http.StatusGatewayTimeout, http.StatusInternalServerError:
 	default:
 		f.Cause = session.CauseAnswered
@@ -152,17 +152,8 @@ func httpFault(status int, h http.Header) *session.Fault {
 	return f
 }
 
-// retryAfter reads the header in both of its forms, up to an hour.
-func retryAfter(h http.Header) time.Duration {
-	value := h.Get("Retry-After")
-	if seconds, err := strconv.Atoi(value); err == nil {
-		return min(max(time.Duration(seconds)*time.Second, 0), time.Hour)
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return min(max(time.Until(at), 0), time.Hour)
-	}
-	return 0
-}
+// restLimit bounds what a Retry-After can ask for.
+const restLimit = time.Hour
 
 // reason names a failure below the websocket as package wire does.
 func reason(err error) string {

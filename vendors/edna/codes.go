@@ -151,7 +151,7 @@ func refusal(r request, a wire.Answer, clean func(string) string) *session.Fault
 		Text: withMessage(line.text, clean(messageOf(a.Body))), Action: line.action,
 	}
 	if f.Kind == session.Outage && r == logIn {
-		f.After = retryAfter(a.Header)
+		f.After = wire.RetryAfter(a.Header, time.Now(), restLimit)
 	}
 	return f
 }
@@ -215,15 +215,3 @@ func messageOf(body []byte) string {
 
 // restLimit bounds what a Retry-After can ask for.
 const restLimit = time.Hour
-
-// retryAfter reads the header as seconds or as a date, 0 for anything else.
-func retryAfter(h http.Header) time.Duration {
-	text := h.Get("Retry-After")
-	if seconds, err := strconv.Atoi(text); err == nil {
-		return max(0, time.Duration(min(seconds, int(restLimit/time.Second)))*time.Second)
-	}
-	if t, err := http.ParseTime(text); err == nil {
-		return min(max(0, time.Until(t)), restLimit)
-	}
-	return 0
-}

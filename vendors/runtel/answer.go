@@ -1,7 +1,6 @@
 package runtel
 
 import (
-	"net/http"
 	"strconv"
 	"time"
 
@@ -56,22 +55,10 @@ func (e envelope) echoes(c call, a wire.Answer) bool {
 // silent because of it: probes keep to their own pace.
 func rested(f *session.Fault, r request, a wire.Answer) *session.Fault {
 	if f != nil && f.Kind == session.Outage && r != probe {
-		f.After = max(f.After, retryAfter(a.Header))
+		f.After = max(f.After, wire.RetryAfter(a.Header, time.Now(), restLimit))
 	}
 	return f
 }
 
 // restLimit bounds what a Retry-After can ask for.
 const restLimit = time.Hour
-
-// retryAfter reads the header as seconds or as a date, 0 for anything else.
-func retryAfter(h http.Header) time.Duration {
-	text := h.Get("Retry-After")
-	if seconds, err := strconv.Atoi(text); err == nil {
-		return max(0, time.Duration(min(seconds, int(restLimit/time.Second)))*time.Second)
-	}
-	if t, err := http.ParseTime(text); err == nil {
-		return min(max(0, time.Until(t)), restLimit)
-	}
-	return 0
-}
