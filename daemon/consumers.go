@@ -12,26 +12,28 @@ import (
 	"agentkeeper/daemon/store"
 	"agentkeeper/session"
 	"agentkeeper/vendors/option"
+	"agentkeeper/vendors/wire"
 )
 
 // consumers says who may read the stream of events; nil where nothing listens
 // for such.
-func (d *Daemon) consumers(cfg *config.Config) *store.Consumers {
+func (d *Daemon) consumers(cfg *config.Config) (*store.Consumers, error) {
 	e := cfg.Events
 	if e.Listen == "" {
-		return nil
+		return nil, nil //nolint:nilnil // no listener, no trouble
 	}
 	c := &store.Consumers{
 		Address: e.Listen, Permit: d.permit, Limit: d.maxConsumers, Refused: d.metrics.StreamRefused,
 		Connections: func() int { return d.files.Connections(openfiles.Events) },
 	}
 	if e.CertFile != "" {
-		c.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			pair, err := tls.LoadX509KeyPair(e.CertFile, e.KeyFile) // a renewed one acts at once
-			return &pair, err
-		}}
+		p, err := wire.NewKeyPair("the event stream's key pair", e.CertFile, e.KeyFile, d.log)
+		if err != nil {
+			return nil, err
+		}
+		c.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: p.ForServer}
 	}
-	return c
+	return c, nil
 }
 
 // permit names the user whose secret is shown, as the configuration and the

@@ -135,10 +135,14 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 	d.manager = systemd.NewManager(d.log)
 	d.files = openfiles.New(openfiles.RaiseLimit(), listeners(cfg)...)
 	d.divideFiles(cfg)
+	consumers, err := d.consumers(cfg)
+	if err != nil {
+		return err
+	}
 	told := d.tellStart()
 	d.store, err = store.Open(ctx, store.Options{
 		Dir: cfg.Store.Dir, EventsMaxAge: cfg.Events.MaxAge, EventsMaxBytes: cfg.Events.MaxBytes, Log: d.log,
-		Consumers: d.consumers(cfg), EventsExpired: func(n int) { d.metrics.EventsDropped(events.DroppedRetention, n) },
+		Consumers: consumers, EventsExpired: func(n int) { d.metrics.EventsDropped(events.DroppedRetention, n) },
 	})
 	told()
 	if err != nil {

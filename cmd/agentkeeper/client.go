@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"agentkeeper/daemon/address"
 	"agentkeeper/daemon/api"
 )
 
@@ -26,9 +27,6 @@ const defaultControl = "/run/agentkeeper/control.sock"
 type controlFlag struct {
 	Control string `env:"AGENTKEEPER_CONTROL" default:"/run/agentkeeper/control.sock" placeholder:"PATH" help:"Control socket of the service (default: ${default})."`
 }
-
-// longestSocket is how many bytes of a path Linux takes for a unix socket.
-const longestSocket = 107
 
 // client is the running service, over its control socket. Its errors carry the
 // exit code that they mean.
@@ -197,8 +195,8 @@ func unreachable(socket string, err error) error {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
-	case socket == "" || len(socket) > longestSocket:
-		return &exit{exitUnavailable, fmt.Errorf("%q is no control socket: a path has 1 to %d bytes; give the service's to --control or AGENTKEEPER_CONTROL", socket, longestSocket)}
+	case socket == "" || len(socket) > address.SocketPathLimit:
+		return &exit{exitUnavailable, fmt.Errorf("%q is no control socket: a path has 1 to %d bytes; give the service's to --control or AGENTKEEPER_CONTROL", socket, address.SocketPathLimit)}
 	case errors.Is(err, fs.ErrNotExist):
 		return &exit{exitUnavailable, fmt.Errorf("no service at %s: start it, or name its control socket with --control or AGENTKEEPER_CONTROL", socket)}
 	case errors.Is(err, fs.ErrPermission):

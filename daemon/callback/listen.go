@@ -18,9 +18,8 @@ type Listener struct {
 }
 
 // Listen opens the address. With a key pair what comes from it speaks TLS 1.2
-// or newer, and shows the pair as the files have it: they are looked at again
-// for new connections, every ten seconds at most. A pair that cannot be read
-// leaves the old one in use, with a line in the log.
+// or newer, and shows the pair as the files have it at each new connection. A pair
+// that cannot be read leaves the old one in use, with a line in the log.
 func Listen(c Listener, l *slog.Logger) (net.Listener, *tls.Config, error) {
 	var conf *tls.Config
 	if c.CertFile != "" {

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"agentkeeper/daemon/address"
 	"agentkeeper/daemon/config/strict"
 	"agentkeeper/session"
 	"agentkeeper/vendors/option"
@@ -29,7 +30,7 @@ func (l *loader) callback(m *strict.Mapping) {
 	switch {
 	case c.Listen == "":
 		return
-	case !isAddress(c.Listen):
+	case !address.Valid(c.Listen):
 		m.Wrong("listen", "is no address; write host:port, for example 0.0.0.0:9466")
 	}
 	switch {

@@ -2,9 +2,9 @@ package config
 
 import (
 	"net"
-	"net/netip"
 	"strings"
 
+	"agentkeeper/daemon/address"
 	"agentkeeper/daemon/config/strict"
 	"agentkeeper/session"
 	"agentkeeper/vendors/option"
@@ -49,19 +49,13 @@ func (l *loader) consumersAddress(m *strict.Mapping) {
 		if m.Has("users") && len(m.List("users")) > 0 {
 			l.Warn(m.At("users"), "events.users has no effect without events.listen; write for example listen: 127.0.0.1:4222")
 		}
-	case !isAddress(e.Listen):
+	case !address.Valid(e.Listen):
 		m.Wrong("listen", "is no address; write host:port, for example 127.0.0.1:4222")
-	case !isLoopback(host) && e.CertFile == "" && e.KeyFile == "":
+	case !address.Loopback(host) && e.CertFile == "" && e.KeyFile == "":
 		m.Wrong("listen", "is an address that other hosts may reach; write cert_file and key_file for TLS, or 127.0.0.1:4222")
 	case len(m.List("users")) == 0:
 		m.Wrong("listen", "lets nobody in without users; write for example users: [{name: crm, password_file: secrets/crm}]")
 	}
-}
-
-// isLoopback reports whether only this host reaches the address.
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // certificate tries the files of a TLS listener.

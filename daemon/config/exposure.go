@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"agentkeeper/daemon/address"
 	"agentkeeper/daemon/config/strict"
 	"agentkeeper/vendors/option"
 )
@@ -52,9 +53,9 @@ func (e *exposure) warn(r *strict.Report) {
 	}
 }
 
-// CheckListen says why address is not one that `listen` may have.
-func CheckListen(address string) error {
-	if !isAddress(address) {
+// CheckListen says why text is no address that `listen` may have.
+func CheckListen(text string) error {
+	if !address.Valid(text) {
 		return errors.New("is no address; write host:port, for example 127.0.0.1:9464")
 	}
 	return nil
@@ -64,7 +65,7 @@ func CheckListen(address string) error {
 // without a password. web is the web configuration, nil for none.
 func (l *loader) adviseListen(m *strict.Mapping, web []byte) {
 	host, _, err := net.SplitHostPort(l.config.Listen)
-	if err != nil || isLoopback(host) {
+	if err != nil || address.Loopback(host) {
 		return
 	}
 	var has struct {

@@ -1,15 +1,11 @@
 package config
 
 import (
-	"errors"
 	"io/fs"
-	"net"
-	"net/netip"
 	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"agentkeeper/daemon/config/strict"
 	"agentkeeper/vendors/option"
@@ -98,23 +94,3 @@ func handoverCells(m *strict.Mapping) (cells []cell) {
 }
 
 func isHandoverKey(name string) bool { return slices.Contains(handoverKeys(), name) }
-
-// CheckProxyAddress says why address is not one that only this host reaches:
-// host:port on the loopback, or the absolute path of a unix socket, with or
-// without "unix:" before it.
-func CheckProxyAddress(address string) error {
-	if path, isUnix := strings.CutPrefix(address, "unix:"); isUnix || strings.HasPrefix(address, "/") {
-		if !filepath.IsAbs(path) {
-			return errors.New("is no absolute path; write for example unix:/run/agentkeeper/proxy.sock")
-		}
-		return nil
-	}
-	host, port, err := net.SplitHostPort(address)
-	if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < 0 || n > 65535 {
-		return errors.New("is no address; write 127.0.0.1:9465 or unix:/run/agentkeeper/proxy.sock")
-	}
-	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
-		return errors.New("is an address that other hosts may reach; the proxy lets whoever reaches it act as any agent, so write 127.0.0.1:9465 or unix:/run/agentkeeper/proxy.sock")
-	}
-	return nil
-}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"agentkeeper/daemon/address"
 	"agentkeeper/daemon/config/strict"
 )
 
@@ -43,7 +44,7 @@ func TestDefaultsOfTheTable(t *testing.T) {
 		case kindFlag:
 			bad = k.Fallback != "false"
 		case kindAddress:
-			bad = !isAddress(k.Fallback)
+			bad = !address.Valid(k.Fallback)
 		case kindCount:
 			n, err := strconv.Atoi(k.Fallback)
 			bad = err != nil || n < 1 || n > k.Most

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"agentkeeper/daemon/address"
 	"agentkeeper/daemon/config/strict"
 	"agentkeeper/daemon/holiday"
 	"agentkeeper/daemon/shift"
@@ -234,14 +235,13 @@ func (l *loader) proxy(m *strict.Mapping) {
 	if text == "" {
 		return
 	}
-	if err := CheckProxyAddress(text); err != nil {
+	if _, _, err := address.Private(text); err != nil {
 		m.Wrong("listen", "%v", err)
 	}
 	l.config.Proxy = text
 }
 
-// sockets decodes where the service listens. The kernel bounds a unix socket's
-// path at 108 bytes with its final zero.
+// sockets decodes where the service listens.
 func (l *loader) sockets(m *strict.Mapping) {
 	c := l.config
 	c.Listen = m.Filled("listen")
@@ -252,8 +252,8 @@ func (l *loader) sockets(m *strict.Mapping) {
 	c.ListenHosts = hosts(m, "listen_hosts")
 	c.CORSOrigins = origins(m, "cors_origins")
 	c.Control = strict.RelativeTo(m.File, m.Filled("control"))
-	if len(c.Control) > 107 {
-		m.Wrong("control", "is a path of %d bytes; a socket's may have 107", len(c.Control))
+	if n := len(c.Control); n > address.SocketPathLimit {
+		m.Wrong("control", "is a path of %d bytes; a socket's may have %d", n, address.SocketPathLimit)
 	}
 	if c.WebConfigFile = m.Path("web_config_file"); c.WebConfigFile == "" {
 		l.adviseListen(m, nil)

@@ -2,28 +2,15 @@ package config
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"agentkeeper/daemon/address"
 	"agentkeeper/session"
 )
-
-// isAddress reports whether text is host:port, where host may be empty.
-func isAddress(text string) bool {
-	host, port, err := net.SplitHostPort(text)
-	if err != nil {
-		return false
-	}
-	_, err = strconv.ParseUint(port, 10, 16)
-	return err == nil && !strings.ContainsFunc(host, func(c rune) bool {
-		return unicode.IsSpace(c) || unicode.IsControl(c) || c == '/' || c == '@'
-	})
-}
 
 const nameRule = "use letters, digits, -, _ and . only"
 
@@ -53,7 +40,7 @@ func parseURL(text string, schemes []string) (u *url.URL, why string) {
 	case !slices.Contains(schemes, u.Scheme):
 		return nil, "has a scheme that this vendor does not speak; write one of " + strings.Join(schemes, ", ") +
 			", for example " + example
-	case u.Port() != "" && !isAddress(u.Host) || strings.HasSuffix(u.Host, ":"):
+	case u.Port() != "" && !address.Valid(u.Host) || strings.HasSuffix(u.Host, ":"):
 		return nil, "has no valid port; write for example " + example
 	case u.Path != "" && u.Path != "/":
 		return nil, "has a path; write scheme, host and port only, the program adds the vendor's path"

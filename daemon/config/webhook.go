@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode"
 
+	"agentkeeper/daemon/address"
 	"agentkeeper/daemon/config/strict"
 	"agentkeeper/session"
 	"agentkeeper/vendors/option"
@@ -97,7 +98,7 @@ func (l *loader) webhookURL(m *strict.Mapping, h *Webhook) *url.URL {
 	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
 		m.Wrong("url", "is no https:// or http:// address; write for example https://crm.example.com/agentkeeper")
 		return nil
-	case u.Port() != "" && !isAddress(u.Host) || strings.HasSuffix(u.Host, ":"):
+	case u.Port() != "" && !address.Valid(u.Host) || strings.HasSuffix(u.Host, ":"):
 		m.Wrong("url", "has no valid port; write for example https://crm.example.com:8443/agentkeeper")
 		return nil
 	case u.Fragment != "":

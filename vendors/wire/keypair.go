@@ -21,6 +21,7 @@ type KeyPair struct {
 	mu      sync.Mutex
 	loaded  *tls.Certificate
 	looked  time.Time
+	warned  time.Time // of a pair that cannot be used
 	stamped [2]stamp
 	cache   tls.ClientSessionCache // of sessions that were made with loaded
 }
@@ -38,7 +39,8 @@ func NewKeyPair(what, cert, key string, log *slog.Logger) (*KeyPair, error) {
 	return p, nil
 }
 
-// pairEvery is how often the files of a key pair are looked at, at most.
+// pairEvery is how often the files of a key pair are looked at, at most, for the
+// connections that we make.
 const pairEvery = 10 * time.Second
 
 // stamp is what tells that a file may have new content.
@@ -66,12 +68,13 @@ func (s stamp) same(o stamp) bool {
 func (p *KeyPair) Current() (*tls.Certificate, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.current()
+	return p.current(pairEvery)
 }
 
-// current is Current. The caller holds mu.
-func (p *KeyPair) current() (*tls.Certificate, error) {
-	if p.loaded != nil && time.Since(p.looked) < pairEvery {
+// current is Current, which looks at the files no more often than every so often.
+// The caller holds mu.
+func (p *KeyPair) current(every time.Duration) (*tls.Certificate, error) {
+	if p.loaded != nil && time.Since(p.looked) < every {
 		return p.loaded, nil
 	}
 	p.looked = time.Now()
@@ -85,14 +88,20 @@ func (p *KeyPair) current() (*tls.Certificate, error) {
 		p.loaded, p.stamped, p.cache = &fresh, now, newSessionCache()
 	case p.loaded == nil:
 		return nil, fmt.Errorf("%s %s and %s: %w", p.what, p.cert, p.key, err)
-	default: // the stamps stay old, so that it is tried again
+	case time.Since(p.warned) >= pairEvery: // the stamps stay old, so that it is tried again
+		p.warned = p.looked
 		p.log.Warn("a key pair was replaced by one that cannot be used; the old one stays in use", "of", p.what, "cert_file", p.cert, "key_file", p.key, "error", err)
 	}
 	return p.loaded, nil
 }
 
-// ForServer implements tls.Config.GetCertificate.
-func (p *KeyPair) ForServer(*tls.ClientHelloInfo) (*tls.Certificate, error) { return p.Current() }
+// ForServer implements tls.Config.GetCertificate: what the files hold now acts at
+// the next connection.
+func (p *KeyPair) ForServer(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.current(0)
+}
 
 // ForClient implements tls.Config.GetClientCertificate.
 func (p *KeyPair) ForClient(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -109,7 +118,7 @@ func (p *KeyPair) Put(name string, s *tls.ClientSessionState) { p.sessions().Put
 func (p *KeyPair) sessions() tls.ClientSessionCache {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, _ = p.current() // the handshake reports what is wrong
+	_, _ = p.current(pairEvery) // the handshake reports what is wrong
 	return p.cache
 }
 
