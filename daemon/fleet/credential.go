@@ -7,9 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
+	"agentkeeper/daemon/atomicfile"
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/gate"
 	"agentkeeper/session"
@@ -248,59 +248,12 @@ func (f *Fleet) writeOne(id session.ID) error {
 	if err != nil {
 		return fmt.Errorf("encode the credential: %w", err)
 	}
-	return replaceFile(file, append(text, '\n'))
+	return atomicfile.Write(file.Path, append(text, '\n'), file.Mode, file.GID)
 }
 
 func removeFile(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove: %w", err)
-	}
-	return nil
-}
-
-// replaceFile writes a temporary file in the same directory, with its final
-// mode and group before the content, and renames it: readers see the old or
-// the new, whole, and nobody else a moment of either.
-func replaceFile(file config.CredentialFile, text []byte) (err error) {
-	dir := filepath.Dir(file.Path)
-	tmp, err := os.CreateTemp(dir, ".credential-*") // made with mode 0600
-	if err != nil {
-		return fmt.Errorf("write: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			_ = tmp.Close()
-			_ = os.Remove(tmp.Name())
-		}
-	}()
-	if file.GID >= 0 {
-		if err := tmp.Chown(-1, file.GID); err != nil {
-			return fmt.Errorf("give it to credential_group: %w", err)
-		}
-	}
-	if err := tmp.Chmod(file.Mode); err != nil {
-		return fmt.Errorf("set its mode: %w", err)
-	}
-	if _, err := tmp.Write(text); err != nil {
-		return fmt.Errorf("write: %w", err)
-	}
-	if err := errors.Join(tmp.Sync(), tmp.Close()); err != nil {
-		return fmt.Errorf("write: %w", err)
-	}
-	if err := os.Rename(tmp.Name(), file.Path); err != nil {
-		return fmt.Errorf("replace: %w", err)
-	}
-	return syncDir(dir)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync the directory: %w", err)
-	}
-	defer func() { _ = d.Close() }()
-	if err := d.Sync(); err != nil {
-		return fmt.Errorf("sync the directory: %w", err)
 	}
 	return nil
 }

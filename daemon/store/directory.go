@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"agentkeeper/daemon/atomicfile"
 )
 
 // ErrLocked means that another process has the directory; try again when it
@@ -102,35 +104,8 @@ func tighten(dir string) error {
 	})
 }
 
-// writeFile replaces a file as a whole: after a crash it is the old or the new
-// one. Only the owner can read it.
-func writeFile(name string, data []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(name), ".new-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	defer func() { _ = os.Remove(tmp.Name()) }() // fails once it is renamed
-	_, err = tmp.Write(data)
-	err = errors.Join(err, tmp.Sync(), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), name)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(name))
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
+// writeFile replaces a file as a whole. Only the owner can read it.
+func writeFile(name string, data []byte) error { return atomicfile.Write(name, data, 0o600, -1) }
 
 // probe tells whether the server could work in dir: with disk space and file
 // descriptors to spare.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"agentkeeper/daemon/atomicfile"
 )
 
 // A stream's description is written once and needed at every start; a copy of
@@ -146,5 +148,5 @@ func moveAside(set settings, broken *brokenError, path string) error {
 	}
 	set.log.Error("store: moved what cannot be read aside and started afresh: what it held is lost to this program",
 		"moved", path, "to", to, "reason", broken)
-	return errors.Join(unguard(set.dir), syncDir(set.dir))
+	return errors.Join(unguard(set.dir), atomicfile.SyncDir(set.dir))
 }

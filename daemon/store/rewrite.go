@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"agentkeeper/daemon/atomicfile"
 )
 
 // rewrite is a journal's successor while it is written: it takes the place of
@@ -78,7 +80,7 @@ func (w *rewrite) commit() error {
 	j.size, j.compact = w.size, w.size
 	j.behind, j.dirty = false, len(w.late) > 0
 	w.file = nil
-	return syncDir(w.dir)
+	return atomicfile.SyncDir(w.dir)
 }
 
 // squeeze writes the journal anew without outdated lines, while others go on
