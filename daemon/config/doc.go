@@ -1,7 +1,9 @@
 // Package config turns the configuration's bytes into a typed [Config]: the
 // YAML file, the CSV lists of agents and the secrets that they name. It reads
 // files and environment variables and nothing else, and knows the vendors only
-// through their table.
+// through their table. The daemon loads it at its start and at each reload, the
+// command line to check, preview and plan; nobody else reads the file. How YAML
+// is decoded is package strict's.
 //
 // Decoding is strict and never stops at the first mistake: every unknown or
 // duplicate key, wrong type, missing file and relation of times that cannot
