@@ -223,6 +223,21 @@ func (f *Fleet) usesCredential(path string) bool {
 	return false
 }
 
+// tookOver reports whether the file of an agent that is to give it up is another
+// agent's by now, which may have written it already. The caller holds mu.
+func (f *Fleet) tookOver(a *agent) bool {
+	path := a.cfg.Credential.Path
+	if !a.removed && a.becomes().Credential.Path == path {
+		return false
+	}
+	for _, b := range f.agents {
+		if b != a && b.becomes().Credential.Path == path {
+			return true
+		}
+	}
+	return false
+}
+
 // writeOne brings one agent's credential file up to date. The file of a session
 // that is lost stays while a new one is on its way; that of an agent that is
 // signed out or parked goes.
@@ -233,9 +248,9 @@ func (f *Fleet) writeOne(id session.ID) error {
 		f.mu.Unlock()
 		return nil
 	}
-	file, h := a.cfg.Credential, a.keeper.Credential()
+	file, h, others := a.cfg.Credential, a.keeper.Credential(), f.tookOver(a)
 	f.mu.Unlock()
-	if file.Path == "" {
+	if file.Path == "" || others {
 		return nil
 	}
 	switch {

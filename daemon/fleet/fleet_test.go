@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -187,10 +188,15 @@ func TestCredentialFileTakenOver(t *testing.T) {
 		time.Sleep(time.Minute)
 		s.cfg.Agents[1].Credential.Path = path
 		s.cfg.Agents[0].Credential.Path, s.cfg.Agents[0].Number = "", "200"
+		s.change(func() { s.takes = 2 * time.Second }) // the file is the other's before the first one is out
 		s.apply()
-		time.Sleep(time.Minute)
-		if _, err := os.Stat(path); err != nil {
+		time.Sleep(time.Second)
+		if err := s.fleet.WriteCredential(s.cfg.Agents[0].ID); err != nil { // as when it changes meanwhile
 			t.Error(err)
+		}
+		time.Sleep(time.Minute)
+		if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), "token of 2") {
+			t.Errorf("%q, %v", text, err)
 		}
 		s.stop()
 	})
