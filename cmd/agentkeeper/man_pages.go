@@ -62,6 +62,7 @@ var files = []struct{ path, text string }{
 
 var examples = []struct{ about, command string }{
 	{"See it work, with nothing to set up:", "agentkeeper demo"},
+	//nolint:dupword // a command a line
 	{"Begin a configuration, check it, and start the service:", `agentkeeper check --sample > /etc/agentkeeper/agentkeeper.yaml
 agentkeeper check
 systemctl start agentkeeper
