@@ -93,9 +93,19 @@ func (r Refusal) String() string {
 	return [...]string{"", "malformed", "forbidden", "no_session", "too_many", "not_fetched", "not_stored"}[r]
 }
 
-// Session is one signed-in agent. It belongs to one driver; calls never
-// overlap.
+// Session is one signed-in agent.
 type Session interface {
+	Live
+
+	// SignOut sends one sign-out and blocks until the platform answered or ctx
+	// (the operation's deadline) ended. nil and Lost mean signed out, Busy
+	// means not now. After Busy, Outage or Doubt the session is still usable.
+	SignOut(ctx context.Context) error
+}
+
+// Live is a signed-in agent, but for its way out. It belongs to one driver; calls
+// never overlap.
+type Live interface {
 	// Step goes on until the platform has answered once more: a poll, a frame, a
 	// renewal, a keep-alive. Where it would wait for that, or let a pause pass that
 	// the vendor asks for, it returns a Wait, and nothing else: it is called again
@@ -109,11 +119,6 @@ type Session interface {
 	// has begun) takes seconds, not the platform's hold. Behind a Wait no method but
 	// Step and Close is called until Step returned without one.
 	Step(ctx context.Context) (Batch, Wait, error)
-
-	// SignOut sends one sign-out and blocks until the platform answered or ctx
-	// (the operation's deadline) ended. nil and Lost mean signed out, Busy
-	// means not now. After Busy, Outage or Doubt the session is still usable.
-	SignOut(ctx context.Context) error
 
 	// Key returns what proves the session now. The driver saves it after
 	// SignIn and after every Next that changed it, before its next call.

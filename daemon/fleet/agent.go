@@ -111,7 +111,7 @@ func (a *agent) prepare(f *Fleet, rec session.Record) keeper.Order {
 
 func (f *Fleet) newKeeper(a *agent, rec session.Record) *keeper.Keeper {
 	k := keeper.New(keeper.Config{
-		Site: f.site, Setup: f.setupOf(a), Record: rec, Platform: a.platform.adapter, Gate: a.platform.guarded,
+		Site: f.site, Setup: f.setupOf(a), Record: rec, Platform: a.platform.keepers,
 		Seed: f.seedOf(a.id), Owner: a,
 	})
 	f.census.turn(a, k.Standing())

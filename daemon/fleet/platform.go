@@ -9,6 +9,7 @@ import (
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/gate"
 	"agentkeeper/session"
+	"agentkeeper/session/keeper"
 	"agentkeeper/vendors"
 	"agentkeeper/vendors/wire"
 )
@@ -18,7 +19,7 @@ type platform struct {
 	cfg     *config.Platform // never changed, but replaced
 	vendor  vendors.Vendor
 	gate    *gate.Gate
-	guarded func(session.Platform) session.Platform // by gate
+	keepers *keeper.Platform // of adapter, by gate
 	place   wire.Place
 	dials   *wire.Dials // of place
 	adapter session.Platform
@@ -27,9 +28,10 @@ type platform struct {
 
 // newPlatform returns a platform behind a gate.
 func (f *Fleet) newPlatform(c *config.Platform, g *gate.Gate) *platform {
-	p := &platform{cfg: c, vendor: f.vendors[c.Vendor], gate: g, guarded: g.Platform, place: f.place(*c)}
+	p := &platform{cfg: c, vendor: f.vendors[c.Vendor], gate: g, place: f.place(*c)}
 	p.dials = p.place.Dials
 	p.adapter = p.vendor.Open(p.place)
+	p.keepers = &keeper.Platform{Adapter: p.adapter, Gate: g.Platform}
 	return p
 }
 

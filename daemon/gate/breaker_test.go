@@ -123,7 +123,7 @@ func effect(t *testing.T, try func(*fake, session.Platform, string, error), err 
 			s.Backoff = Backoff{Initial: time.Millisecond, Max: time.Millisecond}
 			g := New(Options{Settings: s})
 			f := newFake()
-			p := g.Platform(f)
+			p := blocking(g, f)
 			for _, login := range []string{"a", "b", "c"} {
 				if out {
 					try(f, p, login, errGone)
@@ -165,7 +165,7 @@ func TestFleetComesBackInOrder(t *testing.T) {
 		s := Settings{Rate: 200, Concurrent: 10, Lockout: Lockout{Failures: 10}}
 		var changes []ChangeKind
 		g := New(Options{Settings: s, Rand: seeded(3), Notify: func(c Change) { changes = append(changes, c.Kind) }})
-		wg := fleet(t.Context(), g.Platform(f), 0, agents, time.Second)
+		wg := fleet(t.Context(), blocking(g, f), 0, agents, time.Second)
 		time.Sleep(10 * time.Minute)
 		during := f.seen()
 		if n := len(during); n < 10 || n > 40 {
@@ -203,7 +203,7 @@ func TestGoodPollOpensTheQueue(t *testing.T) {
 		s := wide()
 		s.Backoff = Backoff{Initial: time.Hour, Max: time.Hour}
 		g := New(Options{Settings: s})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		live := signIn(t, p, "live", session.OK)
 		f.answer = always(errGone)
 		for n := range 3 {
@@ -231,7 +231,7 @@ func TestCutsProveNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	f := newFake()
 	g := New(Options{Settings: wide()})
-	p := g.Platform(f)
+	p := blocking(g, f)
 	f.answer = func(string) error { cancel(); return ctx.Err() }
 	_, _ = p.SignIn(ctx, named("a"), false)
 	for _, login := range []string{"b", "c", "d"} {
@@ -254,7 +254,7 @@ func TestSuspicionSendsOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
 		g := New(Options{})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		f.answer = always(errGone)
 		signIn(t, p, "a", session.Outage)
 		time.Sleep(2 * time.Second)
@@ -276,7 +276,7 @@ func TestRetryAfterPutsTheCanaryOff(t *testing.T) {
 		f := newFake()
 		f.answer = always(&session.Fault{Kind: session.Outage, Cause: session.CauseThrottled, After: 40 * time.Second})
 		g := New(Options{})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		for n := range 3 {
 			signIn(t, p, agent(n).ID.Login, session.Outage)
 		}
@@ -365,7 +365,7 @@ func TestSenselessCanaryWaitsForTheBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
 		g := New(Options{Rand: seeded(2)})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		f.answer = always(errGone)
 		for n := range 3 {
 			signIn(t, p, agent(n).ID.Login, session.Outage)
@@ -417,7 +417,7 @@ func TestFailedPollsAreToldOnceAMinute(t *testing.T) {
 			}
 			return &session.Fault{Kind: session.Outage, Code: "unreadable", Action: "look"}
 		}
-		s := signIn(t, g.Platform(f), "a", session.OK)
+		s := signIn(t, blocking(g, f), "a", session.OK)
 		for range 240 {
 			_, _ = sessiontest.Next(t.Context(), s) // half of them fail
 			time.Sleep(500 * time.Millisecond)

@@ -65,7 +65,10 @@
 //
 // # Time and goroutines
 //
-// The gate has no goroutine and no timer of its own. The head of each queue
-// waits for the instant that may admit it; every change pokes the heads. The
-// mutex is never held over a save, a call or a wait.
+// Who waits for a turn waits as a session.Wait, and holds no goroutine: thousands
+// stand in the queue after a start. The turn is used by the call that asks for it
+// and is let through, so there is none that could be lost. The gate has no
+// goroutine of its own and one timer, for the instant that may admit the head of a
+// queue; every change pokes the heads, which look again. The mutex is never held
+// over a save, a call or a wait.
 package gate

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 )
 
 var (
@@ -242,3 +243,8 @@ func refusing(logins ...string) func(string) error {
 func always(err error) func(string) error { return func(string) error { return err } }
 
 var errDisk = errors.New("disk full")
+
+// blocking returns inner behind g, with calls that block while they wait.
+func blocking(g *Gate, inner session.Platform) session.Platform {
+	return sessiontest.Blocking(func() session.Guarded { return g.Platform(inner) })
+}

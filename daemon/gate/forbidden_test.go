@@ -41,7 +41,7 @@ func TestForbiddenAccountAmongOthers(t *testing.T) {
 				f := newFake()
 				f.answer = forbidding("bad")
 				g := New(Options{Settings: wide()})
-				p := g.Platform(f)
+				p := blocking(g, f)
 				other := signIn(t, p, "good", session.OK)
 				time.Sleep(time.Minute)
 				signIn(t, p, "bad", session.Outage)
@@ -90,7 +90,7 @@ func TestForbiddenWithNobodyIn(t *testing.T) {
 		f := newFake()
 		f.answer = always(errForbidden)
 		g := New(Options{Settings: wide()})
-		fleet(t.Context(), g.Platform(f), 0, 1, time.Second)
+		fleet(t.Context(), blocking(g, f), 0, 1, time.Second)
 		time.Sleep(14 * time.Minute)
 		if n := len(f.seen()); n != 1 {
 			t.Errorf("%d log-ins in 14 minutes, want 1", n)
@@ -120,7 +120,7 @@ func TestPresumedBanEndsWhenOthersAreServed(t *testing.T) {
 		f := newFake()
 		f.answer = forbidding("bad")
 		g := New(Options{Settings: wide()})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		s, err := p.Adopt(named("good"), session.NewKey([]byte("key")))
 		if err != nil {
 			t.Fatal(err)
@@ -150,7 +150,7 @@ func TestForbiddenFleet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
 		g := New(Options{Settings: wide()})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		for _, login := range []string{"a", "b", "c"} {
 			signIn(t, p, login, session.OK)
 		}
@@ -183,7 +183,7 @@ func TestForbiddenIsForgottenWithTheSecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
 		f.answer = forbidding("bad")
-		p := New(Options{Settings: wide()}).Platform(f)
+		p := blocking(New(Options{Settings: wide()}), f)
 		signIn(t, p, "good", session.OK)
 		signIn(t, p, "bad", session.Outage)
 		a := named("bad")

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"container/list"
 	"context"
 	"math/rand/v2"
 	"slices"
@@ -40,10 +39,9 @@ type Gate struct {
 	service *Service // its mutex guards all that is below
 	notify  func(Change)
 
+	queues
+
 	settings Settings
-	ins      list.List // of *ticket: sign-ins waiting, oldest first
-	known    list.List // of *ticket: those of them whose secret has signed in before
-	outs     list.List // of *ticket: sign-outs waiting
 	inFlight int       // operations
 	signIns  int       // those of them that are sign-ins
 	next     time.Time // earliest next sign-in by rate

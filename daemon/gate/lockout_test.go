@@ -35,7 +35,7 @@ func wrongPasswords(t *testing.T, failures int, takes time.Duration) {
 		s.Lockout = Lockout{Failures: failures, Within: time.Hour, Quiet: 2 * time.Hour}
 		g := New(Options{Settings: s, Service: NewService(ServiceOptions{Save: disk.save, Saved: disk.state, Lockout: s.Lockout})})
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
-		fleet(ctx, g.Platform(f), 0, 50, time.Minute).Wait()
+		fleet(ctx, blocking(g, f), 0, 50, time.Minute).Wait()
 		cancel()
 		if got := len(f.seen()); got != failures {
 			t.Fatalf("process %d: the platform has seen %d wrong passwords, want %d", run, got, failures)
@@ -54,7 +54,7 @@ func TestRefusalsThatDoNotCount(t *testing.T) {
 				f.answer = always(err)
 				g := New(Options{})
 				for n := range 10 {
-					_, _ = g.Platform(f).SignIn(t.Context(), agent(n), false)
+					_, _ = blocking(g, f).SignIn(t.Context(), agent(n), false)
 				}
 				if st := g.Snapshot(); st.Quarantined || st.RefusalsLeft != 3 {
 					t.Errorf("%+v", st)
@@ -70,7 +70,7 @@ func TestRefusedRenewalsCount(t *testing.T) {
 		f := newFake()
 		f.poll = always(errRefused)
 		g := New(Options{})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		for n := range 3 {
 			s := signIn(t, p, agent(n).ID.Login, session.OK)
 			_, _ = sessiontest.Next(t.Context(), s)
@@ -86,7 +86,7 @@ func TestRefusalsAgeOut(t *testing.T) {
 		f := newFake()
 		f.answer = always(errRefused)
 		g := New(Options{})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		for n := range 12 { // never three within ten minutes
 			signIn(t, p, agent(n).ID.Login, session.Refused)
 			time.Sleep(5 * time.Minute)
@@ -104,7 +104,7 @@ func TestBudgetLimitsWhatIsInFlight(t *testing.T) {
 		f := newFake()
 		f.answer = refusing("a", "b")
 		g := New(Options{Settings: Settings{Rate: 100}})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		signIn(t, p, "a", session.Refused)
 		signIn(t, p, "b", session.Refused)
 		f.takes = time.Minute
@@ -131,7 +131,7 @@ func TestCanaryEndsTheQuarantine(t *testing.T) {
 		f.answer = refusing("a", "b", "c")
 		var changes []ChangeKind
 		g := New(Options{Notify: func(c Change) { changes = append(changes, c.Kind) }})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		for _, login := range []string{"a", "b", "c"} {
 			signIn(t, p, login, session.Refused)
 		}
@@ -165,7 +165,7 @@ func TestProbesWaitOutAQuarantine(t *testing.T) {
 		f := newFake()
 		f.answer = refusing("a", "b", "c")
 		g := New(Options{Rand: seeded(1)})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		for n := range 4 {
 			if err := p.Probe(t.Context(), agent(n)); err != nil {
 				t.Fatal(err)
@@ -220,7 +220,7 @@ func TestCanaryRestoresTheBudget(t *testing.T) {
 		var disk memory
 		s := Settings{Lockout: Lockout{Quiet: time.Minute}}
 		g := New(Options{Settings: s, Service: NewService(ServiceOptions{Save: disk.save})})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		for _, login := range []string{"a", "b", "c"} {
 			signIn(t, p, login, session.Refused)
 		}
@@ -238,7 +238,7 @@ func TestRefusedCanaryBeginsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
 		f.answer = always(errRefused)
-		p := New(Options{Settings: Settings{Rate: 1000}}).Platform(f)
+		p := blocking(New(Options{Settings: Settings{Rate: 1000}}), f)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		fleet(ctx, p, 0, 20, time.Second).Wait()
@@ -253,7 +253,7 @@ func TestUnansweredCanaryWaitsForTheBackoff(t *testing.T) {
 		f := newFake()
 		f.answer = refusing("a", "b", "c")
 		g := New(Options{Rand: seeded(1)})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		for _, login := range []string{"a", "b", "c"} {
 			signIn(t, p, login, session.Refused)
 		}
@@ -308,7 +308,7 @@ func TestBanLook(t *testing.T) {
 				s := wide()
 				s.Backoff = Backoff{Initial: time.Nanosecond, Max: time.Nanosecond}
 				g := New(Options{Settings: s})
-				p := g.Platform(f)
+				p := blocking(g, f)
 				for _, step := range tt.steps {
 					time.Sleep(step.after)
 					f.answer = nil
@@ -330,7 +330,7 @@ func TestBanThatLastsBeginsAnew(t *testing.T) {
 		f := newFake()
 		f.answer = refusing("a")
 		g := New(Options{})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		signIn(t, p, "a", session.Refused)
 		f.answer = always(errBan)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -352,7 +352,7 @@ func TestUnansweredOfAPredecessor(t *testing.T) {
 			g := New(Options{Unanswered: tt.unanswered})
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()
-			fleet(ctx, g.Platform(f), 0, 50, time.Minute).Wait()
+			fleet(ctx, blocking(g, f), 0, 50, time.Minute).Wait()
 			if got := len(f.seen()); got != tt.want {
 				t.Errorf("after %d unanswered log-ins: %d more, want %d", tt.unanswered, got, tt.want)
 			}
@@ -369,7 +369,7 @@ func TestCrashLoopIsNoLoginLoop(t *testing.T) {
 			g := New(Options{Unanswered: unanswered, Rand: seeded(7)})
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			for n := range 5 {
-				go func() { _, _ = g.Platform(f).SignIn(ctx, agent(n), false) }()
+				go func() { _, _ = blocking(g, f).SignIn(ctx, agent(n), false) }()
 			}
 			time.Sleep(2 * time.Second)
 			cancel()
@@ -386,7 +386,7 @@ func TestGoodSignInForgivesTheUnanswered(t *testing.T) {
 		f := newFake()
 		f.takes = time.Second
 		g := New(Options{Unanswered: 3, Settings: Settings{Rate: 1000}})
-		fleet(t.Context(), g.Platform(f), 0, 30, time.Second).Wait()
+		fleet(t.Context(), blocking(g, f), 0, 30, time.Second).Wait()
 		if got, want := time.Since(f.begin), 11*time.Second; got.Round(100*time.Millisecond) != want {
 			t.Errorf("30 sign-ins took %v, want one alone and then three at a time", got)
 		}
@@ -398,7 +398,7 @@ func TestMassChangeSendsOneFirst(t *testing.T) {
 		f := newFake()
 		f.takes = time.Second
 		g := New(Options{Settings: Settings{Rate: 1000}})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		before := fleet(t.Context(), p, 0, 1, time.Second)
 		synctest.Wait()
 		g.MassChange()
@@ -425,7 +425,7 @@ func TestUpdateShortensAQuarantine(t *testing.T) {
 		f.answer = refusing("a", "b", "c")
 		var disk memory
 		g := New(Options{Service: NewService(ServiceOptions{Save: disk.save})})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		for _, login := range []string{"a", "b", "c"} {
 			signIn(t, p, login, session.Refused)
 		}

@@ -35,7 +35,7 @@ func TestProvenFleetComesBackAtFullSpeed(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFake()
 				f.takes = 600 * time.Millisecond
-				p := New(Options{Settings: Settings{Rate: 20, Concurrent: 10}}).Platform(f)
+				p := blocking(New(Options{Settings: Settings{Rate: 20, Concurrent: 10}}), f)
 				if took := come(t, p, 100, test.account); took > test.atMost || f.peak() != test.peak {
 					t.Errorf("it takes %v, %d in flight at most; want %v and %d", took, f.most, test.atMost, test.peak)
 				}
@@ -53,7 +53,7 @@ func TestProvenSecretsThatAreRefused(t *testing.T) {
 		f.takes, f.answer = 600*time.Millisecond, always(errRefused)
 		g := New(Options{Settings: Settings{Rate: 20, Concurrent: 10}})
 		for n := range 100 {
-			go func() { _, _ = g.Platform(f).SignIn(t.Context(), proven(n), false) }()
+			go func() { _, _ = blocking(g, f).SignIn(t.Context(), proven(n), false) }()
 		}
 		time.Sleep(time.Minute)
 		if n := len(f.seen()); n != 3 || !g.Snapshot().Quarantined {
@@ -69,7 +69,7 @@ func TestProvenPassTheOthers(t *testing.T) {
 		f := newFake()
 		f.takes, f.answer = 600*time.Millisecond, refusing("00050")
 		g := New(Options{Settings: Settings{Rate: 20, Concurrent: 10}})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		if took := come(t, p, 100, proven); took > 10*time.Second {
 			t.Errorf("with one refused it takes %v", took)
 		}
@@ -95,7 +95,7 @@ func TestTrustAges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
 		g := New(Options{Settings: Settings{Rate: 1000, Concurrent: 100}})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		come(t, p, 50, proven)
 		time.Sleep(11 * time.Minute)
 		f.takes, f.most = time.Second, 0

@@ -4,16 +4,29 @@ import (
 	"container/list"
 	"context"
 	"time"
+
+	"agentkeeper/session"
 )
 
-// ticket is one waiter. wake holds at most one poke: whoever is poked looks
-// again, so a poke that comes while it looks is not lost.
-type ticket struct{ wake chan struct{} }
-
-func enqueue(q *list.List) (*list.Element, chan struct{}) {
-	wake := make(chan struct{}, 1)
-	return q.PushBack(&ticket{wake: wake}), wake
+// queues are where operations wait for their turn. The service's mutex guards them.
+type queues struct {
+	ins   list.List // of *ticket: sign-ins waiting, oldest first
+	known list.List // of *ticket: those of them whose secret has signed in before
+	outs  list.List // of *ticket: sign-outs waiting
+	timer *time.Timer
+	looks time.Time // when the timer pokes the heads; zero: it is not set
 }
+
+// ticket is the place of one operation in the queues. It is poked to look again;
+// a poke that comes while it looks is not lost. The service's mutex guards the rest.
+type ticket struct {
+	poked     session.Signal
+	in, known *list.Element // of a sign-in; known is nil where its secret never signed in
+	out       *list.Element // of a sign-out
+}
+
+// wait is what the ticket waits for.
+func (t *ticket) wait() session.Wait { return session.Wait{Signal: &t.poked} }
 
 // pokeHeads makes the heads of the queues look again; Service.poke calls it.
 func (g *Gate) pokeHeads() {
@@ -23,87 +36,116 @@ func (g *Gate) pokeHeads() {
 }
 
 func pokeHead(q *list.List) {
-	head := q.Front()
-	if head == nil {
+	if head := q.Front(); head != nil {
+		head.Value.(*ticket).poked.Set()
+	}
+}
+
+// lookAt has the heads look again at an instant, unless they do so sooner; zero
+// stands for never. The caller holds the mutex.
+func (g *Gate) lookAt(at time.Time) {
+	switch {
+	case at.IsZero(), !g.looks.IsZero() && !at.Before(g.looks):
 		return
-	}
-	select {
-	case head.Value.(*ticket).wake <- struct{}{}:
+	case g.timer == nil:
+		g.timer = time.AfterFunc(time.Until(at), g.due)
 	default:
+		g.timer.Reset(time.Until(at))
 	}
+	g.looks = at
 }
 
-// place is a sign-in's in the queues.
-type place struct {
-	in, known *list.Element // known: nil where its secret never signed in
-	wake      <-chan struct{}
-}
-
-func (g *Gate) queueUp(proven bool) place {
-	e, wake := enqueue(&g.ins)
-	p := place{in: e, wake: wake}
-	if proven {
-		p.known = g.known.PushBack(e.Value)
-	}
-	return p
-}
-
-func (g *Gate) stepOut(p place) {
-	g.ins.Remove(p.in)
-	if p.known != nil {
-		g.known.Remove(p.known)
-	}
-}
-
-// enter blocks until a sign-in may go. proven tells that its secret has signed
-// in before. On an error, which is ctx's, nothing was counted in.
-func (g *Gate) enter(ctx context.Context, proven bool) (attempt, error) {
+// due is what the timer calls. Heads that look for nothing say again when they are
+// to look.
+func (g *Gate) due() {
 	g.service.mu.Lock()
-	p := g.queueUp(proven)
-	g.service.mu.Unlock()
-	for ctx.Err() == nil {
-		a, until, ok := g.try(ctx, p)
-		if ok {
-			return a, nil
-		}
-		pause(ctx, p.wake, until)
+	defer g.service.mu.Unlock()
+	g.looks = time.Time{}
+	g.pokeHeads()
+}
+
+func (g *Gate) queueUp(proven bool) *ticket {
+	t := &ticket{}
+	t.in = g.ins.PushBack(t)
+	if proven {
+		t.known = g.known.PushBack(t)
+	}
+	return t
+}
+
+// stepOut takes a ticket out of the queues, if it is in.
+func (g *Gate) stepOut(t *ticket) {
+	remove(&g.ins, &t.in)
+	remove(&g.known, &t.known)
+	remove(&g.outs, &t.out)
+}
+
+func remove(q *list.List, e **list.Element) {
+	if *e != nil {
+		q.Remove(*e)
+		*e = nil
+	}
+}
+
+// giveUp takes a ticket out of the queues before its turn; nil is none.
+func (g *Gate) giveUp(t *ticket) {
+	if t == nil {
+		return
 	}
 	g.service.mu.Lock()
 	defer g.unlock(context.Background())
-	g.stepOut(p)
+	g.stepOut(t)
 	g.service.poke(g)
-	return attempt{}, ctx.Err()
 }
 
-// try admits the sign-in if it is its turn and nothing is in its way; else it
-// returns when to look again without being poked, zero for never.
-func (g *Gate) try(ctx context.Context, p place) (attempt, time.Time, bool) {
+// enter counts a sign-in in if it may go now. Else it returns a ticket, by which it
+// asks again when that is poked; the first time it has none. proven tells that its
+// secret has signed in before. The error is ctx's, which has ended: nothing was
+// counted in, and the place in the queue is given up.
+func (g *Gate) enter(ctx context.Context, t *ticket, proven bool) (a attempt, waits *ticket, err error) {
+	if err := ctx.Err(); err != nil {
+		g.giveUp(t)
+		return attempt{}, nil, err
+	}
 	g.service.mu.Lock()
 	defer g.unlock(ctx)
-	now := time.Now()
-	if !g.turn(p, now) {
-		return attempt{}, time.Time{}, false
+	if t == nil {
+		t = g.queueUp(proven)
 	}
-	proven := p.known != nil
+	t.poked.Clear()
+	a, ok := g.try(t, time.Now())
+	if !ok {
+		return attempt{}, t, nil
+	}
+	return a, nil, nil
+}
+
+// try admits the sign-in if it is its turn and nothing is in its way.
+func (g *Gate) try(t *ticket, now time.Time) (a attempt, ok bool) {
+	if !g.turn(t, now) {
+		return attempt{}, false
+	}
+	proven := t.known != nil
 	o, until := g.obstacle(now, proven)
 	if o != nothing {
-		return attempt{}, until, false
+		g.lookAt(until)
+		return attempt{}, false
 	}
-	g.stepOut(p)
-	a := g.admit(now, proven)
+	g.stepOut(t)
+	a = g.admit(now, proven)
 	g.service.poke(g)
-	return a, time.Time{}, true
+	return a, true
 }
 
 // turn reports whether it is a sign-in's turn: the oldest one's, and while that
 // one has to wait only because its secret never signed in, the oldest one's
 // whose secret did.
-func (g *Gate) turn(p place, now time.Time) bool {
+func (g *Gate) turn(t *ticket, now time.Time) bool {
 	head := g.ins.Front()
 	switch {
-	case head == p.in:
+	case head == t.in:
 		return true
-	case p.known == nil || p.known != g.known.Front() || g.known.Front().Value == head.Value:
+	case t.known == nil, t.known != g.known.Front():
 		return false
 	}
 	o, _ := g.obstacle(now, false)
@@ -130,31 +172,26 @@ func (g *Gate) leave(ctx context.Context, a attempt, judge func(now time.Time)) 
 	g.service.poke(g)
 }
 
-// enterOut blocks until a sign-out may go; like enter.
-func (g *Gate) enterOut(ctx context.Context) error {
-	g.service.mu.Lock()
-	e, wake := enqueue(&g.outs)
-	g.service.mu.Unlock()
-	for ctx.Err() == nil {
-		if g.tryOut(ctx, e) {
-			return nil
-		}
-		pause(ctx, wake, time.Time{})
+// enterOut counts a sign-out in if it may go now; like enter.
+func (g *Gate) enterOut(ctx context.Context, t *ticket) (waits *ticket, err error) {
+	if err := ctx.Err(); err != nil {
+		g.giveUp(t)
+		return nil, err
 	}
-	g.drop(&g.outs, e)
-	return ctx.Err()
-}
-
-func (g *Gate) tryOut(ctx context.Context, e *list.Element) bool {
 	g.service.mu.Lock()
 	defer g.unlock(ctx)
-	if g.outs.Front() != e || g.inFlight >= g.settings.Concurrent {
-		return false
+	if t == nil {
+		t = &ticket{}
+		t.out = g.outs.PushBack(t)
 	}
-	g.outs.Remove(e)
+	t.poked.Clear()
+	if g.outs.Front() != t.out || g.inFlight >= g.settings.Concurrent {
+		return t, nil
+	}
+	g.stepOut(t)
 	g.inFlight++
 	g.service.poke(g)
-	return true
+	return nil, nil
 }
 
 func (g *Gate) leaveOut(ctx context.Context) {
@@ -162,26 +199,4 @@ func (g *Gate) leaveOut(ctx context.Context) {
 	defer g.unlock(ctx)
 	g.inFlight--
 	g.service.poke(g)
-}
-
-func (g *Gate) drop(q *list.List, e *list.Element) {
-	g.service.mu.Lock()
-	defer g.unlock(context.Background())
-	q.Remove(e)
-	g.service.poke(g)
-}
-
-// pause waits for a poke, for until (zero: never) or for the end of ctx.
-func pause(ctx context.Context, wake <-chan struct{}, until time.Time) {
-	var due <-chan time.Time
-	if !until.IsZero() {
-		timer := time.NewTimer(time.Until(until))
-		defer timer.Stop()
-		due = timer.C
-	}
-	select {
-	case <-ctx.Done():
-	case <-wake:
-	case <-due:
-	}
 }

@@ -20,7 +20,7 @@ func TestRateIsEvenWithoutBursts(t *testing.T) {
 		s := wide()
 		s.Rate = 20
 		f := newFake()
-		p := New(Options{Settings: s}).Platform(f)
+		p := blocking(New(Options{Settings: s}), f)
 		time.Sleep(time.Minute) // idleness saves nothing up
 		begin := time.Since(f.begin)
 		fleet(t.Context(), p, 0, 100, time.Second).Wait()
@@ -55,7 +55,7 @@ func TestConcurrentOperationsAreCapped(t *testing.T) {
 		s.Concurrent = 4
 		f := newFake()
 		f.takes = time.Second
-		p := New(Options{Settings: s}).Platform(f)
+		p := blocking(New(Options{Settings: s}), f)
 		live := signIn(t, p, "live", session.OK)
 		wg := fleet(t.Context(), p, 0, 20, time.Second)
 		synctest.Wait()
@@ -76,7 +76,7 @@ func TestSignOutsComeFirst(t *testing.T) {
 		s.Concurrent = 1
 		f := newFake()
 		g := New(Options{Settings: s})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		live := signIn(t, p, "live", session.OK)
 		f.takes = time.Second
 		wg := fleet(t.Context(), p, 0, 5, time.Second)
@@ -94,7 +94,7 @@ func TestSignOutsAreHeldByNothingElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
 		g := New(Options{})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		live := signIn(t, p, "live", session.OK)
 		f.answer = always(errRefused)
 		for _, login := range []string{"a", "b", "c"} {
@@ -114,7 +114,7 @@ func TestSignOutsAreHeldByNothingElse(t *testing.T) {
 func TestQueueIsFair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
-		p := New(Options{}).Platform(f)
+		p := blocking(New(Options{}), f)
 		var wg sync.WaitGroup
 		var want []string
 		for n := range 30 {
@@ -139,7 +139,7 @@ func TestCutInTheQueue(t *testing.T) {
 		s.Rate = 1
 		f := newFake()
 		g := New(Options{Settings: s})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		signIn(t, p, "first", session.OK)
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
@@ -175,7 +175,7 @@ func TestEndedContextSendsNothing(t *testing.T) {
 	g := New(Options{})
 	ctx, cancel := context.WithTimeout(t.Context(), 0)
 	defer cancel()
-	p := g.Platform(f)
+	p := blocking(g, f)
 	if _, err := p.SignIn(ctx, named("a"), false); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the context's error", err)
 	}
@@ -198,7 +198,7 @@ func TestUpdateActsAtOnce(t *testing.T) {
 		f := newFake()
 		f.takes = time.Minute
 		g := New(Options{Settings: s})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		wg := fleet(t.Context(), p, 0, 5, time.Second)
 		synctest.Wait()
 		g.Update(wide())
@@ -217,7 +217,7 @@ func TestPanicFreesThePlace(t *testing.T) {
 	g := New(Options{})
 	func() {
 		defer func() { _ = recover() }()
-		_, _ = g.Platform(f).SignIn(t.Context(), named("a"), false)
+		_, _ = blocking(g, f).SignIn(t.Context(), named("a"), false)
 	}()
 	if got := g.Snapshot().InFlight; got != 0 {
 		t.Errorf("%d in flight after a panic", got)
@@ -235,7 +235,7 @@ func TestAdoptPassesThrough(t *testing.T) {
 		}
 		return nil
 	}
-	p := New(Options{}).Platform(f)
+	p := blocking(New(Options{}), f)
 	if _, err := p.Adopt(named("a"), session.Key{}); session.KindOf(err) != session.Lost {
 		t.Errorf("a key that cannot be adopted: %v", err)
 	}

@@ -76,7 +76,7 @@ func chaos(t *testing.T, r *rand.Rand) {
 			return w.pick(nil, errDisk)
 		}}),
 	})
-	p := g.Platform(f)
+	p := blocking(g, f)
 	storm, calm := context.WithTimeout(t.Context(), time.Hour)
 	defer calm()
 	var wg sync.WaitGroup

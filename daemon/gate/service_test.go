@@ -43,10 +43,10 @@ func TestOneServiceOneBudget(t *testing.T) {
 		hq, ecss := twoAt(ServiceOptions{})
 		ecss.notify = func(c Change) { told <- c }
 		for n := range 3 {
-			go func() { _, _ = hq.Platform(f).SignIn(t.Context(), of("hq", fmt.Sprint(2020+n)), false) }()
+			go func() { _, _ = blocking(hq, f).SignIn(t.Context(), of("hq", fmt.Sprint(2020+n)), false) }()
 		}
 		time.Sleep(500 * time.Millisecond)
-		go func() { _, _ = ecss.Platform(g).SignIn(t.Context(), of("ecss", "1"), false) }()
+		go func() { _, _ = blocking(ecss, g).SignIn(t.Context(), of("ecss", "1"), false) }()
 		time.Sleep(400 * time.Millisecond)
 		if n := len(g.seen()); n != 0 {
 			t.Errorf("%d log-ins beside as many in flight as may be refused", n)
@@ -82,12 +82,12 @@ func TestOneCanaryForAService(t *testing.T) {
 		f.answer = always(errRefused)
 		hq, ecss := twoAt(ServiceOptions{})
 		for n := range 3 {
-			_, _ = hq.Platform(f).SignIn(t.Context(), of("hq", fmt.Sprint(n)), false)
+			_, _ = blocking(hq, f).SignIn(t.Context(), of("hq", fmt.Sprint(n)), false)
 		}
 		f.takes = time.Minute
-		go func() { _, _ = hq.Platform(f).SignIn(t.Context(), of("hq", "9"), false) }()
+		go func() { _, _ = blocking(hq, f).SignIn(t.Context(), of("hq", "9"), false) }()
 		time.Sleep(15*time.Minute + time.Second)
-		go func() { _, _ = ecss.Platform(g).SignIn(t.Context(), of("ecss", "1"), false) }()
+		go func() { _, _ = blocking(ecss, g).SignIn(t.Context(), of("ecss", "1"), false) }()
 		time.Sleep(30 * time.Second)
 		if n := len(g.seen()); n != 0 || len(f.seen()) != 4 {
 			t.Errorf("%d log-ins beside the one that tries, which are %d", n, len(f.seen())-3)
@@ -106,11 +106,11 @@ func TestPresumedBanIsTheServices(t *testing.T) {
 		f, g := newFake(), newFake()
 		f.answer = always(errForbidden)
 		hq, ecss := twoAt(ServiceOptions{})
-		live, err := ecss.Platform(g).Adopt(of("ecss", "1"), session.NewKey([]byte("key")))
+		live, err := blocking(ecss, g).Adopt(of("ecss", "1"), session.NewKey([]byte("key")))
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _ = hq.Platform(f).SignIn(t.Context(), of("hq", "1"), false)
+		_, _ = blocking(hq, f).SignIn(t.Context(), of("hq", "1"), false)
 		if !hq.Snapshot().Quarantined || !ecss.Snapshot().Quarantined {
 			t.Fatal("no quarantine though nobody was served")
 		}
@@ -120,7 +120,7 @@ func TestPresumedBanIsTheServices(t *testing.T) {
 		}
 		f.answer = always(errRefused)
 		for _, login := range []string{"2", "3"} {
-			_, _ = hq.Platform(f).SignIn(t.Context(), of("hq", login), false)
+			_, _ = blocking(hq, f).SignIn(t.Context(), of("hq", login), false)
 		}
 		_, _ = sessiontest.Next(t.Context(), live)
 		if !ecss.Snapshot().Quarantined {
@@ -142,10 +142,10 @@ func TestEndQuarantine(t *testing.T) {
 			t.Errorf("without a quarantine: %v, %v", ended, err)
 		}
 		for _, login := range []string{"a", "b", "c"} {
-			signIn(t, g.Platform(f), login, session.Refused)
+			signIn(t, blocking(g, f), login, session.Refused)
 		}
 		f.takes = time.Second
-		wg := fleet(t.Context(), g.Platform(f), 0, 5, time.Second)
+		wg := fleet(t.Context(), blocking(g, f), 0, 5, time.Second)
 		time.Sleep(time.Minute)
 		if n := len(f.seen()); n != 3 {
 			t.Fatalf("%d sign-ins in the quiet time", n-3)
@@ -168,7 +168,7 @@ func TestEndQuarantine(t *testing.T) {
 		disk.fail(errDisk)
 		f.answer = refusing("d")
 		for range 3 {
-			_, _ = g.Platform(f).SignIn(contextFor(t, 10*time.Second), named("d"), false)
+			_, _ = blocking(g, f).SignIn(contextFor(t, 10*time.Second), named("d"), false)
 		}
 	})
 }
@@ -196,7 +196,7 @@ func TestStatesOfPlatformsBecomeTheService(t *testing.T) {
 			t.Errorf("%+v, refused %v", st, s.guard.refused)
 		}
 		f := newFake()
-		signIn(t, g.Platform(f), "a", session.OK)
+		signIn(t, blocking(g, f), "a", session.OK)
 		if f.seen()[0].at != 9*time.Minute {
 			t.Errorf("the first sign-in left at %v", f.seen()[0].at)
 		}

@@ -20,7 +20,7 @@ func TestSavedBeforeTheNextGoes(t *testing.T) {
 		f.answer = refusing("a")
 		disk := memory{takes: 5 * time.Second}
 		g := New(Options{Service: NewService(ServiceOptions{Save: disk.save})})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		go func() { _, _ = p.SignIn(t.Context(), named("a"), false) }()
 		synctest.Wait()
 		if got := g.Snapshot().Held; got == "" {
@@ -44,7 +44,7 @@ func TestRefusalDuringASave(t *testing.T) {
 		disk := memory{takes: time.Second}
 		g := New(Options{Service: NewService(ServiceOptions{Save: disk.save})})
 		f.takes = 100 * time.Millisecond
-		fleet := func(login string) { _, _ = g.Platform(f).SignIn(t.Context(), named(login), false) }
+		fleet := func(login string) { _, _ = blocking(g, f).SignIn(t.Context(), named(login), false) }
 		go fleet("a")
 		go fleet("b")
 		time.Sleep(10 * time.Second)
@@ -61,7 +61,7 @@ func TestFailedSaveHoldsAndIsRetried(t *testing.T) {
 		f.answer = refusing("a")
 		disk := memory{err: errDisk}
 		g := New(Options{Service: NewService(ServiceOptions{Save: disk.save})})
-		p := g.Platform(f)
+		p := blocking(g, f)
 		signIn(t, p, "a", session.Refused)
 		time.AfterFunc(time.Minute+500*time.Millisecond, func() { disk.fail(nil) })
 		go func() {
@@ -91,7 +91,7 @@ func TestSaveOutlivesTheCaller(t *testing.T) {
 			}
 			return nil
 		}})})
-		_, _ = g.Platform(f).SignIn(ctx, named("a"), false)
+		_, _ = blocking(g, f).SignIn(ctx, named("a"), false)
 		if saveErr != nil {
 			t.Errorf("the refusal's save: %v", saveErr)
 		}
@@ -107,7 +107,7 @@ func TestStoreTroubleHoldsSignIns(t *testing.T) {
 			t.Errorf("people are told %q", got)
 		}
 		time.AfterFunc(time.Hour, func() { g.SetStore(nil) })
-		signIn(t, g.Platform(f), "a", session.OK)
+		signIn(t, blocking(g, f), "a", session.OK)
 		if got := time.Since(f.begin); got != time.Hour {
 			t.Errorf("the sign-in left after %v, want 1h", got)
 		}
@@ -121,7 +121,7 @@ func TestQuarantineStaysOverARestart(t *testing.T) {
 		var disk memory
 		g := New(Options{Service: NewService(ServiceOptions{Save: disk.save})})
 		for _, login := range []string{"a", "b", "c"} {
-			signIn(t, g.Platform(f), login, session.Refused)
+			signIn(t, blocking(g, f), login, session.Refused)
 		}
 		want := g.Snapshot()
 		time.Sleep(5 * time.Minute)
@@ -130,7 +130,7 @@ func TestQuarantineStaysOverARestart(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error("before and after the restart:\n" + diff)
 		}
-		signIn(t, g.Platform(f), "d", session.OK)
+		signIn(t, blocking(g, f), "d", session.OK)
 		if now := time.Now(); now.Before(want.QuarantinedUntil) {
 			t.Errorf("a sign-in left at %v, in the quarantine", now)
 		}
@@ -197,7 +197,7 @@ func TestUnreadableStateMakesATrial(t *testing.T) {
 				if len(told) != 1 || told[0].Kind != Forgot {
 					t.Errorf("told %+v", told)
 				}
-				fleet(t.Context(), g.Platform(f), 0, 3, time.Second).Wait()
+				fleet(t.Context(), blocking(g, f), 0, 3, time.Second).Wait()
 				if seen := f.seen(); seen[1].at < time.Second {
 					t.Errorf("the second sign-in left at %v, want after the first one's answer", seen[1].at)
 				}
@@ -245,7 +245,7 @@ func TestARestoredQuarantineIsTold(t *testing.T) {
 		f := newFake()
 		f.answer = always(errRefused)
 		for _, login := range []string{"a", "b", "c"} {
-			signIn(t, g.Platform(f), login, session.Refused)
+			signIn(t, blocking(g, f), login, session.Refused)
 		}
 		var told []ChangeKind
 		again := func() {
@@ -290,7 +290,7 @@ func TestClockSet(t *testing.T) {
 		disk := memory{}
 		g := New(Options{Service: NewService(ServiceOptions{Save: disk.save}), Settings: Settings{Lockout: Lockout{Failures: 3, Within: 10 * time.Minute, Quiet: 15 * time.Minute}}})
 		for _, login := range []string{"a", "b", "c"} {
-			_, _ = g.Platform(f).SignIn(t.Context(), named(login), false)
+			_, _ = blocking(g, f).SignIn(t.Context(), named(login), false)
 		}
 		_, before := disk.saved()
 		left := time.Until(g.Snapshot().QuarantinedUntil)

@@ -15,6 +15,7 @@ import (
 
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
+	"agentkeeper/session/sessiontest"
 )
 
 // disk is a store for one agent.
@@ -191,7 +192,7 @@ type bench struct {
 	sink   *sink
 	counts *counts
 	log    *logbook
-	gate   func(session.Platform) session.Platform
+	gate   func(session.Platform) session.Guarded
 	policy session.Policy
 	keeper *keeper.Keeper
 	done   chan struct{}
@@ -199,10 +200,8 @@ type bench struct {
 	rec    session.Record // what Run returned
 }
 
-func open(p session.Platform) session.Platform { return p }
-
 func newBench(t *testing.T) *bench {
-	return &bench{T: t, vendor: newVendor(), disk: &disk{}, sink: &sink{}, counts: &counts{}, log: &logbook{}, gate: open, policy: policy()}
+	return &bench{T: t, vendor: newVendor(), disk: &disk{}, sink: &sink{}, counts: &counts{}, log: &logbook{}, gate: sessiontest.Open, policy: policy()}
 }
 
 var id = session.ID{Platform: "hq", Login: "291"}
@@ -235,7 +234,7 @@ func (b *bench) site(log *slog.Logger) *keeper.Site {
 func (b *bench) start(o keeper.Order) {
 	b.keeper = keeper.New(keeper.Config{
 		Setup: &setup{account("old"), b.policy, keeper.Hashes{Secret: "old", Settings: "settings"}}, Record: b.disk.durable(),
-		Platform: b.vendor, Gate: b.gate, Site: b.site(slog.New(slog.NewJSONHandler(b.log, nil))), Seed: 1,
+		Platform: &keeper.Platform{Adapter: b.vendor, Gate: b.gate}, Site: b.site(slog.New(slog.NewJSONHandler(b.log, nil))), Seed: 1,
 	})
 	b.keeper.Set(o)
 	ctx, cancel := context.WithCancel(b.Context())

@@ -10,6 +10,7 @@ import (
 
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
+	"agentkeeper/session/sessiontest"
 )
 
 // quick is a platform whose polls are answered at once, without events, until
@@ -68,7 +69,7 @@ func (idle) EventsReceived(string, int)                             {}
 // poll lets a keeper poll n times and returns the allocations per poll.
 func poll(ctx context.Context, n int, onWarm func()) float64 {
 	q := &quick{polls: n, left: n + 100, onWarm: onWarm}
-	k := keeper.New(keeper.Config{Setup: &setup{account: account("old"), policy: policy()}, Platform: q, Gate: open,
+	k := keeper.New(keeper.Config{Setup: &setup{account: account("old"), policy: policy()}, Platform: &keeper.Platform{Adapter: q, Gate: sessiontest.Open},
 		Site: &keeper.Site{Store: idle{}, Sink: idle{}, Observer: idle{}, Log: slog.New(slog.DiscardHandler)}})
 	q.reached = func() { k.Set(quit) }
 	k.Set(stay)
@@ -137,7 +138,7 @@ func TestHeapOfAnIdleKeeper(t *testing.T) {
 	defer cancel()
 	before := heap()
 	for i := range all {
-		all[i] = keeper.New(keeper.Config{Setup: set, Platform: p, Gate: open, Site: site})
+		all[i] = keeper.New(keeper.Config{Setup: set, Platform: &keeper.Platform{Adapter: p, Gate: sessiontest.Open}, Site: site})
 		all[i].Set(stay)
 		for range 3 {
 			if wait, goesOn := all[i].Step(ctx); wait.None() || !goesOn {

@@ -7,14 +7,15 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 )
 
 // Generations follow the credential and not the key, and survive adoption.
 func TestGenerations(t *testing.T) {
-	k := New(Config{Setup: bare{}, Site: &Site{}, Gate: func(p session.Platform) session.Platform { return p }})
+	k := New(Config{Setup: bare{}, Site: &Site{}, Platform: ungated(nil)})
 	s := &tokenSession{key: "a", token: "t1"}
 	k.machine = session.Restore(session.Policy{}, 1, session.Record{Key: session.NewKey([]byte("a"))}, time.Now())
-	k.adopt(s, false)
+	k.adopt(guard(s), false)
 	step := func() Handed {
 		k.remember(session.Outcome{Kind: session.OK})
 		k.look(session.Action{})
@@ -28,7 +29,7 @@ func TestGenerations(t *testing.T) {
 	if !first.Live || first.Generation != 1 || second.Generation != 1 || third.Generation != 2 {
 		t.Errorf("generations %d, %d, %d, want 1, 1, 2", first.Generation, second.Generation, third.Generation)
 	}
-	k.adopt(&tokenSession{key: "c", token: "t2"}, true)
+	k.adopt(guard(&tokenSession{key: "c", token: "t2"}), true)
 	if again := step(); again.Generation != 2 {
 		t.Errorf("an adopted credential has generation %d, want 2", again.Generation)
 	}
@@ -38,7 +39,7 @@ func TestGenerations(t *testing.T) {
 // for; reports about another generation are told apart.
 func TestRefuse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := New(Config{Setup: bare{}, Site: &Site{}, Gate: func(p session.Platform) session.Platform { return p }})
+		k := New(Config{Setup: bare{}, Site: &Site{}, Platform: ungated(nil)})
 		if err := k.Refuse(0); !errors.Is(err, ErrNoSession) {
 			t.Errorf("without a session: %v", err)
 		}
@@ -86,8 +87,8 @@ func (s *tokenSession) Info() session.Info {
 func TestAdoptedCredentialAtOnce(t *testing.T) {
 	told := 0
 	k := New(Config{Setup: bare{}, Site: &Site{}, Owner: teller{told: &told},
-		Gate:   func(session.Platform) session.Platform { return tokenPlatform{} },
-		Record: session.Record{Key: session.NewKey([]byte("a")), Generation: 4}})
+		Platform: ungated(tokenPlatform{session: &tokenSession{key: "a", token: "t1"}}),
+		Record:   session.Record{Key: session.NewKey([]byte("a")), Generation: 4}})
 	if err := k.open(); err != nil {
 		t.Fatal(err)
 	}
@@ -113,8 +114,19 @@ type teller struct {
 
 func (t teller) Handed() { *t.told++ }
 
-type tokenPlatform struct{ session.Platform }
+type tokenPlatform struct {
+	session.Platform
+	session session.Session
+}
 
-func (tokenPlatform) Adopt(session.Account, session.Key) (session.Session, error) {
-	return &tokenSession{key: "a", token: "t1"}, nil
+func (p tokenPlatform) Adopt(session.Account, session.Key) (session.Session, error) {
+	return p.session, nil
+}
+
+func ungated(p session.Platform) *Platform { return &Platform{p, sessiontest.Open} }
+
+// guard returns a session behind a gate that holds nothing back.
+func guard(s session.Session) session.GuardedSession {
+	g, _ := sessiontest.Open(tokenPlatform{session: s}).Adopt(session.Account{}, session.Key{}) // it cannot fail
+	return g
 }

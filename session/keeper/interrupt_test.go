@@ -7,6 +7,7 @@ import (
 
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
+	"agentkeeper/session/sessiontest"
 )
 
 // An order that comes while an intent is being saved stops the operation, and
@@ -131,7 +132,9 @@ func TestVerdictThatComesWithTheCut(t *testing.T) {
 	for _, kind := range []session.Kind{session.Lost, session.Taken, session.Outage} {
 		t.Run(kind.String(), func(t *testing.T) {
 			inBubble(t, func(b *bench) {
-				b.gate = func(p session.Platform) session.Platform { return &lateVerdict{p, &session.Fault{Kind: kind}} }
+				b.gate = func(p session.Platform) session.Guarded {
+					return &lateVerdict{sessiontest.Open(p), &session.Fault{Kind: kind}}
+				}
 				b.vendor.script("poll", answer{hang: true})
 				b.start(stay)
 				pass(time.Minute)
@@ -149,22 +152,22 @@ func TestVerdictThatComesWithTheCut(t *testing.T) {
 
 // lateVerdict answers polls when they are cut.
 type lateVerdict struct {
-	session.Platform
+	session.Guarded
 	verdict error
 }
 
-func (l *lateVerdict) SignIn(ctx context.Context, a session.Account, force bool) (session.Session, error) {
-	s, err := l.Platform.SignIn(ctx, a, force)
-	return &lateSession{s, l.verdict}, err
+func (l *lateVerdict) SignIn(ctx context.Context, a session.Account, force bool) (session.GuardedSession, session.Wait, error) {
+	s, w, err := l.Guarded.SignIn(ctx, a, force)
+	return &lateSession{s, l.verdict}, w, err
 }
 
 type lateSession struct {
-	session.Session
+	session.GuardedSession
 	verdict error
 }
 
 func (s *lateSession) Step(ctx context.Context) (session.Batch, session.Wait, error) {
-	b, w, err := s.Session.Step(ctx)
+	b, w, err := s.GuardedSession.Step(ctx)
 	if err != nil {
 		err = s.verdict
 	}

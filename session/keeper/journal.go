@@ -22,11 +22,12 @@ func (r *request) left() bool { return !r.at.IsZero() }
 
 type requestKey struct{}
 
-// request returns a context for one request, and what tells, once the call with it
-// has returned, when that left.
-func (k *Keeper) request(ctx context.Context) (context.Context, *request) {
+// request returns the context of the action under way for one request, and what
+// tells, once the call with it has returned, when that left.
+func (k *Keeper) request() (context.Context, *request, context.CancelFunc) {
+	ctx, cancel := k.limited()
 	r := &request{}
-	return context.WithValue(ctx, requestKey{}, r), r
+	return context.WithValue(ctx, requestKey{}, r), r, cancel
 }
 
 // leave notes that the request of ctx leaves now.
@@ -43,7 +44,7 @@ func (j *journal) SignIn(ctx context.Context, a session.Account, force bool) (se
 		return nil, err
 	}
 	defer done()
-	s, err := j.raw.SignIn(ctx, a, force)
+	s, err := j.via.Adapter.SignIn(ctx, a, force)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +53,7 @@ func (j *journal) SignIn(ctx context.Context, a session.Account, force bool) (se
 
 // Adopt implements session.Platform.
 func (j *journal) Adopt(a session.Account, key session.Key) (session.Session, error) {
-	s, err := j.raw.Adopt(a, key)
+	s, err := j.via.Adapter.Adopt(a, key)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +67,7 @@ func (j *journal) Probe(ctx context.Context, a session.Account) error {
 	(*Keeper)(j).leaveQueue()
 	ctx, cancel := context.WithTimeout(j.actions, j.now.Policy().OpTimeout)
 	defer cancel()
-	return j.raw.Probe(ctx, a)
+	return j.via.Adapter.Probe(ctx, a)
 }
 
 type journalled struct {

@@ -96,15 +96,20 @@ func (nobody) Wake()           {}
 func (nobody) Handed()         {}
 func (nobody) Turned(Standing) {}
 
-// Config is what one keeper needs. Site, Setup, Platform and Gate are required.
+// Platform is what the keepers of one platform share. All of it is required.
+type Platform struct {
+	Adapter session.Platform
+	Gate    func(session.Platform) session.Guarded // the only road to a login
+}
+
+// Config is what one keeper needs. Site, Setup and Platform are required.
 type Config struct {
 	Site     *Site
 	Setup    Setup
 	Record   session.Record // as loaded; the zero Record for an agent never seen
-	Platform session.Platform
-	Gate     func(session.Platform) session.Platform // the only road to a login
-	Seed     uint64                                  // of the jitter
-	Owner    Owner                                   // nil: nobody
+	Platform *Platform
+	Seed     uint64 // of the jitter
+	Owner    Owner  // nil: nobody
 }
 
 // Order is what an agent is to do. A new one replaces the last.
@@ -120,12 +125,11 @@ type Order struct {
 // end; Set, View and Update may be called from any goroutine at any time.
 //
 // There are as many as agents, and each waits for most of its life: what is rare
-// is behind a pointer, and made on first use. With 1,016 bytes it fits one of the
+// is behind a pointer, and made on first use. With 1,008 bytes it fits one of the
 // runtime's size classes, 1,024 with the header of such an object.
 type Keeper struct {
 	id    session.ID
-	raw   session.Platform
-	gate  func(session.Platform) session.Platform
+	via   *Platform
 	site  *Site
 	owner Owner
 
@@ -139,17 +143,18 @@ type Keeper struct {
 // driver is what the agent does. It belongs to the driver's goroutine, which
 // holds mu to change machine, rec and signed; others hold mu to read them.
 type driver struct {
-	doing    session.Do   // the action that goes on with the next Step, DoNext or DoWait; DoNothing: none
+	doing    session.Do   // the action that goes on with the next Step; DoNothing: none
 	passed   session.Kind // of DoWait: what it is once it is over
 	adopted  bool         // the session was adopted, not signed in
 	unproven bool         // and the platform has not said yet that it lives
 	resumed  bool         // the order that was taken last ends a parking or a wait
 	renew    bool         // somebody wants the session renewed
-	until    *time.Time   // when the action is cut, or over; nil: never
+	until    *time.Time   // when the action, or its wait for a turn, is cut, or over; nil: never
 	machine  session.Machine
 	rec      record
 	last     uint64 // the last event's sequence number
-	session  session.Session
+	session  session.GuardedSession
+	attempt  *attempt // the sign-in or probe that waits for its turn; nil: none does
 	now      Setup
 	wish     *Order     // never changed, but replaced; its Resume is resumed
 	answered *time.Time // when the last sign-in was; nil after the first Next left
@@ -159,7 +164,7 @@ type driver struct {
 // New returns a keeper that wishes nothing yet: its order is Leave until Set.
 func New(c Config) *Keeper {
 	now, account := time.Now(), c.Setup.Account()
-	k := &Keeper{id: account.ID, raw: c.Platform, gate: c.Gate, site: c.Site, owner: c.Owner}
+	k := &Keeper{id: account.ID, via: c.Platform, site: c.Site, owner: c.Owner}
 	k.order, k.setup = leaving, c.Setup
 	k.changed = true
 	k.wish, k.now = leaving, c.Setup
@@ -183,7 +188,7 @@ func New(c Config) *Keeper {
 
 // platform returns the only road to a login: the platform inside the journal inside
 // the gate.
-func (k *Keeper) platform() session.Platform { return k.gate((*journal)(k)) }
+func (k *Keeper) platform() session.Guarded { return k.via.Gate((*journal)(k)) }
 
 // leaving is the order of who was given none.
 var leaving = &Order{Wish: session.Leave}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"agentkeeper/session"
+	"agentkeeper/session/sessiontest"
 )
 
 // moment is a situation in which an order comes.
@@ -20,13 +21,34 @@ type moment struct {
 }
 
 // gateFor keeps sign-ins and sign-outs in a queue.
-func gateFor(in, out time.Duration) func(session.Platform) session.Platform {
-	return func(p session.Platform) session.Platform { return &slowGate{p, in, out} }
+func gateFor(in, out time.Duration) func(session.Platform) session.Guarded {
+	return func(p session.Platform) session.Guarded {
+		return &slowGate{Guarded: sessiontest.Open(p), in: turn{takes: in}, out: out}
+	}
 }
 
 type slowGate struct {
-	session.Platform
-	in, out time.Duration
+	session.Guarded
+	in  turn
+	out time.Duration
+}
+
+// turn is one that comes a while after it was asked for.
+type turn struct {
+	takes time.Duration
+	at    *time.Time
+}
+
+func (t *turn) wait(ctx context.Context) (session.Wait, error) {
+	if t.at == nil {
+		at := time.Now().Add(t.takes)
+		t.at = &at
+	}
+	w, err := session.Rest(ctx, *t.at)
+	if w.None() {
+		t.at = nil
+	}
+	return w, err
 }
 
 func queue(ctx context.Context, d time.Duration) error {
@@ -38,27 +60,27 @@ func queue(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func (g *slowGate) SignIn(ctx context.Context, a session.Account, force bool) (session.Session, error) {
-	if err := queue(ctx, g.in); err != nil {
-		return nil, err
+func (g *slowGate) SignIn(ctx context.Context, a session.Account, force bool) (session.GuardedSession, session.Wait, error) {
+	if w, err := g.in.wait(ctx); err != nil || !w.None() {
+		return nil, w, err
 	}
-	s, err := g.Platform.SignIn(ctx, a, force)
+	s, w, err := g.Guarded.SignIn(ctx, a, force)
 	if err != nil {
-		return nil, err
+		return nil, w, err
 	}
-	return &slowOut{s, g.out}, nil
+	return &slowOut{s, turn{takes: g.out}}, w, nil
 }
 
 type slowOut struct {
-	session.Session
-	out time.Duration
+	session.GuardedSession
+	out turn
 }
 
-func (s *slowOut) SignOut(ctx context.Context) error {
-	if err := queue(ctx, s.out); err != nil {
-		return err
+func (s *slowOut) SignOut(ctx context.Context) (session.Wait, error) {
+	if w, err := s.out.wait(ctx); err != nil || !w.None() {
+		return w, err
 	}
-	return s.Session.SignOut(ctx)
+	return s.GuardedSession.SignOut(ctx)
 }
 
 func moments() []moment {

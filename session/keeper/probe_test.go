@@ -7,17 +7,20 @@ import (
 
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
+	"agentkeeper/session/sessiontest"
 )
 
 // probeGate holds probes back for ever.
-type probeGate struct{ session.Platform }
+type probeGate struct{ session.Guarded }
 
-func (probeGate) Probe(ctx context.Context, _ session.Account) error {
-	<-ctx.Done()
-	return ctx.Err()
+func (probeGate) Probe(ctx context.Context, _ session.Account) (w session.Wait, err error) {
+	if err = ctx.Err(); err == nil {
+		w.Signal = new(session.Signal)
+	}
+	return w, err
 }
 
-func holdProbes(p session.Platform) session.Platform { return probeGate{p} }
+func holdProbes(p session.Platform) session.Guarded { return probeGate{sessiontest.Open(p)} }
 
 // An agent in doubt whose probe the gate holds back asks nothing, however long
 // that takes.

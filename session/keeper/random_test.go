@@ -63,8 +63,8 @@ func (w *world) live(rng *rand.Rand, d time.Duration) {
 	w.mu.Lock()
 	w.seed++
 	queue := time.Duration(rng.Int64N(int64(3 * time.Second)))
-	w.keeper = keeper.New(keeper.Config{Setup: &setup{account: account("old"), policy: policy()}, Record: w.disk.durable(), Platform: p,
-		Gate: gateFor(queue, queue), Site: &keeper.Site{Store: p, Sink: w.sink, Observer: &counts{}}, Seed: w.seed})
+	w.keeper = keeper.New(keeper.Config{Setup: &setup{account: account("old"), policy: policy()}, Record: w.disk.durable(),
+		Platform: &keeper.Platform{Adapter: p, Gate: gateFor(queue, queue)}, Site: &keeper.Site{Store: p, Sink: w.sink, Observer: &counts{}}, Seed: w.seed})
 	w.keeper.Set(w.order)
 	k := w.keeper
 	w.mu.Unlock()

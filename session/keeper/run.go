@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"agentkeeper/session"
@@ -37,7 +36,7 @@ func (k *Keeper) Run(ctx context.Context) {
 func (k *Keeper) Step(ctx context.Context) (wait session.Wait, goesOn bool) {
 	o, over := session.Outcome{Kind: session.Woken}, true
 	if k.doing != session.DoNothing {
-		o, wait, over = k.goOn()
+		o, wait, over = k.goOn(ctx)
 	}
 	for over {
 		a := k.act(ctx, &o)
@@ -85,13 +84,13 @@ func (k *Keeper) decide(ctx context.Context, o *session.Outcome) session.Action 
 func (k *Keeper) do(ctx context.Context, a session.Action) (o session.Outcome, wait session.Wait, over bool) {
 	switch a.Do {
 	case session.DoSignIn:
-		return k.signIn(ctx, a), wait, true
+		return k.signIn(ctx, a)
 	case session.DoNext:
 		return k.next(ctx, a.For)
 	case session.DoSignOut:
-		return k.signOut(ctx), wait, true
+		return k.signOut(ctx)
 	case session.DoProbe:
-		return k.probe(ctx), wait, true
+		return k.probe(ctx)
 	case session.DoWait:
 		return k.wait(ctx, a.For)
 	default:
@@ -100,11 +99,19 @@ func (k *Keeper) do(ctx context.Context, a session.Action) (o session.Outcome, w
 }
 
 // goOn goes on with an action that waited.
-func (k *Keeper) goOn() (o session.Outcome, wait session.Wait, over bool) {
-	if k.doing == session.DoNext {
+func (k *Keeper) goOn(ctx context.Context) (o session.Outcome, wait session.Wait, over bool) {
+	switch k.doing {
+	case session.DoSignIn:
+		return k.trySignIn(ctx)
+	case session.DoSignOut:
+		return k.trySignOut(ctx)
+	case session.DoProbe:
+		return k.tryProbe()
+	case session.DoNext:
 		return k.ask()
+	default:
+		return k.rest()
 	}
-	return k.rest()
 }
 
 // settle makes everything durable that the outcome changed and tells the
@@ -121,62 +128,8 @@ func (k *Keeper) settle(ctx context.Context, o *session.Outcome, a session.Actio
 	k.tell(ctx, o.Kind, a)
 }
 
-// renewQueue is how long a renewal, or a probe, waits to be let through before
-// the live session is looked after again.
-const renewQueue = 10 * time.Second
-
-func (k *Keeper) signIn(ctx context.Context, a session.Action) session.Outcome {
-	queued := k.arm(ctx, 0)
-	if a.Renew {
-		var cancel context.CancelFunc
-		queued, cancel = context.WithTimeout(queued, renewQueue)
-		defer cancel()
-	}
-	queued, request := k.request(queued)
-	s, err := k.platform().SignIn(queued, k.account(), a.Force)
-	late := errors.Is(err, context.DeadlineExceeded) && queued.Err() != nil
-	if (k.disarmOperation() || late) && !request.left() {
-		return session.Outcome{Kind: session.Woken}
-	}
-	o := k.outcome(err)
-	o.Sent = request.at
-	if request.left() {
-		k.site.Observer.SignIn(k.id.Platform, o.Kind, time.Since(request.at))
-		k.auditCounted(o.Kind)
-	}
-	if o.Kind == session.OK {
-		k.welcome(ctx, s, a)
-	}
-	return o
-}
-
-// welcome goes on with the session of a sign-in that succeeded.
-func (k *Keeper) welcome(ctx context.Context, s session.Session, a session.Action) {
-	k.adopt(s, false)
-	k.mu.Lock()
-	k.forgive()
-	k.rec.with.proof, k.rec.dirty = nil, true
-	k.rec.signIns++
-	k.mu.Unlock()
-	if a.Replace {
-		k.lost(ctx, session.LossOutage)
-	}
-	if !a.Renew || a.Replace {
-		now := time.Now()
-		k.answered = &now
-		k.own(ctx, "signed_in", nil)
-	}
-}
-
-// account is what the next sign-in is made from.
-func (k *Keeper) account() session.Account {
-	a := k.now.Account()
-	a.Proven = k.rec.with.proof == nil && k.now.Hashes().Proof != ""
-	return a
-}
-
 // adopt makes s the agent's session: one that was stored, or a new one.
-func (k *Keeper) adopt(s session.Session, stored bool) {
+func (k *Keeper) adopt(s session.GuardedSession, stored bool) {
 	k.drop()
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -248,24 +201,33 @@ func (k *Keeper) ask() (o session.Outcome, wait session.Wait, over bool) {
 // stepSession steps the session, and tells whether it was cut before the platform
 // answered. A time limit of the adapter's own is no cut.
 func (k *Keeper) stepSession() (batch session.Batch, wait session.Wait, cut bool, err error) {
-	var ctx context.Context = k.actions
-	if k.until != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, *k.until)
-		defer cancel()
-	}
+	ctx, cancel := k.limited()
+	defer cancel()
 	batch, wait, err = k.session.Step(ctx)
 	if !wait.None() {
-		if k.until != nil && (wait.Until.IsZero() || k.until.Before(wait.Until)) {
-			wait.Until = *k.until
-		}
-		return batch, wait, false, nil
+		return batch, k.within(wait), false, nil
 	}
 	if err == nil || ctx.Err() == nil {
 		return batch, wait, false, err
 	}
 	kind := session.KindOf(err)
 	return batch, wait, kind != session.Lost && kind != session.Taken, err
+}
+
+// limited returns the context of the action under way. It ends when that is cut.
+func (k *Keeper) limited() (context.Context, context.CancelFunc) {
+	if k.until == nil {
+		return k.actions, func() {}
+	}
+	return context.WithDeadline(k.actions, *k.until)
+}
+
+// within has a wait of the action under way end when that is cut.
+func (k *Keeper) within(wait session.Wait) session.Wait {
+	if k.until != nil && (wait.Until.IsZero() || k.until.Before(wait.Until)) {
+		wait.Until = *k.until
+	}
+	return wait
 }
 
 // contact counts an answer, or its absence. How long an adopted session was
@@ -281,47 +243,6 @@ func (k *Keeper) contact(ctx context.Context, o session.Outcome) {
 		k.unproven = false
 		k.own(ctx, "adopted", nil)
 	}
-}
-
-func (k *Keeper) signOut(ctx context.Context) session.Outcome {
-	if err := k.open(); err != nil {
-		return k.outcome(err)
-	}
-	armed, request := k.request(k.arm(ctx, 0))
-	err := k.session.SignOut(armed)
-	if k.disarmOperation() && !request.left() {
-		return session.Outcome{Kind: session.Woken}
-	}
-	o := k.outcome(err)
-	o.Sent = request.at
-	k.site.Observer.SignOut(k.id.Platform, o.Kind)
-	if o.Kind == session.OK || o.Kind == session.Lost {
-		k.own(ctx, "signed_out", map[string]string{"by": k.wish.By, "reason": k.wish.Why})
-	}
-	return o
-}
-
-// probe asks whether the platform answers. The gate may hold it back; a live
-// session is looked after again before long. An agent that is to sign out asks
-// past the gate, which holds back no sign-out, either.
-func (k *Keeper) probe(ctx context.Context) session.Outcome {
-	queued := k.arm(ctx, 0)
-	if k.machine.Held() {
-		var cancel context.CancelFunc
-		queued, cancel = context.WithTimeout(queued, renewQueue)
-		defer cancel()
-	}
-	queued, request := k.request(queued)
-	platform := k.platform()
-	if k.wish.Wish != session.Stay {
-		platform = (*journal)(k)
-	}
-	err := platform.Probe(queued, k.now.Account())
-	held := !request.left() && queued.Err() != nil
-	if (k.disarmOperation() || held) && err != nil {
-		return session.Outcome{Kind: session.Woken}
-	}
-	return k.outcome(err)
 }
 
 // wait lets d pass; 0 waits for an interrupt only. A record that is still to

@@ -10,6 +10,7 @@ import (
 
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
+	"agentkeeper/session/sessiontest"
 )
 
 // only picks some attributes of log lines.
@@ -277,7 +278,7 @@ func TestWarningsShowUpWithoutANewKey(t *testing.T) {
 
 func TestKeeperWithoutALog(t *testing.T) {
 	inBubble(t, func(b *bench) {
-		k := keeper.New(keeper.Config{Setup: &setup{account: account("old"), policy: policy()}, Platform: b.vendor, Gate: open, Site: b.site(nil)})
+		k := keeper.New(keeper.Config{Setup: &setup{account: account("old"), policy: policy()}, Platform: &keeper.Platform{Adapter: b.vendor, Gate: sessiontest.Open}, Site: b.site(nil)})
 		k.Set(end)
 		if k.Run(b.Context()); !k.Record().Key.IsZero() {
 			b.Errorf("record %+v", k.Record())
@@ -291,7 +292,7 @@ func TestLogsHoldNoSecret(t *testing.T) {
 		b.log = &logbook{}
 		log := slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		b.vendor.script("poll", answer{takes: hold, rotate: true})
-		k := keeper.New(keeper.Config{Setup: &setup{account: account("hunter2"), policy: policy()}, Platform: b.vendor, Gate: open, Site: b.site(log)})
+		k := keeper.New(keeper.Config{Setup: &setup{account: account("hunter2"), policy: policy()}, Platform: &keeper.Platform{Adapter: b.vendor, Gate: sessiontest.Open}, Site: b.site(log)})
 		k.Set(stay)
 		done := make(chan struct{})
 		go func() { defer close(done); k.Run(b.Context()) }()

@@ -11,7 +11,7 @@ import (
 )
 
 // Next steps s until it returns without a Wait, and blocks in between.
-func Next(ctx context.Context, s session.Session) (session.Batch, error) {
+func Next(ctx context.Context, s session.Live) (session.Batch, error) {
 	for {
 		batch, wait, err := s.Step(ctx)
 		if wait.None() {
