@@ -19,14 +19,17 @@ type pending struct {
 	kept     bool   // it was first sent on a kept connection
 	tried    bool   // there was a connection to send it on
 	sent     *sent  // for its trace; nil: it was not traced when it left
+	slot     *slot  // the place to make its connection; nil: it needs none
 	fail     *Error // it could not be sent
 }
 
 // Begin sends r: [Client.End] brings the answer. waits tells that there is none
-// before [Client.Wait] is over; without it End is called at once. Begin blocks as
-// long as it takes to make a connection and to hand the request to it. It never
-// fails: End tells.
+// before [Client.Wait] is over; without it End is called at once. Where there is no
+// place to connect, see [Dials], that is what it waits for first. Begin blocks as
+// long as it takes to make a connection and to hand the request to it; End does so
+// for a request that had to wait. Begin never fails: End tells.
 func (c *Client) Begin(ctx context.Context, r Request) (waits bool) {
+	c.forget()
 	c.pending = pending{request: r}
 	p := &c.pending
 	if err := r.check(); err != nil {
@@ -46,8 +49,13 @@ func (c *Client) Begin(ctx context.Context, r Request) (waits bool) {
 	return p.fail == nil
 }
 
-// Wait is what the request under way waits for.
-func (c *Client) Wait() session.Wait { return session.Wait{Source: c, Until: c.pending.deadline} }
+// Wait is what the request under way waits for: a place to connect, or the answer.
+func (c *Client) Wait() session.Wait {
+	if c.pending.slot != nil {
+		return c.pending.slot.wait()
+	}
+	return session.Wait{Source: c, Until: c.pending.deadline}
+}
 
 // Socket implements session.Source.
 func (c *Client) Socket() syscall.RawConn {
@@ -87,6 +95,11 @@ func (c *Client) heard(err error) {
 // that takes.
 func (c *Client) End(ctx context.Context) (a Answer, over bool, err error) {
 	p := &c.pending
+	if p.slot != nil {
+		if c.goOn(ctx); p.fail == nil {
+			return Answer{}, false, nil
+		}
+	}
 	for {
 		a, keep, over, fail := c.finish(ctx)
 		if !over {
@@ -128,22 +141,45 @@ func (e *Error) wasStale(begin time.Time) bool {
 	return e != nil && e.Reason == Closed && !e.Began && time.Since(begin) < staleLimit
 }
 
-// attempt makes the connection where there is none and sends the request over it.
-// The wait for a place to connect moves the deadline.
+// attempt sends the request, over a new connection where there is none.
 func (c *Client) attempt(ctx context.Context) {
 	p := &c.pending
 	p.tried, p.fail = false, nil
-	reused := c.conn != nil
-	if !reused {
-		began := time.Now()
-		waited, err := c.connect(ctx, p.request.Fresh, p.deadline)
-		c.tellConnected(began.Add(waited), err)
-		if err != nil {
-			p.fail = newError(c.transport.address, err)
-			return
-		}
-		p.deadline = within(ctx, p.deadline.Add(waited))
+	if c.conn != nil {
+		c.transmit(ctx, true)
+		return
 	}
+	p.slot = c.transport.place.Dials.ask(p.request.Fresh)
+	c.goOn(ctx)
+}
+
+// goOn makes the connection that the request waits for, if there is a place for it
+// by now, and sends the request. The wait moves the deadline.
+func (c *Client) goOn(ctx context.Context) {
+	p := &c.pending
+	here := p.slot.here()
+	if !here && ctx.Err() == nil {
+		return
+	}
+	now, asked := time.Now(), p.slot.asked
+	err := ctx.Err()
+	if here {
+		p.deadline = within(ctx, p.deadline.Add(now.Sub(asked)))
+		err = c.connect(ctx, now)
+	}
+	p.slot.leave()
+	p.slot = nil
+	c.tellConnected(now, err)
+	if err != nil {
+		p.fail = newError(c.transport.address, err)
+		return
+	}
+	c.transmit(ctx, false)
+}
+
+// transmit sends the request over the connection, which is reused or new.
+func (c *Client) transmit(ctx context.Context, reused bool) {
+	p := &c.pending
 	p.tried = true
 	p.sent = c.tellRequest(&p.request, reused)
 	c.ctx, c.head = ctx, head{reused: reused}

@@ -323,3 +323,73 @@ func TestRedirect(t *testing.T) {
 		}
 	}
 }
+
+// A request that finds no place to connect waits for one as a session.Wait, and is
+// sent once it has one; its own time begins then. Given up, it leaves the places as
+// they were.
+func TestBegunWithoutAPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHesitant(t, 1, 0)
+		leave, err := h.place.Dials.Enter(t.Context(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		transport := wire.NewTransport(h.place)
+		first, second := transport.Client(session.Account{}), transport.Client(session.Account{})
+		defer second.Close()
+		for _, c := range []*wire.Client{first, second} {
+			if !c.Begin(t.Context(), get()) {
+				t.Fatal("not begun")
+			}
+			if w := c.Wait(); w.Signal == nil || w.Source != nil {
+				t.Fatalf("waits for %+v", w)
+			}
+		}
+		time.Sleep(time.Hour) // for longer than a request may take
+		if _, over, err := second.End(t.Context()); over {
+			t.Fatalf("over without a place: %v", err)
+		}
+		first.Close() // it was the first of those that wait
+		leave()
+		for {
+			a, over, err := second.End(t.Context())
+			if over {
+				if err != nil || a.Status != http.StatusOK {
+					t.Errorf("answered %d, %v", a.Status, err)
+				}
+				break
+			}
+			second.Wait().Block(t.Context())
+		}
+		if leave, err = h.place.Dials.Enter(t.Context(), false); err != nil {
+			t.Fatal("the place is lost")
+		}
+		leave()
+	})
+}
+
+// The end of the context ends the wait for a place; nothing was sent.
+func TestBegunWithoutAPlaceIsCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHesitant(t, 1, 0)
+		leave, err := h.place.Dials.Enter(t.Context(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := wire.NewTransport(h.place).Client(session.Account{})
+		ctx, cancel := context.WithCancel(t.Context())
+		if !c.Begin(ctx, get()) {
+			t.Fatal("not begun")
+		}
+		cancel()
+		_, over, err := c.End(ctx)
+		if e := failure(t, err); !over || e.Reason != wire.Canceled || e.Sent {
+			t.Errorf("over %v, %v", over, err)
+		}
+		leave()
+		if _, err := c.Do(t.Context(), get()); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
+		c.Close()
+	})
+}

@@ -152,7 +152,7 @@ func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 	waits := c.Begin(ctx, r)
 	for {
 		if waits {
-			c.Block(ctx, c.pending.deadline)
+			c.Wait().Block(ctx)
 		}
 		a, over, err := c.End(ctx)
 		if over {
@@ -180,7 +180,12 @@ func (c *Client) Close() {
 }
 
 // forget ends the request under way.
-func (c *Client) forget() { c.pending, c.head, c.ctx = pending{}, head{}, nil }
+func (c *Client) forget() {
+	if c.pending.slot != nil {
+		c.pending.slot.leave()
+	}
+	c.pending, c.head, c.ctx = pending{}, head{}, nil
+}
 
 // drop closes the connection, if any.
 func (c *Client) drop() {
@@ -205,18 +210,10 @@ func rawConn(conn net.Conn) net.Conn {
 	return conn
 }
 
-// connect waits for a place, returns for how long it did, dials and shakes hands.
-// The last two happen on a goroutine of their own, whose grown stack ends with it.
-func (c *Client) connect(ctx context.Context, operation bool, deadline time.Time) (waited time.Duration, err error) {
-	began := time.Now()
-	leave, err := c.transport.place.Dials.Enter(ctx, operation)
-	if err != nil {
-		return 0, err
-	}
-	defer leave()
-	now := time.Now()
-	waited = now.Sub(began)
-	deadline = deadline.Add(waited)
+// connect dials and shakes hands, on a goroutine of their own, whose grown stack
+// ends with it.
+func (c *Client) connect(ctx context.Context, now time.Time) error {
+	deadline := c.pending.deadline
 	if limit := now.Add(connectLimit); limit.Before(deadline) {
 		deadline = limit
 	}
@@ -230,7 +227,7 @@ func (c *Client) connect(ctx context.Context, operation bool, deadline time.Time
 		}
 		done <- err
 	}()
-	return waited, <-done
+	return <-done
 }
 
 // connect returns a connection that is ready for a request, or nil and an error.

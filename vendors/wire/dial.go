@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"agentkeeper/session"
 )
 
 // Dials bounds how many connections of one platform are made at once, and spreads
@@ -23,7 +25,7 @@ type Dials struct {
 	turn    int       // of the sources
 	most    int       // places
 	taken   int       // above most where there were more before
-	first   list.List // of chan struct{}: operations that wait for a place, oldest first
+	first   list.List // of *slot: operations that wait for a place, oldest first
 	later   list.List // likewise, everything else; they get what the first leave
 }
 
@@ -46,49 +48,61 @@ func (d *Dials) Update(concurrent int, sources []netip.Addr) {
 	}
 }
 
-// Enter blocks until a place is free, or returns ctx's error. Operations go first:
-// sign-ins and sign-outs are few at once, have a time limit of their own, and must
-// not stand behind the polls of a whole fleet. leave gives the place back; it is
-// called once.
-func (d *Dials) Enter(ctx context.Context, operation bool) (leave func(), err error) {
-	if d == nil {
-		return func() {}, nil
-	}
-	queue := &d.later
-	if operation {
-		queue = &d.first
-	}
-	d.mu.Lock()
-	if d.taken < d.most {
-		d.taken++
-		d.mu.Unlock()
-		return d.leave, nil
-	}
-	turn := make(chan struct{})
-	waiting := queue.PushBack(turn)
-	d.mu.Unlock()
-	select {
-	case <-turn:
-		return d.leave, nil
-	case <-ctx.Done():
-	}
-	d.mu.Lock()
-	select {
-	case <-turn: // the place came with the end of ctx
-		d.mu.Unlock()
-		d.leave()
-	default:
-		queue.Remove(waiting)
-		d.mu.Unlock()
-	}
-	return nil, ctx.Err()
+// slot is a place that was asked for. It belongs to who asked.
+type slot struct {
+	dials *Dials
+	asked time.Time
+	given session.Signal // set with the place
+	queue *list.List     // where it waits; nil once it was given. dials' mu guards it.
+	entry *list.Element
 }
 
-// leave hands the place to whoever waits, or frees it.
-func (d *Dials) leave() {
+// ask asks for a place. Operations go first: sign-ins and sign-outs are few at
+// once, have a time limit of their own, and must not stand behind the polls of a
+// whole fleet. What it returns is left once, whether or not the place has come.
+func (d *Dials) ask(operation bool) *slot {
+	s := &slot{dials: d, asked: time.Now()}
+	if d == nil {
+		return s
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.taken > d.most || !d.admit() {
+	if d.taken < d.most {
+		d.taken++
+		return s
+	}
+	if s.queue = &d.later; operation {
+		s.queue = &d.first
+	}
+	s.entry = s.queue.PushBack(s)
+	return s
+}
+
+// here reports whether the place has come.
+func (s *slot) here() bool {
+	if s.dials == nil {
+		return true
+	}
+	s.dials.mu.Lock()
+	defer s.dials.mu.Unlock()
+	return s.queue == nil
+}
+
+// wait is what a slot waits for.
+func (s *slot) wait() session.Wait { return session.Wait{Signal: &s.given} }
+
+// leave gives the place to whoever waits, or frees it, or gives up waiting for it.
+func (s *slot) leave() {
+	d := s.dials
+	if d == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case s.queue != nil:
+		s.queue.Remove(s.entry)
+	case d.taken > d.most, !d.admit():
 		d.taken--
 	}
 }
@@ -98,11 +112,27 @@ func (d *Dials) leave() {
 func (d *Dials) admit() bool {
 	for _, queue := range []*list.List{&d.first, &d.later} {
 		if head := queue.Front(); head != nil {
-			close(queue.Remove(head).(chan struct{}))
+			s := queue.Remove(head).(*slot)
+			s.queue = nil
+			s.given.Set()
 			return true
 		}
 	}
 	return false
+}
+
+// Enter blocks until a place is free, or returns ctx's error. Operations go before
+// everything else that waits. leave gives the place back; it is called once.
+func (d *Dials) Enter(ctx context.Context, operation bool) (leave func(), err error) {
+	s := d.ask(operation)
+	for !s.here() {
+		if err := ctx.Err(); err != nil {
+			s.leave()
+			return nil, err
+		}
+		s.wait().Block(ctx)
+	}
+	return s.leave, nil
 }
 
 // source returns the next source; ok is false where the system is to choose.
