@@ -147,6 +147,8 @@ func (s *fakeSession) SignOut(context.Context) error {
 	return nil
 }
 
+func (s *fakeSession) Close() error { return nil }
+
 // agent returns the n-th account.
 func agent(n int) session.Account { return named(fmt.Sprintf("%05d", n)) }
 

@@ -143,6 +143,9 @@ func (g *Gate) Update(s Settings) {
 	g.service.mu.Lock()
 	defer g.unlock(context.Background())
 	g.settings = s.normal()
+	if soonest := time.Now().Add(g.settings.interval()); g.next.After(soonest) {
+		g.next = soonest // the pause by the old rate may last for minutes
+	}
 	g.pace.rules = g.settings.Backoff
 	g.service.agree()
 	g.service.poke(g)

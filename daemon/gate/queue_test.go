@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -210,6 +211,25 @@ func TestUpdateActsAtOnce(t *testing.T) {
 	})
 }
 
+// A higher rate ends the pause that the old one began.
+func TestHigherRateActsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := wide()
+		s.Rate = 0.01
+		f := newFake()
+		g := New(Options{Settings: s})
+		p := blocking(g, f)
+		wg := fleet(t.Context(), p, 0, 3, time.Second)
+		time.Sleep(10 * time.Second)
+		s.Rate = 1
+		g.Update(s)
+		wg.Wait()
+		if got, want := intervals(f.seen()), []time.Duration{11 * time.Second, time.Second}; !slices.Equal(got, want) {
+			t.Errorf("intervals %v, want %v", got, want)
+		}
+	})
+}
+
 // A sign-in that panics frees its place and counts as unanswered.
 func TestPanicFreesThePlace(t *testing.T) {
 	f := newFake()
@@ -258,3 +278,119 @@ func intervals(calls []call) []time.Duration {
 }
 
 func shortest(ds []time.Duration) time.Duration { return slices.Min(ds) }
+
+// Whoever waits for a turn holds no goroutine, and sends nothing before it has come.
+// The head of the queue is told by the gate's clock, or as soon as whoever stood
+// before it gives its place up, its turn included.
+func TestWaitingForATurnHoldsNoGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := wide()
+		s.Rate = 1
+		f, g := newFake(), New(Options{Settings: s})
+		before := runtime.NumGoroutine()
+		q := lineUp(t, g, f, 100)
+		if n := runtime.NumGoroutine(); n != before {
+			t.Errorf("%d goroutines more while 99 sign-ins wait", n-before)
+		}
+		if n := g.Snapshot().Queue; n != 99 {
+			t.Errorf("%d in the queue", n)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		for n := 1; n < 4; n++ { // each one's turn has come when it is cut
+			if told := q.told(); !slices.Equal(told, []int{n}) {
+				t.Fatalf("told are %v, want the head, %d", told, n)
+			}
+			if _, w, err := q.waiting[n].SignIn(ended, agent(n), false); !errors.Is(err, context.Canceled) || !w.None() {
+				t.Fatalf("a cut sign-in returned %v, %v", w, err)
+			}
+		}
+		if told := q.told(); !slices.Equal(told, []int{4}) {
+			t.Fatalf("told are %v, want 4", told)
+		}
+		if _, w, err := q.waiting[5].SignIn(t.Context(), agent(5), false); err != nil || w.None() {
+			t.Errorf("out of turn: %v, %v", w, err)
+		}
+		if _, w, err := q.waiting[4].SignIn(t.Context(), agent(4), false); err != nil || !w.None() {
+			t.Errorf("in its turn: %v, %v", w, err)
+		}
+		if n := len(f.seen()); n != 2 {
+			t.Errorf("%d sign-ins were sent, want 2", n)
+		}
+	})
+}
+
+// line is a queue of sign-ins whose agents are stepped by hand.
+type line struct {
+	waiting []session.Guarded
+	signals []*session.Signal
+}
+
+// lineUp has n agents ask for a turn, of which the first one gets it.
+func lineUp(t *testing.T, g *Gate, f *fake, n int) *line {
+	t.Helper()
+	q := &line{}
+	for n := range n {
+		p := g.Platform(f)
+		_, w, err := p.SignIn(t.Context(), agent(n), false)
+		if err != nil || w.None() != (n == 0) || (n > 0 && (w.Signal == nil || !w.Until.IsZero())) {
+			t.Fatalf("sign-in %d: %+v, %v", n, w, err)
+		}
+		q.waiting, q.signals = append(q.waiting, p), append(q.signals, w.Signal)
+	}
+	return q
+}
+
+// told returns whom the gate told to look since the last call.
+func (q *line) told() (list []int) {
+	for n, signal := range q.signals {
+		if signal != nil && signal.Clear() {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// Sign-outs wait in the same way. A session that is closed gives its place up.
+func TestWaitingSignOuts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := wide()
+		s.Concurrent = 1
+		f, g := newFake(), New(Options{Settings: s})
+		var live []session.GuardedSession
+		for n := range 4 {
+			one, err := g.Platform(f).Adopt(agent(n), session.NewKey([]byte("k")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			live = append(live, one)
+		}
+		f.takes = time.Second
+		var done sync.WaitGroup
+		done.Go(func() { _, _ = live[0].SignOut(t.Context()) })
+		synctest.Wait()
+		var signals []*session.Signal
+		for _, one := range live[1:] {
+			w, err := one.SignOut(t.Context())
+			if err != nil || w.Signal == nil {
+				t.Fatalf("%+v, %v", w, err)
+			}
+			signals = append(signals, w.Signal)
+		}
+		done.Wait()
+		for n, signal := range signals[:2] {
+			if !signal.Clear() || signals[2].Clear() {
+				t.Fatalf("sign-out %d was not told, or one out of turn was", n+1)
+			}
+			_ = live[1+n].Close()
+		}
+		if w, err := live[3].SignOut(t.Context()); err != nil || !w.None() {
+			t.Errorf("%+v, %v", w, err)
+		}
+		if n := len(f.signOuts); n != 2 || g.Snapshot().InFlight != 0 {
+			t.Errorf("%d sign-outs, %d in flight", n, g.Snapshot().InFlight)
+		}
+	})
+}

@@ -127,6 +127,50 @@ func TestAgentsOfEveryVendorWait(t *testing.T) {
 	}
 }
 
+// Agents that wait for their turn to sign in hold no goroutine on sockets, leave the
+// queue by an order, and sign in once their turn comes.
+func TestAgentsInTheQueueWait(t *testing.T) {
+	const n, platforms = 100, 6
+	for name, room := range rooms(t) {
+		t.Run(name, func(t *testing.T) {
+			s := openStreet(t, n)
+			defer s.close()
+			s.replace("rate: 1000", "rate: 0.01")
+			s.startIn(room)
+			s.within("all but the first of each platform in the queue", s.queued((n-1)*platforms))
+			if room != nil {
+				s.within("agents that hold no goroutine", func() bool { return len(sessiontest.Standing()) <= 8 }) // those that step just now
+			}
+			for i := range n {
+				s.order(fmt.Sprintf("hq/%d", 1001+i), fleet.Pause)
+			}
+			s.within("those of one platform out of the queue", s.queued((n-1)*(platforms-1)))
+			for i := range n {
+				s.order(fmt.Sprintf("hq/%d", 1001+i), fleet.Resume)
+			}
+			s.replace("rate: 0.01", "rate: 1000")
+			s.apply()
+			s.within("all online", s.all(platforms*n))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if left := s.fleet.Stop(ctx, "test"); len(left) > 0 {
+				t.Errorf("%d left signed in", len(left))
+			}
+		})
+	}
+}
+
+// queued tells whether so many agents wait for a turn.
+func (s *street) queued(n int) func() bool {
+	return func() bool {
+		sum := 0
+		for _, p := range s.fleet.Platforms() {
+			sum += p.Gate.Queue
+		}
+		return sum == n
+	}
+}
+
 // wake wakes agents that wait: by what is pushed, and by orders.
 func (s *street) wake(agents int) {
 	before := s.counts.eventsReceived()
