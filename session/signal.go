@@ -5,10 +5,10 @@ import "sync/atomic"
 // Waker is who waits for a Signal. Wake does not block.
 type Waker interface{ Wake() }
 
-// Signal tells a session that waits that something came which is no answer to be
+// Signal tells a driver that waits that something came which is no answer to be
 // read. The zero Signal is ready and not set; it must not be copied. Set may be
-// called by any goroutine, also after the session was closed; Clear and Notify
-// belong to whoever steps the session.
+// called by any goroutine, also when nobody waits any more; Clear and Notify
+// belong to whoever waits, or steps who does.
 type Signal struct {
 	set   atomic.Bool
 	waker atomic.Pointer[Waker]

@@ -2,8 +2,8 @@
 // on one goroutine at a time, with one action outstanding at a time.
 //
 // It works in steps: what there is to wait for (a poll that the platform holds, a
-// pause) is returned by [Keeper.Step], and waited for by whoever drives the keeper,
-// a room of package waiting or [Keeper.Run].
+// pause, a turn in the gate's queue) is returned by [Keeper.Step], and waited for by
+// whoever drives the keeper, a room of package waiting or [Keeper.Run].
 //
 // Everything else in the process (the schedule, a reload, a person's word, the
 // end of the process) only replaces the agent's [Order] and interrupts: the

@@ -1,7 +1,7 @@
 // Package waiting is where agents wait.
 //
 // Almost all the time an agent waits: for a poll that its platform holds, for a
-// pause to pass, for an order. A goroutine that stands in a read for that long
+// pause to pass, for its turn to sign in, for an order. A goroutine that stands in a read for that long
 // costs the memory of its stack, and a timer each. So whoever drives an agent
 // works in steps ([Task]), and a [Room] keeps it in between.
 //

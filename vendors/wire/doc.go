@@ -22,8 +22,8 @@
 //
 // A platform's [Dials] has a place for each connection that is being made, until its
 // TLS handshake is over. Whoever finds none waits, sign-ins and sign-outs before
-// polls; that wait moves the request's deadline, and only the context cuts it. Dials
-// also hands out the addresses of this machine that connections come from.
+// polls; that wait moves the request's deadline, and only the context cuts it. A
+// request that was begun with [Client.Begin] waits without a goroutine. Dials also hands out the addresses of this machine that connections come from.
 //
 // # Was it sent?
 //
