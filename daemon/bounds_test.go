@@ -84,7 +84,7 @@ func (f *far) Close() error       { f.open = false; return nil }
 func TestShares(t *testing.T) {
 	d := &Daemon{
 		files: openfiles.New(0, openfiles.Public, openfiles.Callback), log: slog.New(slog.DiscardHandler),
-		metrics: metrics.New(source{}, metrics.Options{}),
+		metrics: metrics.New(&Daemon{}, metrics.Options{}),
 	}
 	for name, tt := range map[openfiles.Listener]struct{ part, want int }{
 		openfiles.Public: {publicPart, 128}, openfiles.Callback: {callbackPart, 256},

@@ -127,7 +127,7 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50) // thousands of idle sessions: memory matters more than the collector's time
 	}
-	d.metrics = metrics.New(source{d}, metrics.Options{
+	d.metrics = metrics.New(d, metrics.Options{
 		PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit,
 		DropReasons: append(events.Reasons(), callback.Reasons()...), Doors: api.Doors(), StreamRefusals: store.Refusals(),
 		Listeners: openfiles.Listeners(), RefusalReasons: listener.Reasons(),
@@ -170,7 +170,7 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 		return err
 	}
 	d.fleet, err = fleet.New(ctx, fleet.Options{
-		Store: d.store, Sink: sink{d.stream, d.activity}, Observer: observer{d.metrics}, Log: d.log, Dial: d.o.Dial, Asleep: asleep,
+		Store: d.store, Sink: sink{d.stream, d.activity}, Observer: d.metrics, Log: d.log, Dial: d.o.Dial, Asleep: asleep,
 		Traces: d.tracer.Traces(),
 		Room:   d.room(),
 	})

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"context"
 	"encoding/json"
 	"time"
 
@@ -58,15 +57,4 @@ func receivedAt(ev *store.Event) time.Time {
 		return time.Time{}
 	}
 	return e.Recorded
-}
-
-// hookStatus is the webhooks as the metrics want them.
-func (d *Daemon) hookStatus() (list []metrics.WebhookStatus) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	now := time.Now()
-	for _, s := range d.hooks.Status(ctx) {
-		list = append(list, metrics.WebhookStatus{Name: s.Name, Lag: s.Lag, Age: s.Age(now), Stopped: s.State == webhook.Stopped, Dead: s.Dead})
-	}
-	return list
 }

@@ -2,7 +2,8 @@
 // importer of its client library.
 //
 // Two kinds of metrics: what is (gauges) is asked from a [Source] at each
-// scrape, so nothing stale can remain; what happened (counters, histograms) is
+// scrape, so nothing stale can remain, and is the snapshot that packages fleet and
+// webhook make for everybody; what happened (counters, histograms) is
 // reported through the methods of [Metrics] by whoever saw it. All label
 // values that can occur exist from the start, with zero, so that rate() sees
 // the first failure. Labels are platform, state, reason, result, sink, webhook and user; a

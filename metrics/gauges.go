@@ -8,150 +8,159 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/webhook"
 	"agentkeeper/session"
 )
 
+// gauge is a metric that is asked for at each scrape: its description, and what
+// it shows of one T.
+type gauge[T any] struct {
+	desc *prometheus.Desc
+	show func(of T, send sender)
+}
+
+// sender sends one value of a gauge, with the values of its labels.
+type sender func(value float64, labels ...string)
+
+// newGauge returns the gauge of that name.
+func newGauge[T any](name, help string, show func(of T, send sender), labels ...string) gauge[T] {
+	return gauge[T]{prometheus.NewDesc(namespace+name, help, labels, nil), show}
+}
+
+func describe[T any](ch chan<- *prometheus.Desc, all []gauge[T]) {
+	for _, g := range all {
+		ch <- g.desc
+	}
+}
+
+// collect sends what the gauges show of one T.
+func collect[T any](ch chan<- prometheus.Metric, all []gauge[T], of T) {
+	for _, g := range all {
+		g.show(of, func(value float64, labels ...string) {
+			for i, l := range labels {
+				labels[i] = strings.ToValidUTF8(l, "\uFFFD") // a login may come from any file
+			}
+			ch <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, value, labels...)
+		})
+	}
+}
+
 // gauges turns a Source's snapshot into metrics at each scrape.
 type gauges struct {
-	source   Source
-	perAgent bool
-
-	agents, wished, missing, parked, stuck  *prometheus.Desc
-	warned                                  *prometheus.Desc
-	inFlight, queue, up, window             *prometheus.Desc
-	quarantined, refusalsLeft, expiry       *prometheus.Desc
-	online, lastContact                     *prometheus.Desc
-	storeUp, storeDamage, clock, traced     *prometheus.Desc
-	hookLag, hookAge, hookStopped, hookDead *prometheus.Desc
-
-	stream streamGauges
+	source    Source
+	service   []gauge[Snapshot]
+	platforms []gauge[fleet.Platform]
+	agents    []gauge[fleet.Agent] // empty without Options.PerAgent
+	webhooks  []gauge[webhook.Status]
+	stream    []gauge[StreamStatus]
+	users     []gauge[StreamUser]
 }
 
 func newGauges(source Source, perAgent bool) *gauges {
-	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc(namespace+name, help, labels, nil)
-	}
 	g := &gauges{
-		source: source, perAgent: perAgent, stream: newStreamGauges(desc),
-		agents:       desc("agents", "Agents by what they are doing.", "platform", "state"),
-		wished:       desc("agents_wished_online", "Agents that schedule and people want online.", "platform"),
-		missing:      desc("agents_missing", "Agents that should be online and are not, by reason.", "platform", "reason"),
-		stuck:        desc("agents_stuck", "Agents past the deadline of what they are doing.", "platform"),
-		warned:       desc("agents_warned", "Agents whose session lives and yet needs a person; see their warnings.", "platform"),
-		up:           desc("platform_up", "0 while the platform cannot be reached or does not work.", "platform"),
-		window:       desc("contact_window_seconds", "Longest silence that the platform forgives.", "platform"),
-		storeUp:      desc("store_up", "0 while the store cannot be written: no sign-ins, and events are lost."),
-		storeDamage:  desc("store_damage", "What was found damaged on disk since the start: mended (nothing is lost of it), records_lost (at least so many) or events_lost.", "outcome"),
-		clock:        desc("time_seconds", "The service's own clock, by which schedules go."),
-		traced:       desc("agents_traced", "Agents whose exchange with the platform is written into the log."),
-		parked:       desc("agents_parked", "Agents that need a change of secret or configuration or a person, by reason.", "platform", "reason"),
-		inFlight:     desc("operations_in_flight", "Sign-ins and sign-outs sent and not yet answered.", "platform"),
-		queue:        desc("sign_in_queue_length", "Sign-ins that wait until they may be sent.", "platform"),
-		quarantined:  desc("quarantined", "1 while log-ins are stopped to avoid a lock-out.", "platform"),
-		refusalsLeft: desc("refusals_left", "Refused log-ins left before the platform is quarantined.", "platform"),
-		hookLag:      desc("webhook_lag_events", "Events that wait to be posted, counted before the webhook's filters.", "webhook"),
-		hookAge:      desc("webhook_lag_seconds", "Age of the oldest event that waits to be posted.", "webhook"),
-		hookStopped:  desc("webhook_stopped", "1 while the webhook is stopped until a person acts.", "webhook"),
-		hookDead:     desc("webhook_dead_letters", "Events that the webhook cannot deliver: dropped before (retention), refused again and again (refused), skipped by a person (skipped), or waiting while it is stopped (gone).", "webhook", "reason"),
+		source: source, service: serviceGauges(), platforms: platformGauges(), webhooks: webhookGauges(),
+		stream: streamGauges(), users: userGauges(),
 	}
-	const expiry = "When the password expires, where the platform tells"
-	if !perAgent {
-		g.expiry = desc("password_expiry_timestamp_seconds", expiry+": the earliest of the platform's agents.", "platform")
-		return g
+	if perAgent {
+		g.agents = agentGauges()
+	} else {
+		g.platforms = append(g.platforms, newGauge(passwordExpiry, passwordExpiryHelp+": the earliest of the platform's agents.",
+			func(p fleet.Platform, send sender) { sendTime(send, p.PasswordExpires, p.Name) }, "platform"))
 	}
-	g.expiry = desc("password_expiry_timestamp_seconds", expiry+".", "platform", "agent")
-	g.online = desc("agent_online", "1 while the agent is signed in and the platform answers for it.", "platform", "agent")
-	g.lastContact = desc("agent_last_contact_timestamp_seconds", "Last answer that proved the session alive.", "platform", "agent")
 	return g
 }
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range append(g.stream.all(), []*prometheus.Desc{
-		g.agents, g.wished, g.missing, g.parked, g.stuck, g.warned, g.inFlight, g.queue, g.up, g.window,
-		g.quarantined, g.refusalsLeft, g.expiry, g.online, g.lastContact, g.storeUp, g.storeDamage, g.clock, g.traced,
-		g.hookLag, g.hookAge, g.hookStopped, g.hookDead,
-	}...) {
-		if d != nil {
-			ch <- d
-		}
-	}
+	describe(ch, g.service)
+	describe(ch, g.platforms)
+	describe(ch, g.agents)
+	describe(ch, g.webhooks)
+	describe(ch, g.stream)
+	describe(ch, g.users)
 }
 
 // Collect implements prometheus.Collector.
 func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	s := g.source.Snapshot()
-	send(ch, g.storeUp, truth(s.StoreUp))
-	send(ch, g.storeDamage, float64(s.StoreDamage.Mended), "mended")
-	send(ch, g.storeDamage, float64(s.StoreDamage.RecordsLost), "records_lost")
-	send(ch, g.storeDamage, float64(s.StoreDamage.EventsLost), "events_lost")
-	send(ch, g.clock, seconds(time.Now()))
-	send(ch, g.traced, float64(s.Traced))
+	collect(ch, g.service, s)
 	for _, p := range s.Platforms {
-		g.platform(ch, p)
-	}
-	for _, w := range s.Webhooks {
-		g.webhook(ch, w)
-	}
-	g.stream.collect(ch, s.Stream)
-	if !g.perAgent {
-		return
+		collect(ch, g.platforms, p)
 	}
 	for _, a := range s.Agents {
-		g.agent(ch, a)
+		collect(ch, g.agents, a)
+	}
+	for _, w := range s.Webhooks {
+		collect(ch, g.webhooks, w)
+	}
+	if s.Stream.Listening {
+		collect(ch, g.stream, s.Stream)
+		for _, u := range s.Stream.Users {
+			collect(ch, g.users, u)
+		}
 	}
 }
 
-func (g *gauges) platform(ch chan<- prometheus.Metric, p PlatformStatus) {
-	for _, state := range session.States() {
-		send(ch, g.agents, float64(p.States[state]), p.Name, string(state))
-	}
-	for _, reason := range session.Reasons() {
-		send(ch, g.parked, float64(p.Parked[reason]), p.Name, string(reason))
-	}
-	for _, reason := range MissingReasons() {
-		send(ch, g.missing, float64(p.Missing[reason]), p.Name, reason)
-	}
-	send(ch, g.wished, float64(p.WishedOnline), p.Name)
-	send(ch, g.stuck, float64(p.Stuck), p.Name)
-	send(ch, g.warned, float64(p.Warned), p.Name)
-	send(ch, g.up, truth(p.Up), p.Name)
-	send(ch, g.window, p.Window.Seconds(), p.Name)
-	send(ch, g.inFlight, float64(p.InFlight), p.Name)
-	send(ch, g.queue, float64(p.Queue), p.Name)
-	send(ch, g.quarantined, truth(p.Quarantined), p.Name)
-	send(ch, g.refusalsLeft, float64(p.RefusalsLeft), p.Name)
-	if !g.perAgent {
-		sendTime(ch, g.expiry, p.PasswordExpiry, p.Name)
+func serviceGauges() []gauge[Snapshot] {
+	return []gauge[Snapshot]{
+		newGauge("store_up", "0 while the store cannot be written: no sign-ins, and events are lost.",
+			func(s Snapshot, send sender) { send(truth(s.StoreUp)) }),
+		newGauge("store_damage", "What was found damaged on disk since the start: mended (nothing is lost of it), records_lost (at least so many) or events_lost.",
+			func(s Snapshot, send sender) {
+				send(float64(s.StoreDamage.Restored+s.StoreDamage.Copies), "mended")
+				send(float64(recordsLost(s.StoreDamage)), "records_lost")
+				send(float64(s.StoreDamage.Events), "events_lost")
+			}, "outcome"),
+		newGauge("time_seconds", "The service's own clock, by which schedules go.",
+			func(_ Snapshot, send sender) { send(seconds(time.Now())) }),
+		newGauge("agents_traced", "Agents whose exchange with the platform is written into the log.",
+			func(s Snapshot, send sender) { send(float64(s.Traced)) }),
 	}
 }
 
-func (g *gauges) webhook(ch chan<- prometheus.Metric, w WebhookStatus) {
-	send(ch, g.hookLag, float64(w.Lag), w.Name)
-	send(ch, g.hookAge, w.Age.Seconds(), w.Name)
-	send(ch, g.hookStopped, truth(w.Stopped), w.Name)
-	for _, reason := range slices.Sorted(maps.Keys(w.Dead)) {
-		send(ch, g.hookDead, float64(w.Dead[reason]), w.Name, reason)
+func webhookGauges() []gauge[webhook.Status] {
+	return []gauge[webhook.Status]{
+		newGauge("webhook_lag_events", "Events that wait to be posted, counted before the webhook's filters.",
+			func(w webhook.Status, send sender) { send(float64(w.Lag), w.Name) }, "webhook"),
+		newGauge("webhook_lag_seconds", "Age of the oldest event that waits to be posted.",
+			func(w webhook.Status, send sender) { send(w.Age(time.Now()).Seconds(), w.Name) }, "webhook"),
+		newGauge("webhook_stopped", "1 while the webhook is stopped until a person acts.",
+			func(w webhook.Status, send sender) { send(truth(w.State == webhook.Stopped), w.Name) }, "webhook"),
+		newGauge("webhook_dead_letters", "Events that the webhook cannot deliver: dropped before (retention), refused again and again (refused), skipped by a person (skipped), or waiting while it is stopped (gone).",
+			func(w webhook.Status, send sender) {
+				for _, reason := range slices.Sorted(maps.Keys(w.Dead)) {
+					send(float64(w.Dead[reason]), w.Name, reason)
+				}
+			}, "webhook", "reason"),
 	}
 }
 
-func (g *gauges) agent(ch chan<- prometheus.Metric, a AgentStatus) {
-	send(ch, g.online, truth(a.Online), a.ID.Platform, a.ID.Login)
-	sendTime(ch, g.lastContact, a.LastContact, a.ID.Platform, a.ID.Login)
-	sendTime(ch, g.expiry, a.PasswordExpiry, a.ID.Platform, a.ID.Login)
-}
+// The metric of two shapes: by platform, or with Options.PerAgent by agent.
+const (
+	passwordExpiry     = "password_expiry_timestamp_seconds"
+	passwordExpiryHelp = "When the password expires, where the platform tells"
+)
 
-func send(ch chan<- prometheus.Metric, d *prometheus.Desc, v float64, labels ...string) {
-	for i, l := range labels {
-		labels[i] = strings.ToValidUTF8(l, "\uFFFD") // a login may come from any file
+func agentGauges() []gauge[fleet.Agent] {
+	return []gauge[fleet.Agent]{
+		newGauge("agent_online", "1 while the agent is signed in and the platform answers for it.",
+			func(a fleet.Agent, send sender) {
+				send(truth(a.View.State == session.Online), a.ID.Platform, a.ID.Login)
+			}, "platform", "agent"),
+		newGauge("agent_last_contact_timestamp_seconds", "Last answer that proved the session alive.",
+			func(a fleet.Agent, send sender) { sendTime(send, a.View.LastContact, a.ID.Platform, a.ID.Login) }, "platform", "agent"),
+		newGauge(passwordExpiry, passwordExpiryHelp+".",
+			func(a fleet.Agent, send sender) {
+				sendTime(send, a.View.PasswordExpires, a.ID.Platform, a.ID.Login)
+			}, "platform", "agent"),
 	}
-	ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 }
 
-// sendTime sends an instant; none where there is none to tell.
-func sendTime(ch chan<- prometheus.Metric, d *prometheus.Desc, t time.Time, labels ...string) {
+// sendTime sends an instant; nothing where t is zero.
+func sendTime(send sender, t time.Time, labels ...string) {
 	if !t.IsZero() {
-		send(ch, d, seconds(t), labels...)
+		send(seconds(t), labels...)
 	}
 }
 

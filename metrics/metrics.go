@@ -43,24 +43,29 @@ type Metrics struct {
 	sinks     atomic.Pointer[map[string]sink]
 	drops     map[string]prometheus.Counter
 
-	reloaded, reloadedAt                       prometheus.Gauge
+	reloaded, reloadedAt prometheus.Gauge
+	sessionCounters
+	eventCounters
+	refused       *prometheus.CounterVec
+	streamRefused *prometheus.CounterVec
+	followers     *followers
+}
+
+// sessionCounters are what happened to sessions.
+type sessionCounters struct {
 	signIns, signOuts, contacts, lost, adopted *prometheus.CounterVec
-	received, delivered, dropped, refused      *prometheus.CounterVec
-	delivery                                   *prometheus.HistogramVec
 	signInTook, firstContact                   prometheus.Histogram
-	streamRefused                              *prometheus.CounterVec
-	followers                                  *followers
+}
+
+// eventCounters are what happened to events.
+type eventCounters struct {
+	received, delivered, dropped *prometheus.CounterVec
+	delivery                     *prometheus.HistogramVec
 }
 
 type sink struct {
 	delivered prometheus.Counter
 	took      prometheus.Observer
-}
-
-// Platform names one configured platform.
-type Platform struct {
-	Name   string
-	Window time.Duration // the longest silence that it forgives; positive
 }
 
 // New returns metrics of a fleet that source describes, in a registry of their
@@ -151,20 +156,20 @@ func (m *Metrics) Handler() http.Handler {
 	})
 }
 
-// SetPlatforms makes every series of the platforms that there are now and
-// removes those of the ones that are gone. A platform whose window changed
-// starts its histogram of contact gaps anew.
-func (m *Metrics) SetPlatforms(platforms []Platform) {
+// SetPlatforms makes every series of the platforms that there are now, given the
+// longest silence that each forgives, and removes those of the ones that are gone.
+// A platform whose window changed starts its histogram of contact gaps anew.
+func (m *Metrics) SetPlatforms(windows map[string]time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old := *m.platforms.Load()
-	now := make(map[string]*series, len(platforms))
-	for _, p := range platforms {
-		if s := old[p.Name]; s != nil && s.window == p.Window {
-			now[p.Name] = s
+	now := make(map[string]*series, len(windows))
+	for name, window := range windows {
+		if s := old[name]; s != nil && s.window == window {
+			now[name] = s
 			continue
 		}
-		now[p.Name] = m.newSeries(p.Name, p.Window)
+		now[name] = m.newSeries(name, window)
 	}
 	m.platforms.Store(&now)
 	for name := range old {

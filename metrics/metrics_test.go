@@ -15,7 +15,12 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/gate"
+	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/webhook"
 	"agentkeeper/session"
+	"agentkeeper/session/keeper"
 )
 
 type source Snapshot
@@ -106,13 +111,13 @@ func fresh(s source, o Options) *Metrics {
 	o.Doors = []string{"listen"}
 	o.Listeners, o.RefusalReasons = []string{"listen", "control"}, []string{"full", "share"}
 	m := New(s, o)
-	m.SetPlatforms([]Platform{{Name: "hq", Window: 2 * time.Minute}})
+	m.SetPlatforms(map[string]time.Duration{"hq": 2 * time.Minute})
 	m.SetSinks([]string{"stream"})
 	return m
 }
 
 func TestEverySeriesFromTheStart(t *testing.T) {
-	m := fresh(source{Platforms: []PlatformStatus{{Name: "hq"}}, Webhooks: []WebhookStatus{{Name: "crm", Dead: map[string]uint64{"retention": 0, "refused": 0, "skipped": 0, "gone": 0}}},
+	m := fresh(source{Platforms: []fleet.Platform{{Name: "hq", Gate: gate.Status{Out: true}}}, Webhooks: []webhook.Status{{Name: "crm", Dead: map[string]uint64{"retention": 0, "refused": 0, "skipped": 0, "gone": 0}}},
 		Stream: StreamStatus{Listening: true, Users: []StreamUser{{Name: "bi"}}}}, Options{})
 	want := every()
 	slices.Sort(want)
@@ -129,10 +134,10 @@ func TestEverySeriesFromTheStart(t *testing.T) {
 }
 
 func TestLint(t *testing.T) {
-	agents := []AgentStatus{{ID: session.ID{Platform: "hq", Login: "291"}, LastContact: time.Now(), PasswordExpiry: time.Now()}}
+	agents := []fleet.Agent{{ID: session.ID{Platform: "hq", Login: "291"}, View: keeper.View{LastContact: time.Now(), PasswordExpires: time.Now()}}}
 	for _, perAgent := range []bool{false, true} {
-		m := fresh(source{Platforms: []PlatformStatus{{Name: "hq", PasswordExpiry: time.Now()}}, Agents: agents}, Options{PerAgent: perAgent})
-		m.SetPlatforms([]Platform{{"hq", 2 * time.Minute}, {"branch", time.Minute}})
+		m := fresh(source{Platforms: []fleet.Platform{{Name: "hq", PasswordExpires: time.Now()}}, Agents: agents}, Options{PerAgent: perAgent})
+		m.SetPlatforms(map[string]time.Duration{"hq": 2 * time.Minute, "branch": time.Minute})
 		problems, err := testutil.GatherAndLint(m.registry)
 		if err != nil {
 			t.Fatal(err)
@@ -146,21 +151,24 @@ func TestLint(t *testing.T) {
 func TestSnapshotAsGauges(t *testing.T) {
 	expiry := time.Unix(1_800_000_000, 0)
 	s := source{
-		Platforms: []PlatformStatus{{
-			Name: "hq", States: map[session.State]int{session.Online: 7, session.Parked: 2}, WishedOnline: 9,
-			Parked: map[session.Reason]int{session.ReasonRefused: 2}, InFlight: 3, Queue: 4,
-			Quarantined: true, RefusalsLeft: 1, PasswordExpiry: expiry,
-			Missing: map[string]int{MissingQueued: 5, "refused": 2}, Stuck: 1, Warned: 3, Up: true, Window: 2 * time.Minute,
+		Platforms: []fleet.Platform{{
+			Name: "hq", Window: 2 * time.Minute, Stuck: 1, PasswordExpires: expiry,
+			Counts: []fleet.Count{
+				{State: session.Online, Wish: session.Stay, Agents: 4}, {State: session.Online, Wish: session.Stay, Warned: true, Agents: 3},
+				{State: session.Parked, Reason: session.ReasonRefused, Wish: session.Stay, Agents: 2},
+				{State: session.Waiting, Wish: session.Stay, Queued: true, Agents: 5}, {State: session.Waiting, Wish: session.Leave, Agents: 1},
+			},
+			Gate: gate.Status{InFlight: 3, Queue: 4, Quarantined: true, RefusalsLeft: 1},
 		}},
-		StoreUp: true, StoreDamage: StoreDamage{Mended: 3, RecordsLost: 2, EventsLost: 7},
-		Agents: []AgentStatus{
-			{ID: session.ID{Platform: "hq", Login: "291"}, Online: true, LastContact: time.UnixMilli(1_700_000_000_500), PasswordExpiry: expiry},
+		StoreUp: true, StoreDamage: store.Damage{Restored: 1, Copies: 2, Gates: []string{"hq"}, Unknown: true, Events: 7},
+		Agents: []fleet.Agent{
+			{ID: session.ID{Platform: "hq", Login: "291"}, View: keeper.View{State: session.Online, LastContact: time.UnixMilli(1_700_000_000_500), PasswordExpires: expiry}},
 			{ID: session.ID{Platform: "hq", Login: "292\xff"}},
 		},
 	}
 	common := []string{
 		`agentkeeper_agents{platform="hq",state="online"} 7`, `agentkeeper_agents{platform="hq",state="parked"} 2`,
-		`agentkeeper_agents{platform="hq",state="offline"} 0`, `agentkeeper_agents_wished_online{platform="hq"} 9`,
+		`agentkeeper_agents{platform="hq",state="offline"} 0`, `agentkeeper_agents_wished_online{platform="hq"} 14`,
 		`agentkeeper_agents_parked{platform="hq",reason="refused"} 2`, `agentkeeper_operations_in_flight{platform="hq"} 3`,
 		`agentkeeper_sign_in_queue_length{platform="hq"} 4`, `agentkeeper_quarantined{platform="hq"} 1`,
 		`agentkeeper_refusals_left{platform="hq"} 1`, `agentkeeper_agents_missing{platform="hq",reason="queued"} 5`,
@@ -286,7 +294,7 @@ func TestPlatformsAndSinksComeAndGo(t *testing.T) {
 	m.SignIn("hq", session.OK, 0)
 	m.Contact("hq", session.OK, time.Second)
 	m.EventsDelivered("stream", 1)
-	m.SetPlatforms([]Platform{{"hq", 2 * time.Minute}, {"branch", time.Minute}})
+	m.SetPlatforms(map[string]time.Duration{"hq": 2 * time.Minute, "branch": time.Minute})
 	m.SetSinks([]string{"stream", "crm"})
 	m.SignOut("branch", session.OK)
 	lines := scrape(t, m)
@@ -299,13 +307,13 @@ func TestPlatformsAndSinksComeAndGo(t *testing.T) {
 			t.Errorf("no line %s", want)
 		}
 	}
-	m.SetPlatforms([]Platform{{"branch", time.Minute}})
+	m.SetPlatforms(map[string]time.Duration{"branch": time.Minute})
 	m.SetSinks([]string{"crm"})
 	report(m, "hq", session.OK)
 	if left := strings.Join(scrape(t, m), "\n"); strings.Contains(left, `platform="hq"`) || strings.Contains(left, `sink="stream"`) {
 		t.Error("a platform or a sink that is gone is still shown")
 	}
-	m.SetPlatforms([]Platform{{"branch", time.Hour}})
+	m.SetPlatforms(map[string]time.Duration{"branch": time.Hour})
 	m.Contact("branch", session.OK, time.Minute)
 	if got := buckets(t, m, "branch"); got[len(got)-1] != "3600" {
 		t.Errorf("buckets %v after the window became an hour", got)
@@ -314,7 +322,7 @@ func TestPlatformsAndSinksComeAndGo(t *testing.T) {
 
 func TestGapBucketsEndAtTheWindow(t *testing.T) {
 	m := New(source{}, Options{})
-	m.SetPlatforms([]Platform{{"hq", 2 * time.Minute}, {"ecss", 75 * time.Second}})
+	m.SetPlatforms(map[string]time.Duration{"hq": 2 * time.Minute, "ecss": 75 * time.Second})
 	for platform, window := range map[string]string{"hq": "120", "ecss": "75"} {
 		got := buckets(t, m, platform)
 		if got[len(got)-1] != window {
@@ -344,7 +352,7 @@ func buckets(t *testing.T, m *Metrics, platform string) []string {
 
 // Reports, scrapes and reloads at once; the race detector watches.
 func TestConcurrentUse(t *testing.T) {
-	m := fresh(source{Platforms: []PlatformStatus{{Name: "hq"}}}, Options{})
+	m := fresh(source{Platforms: []fleet.Platform{{Name: "hq"}}}, Options{})
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
@@ -354,7 +362,7 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	for n := range 20 {
-		m.SetPlatforms([]Platform{{"hq", 2 * time.Minute}, {fmt.Sprint("p", n), time.Minute}})
+		m.SetPlatforms(map[string]time.Duration{"hq": 2 * time.Minute, fmt.Sprint("p", n): time.Minute})
 		m.SetSinks([]string{fmt.Sprint("s", n)})
 		scrape(t, m)
 	}
@@ -366,7 +374,7 @@ func TestConcurrentUse(t *testing.T) {
 
 func BenchmarkContact(b *testing.B) {
 	m := New(source{}, Options{})
-	m.SetPlatforms([]Platform{{"hq", 2 * time.Minute}})
+	m.SetPlatforms(map[string]time.Duration{"hq": 2 * time.Minute})
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {

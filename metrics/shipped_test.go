@@ -16,7 +16,10 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/webhook"
 	"agentkeeper/session"
+	"agentkeeper/session/keeper"
 )
 
 // What ships beside the program: rules, runbook and dashboard must name what
@@ -62,9 +65,9 @@ func exposed(t *testing.T) map[string]bool {
 	all := map[string]bool{}
 	family := regexp.MustCompile(`(?m)^# TYPE (\S+) `)
 	now := time.Now()
-	s := source{Platforms: []PlatformStatus{{Name: "hq", PasswordExpiry: now}},
-		Agents:   []AgentStatus{{ID: session.ID{Platform: "hq", Login: "291"}, LastContact: now}},
-		Webhooks: []WebhookStatus{{Name: "crm", Dead: map[string]uint64{"retention": 1}}},
+	s := source{Platforms: []fleet.Platform{{Name: "hq", PasswordExpires: now}},
+		Agents:   []fleet.Agent{{ID: session.ID{Platform: "hq", Login: "291"}, View: keeper.View{LastContact: now}}},
+		Webhooks: []webhook.Status{{Name: "crm", Dead: map[string]uint64{"retention": 1}}},
 		Stream:   StreamStatus{Listening: true, Users: []StreamUser{{Name: "crm", Limit: 1}}}}
 	for _, perAgent := range []bool{false, true} {
 		m := fresh(s, Options{PerAgent: perAgent})

@@ -18,38 +18,27 @@ type StreamUser struct {
 	Lag       uint64 // events that wait for its consumer that is furthest behind
 }
 
-// streamGauges are the descriptions of what StreamStatus shows.
-type streamGauges struct {
-	connections, connectionsLimit  *prometheus.Desc
-	consumers, consumersLimit, lag *prometheus.Desc
-}
-
-func newStreamGauges(desc func(name, help string, labels ...string) *prometheus.Desc) streamGauges {
-	return streamGauges{
-		connections:      desc("stream_connections", "Connections of NATS clients to events.listen."),
-		connectionsLimit: desc("stream_connections_limit", "How many connections events.listen takes; lower than 512 where open files are short."),
-		consumers:        desc("stream_consumers", "Consumers that a user of the stream has.", "user"),
-		consumersLimit:   desc("stream_consumers_limit", "How many consumers the user may have (max_consumers).", "user"),
-		lag:              desc("stream_consumer_lag_events", "Events that wait for the user's consumer that is furthest behind.", "user"),
+func streamGauges() []gauge[StreamStatus] {
+	return []gauge[StreamStatus]{
+		newGauge("stream_connections", "Connections of NATS clients to events.listen.",
+			func(s StreamStatus, send sender) { send(float64(s.Connections)) }),
+		newGauge("stream_connections_limit", "How many connections events.listen takes; lower than 512 where open files are short.",
+			func(s StreamStatus, send sender) { send(float64(s.ConnectionsLimit)) }),
 	}
 }
 
-func (g streamGauges) all() []*prometheus.Desc {
-	return []*prometheus.Desc{g.connections, g.connectionsLimit, g.consumers, g.consumersLimit, g.lag}
-}
-
-func (g streamGauges) collect(ch chan<- prometheus.Metric, s StreamStatus) {
-	if !s.Listening {
-		return
-	}
-	send(ch, g.connections, float64(s.Connections))
-	send(ch, g.connectionsLimit, float64(s.ConnectionsLimit))
-	for _, u := range s.Users {
-		send(ch, g.consumers, float64(u.Consumers), u.Name)
-		send(ch, g.lag, float64(u.Lag), u.Name)
-		if u.Limit > 0 {
-			send(ch, g.consumersLimit, float64(u.Limit), u.Name)
-		}
+func userGauges() []gauge[StreamUser] {
+	return []gauge[StreamUser]{
+		newGauge("stream_consumers", "Consumers that a user of the stream has.",
+			func(u StreamUser, send sender) { send(float64(u.Consumers), u.Name) }, "user"),
+		newGauge("stream_consumer_lag_events", "Events that wait for the user's consumer that is furthest behind.",
+			func(u StreamUser, send sender) { send(float64(u.Lag), u.Name) }, "user"),
+		newGauge("stream_consumers_limit", "How many consumers the user may have (max_consumers).",
+			func(u StreamUser, send sender) {
+				if u.Limit > 0 {
+					send(float64(u.Limit), u.Name)
+				}
+			}, "user"),
 	}
 }
 
