@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"agentkeeper/daemon/api"
+	"agentkeeper/daemon/view"
 )
 
 // Exit codes of a monitoring plugin.
@@ -74,7 +75,7 @@ type tally struct {
 	unmet                        int      // those that are not as they are wished, online or offline
 }
 
-func (t *tally) add(agents []api.Agent) {
+func (t *tally) add(agents []view.Agent) {
 	t.seen += len(agents)
 	for _, a := range agents {
 		if a.Unmet() {

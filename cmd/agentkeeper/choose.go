@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"agentkeeper/daemon/api"
+	"agentkeeper/daemon/view"
 	"agentkeeper/session"
 )
 
@@ -32,12 +33,12 @@ func (s selection) check() error {
 
 // choose returns the chosen ones of all agents, in their order. A name or a
 // pattern that is nobody's is an error with the nearest names.
-func (s selection) choose(all []api.Agent) ([]api.Agent, error) {
+func (s selection) choose(all []view.Agent) ([]view.Agent, error) {
 	if err := knownNames(all, s.Group, s.Platform); err != nil {
 		return nil, err
 	}
 	used := make([]bool, len(s.Agents))
-	var chosen []api.Agent
+	var chosen []view.Agent
 	for _, a := range all {
 		named := len(s.Agents) == 0
 		for i, pattern := range s.Agents {
@@ -59,7 +60,7 @@ func (s selection) choose(all []api.Agent) ([]api.Agent, error) {
 }
 
 // knownNames fails for a group or a platform that no agent has; "" is none.
-func knownNames(all []api.Agent, group, platform string) error {
+func knownNames(all []view.Agent, group, platform string) error {
 	for what, name := range map[string]string{"group": group, "platform": platform} {
 		if known := namesOf(all, what); name != "" && !slices.Contains(known, name) {
 			return fmt.Errorf("no such %s: %s%s (there are: %s)", what, name, api.DidYouMean(name, known), orNone(known))
@@ -69,7 +70,7 @@ func knownNames(all []api.Agent, group, platform string) error {
 }
 
 // unmatched tells of every name that is nobody's.
-func (s selection) unmatched(used []bool, all []api.Agent) error {
+func (s selection) unmatched(used []bool, all []view.Agent) error {
 	var errs []error
 	for i, pattern := range s.Agents {
 		if !used[i] {
@@ -79,7 +80,7 @@ func (s selection) unmatched(used []bool, all []api.Agent) error {
 	return together(errs...)
 }
 
-func unknownAgent(name string, all []api.Agent) error {
+func unknownAgent(name string, all []view.Agent) error {
 	if strings.ContainsAny(name, "*?") {
 		return fmt.Errorf("no agent's name is like %s", name)
 	}
@@ -90,7 +91,7 @@ func unknownAgent(name string, all []api.Agent) error {
 }
 
 // labelled returns the agents whose label has the words in it.
-func labelled(words string, all []api.Agent) (names []string) {
+func labelled(words string, all []view.Agent) (names []string) {
 	for _, a := range all {
 		if words != "" && strings.Contains(strings.ToLower(a.Label), strings.ToLower(words)) {
 			names = append(names, a.ID)
@@ -101,7 +102,7 @@ func labelled(words string, all []api.Agent) (names []string) {
 
 // namesOf returns the names of all agents, or of their groups or platforms,
 // each once.
-func namesOf(all []api.Agent, what string) []string {
+func namesOf(all []view.Agent, what string) []string {
 	names := map[string]bool{}
 	for _, a := range all {
 		switch what {
@@ -124,7 +125,7 @@ func orNone(names []string) string {
 }
 
 // confirm asks before a word to more than one agent.
-func confirm(what string, chosen []api.Agent, yes bool) error {
+func confirm(what string, chosen []view.Agent, yes bool) error {
 	if len(chosen) < 2 || yes {
 		return nil
 	}

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/address"
-	"agentkeeper/daemon/api"
+	"agentkeeper/daemon/view"
 )
 
 // defaultControl is where a service has its control socket that was not told
@@ -153,8 +153,8 @@ func errorText(body []byte) (text string, ok bool) {
 }
 
 // agents returns all agents, sorted by name.
-func (c *client) agents(ctx context.Context) (all []api.Agent, err error) {
-	err = roll{client: c}.agents(ctx, func(page []api.Agent, _ bool) error {
+func (c *client) agents(ctx context.Context) (all []view.Agent, err error) {
+	err = roll{client: c}.agents(ctx, func(page []view.Agent, _ bool) error {
 		all = append(all, page...)
 		return nil
 	})

@@ -11,9 +11,9 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
 
-	"agentkeeper/daemon/api"
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/view"
 )
 
 // parsed returns the grammar after a command line was read.
@@ -57,10 +57,10 @@ func TestWaitFlag(t *testing.T) {
 	}
 }
 
-func some5() []api.Agent {
-	var all []api.Agent
+func some5() []view.Agent {
+	var all []view.Agent
 	for _, a := range [][3]string{{"hq/291", "hq", "bots"}, {"hq/292", "hq", "bots"}, {"hq/301", "hq", "people"}, {"pbx/101", "pbx", "seats"}, {"pbx/1*", "pbx", "seats"}} {
-		all = append(all, api.Agent{ID: a[0], Platform: a[1], Group: a[2]})
+		all = append(all, view.Agent{Identity: view.Identity{ID: a[0], Platform: a[1], Group: a[2]}})
 	}
 	return all
 }
@@ -86,7 +86,7 @@ func TestChoose(t *testing.T) {
 	}
 	for _, tt := range tests {
 		err := tt.s.check()
-		var chosen []api.Agent
+		var chosen []view.Agent
 		if err == nil {
 			chosen, err = tt.s.choose(some5())
 		}

@@ -15,8 +15,8 @@ import (
 	"syscall"
 	"time"
 
-	"agentkeeper/daemon/api"
 	"agentkeeper/daemon/events"
+	"agentkeeper/daemon/view"
 	"agentkeeper/session"
 )
 
@@ -80,7 +80,7 @@ func (c eventsCmd) Run() error {
 type chosen struct {
 	names []string // and patterns; none: everybody's
 	found []bool   // that somebody has the name, by index
-	all   []api.Agent
+	all   []view.Agent
 }
 
 // takes reports whether an agent is wanted, and remembers who was found.

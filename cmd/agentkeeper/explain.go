@@ -9,7 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"agentkeeper/daemon/api"
+	"agentkeeper/daemon/view"
 	"agentkeeper/session"
 )
 
@@ -50,7 +50,7 @@ func (c explainCmd) Run() error {
 		_, err := os.Stdout.Write(body)
 		return err
 	}
-	var a api.Agent
+	var a view.Agent
 	if err := decode(body, &a); err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (c explainCmd) Run() error {
 // proseWidth is how wide prose is read with ease.
 const proseWidth = 88
 
-func tellStory(w io.Writer, t terminal, a api.Agent) error {
+func tellStory(w io.Writer, t terminal, a view.Agent) error {
 	if a.Story == nil {
 		return fmt.Errorf("the service is of another version: it explains nothing")
 	}

@@ -16,6 +16,7 @@ import (
 
 	"agentkeeper/daemon/api"
 	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/view"
 )
 
 // orderCmd is a person's word to agents.
@@ -206,8 +207,8 @@ const sendAtOnce = 16
 
 // order tells the agents and returns the answers of those that could be told,
 // in the same order, and what went wrong with the others.
-func (c *client) order(ctx context.Context, verb fleet.Verb, agents []api.Agent, o order) (told []api.Agent, failed error) {
-	answers, errs := make([]*api.Agent, len(agents)), make([]error, len(agents))
+func (c *client) order(ctx context.Context, verb fleet.Verb, agents []view.Agent, o order) (told []view.Agent, failed error) {
+	answers, errs := make([]*view.Agent, len(agents)), make([]error, len(agents))
 	next, done := make(chan int), make(chan struct{}, len(agents))
 	var senders sync.WaitGroup
 	for range min(sendAtOnce, len(agents)) {
@@ -244,17 +245,17 @@ func (c *client) order(ctx context.Context, verb fleet.Verb, agents []api.Agent,
 	return told, together(errs...)
 }
 
-func (c *client) tell(ctx context.Context, verb fleet.Verb, a api.Agent, o order) (*api.Agent, error) {
+func (c *client) tell(ctx context.Context, verb fleet.Verb, a view.Agent, o order) (*view.Agent, error) {
 	body, err := c.call(ctx, http.MethodPost, agentPath(a.Platform, a.Login)+"/"+string(verb), o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", a.ID, err)
 	}
-	var answer api.Agent
+	var answer view.Agent
 	return &answer, decode(body, &answer)
 }
 
 // stored tells what was wished.
-func (c orderCmd) stored(verb fleet.Verb, told []api.Agent) error {
+func (c orderCmd) stored(verb fleet.Verb, told []view.Agent) error {
 	if c.Output == "json" {
 		return printAgents(told)
 	}
@@ -268,7 +269,7 @@ func (c orderCmd) stored(verb fleet.Verb, told []api.Agent) error {
 	return nil
 }
 
-func wishUntil(a api.Agent) string {
+func wishUntil(a view.Agent) string {
 	switch {
 	case a.Story == nil:
 		return ""
@@ -291,18 +292,18 @@ func localTime(t time.Time) string {
 }
 
 // stateOf is an agent's state with its reason.
-func stateOf(a api.Agent) string {
+func stateOf(a view.Agent) string {
 	if a.Reason == "" {
 		return a.State
 	}
 	return a.State + " (" + a.Reason + ")"
 }
 
-func printAgents(agents []api.Agent) error {
+func printAgents(agents []view.Agent) error {
 	if agents == nil {
-		agents = []api.Agent{}
+		agents = []view.Agent{}
 	}
-	return printJSON(map[string][]api.Agent{"agents": agents})
+	return printJSON(map[string][]view.Agent{"agents": agents})
 }
 
 func printJSON(v any) error {

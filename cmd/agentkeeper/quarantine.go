@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"agentkeeper/daemon/api"
+	"agentkeeper/daemon/view"
 )
 
 // endWord is what can be done to a quarantine.
@@ -80,7 +80,7 @@ func (c quarantineCmd) show(ctx context.Context, cl *client) error {
 		return err
 	}
 	if c.Output == "json" {
-		return printJSON(map[string][]api.Platform{"platforms": list})
+		return printJSON(map[string][]view.Platform{"platforms": list})
 	}
 	var b strings.Builder
 	writeGrid(&b, terminalOf(os.Stdout), quarantineColumns, list, time.Now())
@@ -88,20 +88,20 @@ func (c quarantineCmd) show(ctx context.Context, cl *client) error {
 	return nil
 }
 
-var quarantineColumns = []column[api.Platform]{
-	{"PLATFORM", func(p api.Platform, _ time.Time) string { return p.Name }, 9},
+var quarantineColumns = []column[view.Platform]{
+	{"PLATFORM", func(p view.Platform, _ time.Time) string { return p.Name }, 9},
 	{"LOG-INS", logInsOf, 8},
-	{"LEFT", func(p api.Platform, _ time.Time) string { return strconv.Itoa(p.RefusalsLeft) }, 6},
+	{"LEFT", func(p view.Platform, _ time.Time) string { return strconv.Itoa(p.RefusalsLeft) }, 6},
 	{"NEXT TRY", canaryOf, 7},
-	{"ADDRESS", func(p api.Platform, _ time.Time) string { return dash(p.Address) }, 4},
-	{"SHARED WITH", func(p api.Platform, _ time.Time) string { return dash(strings.Join(p.SharedWith, " ")) }, 5},
-	{"REFUSED", func(p api.Platform, _ time.Time) string { return dash(some("", p.Refused)) }, 3},
-	{"DETAIL", func(p api.Platform, _ time.Time) string { return dash(p.Why) }, 2},
+	{"ADDRESS", func(p view.Platform, _ time.Time) string { return dash(p.Address) }, 4},
+	{"SHARED WITH", func(p view.Platform, _ time.Time) string { return dash(strings.Join(p.SharedWith, " ")) }, 5},
+	{"REFUSED", func(p view.Platform, _ time.Time) string { return dash(some("", p.Refused)) }, 3},
+	{"DETAIL", func(p view.Platform, _ time.Time) string { return dash(p.Why) }, 2},
 }
 
 // logInsOf says whether log-ins go: "quarantine" while none does, "one" while
 // one tries first.
-func logInsOf(p api.Platform, now time.Time) string {
+func logInsOf(p view.Platform, now time.Time) string {
 	switch {
 	case !p.Quarantined:
 		return "go"
@@ -111,7 +111,7 @@ func logInsOf(p api.Platform, now time.Time) string {
 	return "one tries"
 }
 
-func canaryOf(p api.Platform, now time.Time) string {
+func canaryOf(p view.Platform, now time.Time) string {
 	switch {
 	case !p.Quarantined || p.NextTry == nil:
 		return "-"
@@ -122,13 +122,13 @@ func canaryOf(p api.Platform, now time.Time) string {
 }
 
 // platforms returns the platforms, by name.
-func (c *client) platforms(ctx context.Context) ([]api.Platform, error) {
+func (c *client) platforms(ctx context.Context) ([]view.Platform, error) {
 	body, err := c.call(ctx, http.MethodGet, "/api/v1/platforms", nil)
 	if err != nil {
 		return nil, err
 	}
 	var list struct {
-		Platforms []api.Platform `json:"platforms"`
+		Platforms []view.Platform `json:"platforms"`
 	}
 	return list.Platforms, decode(body, &list)
 }

@@ -8,14 +8,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"agentkeeper/daemon/api"
+	"agentkeeper/daemon/view"
 )
 
 // The table of platforms says which take no log-ins, and with whom they share
 // that.
 func TestQuarantineTable(t *testing.T) {
 	now := time.Date(2026, 3, 27, 12, 0, 0, 0, time.UTC)
-	var list []api.Platform
+	var list []view.Platform
 	err := json.Unmarshal([]byte(`[
 		{"name":"cab","refusals_left":3,"address":"cab.example:443"},
 		{"name":"ecss","quarantined":true,"quarantined_until":"2026-03-27T12:09:30Z","next_try":"2026-03-27T12:09:30Z","address":"10.0.0.5:443",

@@ -12,6 +12,7 @@ import (
 
 	"agentkeeper/daemon/api"
 	"agentkeeper/daemon/config"
+	"agentkeeper/daemon/view"
 )
 
 type reloadCmd struct {
@@ -69,7 +70,7 @@ func (c reloadCmd) Run() error {
 
 // await waits for the agents that the reload concerns: those that stop are done
 // when they are gone.
-func (c reloadCmd) await(ctx context.Context, cl *client, before []api.Agent, plan api.Plan) error {
+func (c reloadCmd) await(ctx context.Context, cl *client, before []view.Agent, plan api.Plan) error {
 	coming, going := named(append(plan.Start, plan.Change...)), named(plan.Stop)
 	began := time.Now()
 	w := newWatch(cl, "reloading", before, append(coming, going...))
@@ -90,8 +91,8 @@ func (c reloadCmd) await(ctx context.Context, cl *client, before []api.Agent, pl
 	return nil
 }
 
-func named(ids []string) []api.Agent {
-	agents := make([]api.Agent, len(ids))
+func named(ids []string) []view.Agent {
+	agents := make([]view.Agent, len(ids))
 	for i, id := range ids {
 		agents[i].ID = id
 	}

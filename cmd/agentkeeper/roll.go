@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"agentkeeper/daemon/api"
+	"agentkeeper/daemon/view"
 )
 
 // rollPage is how many agents are asked for at once: a fleet of any size is shown
@@ -52,9 +52,9 @@ func (r roll) each(ctx context.Context, fn func(page []json.RawMessage, last boo
 }
 
 // agents is each with the agents decoded.
-func (r roll) agents(ctx context.Context, fn func(page []api.Agent, last bool) error) error {
+func (r roll) agents(ctx context.Context, fn func(page []view.Agent, last bool) error) error {
 	return r.each(ctx, func(raw []json.RawMessage, last bool) error {
-		page := make([]api.Agent, len(raw))
+		page := make([]view.Agent, len(raw))
 		for i, text := range raw {
 			if err := decode(text, &page[i]); err != nil {
 				return err
@@ -100,16 +100,16 @@ func (r roll) json(ctx context.Context, to io.Writer, known func() error) error 
 // once; a larger one twice, to measure and to print.
 type table struct {
 	roll   roll
-	grid   *grid[api.Agent]
+	grid   *grid[view.Agent]
 	totals totals
-	only   []api.Agent // the one page there is
-	paged  bool        // there are more
+	only   []view.Agent // the one page there is
+	paged  bool         // there are more
 }
 
 // newTable measures.
 func newTable(ctx context.Context, r roll, t terminal) (*table, error) {
 	x := &table{roll: r, grid: newGrid(columns, time.Now(), t.width > 0)}
-	err := r.agents(ctx, func(page []api.Agent, last bool) error {
+	err := r.agents(ctx, func(page []view.Agent, last bool) error {
 		x.add(page)
 		x.paged = x.paged || !last
 		x.only = page
@@ -119,7 +119,7 @@ func newTable(ctx context.Context, r roll, t terminal) (*table, error) {
 	return x, err
 }
 
-func (x *table) add(page []api.Agent) {
+func (x *table) add(page []view.Agent) {
 	x.totals.add(page)
 	x.grid.measure(page)
 }
@@ -138,7 +138,7 @@ func (x *table) fit(t terminal) {
 func (x *table) write(ctx context.Context, t terminal, to io.Writer) error {
 	var b strings.Builder
 	x.grid.head(&b)
-	show := func(page []api.Agent, _ bool) error {
+	show := func(page []view.Agent, _ bool) error {
 		x.grid.rows(&b, t, page)
 		_, err := io.WriteString(to, b.String())
 		b.Reset()

@@ -16,11 +16,11 @@ import (
 	"testing"
 	"time"
 
-	"agentkeeper/daemon/api"
+	"agentkeeper/daemon/view"
 )
 
 // tabulate writes the table of a fleet that fits into one page.
-func tabulate(t *testing.T, to io.Writer, on terminal, agents []api.Agent, now time.Time) {
+func tabulate(t *testing.T, to io.Writer, on terminal, agents []view.Agent, now time.Time) {
 	t.Helper()
 	x := &table{grid: newGrid(columns, now, on.width > 0), only: agents}
 	x.add(agents)
@@ -33,9 +33,9 @@ func tabulate(t *testing.T, to io.Writer, on terminal, agents []api.Agent, now t
 // A fleet of several pages is shown as one of a single page would be, and none of
 // the requests asks for all of it.
 func TestRoll(t *testing.T) {
-	agents := make([]api.Agent, 2*rollPage+500)
+	agents := make([]view.Agent, 2*rollPage+500)
 	for i := range agents {
-		agents[i] = api.Agent{ID: fmt.Sprintf("hq/%d", i), State: "online", Wish: "online"}
+		agents[i] = view.Agent{Identity: view.Identity{ID: fmt.Sprintf("hq/%d", i)}, Condition: view.Condition{State: "online", Wish: "online"}}
 	}
 	agents[2345].Reason, agents[2345].Label = "outage", "the widest of them all"
 	asked := 0
@@ -47,7 +47,7 @@ func TestRoll(t *testing.T) {
 		}
 		from, next := 0, ""
 		if after := q.Get("after"); after != "" {
-			from = 1 + slices.IndexFunc(agents, func(a api.Agent) bool { return a.ID == after })
+			from = 1 + slices.IndexFunc(agents, func(a view.Agent) bool { return a.ID == after })
 		}
 		page := agents[from:min(from+limit, len(agents))]
 		if from+limit < len(agents) {
@@ -57,7 +57,7 @@ func TestRoll(t *testing.T) {
 		return http.StatusOK, string(text)
 	})
 	r := roll{newClient(socket, time.Minute), url.Values{"group": {"bots"}}}
-	var got struct{ Agents []api.Agent }
+	var got struct{ Agents []view.Agent }
 	var out bytes.Buffer
 	if err := r.json(t.Context(), &out, func() error { return errors.New("there are agents") }); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/api"
+	"agentkeeper/daemon/view"
 )
 
 type statusCmd struct {
@@ -171,7 +172,7 @@ func (c statusCmd) show(ctx context.Context, cl *client) error {
 // check prints the one line for a monitoring.
 func (c statusCmd) check(ctx context.Context, cl *client) error {
 	var found tally
-	err := c.roll(cl).agents(ctx, func(page []api.Agent, last bool) error {
+	err := c.roll(cl).agents(ctx, func(page []view.Agent, last bool) error {
 		found.add(page)
 		if last && found.seen == 0 {
 			return c.known(ctx, cl)

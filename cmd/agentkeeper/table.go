@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"agentkeeper/daemon/api"
+	"agentkeeper/daemon/view"
 )
 
 // column is one column of a table of agents, or of something else.
@@ -19,28 +19,28 @@ type column[T any] struct {
 	keep int
 }
 
-var columns = []column[api.Agent]{
-	{"AGENT", func(a api.Agent, _ time.Time) string { return a.ID }, 9},
-	{"LABEL", func(a api.Agent, _ time.Time) string { return dash(a.Label) }, 1},
-	{"GROUP", func(a api.Agent, _ time.Time) string { return dash(a.Group) }, -1},
-	{"WISH", func(a api.Agent, _ time.Time) string { return a.Wish }, 6},
-	{"STATE", func(a api.Agent, _ time.Time) string { return a.State }, 8},
-	{"REASON", func(a api.Agent, _ time.Time) string { return dash(a.Reason) }, 7},
-	{"CODE", func(a api.Agent, _ time.Time) string { return dash(a.Code) }, 4},
-	{"SINCE", func(a api.Agent, now time.Time) string { return ago(now, a.Since.Time()) }, 5},
+var columns = []column[view.Agent]{
+	{"AGENT", func(a view.Agent, _ time.Time) string { return a.ID }, 9},
+	{"LABEL", func(a view.Agent, _ time.Time) string { return dash(a.Label) }, 1},
+	{"GROUP", func(a view.Agent, _ time.Time) string { return dash(a.Group) }, -1},
+	{"WISH", func(a view.Agent, _ time.Time) string { return a.Wish }, 6},
+	{"STATE", func(a view.Agent, _ time.Time) string { return a.State }, 8},
+	{"REASON", func(a view.Agent, _ time.Time) string { return dash(a.Reason) }, 7},
+	{"CODE", func(a view.Agent, _ time.Time) string { return dash(a.Code) }, 4},
+	{"SINCE", func(a view.Agent, now time.Time) string { return ago(now, a.Since.Time()) }, 5},
 	{"CONTACT", contactOf, 2},
 	{"NEXT TRY", nextTryOf, 3},
-	{"DETAIL", func(a api.Agent, _ time.Time) string { return dash(a.Detail) }, -2},
+	{"DETAIL", func(a view.Agent, _ time.Time) string { return dash(a.Detail) }, -2},
 }
 
-func contactOf(a api.Agent, now time.Time) string {
+func contactOf(a view.Agent, now time.Time) string {
 	if a.LastContact == nil || a.Session == nil {
 		return "-"
 	}
 	return ago(now, a.LastContact.Time())
 }
 
-func nextTryOf(a api.Agent, now time.Time) string {
+func nextTryOf(a view.Agent, now time.Time) string {
 	if a.NextAttempt == nil {
 		return "-"
 	}
@@ -171,7 +171,7 @@ type totals struct {
 	labels        bool                      // any of them has one
 }
 
-func (n *totals) add(agents []api.Agent) {
+func (n *totals) add(agents []view.Agent) {
 	if n.states == nil {
 		n.states, n.reasons = map[string]int{}, map[string]map[string]int{}
 	}

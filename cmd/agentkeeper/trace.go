@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/api"
+	"agentkeeper/daemon/view"
 	"agentkeeper/vendors/trace"
 )
 
@@ -129,7 +130,7 @@ func tracedText(t api.Traced, now time.Time) string {
 	return text + ", by the word of " + t.By
 }
 
-func (c traceCmd) carry(ctx context.Context, cl *client, chosen []api.Agent) error {
+func (c traceCmd) carry(ctx context.Context, cl *client, chosen []view.Agent) error {
 	order := api.TraceOrder{Reason: c.Reason, Follow: !c.LogOnly && !c.Off}
 	for _, a := range chosen {
 		order.Agents = append(order.Agents, a.ID)

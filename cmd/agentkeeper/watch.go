@@ -8,7 +8,7 @@ import (
 	"os"
 	"time"
 
-	"agentkeeper/daemon/api"
+	"agentkeeper/daemon/view"
 )
 
 // watch waits until agents are as they were told to be.
@@ -17,8 +17,8 @@ type watch struct {
 	label  string
 	began  time.Time
 	open   []string // names of those that are not done, in order
-	before map[string]api.Agent
-	now    map[string]api.Agent
+	before map[string]view.Agent
+	now    map[string]view.Agent
 	// stopping agents are done when they are configured no longer; for others
 	// that is a failure.
 	stopping map[string]bool
@@ -35,15 +35,15 @@ const (
 
 // outcome is what became of all.
 type outcome struct {
-	agents                []api.Agent // as they are now, all of them
-	done, failed, pending []api.Agent
+	agents                []view.Agent // as they are now, all of them
+	done, failed, pending []view.Agent
 	took                  time.Duration
 }
 
 // newWatch returns a watch on agents; before is how they were, so that an old
 // parking is told from a new one.
-func newWatch(c *client, label string, before, agents []api.Agent) *watch {
-	w := &watch{client: c, label: label, began: time.Now(), before: map[string]api.Agent{}, now: map[string]api.Agent{}}
+func newWatch(c *client, label string, before, agents []view.Agent) *watch {
+	w := &watch{client: c, label: label, began: time.Now(), before: map[string]view.Agent{}, now: map[string]view.Agent{}}
 	for _, a := range before {
 		w.before[a.ID] = a
 	}
@@ -108,7 +108,7 @@ func (w *watch) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found := make(map[string]api.Agent, len(list))
+	found := make(map[string]view.Agent, len(list))
 	for _, a := range list {
 		found[a.ID] = a
 	}
@@ -122,12 +122,12 @@ func (w *watch) look(ctx context.Context) error {
 	return nil
 }
 
-func (w *watch) lookAtOne(ctx context.Context, a api.Agent) error {
+func (w *watch) lookAtOne(ctx context.Context, a view.Agent) error {
 	body, err := w.client.call(ctx, http.MethodGet, agentPath(a.Platform, a.Login), nil)
 	var own *exit
 	switch {
 	case err == nil:
-		var now api.Agent
+		var now view.Agent
 		err = decode(body, &now)
 		w.now[a.ID] = now
 		return err
@@ -180,7 +180,7 @@ func (w *watch) outcome(all []string, results map[string]result) outcome {
 	for _, id := range all {
 		a, ok := w.now[id]
 		if !ok {
-			a = api.Agent{ID: id, State: "no longer configured"}
+			a = view.Agent{Identity: view.Identity{ID: id}, Condition: view.Condition{State: "no longer configured"}}
 		} else {
 			o.agents = append(o.agents, a)
 		}
@@ -214,7 +214,7 @@ func (c orderCmd) fulfilled(o outcome) error {
 }
 
 // statesOf names the states of agents.
-func statesOf(agents []api.Agent) string {
+func statesOf(agents []view.Agent) string {
 	state := agents[0].State
 	for _, a := range agents {
 		if a.State != state {
@@ -242,7 +242,7 @@ func (o outcome) verdict() error {
 	return nil
 }
 
-func tellAgents(agents []api.Agent, what string) {
+func tellAgents(agents []view.Agent, what string) {
 	for i, a := range agents {
 		if i == mostTold && len(agents) > mostTold+1 {
 			fmt.Fprintf(os.Stderr, "%s: and %d more\n", what, len(agents)-i)

@@ -24,6 +24,7 @@ import (
 	"agentkeeper/daemon/fleet"
 	"agentkeeper/daemon/store"
 	"agentkeeper/daemon/store/storetest"
+	"agentkeeper/daemon/view"
 	"agentkeeper/daemon/webhook"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
@@ -227,7 +228,7 @@ func TestRead(t *testing.T) {
 }
 
 func TestWindowLeft(t *testing.T) {
-	a := agentOf(newService().agents[0], time.Now())
+	a := view.AgentOf(newService().agents[0], time.Now())
 	if a.WindowLeft == nil || *a.WindowLeft < 111 || *a.WindowLeft > 112.1 {
 		t.Errorf("window left: %v, want about 112", a.WindowLeft)
 	}
@@ -506,7 +507,7 @@ func TestControlSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var list struct{ Agents []Agent }
+	var list struct{ Agents []view.Agent }
 	if err := json.NewDecoder(res.Body).Decode(&list); err != nil || len(list.Agents) != 3 {
 		t.Errorf("%d agents, %v", len(list.Agents), err)
 	}

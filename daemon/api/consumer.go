@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/view"
 )
 
 // Consumers is what is asked about the consumers that users of the stream have.
@@ -26,13 +27,13 @@ const NoUser = "-"
 
 // Consumer is one consumer of the stream in JSON.
 type Consumer struct {
-	User       string   `json:"user"` // NoUser: nobody has used it since an earlier version made it
-	Name       string   `json:"name"`
-	Durable    bool     `json:"durable"`
-	Pending    uint64   `json:"pending"`     // events that wait for it
-	AckPending int      `json:"ack_pending"` // delivered and not acknowledged
-	LastActive *instant `json:"last_active"` // null: not since the service started
-	Created    *instant `json:"created"`
+	User       string        `json:"user"` // NoUser: nobody has used it since an earlier version made it
+	Name       string        `json:"name"`
+	Durable    bool          `json:"durable"`
+	Pending    uint64        `json:"pending"`     // events that wait for it
+	AckPending int           `json:"ack_pending"` // delivered and not acknowledged
+	LastActive *view.Instant `json:"last_active"` // null: not since the service started
+	Created    *view.Instant `json:"created"`
 	// Inactive is after how long without a reader it is deleted; 0: never.
 	Inactive float64 `json:"inactivity_threshold_seconds"`
 }
@@ -40,7 +41,7 @@ type Consumer struct {
 func consumerOf(s store.ConsumerStatus) Consumer {
 	out := Consumer{
 		User: s.User, Name: s.Name, Durable: s.Durable, Pending: s.Pending, AckPending: s.AckPending,
-		LastActive: instantOf(s.LastActive), Created: instantOf(s.Created), Inactive: s.Inactive.Seconds(),
+		LastActive: view.InstantOf(s.LastActive), Created: view.InstantOf(s.Created), Inactive: s.Inactive.Seconds(),
 	}
 	if out.User == "" {
 		out.User = NoUser

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/view"
 	"agentkeeper/session"
 )
 
@@ -267,7 +268,7 @@ func (e explanation) trouble() string {
 	g, name := e.p.Gate, e.a.ID.Platform
 	switch {
 	case g.Quarantined:
-		return fmt.Sprintf("Platform %s takes no log-ins: %s. Sessions that live are kept. %s", name, g.Held, restartWarning(e.p))
+		return fmt.Sprintf("Platform %s takes no log-ins: %s. Sessions that live are kept. %s", name, g.Held, view.RestartWarning(e.p))
 	case g.Out && !g.NextCanary.IsZero():
 		return fmt.Sprintf("Platform %s %s, %s. One sign-in, the canary, goes first, %s; the others follow when it succeeds.",
 			name, g.Trouble(), e.since(g.OutSince), e.due(g.NextCanary))

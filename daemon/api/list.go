@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/view"
 	"agentkeeper/session"
 )
 
@@ -98,7 +99,7 @@ func (r *Reader) write(req *http.Request, out *bufio.Writer, want choice, part p
 		if !want.place(a) {
 			return true
 		}
-		one := agentOf(a, now)
+		one := view.AgentOf(a, now)
 		if !want.condition(one) {
 			return true
 		}

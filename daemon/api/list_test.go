@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/view"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 )
@@ -33,8 +34,8 @@ func TestPages(t *testing.T) {
 		res := httptest.NewRecorder()
 		h.ServeHTTP(res, httptest.NewRequest(http.MethodGet, "/api/v1/agents?"+query, nil))
 		var list struct {
-			Agents []Agent `json:"agents"`
-			Next   string  `json:"next"`
+			Agents []view.Agent `json:"agents"`
+			Next   string       `json:"next"`
 		}
 		if err := json.Unmarshal(res.Body.Bytes(), &list); err != nil {
 			t.Fatalf("%s: %v: %.200s", query, err, res.Body)

@@ -14,6 +14,7 @@ import (
 	"agentkeeper/daemon/fleet"
 	"agentkeeper/daemon/listener"
 	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/view"
 	"agentkeeper/session"
 )
 
@@ -108,6 +109,9 @@ func (r *Reader) answers(ask func() error) http.HandlerFunc {
 	}
 }
 
+// StateUnmet is what the filter of states calls agents that are not as they are wished.
+const StateUnmet = "unmet"
+
 // choice is which agents a request asks for; an empty value asks for all.
 type choice struct{ platform, state, group, label string }
 
@@ -134,8 +138,12 @@ func (c choice) place(a fleet.Agent) bool {
 }
 
 // condition reports whether an agent's state is asked for.
-func (c choice) condition(a Agent) bool {
+func (c choice) condition(a view.Agent) bool {
 	return matches(c.state, a.State) || (c.state == StateUnmet && a.Unmet())
+}
+
+func validState(name string) bool {
+	return slices.Contains(session.States(), session.State(name))
 }
 
 func listed(states []session.State) string {
@@ -165,8 +173,8 @@ func (r *Reader) tell(w http.ResponseWriter, status int, id session.ID) {
 		return
 	}
 	now := time.Now()
-	out := agentOf(a, now)
-	out.Story = storyOf(a, r.platform(id.Platform), now)
+	out := view.AgentOf(a, now)
+	out.Story = view.StoryOf(a, explain(a, r.platform(id.Platform), now))
 	reply(w, status, out)
 }
 

@@ -7,17 +7,18 @@ import (
 	"time"
 
 	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/view"
 	"agentkeeper/daemon/webhook"
 )
 
 // Service is the process as a whole in JSON: what the status page, `status` and
 // `status --check` tell about it beside its agents.
 type Service struct {
-	Version  string    `json:"version"`
-	Phase    string    `json:"phase"` // one of the Phase constants
-	Started  *instant  `json:"started"`
-	Problems []Problem `json:"problems"` // the critical ones first; none: []
-	Traced   []Traced  `json:"traced"`   // agents whose exchange is written down, by name; none: []
+	Version  string        `json:"version"`
+	Phase    string        `json:"phase"` // one of the Phase constants
+	Started  *view.Instant `json:"started"`
+	Problems []Problem     `json:"problems"` // the critical ones first; none: []
+	Traced   []Traced      `json:"traced"`   // agents whose exchange is written down, by name; none: []
 }
 
 // Phases of a process.
@@ -31,11 +32,11 @@ const (
 // Problem is something that is wrong with the service itself, not with one
 // agent or platform.
 type Problem struct {
-	Code     string   `json:"code"`     // one of the Problem constants; for a webhook followed by ":" and its name
-	Severity string   `json:"severity"` // critical, warning or notice
-	Text     string   `json:"text"`     // what is wrong
-	Action   string   `json:"action"`   // what a person can do
-	Since    *instant `json:"since"`    // null: unknown
+	Code     string        `json:"code"`     // one of the Problem constants; for a webhook followed by ":" and its name
+	Severity string        `json:"severity"` // critical, warning or notice
+	Text     string        `json:"text"`     // what is wrong
+	Action   string        `json:"action"`   // what a person can do
+	Since    *view.Instant `json:"since"`    // null: unknown
 }
 
 // Codes of problems.
@@ -59,12 +60,12 @@ const (
 
 // ServiceOf makes a Service of what the process knows about itself.
 func ServiceOf(version, phase string, started time.Time, problems []Problem) Service {
-	return Service{Version: version, Phase: phase, Started: instantOf(started), Problems: problems, Traced: []Traced{}}
+	return Service{Version: version, Phase: phase, Started: view.InstantOf(started), Problems: problems, Traced: []Traced{}}
 }
 
 // ProblemSince returns p with the instant at which it began; zero: unknown.
 func ProblemSince(p Problem, since time.Time) Problem {
-	p.Since = instantOf(since)
+	p.Since = view.InstantOf(since)
 	return p
 }
 
@@ -120,11 +121,11 @@ func stuckHook(h webhook.Status, now time.Time) (p Problem, stuck bool) {
 	case h.State == webhook.Stopped:
 		p.Text = "webhook " + h.Name + " is stopped"
 		p.Action = "make its receiver take events again, then `agentkeeper webhooks resume " + h.Name + " --reason TEXT`"
-		p.Since = instantOf(h.Since)
+		p.Since = view.InstantOf(h.Since)
 	case (h.State == webhook.Retrying || h.State == webhook.Paused) && age > stuckAfter:
 		p.Text = fmt.Sprintf("webhook %s takes no events: %d wait, the oldest for %v", h.Name, h.Lag, age.Round(time.Second))
 		p.Action = "look at its receiver; `agentkeeper webhooks` tells the last error"
-		p.Since = instantOf(h.Oldest)
+		p.Since = view.InstantOf(h.Oldest)
 	default:
 		return Problem{}, false
 	}

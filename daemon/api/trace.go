@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/tracing"
+	"agentkeeper/daemon/view"
 	"agentkeeper/session"
 	"agentkeeper/vendors/trace"
 )
@@ -24,17 +25,17 @@ type Tracer interface {
 
 // Traced is one agent whose exchange is written down now.
 type Traced struct {
-	Agent string   `json:"agent"`
-	Since *instant `json:"since"`
-	Until *instant `json:"until"`
-	By    string   `json:"by"`
+	Agent string        `json:"agent"`
+	Since *view.Instant `json:"since"`
+	Until *view.Instant `json:"until"`
+	By    string        `json:"by"`
 }
 
 // TracedOf lists who is traced.
 func TracedOf(list []tracing.Running) []Traced {
 	out := make([]Traced, 0, len(list))
 	for _, r := range list {
-		out = append(out, Traced{r.Agent.String(), instantOf(r.Since), instantOf(r.Until), r.By})
+		out = append(out, Traced{r.Agent.String(), view.InstantOf(r.Since), view.InstantOf(r.Until), r.By})
 	}
 	return out
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"agentkeeper/daemon/view"
 	"agentkeeper/daemon/webhook"
 	"agentkeeper/session"
 )
@@ -29,17 +30,17 @@ type Webhook struct {
 	Name         string            `json:"name"`
 	URL          string            `json:"url"`   // without what may be a secret
 	State        string            `json:"state"` // delivering, retrying, paused or stopped
-	StoppedSince *instant          `json:"stopped_since"`
+	StoppedSince *view.Instant     `json:"stopped_since"`
 	Cursor       uint64            `json:"cursor"`      // everything up to this position is delivered
 	LagEvents    uint64            `json:"lag_events"`  // that wait, before the hook's filters
 	LagSeconds   float64           `json:"lag_seconds"` // the age of the oldest of them
 	InFlight     int               `json:"in_flight"`
 	Delivered    uint64            `json:"delivered"` // since the service started, as the next
 	Retries      uint64            `json:"retries"`
-	LastDelivery *instant          `json:"last_delivery"`
+	LastDelivery *view.Instant     `json:"last_delivery"`
 	LastError    string            `json:"last_error"`
-	LastErrorAt  *instant          `json:"last_error_at"`
-	NextAttempt  *instant          `json:"next_attempt"`
+	LastErrorAt  *view.Instant     `json:"last_error_at"`
+	NextAttempt  *view.Instant     `json:"next_attempt"`
 	Failing      *FailingEvent     `json:"failing"`      // the oldest event that was tried in vain
 	DeadLetters  map[string]uint64 `json:"dead_letters"` // by reason
 	GivenUp      []DeadLetter      `json:"given_up"`     // the latest events that were given up, oldest first
@@ -47,43 +48,43 @@ type Webhook struct {
 
 // DeadLetter is an event that a webhook gave up.
 type DeadLetter struct {
-	ID       string   `json:"id"`
-	Type     string   `json:"type"`
-	Position uint64   `json:"position"`
-	Reason   string   `json:"reason"` // refused or skipped
-	Attempts int      `json:"attempts"`
-	Error    string   `json:"error"`
-	At       *instant `json:"at"`
+	ID       string        `json:"id"`
+	Type     string        `json:"type"`
+	Position uint64        `json:"position"`
+	Reason   string        `json:"reason"` // refused or skipped
+	Attempts int           `json:"attempts"`
+	Error    string        `json:"error"`
+	At       *view.Instant `json:"at"`
 }
 
 func deadLetterOf(d webhook.DeadLetter) DeadLetter {
-	return DeadLetter{ID: d.ID, Type: d.Type, Position: d.Position, Reason: d.Reason, Attempts: d.Attempts, Error: d.Error, At: instantOf(d.At)}
+	return DeadLetter{ID: d.ID, Type: d.Type, Position: d.Position, Reason: d.Reason, Attempts: d.Attempts, Error: d.Error, At: view.InstantOf(d.At)}
 }
 
 // FailingEvent is an event that a receiver does not take.
 type FailingEvent struct {
-	ID          string   `json:"id"`
-	Type        string   `json:"type"`
-	Position    uint64   `json:"position"`
-	Received    *instant `json:"received"`
-	Attempts    int      `json:"attempts"`
-	Error       string   `json:"error"`
-	NextAttempt *instant `json:"next_attempt"`
+	ID          string        `json:"id"`
+	Type        string        `json:"type"`
+	Position    uint64        `json:"position"`
+	Received    *view.Instant `json:"received"`
+	Attempts    int           `json:"attempts"`
+	Error       string        `json:"error"`
+	NextAttempt *view.Instant `json:"next_attempt"`
 }
 
 func webhookOf(s webhook.Status, now time.Time) Webhook {
 	out := Webhook{
-		Name: s.Name, URL: s.URL, State: string(s.State), StoppedSince: instantOf(s.Since), Cursor: s.Cursor,
+		Name: s.Name, URL: s.URL, State: string(s.State), StoppedSince: view.InstantOf(s.Since), Cursor: s.Cursor,
 		LagEvents: s.Lag, LagSeconds: s.Age(now).Round(time.Millisecond).Seconds(), InFlight: s.InFlight, Delivered: s.Delivered, Retries: s.Retries,
-		LastDelivery: instantOf(s.LastOK), LastError: s.LastError, LastErrorAt: instantOf(s.ErrorAt), NextAttempt: instantOf(s.Next),
+		LastDelivery: view.InstantOf(s.LastOK), LastError: s.LastError, LastErrorAt: view.InstantOf(s.ErrorAt), NextAttempt: view.InstantOf(s.Next),
 		DeadLetters: s.Dead, GivenUp: []DeadLetter{},
 	}
 	for _, d := range s.Letters {
 		out.GivenUp = append(out.GivenUp, deadLetterOf(d))
 	}
 	if f := s.Failing; f != nil {
-		out.Failing = &FailingEvent{ID: f.ID, Type: f.Type, Position: f.Position, Received: instantOf(f.Received),
-			Attempts: f.Attempts, Error: f.Error, NextAttempt: instantOf(f.Next)}
+		out.Failing = &FailingEvent{ID: f.ID, Type: f.Type, Position: f.Position, Received: view.InstantOf(f.Received),
+			Attempts: f.Attempts, Error: f.Error, NextAttempt: view.InstantOf(f.Next)}
 	}
 	return out
 }

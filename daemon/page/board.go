@@ -27,11 +27,11 @@ type board struct {
 
 	mu      sync.Mutex // held over a look, which waits for nothing but the fleet's own lock
 	viewers int
-	view
+	shared
 }
 
-// view is what the viewers share.
-type view struct {
+// shared is what all viewers get.
+type shared struct {
 	due       time.Time // the next look
 	looks     uint64
 	last      uint64 // the number of the newest news
@@ -86,7 +86,7 @@ func (b *board) leave() {
 	defer b.mu.Unlock()
 	b.viewers--
 	if b.viewers == 0 {
-		b.view = view{}
+		b.shared = shared{}
 	}
 }
 
@@ -135,7 +135,7 @@ func (b *board) look() {
 			changed = append(changed, e.json)
 		}
 		if p := index[a.ID.Platform]; p != nil {
-			p.count(a, &e.row, began)
+			p.add(a, &e.row, began)
 		}
 		e.seen = b.looks
 		b.sorted = append(b.sorted, e)
@@ -173,7 +173,7 @@ func (b *board) gone() (ids []string) {
 }
 
 // note keeps what the present look found.
-func (b *board) note(list []platform, changed [][]byte, gone []string) {
+func (b *board) note(list []line, changed [][]byte, gone []string) {
 	n := news{number: b.last + 1}
 	if m := message("platforms", encode(map[string]any{"platforms": list})); !bytes.Equal(m, b.platforms) {
 		b.platforms = m

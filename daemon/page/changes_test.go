@@ -16,9 +16,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"agentkeeper/daemon/fleet"
 	"agentkeeper/daemon/gate"
+	"agentkeeper/daemon/view"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 )
@@ -67,7 +69,20 @@ func (c *crew) Page(after session.ID, _ int) []fleet.Agent {
 	return slices.Collect(maps.Values(c.agents))
 }
 
-func (c *crew) Platforms() []fleet.Platform { return slices.Clone(c.platforms) }
+// Platforms counts as the fleet does.
+func (c *crew) Platforms() []fleet.Platform {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list := slices.Clone(c.platforms)
+	for i, p := range list {
+		for id, a := range c.agents {
+			if id.Platform == p.Name {
+				list[i].Counts = append(list[i].Counts, fleet.Count{State: a.View.State, Wish: a.Wish, Agents: 1})
+			}
+		}
+	}
+	return list
+}
 
 func (c *crew) looked() int {
 	c.mu.Lock()
@@ -163,13 +178,15 @@ func TestChanges(t *testing.T) {
 		if !strings.Contains(got[0], `"version":"v1"`) || !strings.Contains(got[0], `"build":"`+p.build) {
 			t.Errorf("hello: %s", got[0])
 		}
-		var list struct{ Platforms []platform }
+		var list struct{ Platforms []line }
 		if err := json.Unmarshal([]byte(strings.TrimPrefix(got[2], "platforms ")), &list); err != nil {
 			t.Fatal(err)
 		}
-		want := []platform{{Name: "hq", Vendor: "huawei", Agents: 3, Wished: 3, Online: 3, Sessions: 3, RefusalsLeft: 3, Margin: 100, Window: 120},
-			{Name: "pbx", Vendor: "ecss", Margin: 100, Window: 60}}
-		if diff := cmp.Diff(want, list.Platforms); diff != "" {
+		want := []line{
+			{Platform: view.Platform{Name: "hq", Vendor: "huawei", Agents: 3, WishedOnline: 3, Online: 3, RefusalsLeft: 3}, Window: 120, contacts: contacts{Sessions: 3, Margin: 100}},
+			{Platform: view.Platform{Name: "pbx", Vendor: "ecss"}, Window: 60, contacts: contacts{Margin: 100}},
+		}
+		if diff := cmp.Diff(want, list.Platforms, cmp.AllowUnexported(line{}), cmpopts.EquateEmpty()); diff != "" {
 			t.Error(diff)
 		}
 		if n := strings.Count(got[3], `"state":"online"`); n != 3 {

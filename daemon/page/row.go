@@ -1,13 +1,10 @@
 package page
 
 import (
-	"cmp"
-	"slices"
 	"strings"
 	"time"
 
 	"agentkeeper/daemon/fleet"
-	"agentkeeper/session"
 )
 
 // row is what the table shows of an agent. Nothing in it changes while the
@@ -75,94 +72,4 @@ func millis(t time.Time) int64 {
 		return 0
 	}
 	return t.UnixMilli()
-}
-
-// platform is a line of the summary.
-type platform struct {
-	Name         string `json:"name"`
-	Vendor       string `json:"vendor"`
-	Agents       int    `json:"agents"`
-	Wished       int    `json:"wished"` // online
-	Online       int    `json:"online"`
-	SigningIn    int    `json:"signing_in"`
-	SigningOut   int    `json:"signing_out"`
-	Waiting      int    `json:"waiting"`
-	Parked       int    `json:"parked"`
-	Offline      int    `json:"offline"`
-	Late         int    `json:"late"`
-	InFlight     int    `json:"in_flight"`
-	Queue        int    `json:"queue"`
-	RefusalsLeft int    `json:"refusals_left"`
-	Quarantined  bool   `json:"quarantined"`
-	Until        int64  `json:"quarantined_until,omitempty"`
-	Out          bool   `json:"out"`
-	OutSince     int64  `json:"out_since,omitempty"`
-	NextTry      int64  `json:"next_try,omitempty"`
-	Held         string `json:"held,omitempty"`
-	Sessions     int    `json:"sessions"`
-	// Why there is a quarantine, and whose log-ins led to it: those of other
-	// platforms at the same address too.
-	Why string `json:"why,omitempty"`
-	// Margin is the smallest part of the window that any session has left, in
-	// percent; it means nothing without sessions.
-	Margin int `json:"margin"`
-	// Window is in seconds.
-	Window float64 `json:"window"`
-}
-
-func platformOf(p fleet.Platform) platform {
-	g := p.Gate
-	return platform{Name: p.Name, Vendor: p.Vendor, InFlight: g.InFlight, Queue: g.Queue, RefusalsLeft: g.RefusalsLeft,
-		Quarantined: g.Quarantined, Until: millis(g.QuarantinedUntil), Out: g.Out, OutSince: millis(g.OutSince),
-		NextTry: millis(g.NextCanary), Held: g.Held, Why: g.Why, Margin: 100, Window: p.Window.Seconds()}
-}
-
-// count adds an agent.
-func (p *platform) count(a *fleet.Agent, r *row, now time.Time) {
-	p.Agents++
-	if a.Wish == session.Stay {
-		p.Wished++
-	}
-	if n := p.state(a.View.State); n != nil {
-		*n++
-	}
-	if r.Late {
-		p.Late++
-	}
-	if share, ok := windowLeft(a, now); ok {
-		p.Sessions++
-		p.Margin = min(p.Margin, int(share*100))
-	}
-}
-
-func (p *platform) state(s session.State) *int {
-	switch s {
-	case session.Offline:
-		return &p.Offline
-	case session.SigningIn:
-		return &p.SigningIn
-	case session.Online:
-		return &p.Online
-	case session.SigningOut:
-		return &p.SigningOut
-	case session.Waiting:
-		return &p.Waiting
-	case session.Parked:
-		return &p.Parked
-	}
-	return nil
-}
-
-// summary counts the agents by platform, sorted by name.
-func summary(platforms []fleet.Platform) (list []platform, index map[string]*platform) {
-	list = make([]platform, 0, len(platforms))
-	for _, p := range platforms {
-		list = append(list, platformOf(p))
-	}
-	slices.SortFunc(list, func(a, b platform) int { return cmp.Compare(a.Name, b.Name) })
-	index = make(map[string]*platform, len(list))
-	for i := range list {
-		index[list[i].Name] = &list[i]
-	}
-	return list, index
 }

@@ -95,7 +95,7 @@ function route(focus = true) {
 }
 
 function title() {
-  const missing = summary.list.reduce((n, p) => n + Math.max(0, p.wished - p.online), 0);
+  const missing = summary.list.reduce((n, p) => n + Math.max(0, p.wished_online - p.online), 0);
   const what = shownAgent() || (missing ? `${number(missing)} not online` : 'all online');
   document.title = summary.list.length || shownAgent() ? `${what} – agentkeeper` : 'agentkeeper';
 }

@@ -13,11 +13,11 @@ function margin(list) {
 const grade = (percent) => (percent === null ? 'none' : percent < 25 ? 'bad' : percent < 40 ? 'fair' : 'good');
 
 const tiles = [
-  { name: 'online', state: 'online', label: 'online', value: (l) => sum(l, 'online'), note: (l) => `of ${number(sum(l, 'wished'))} wished` },
-  { name: 'waiting', state: 'waiting', label: 'waiting', value: (l) => sum(l, 'waiting'), note: (l) => `${number(sum(l, 'queue'))} in a queue` },
+  { name: 'online', state: 'online', label: 'online', value: (l) => sum(l, 'online'), note: (l) => `of ${number(sum(l, 'wished_online'))} wished` },
+  { name: 'waiting', state: 'waiting', label: 'waiting', value: (l) => sum(l, 'waiting'), note: (l) => `${number(sum(l, 'sign_in_queue'))} in a queue` },
   { name: 'parked', state: 'parked', label: 'parked', value: (l) => sum(l, 'parked'), note: () => 'need a person' },
   { name: 'moving', state: 'signing_in', label: 'signing in', value: (l) => sum(l, 'signing_in'), note: (l) => `${number(sum(l, 'signing_out'))} signing out` },
-  { name: 'offline', state: 'offline', label: 'offline', value: (l) => sum(l, 'offline'), note: (l) => `${number(sum(l, 'agents') - sum(l, 'wished'))} wished so` },
+  { name: 'offline', state: 'offline', label: 'offline', value: (l) => sum(l, 'offline'), note: (l) => `${number(sum(l, 'agents') - sum(l, 'wished_online'))} wished so` },
   { name: 'margin', state: 'late', label: 'contact margin', value: margin, percent: true, note: (l) => `${number(sum(l, 'late'))} late` },
 ];
 
@@ -66,7 +66,7 @@ export class Summary {
       mark(link, 'data-zero', n ? null : '');
       if (t.percent) mark(link, 'data-grade', grade(n));
     }
-    mark(this.tiles.get('online').link, 'data-short', sum(this.list, 'online') < sum(this.list, 'wished') ? '' : null);
+    mark(this.tiles.get('online').link, 'data-short', sum(this.list, 'online') < sum(this.list, 'wished_online') ? '' : null);
     for (const p of this.list) this.fill(this.lines.get(p.name), p);
   }
 
@@ -103,11 +103,11 @@ export class Summary {
 
   fill(l, p) {
     put(l.vendor, p.vendor);
-    put(l.share, `${number(p.online)} / ${number(p.wished)}`);
-    const share = p.wished ? Math.min(1, p.online / p.wished) : 1;
+    put(l.share, `${number(p.online)} / ${number(p.wished_online)}`);
+    const share = p.wished_online ? Math.min(1, p.online / p.wished_online) : 1;
     l.bar.style.width = `${share * 100}%`;
-    mark(l.row, 'data-short', p.online < p.wished ? '' : null);
-    for (const [cell, n] of [[l.waiting, p.waiting], [l.parked, p.parked], [l.inFlight, p.in_flight], [l.queue, p.queue]]) {
+    mark(l.row, 'data-short', p.online < p.wished_online ? '' : null);
+    for (const [cell, n] of [[l.waiting, p.waiting], [l.parked, p.parked], [l.inFlight, p.operations_in_flight], [l.queue, p.sign_in_queue]]) {
       put(cell, number(n));
       mark(cell, 'data-zero', n ? null : '');
     }
@@ -128,17 +128,17 @@ export class Summary {
 }
 
 // ending says until when a platform takes no log-ins.
-export const ending = (p) => (p.quarantined_until ? ` until ${absolute(p.quarantined_until)}, ${until(p.quarantined_until)}` : '');
+export const ending = (p) => (p.quarantined_until ? ` until ${absolute(Date.parse(p.quarantined_until))}, ${until(Date.parse(p.quarantined_until))}` : '');
 
 // reason says why a platform takes no log-ins, and with which others that is shared.
-export const reason = (p) => p.why || p.held || '';
+export const reason = (p) => p.quarantine_reason || p.held || '';
 
 // condition says in words how a platform is, and why.
 export function condition(p) {
-  const next = p.next_try ? `; next try ${until(p.next_try)}` : '';
+  const next = p.next_try ? `; next try ${until(Date.parse(p.next_try))}` : '';
   if (p.quarantined) return ['bad', `quarantine${ending(p)}`, reason(p)];
-  if (p.out) return ['bad', `out since ${absolute(p.out_since)}${next}`, p.held];
+  if (p.out) return ['bad', `out since ${absolute(Date.parse(p.out_since))}${next}`, p.held];
   if (p.held) return ['fair', p.held, ''];
-  if (p.online < p.wished) return ['fair', `${number(p.wished - p.online)} to bring back`, ''];
+  if (p.online < p.wished_online) return ['fair', `${number(p.wished_online - p.online)} to bring back`, ''];
   return ['good', 'well', ''];
 }

@@ -166,7 +166,7 @@ export class Table {
       l.since.dateTime = new Date(a.since).toISOString();
       l.since.title = `since ${exact(a.since)}`;
     }
-    const next = a.queued ? this.place(a)?.next_try : a.next;
+    const next = a.queued ? Date.parse(this.place(a)?.next_try) || 0 : a.next;
     put(l.next, next ? until(next) : '');
     if (l.due !== next) {
       l.due = next;
