@@ -129,34 +129,6 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-func TestReadEvents(t *testing.T) {
-	const stream = ": hello\n\nid: 7\ndata: {\"a\":1}\n\nevent: gap\nid: 9\ndata: {}\n\n: still here\n\ndata: a\ndata: b\n\nid: 10\ndata: cut off"
-	var got []serverEvent
-	if err := readEvents(strings.NewReader(stream), func(e serverEvent) error {
-		got = append(got, e)
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
-	want := []serverEvent{{"7", "", `{"a":1}`}, {"9", "gap", "{}"}, {"", "", "a\nb"}}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(serverEvent{})); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func FuzzReadEvents(f *testing.F) {
-	f.Add("id: 1\ndata: x\n\n")
-	f.Add("\n\n:\nevent\ndata\n\n")
-	f.Fuzz(func(t *testing.T, stream string) {
-		_ = readEvents(strings.NewReader(stream), func(e serverEvent) error {
-			if strings.Contains(e.id+e.name, "\n") {
-				t.Errorf("a name of two lines: %+v", e)
-			}
-			return nil
-		})
-	})
-}
-
 func TestWithPosition(t *testing.T) {
 	for _, tt := range [][3]string{
 		{`{"a":1}`, "7", `{"a":1,"position":7}`}, {`{"a":1}`, "", `{"a":1}`}, {"nonsense", "7", "nonsense"},

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/events"
+	"agentkeeper/daemon/sse"
 	"agentkeeper/daemon/view"
 	"agentkeeper/session"
 )
@@ -180,7 +181,7 @@ func (f *follower) run(ctx context.Context) error {
 // worthRetry: the service was there once, and is not now.
 func (f *follower) worthRetry(err error) bool {
 	var own *exit
-	var broken *brokenOff
+	var broken *sse.BrokenOff
 	if err == nil || errors.As(err, &broken) {
 		return true
 	}
@@ -220,19 +221,19 @@ func (f *follower) once(ctx context.Context) error {
 		fmt.Fprintln(os.Stderr, "agentkeeper: the service is back")
 		f.lost = false
 	}
-	err = readEvents(res.Body, f.take)
-	var broken *brokenOff
+	err = sse.Read(res.Body, f.take)
+	var broken *sse.BrokenOff
 	if errors.As(err, &broken) && !f.cmd.Follow {
 		return &exit{exitUnavailable, err}
 	}
 	return err
 }
 
-func (f *follower) take(e serverEvent) error {
-	if e.id != "" {
-		f.last = e.id
+func (f *follower) take(e sse.Event) error {
+	if e.ID != "" {
+		f.last = e.ID
 	}
-	switch e.name {
+	switch e.Name {
 	case "", "message":
 		return f.print(e)
 	case "gap":
@@ -243,26 +244,26 @@ func (f *follower) take(e serverEvent) error {
 }
 
 // gap tells that events are missing here.
-func (f *follower) gap(e serverEvent) {
+func (f *follower) gap(e sse.Event) {
 	var g struct {
 		StoreLost bool `json:"store_lost"`
 		From, To  uint64
 	}
 	_ = f.out.Flush() // in the order of the stream
-	switch err := json.Unmarshal([]byte(e.data), &g); {
+	switch err := json.Unmarshal(e.Data, &g); {
 	case err == nil && g.StoreLost:
 		fmt.Fprintln(os.Stderr, "gap: the service's store was lost, and events with it; positions begin anew")
 	case err == nil && g.To > 0:
 		fmt.Fprintf(os.Stderr, "gap: the events of positions %d to %d are kept no longer\n", g.From, g.To)
 	default:
-		fmt.Fprintln(os.Stderr, "gap: events are missing here:", e.data)
+		fmt.Fprintln(os.Stderr, "gap: events are missing here:", string(e.Data))
 	}
 }
 
-func (f *follower) print(e serverEvent) error {
+func (f *follower) print(e sse.Event) error {
 	var c events.CloudEvent
-	if err := json.Unmarshal([]byte(e.data), &c); err != nil {
-		return fmt.Errorf("the event at %s: %w", e.id, err)
+	if err := json.Unmarshal(e.Data, &c); err != nil {
+		return fmt.Errorf("the event at %s: %w", e.ID, err)
 	}
 	if !f.who.takes(agentOfSource(c.Source)) {
 		return nil
@@ -271,9 +272,9 @@ func (f *follower) print(e serverEvent) error {
 		return nil
 	}
 	if f.cmd.Output == "json" {
-		fmt.Fprintln(f.out, withPosition(e.data, e.id))
+		fmt.Fprintln(f.out, withPosition(string(e.Data), e.ID))
 	} else {
-		fmt.Fprintln(f.out, f.row(e.id, c))
+		fmt.Fprintln(f.out, f.row(e.ID, c))
 	}
 	if f.cmd.Follow {
 		return f.out.Flush()

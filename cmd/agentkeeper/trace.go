@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/api"
+	"agentkeeper/daemon/sse"
 	"agentkeeper/daemon/view"
 	"agentkeeper/vendors/trace"
 )
@@ -167,24 +168,24 @@ func (c traceCmd) follow(ctx context.Context, cl *client, path string, order api
 		fmt.Fprintf(os.Stderr, "agentkeeper: tracing%s; Ctrl-C ends it\n", some(" ", order.Agents))
 	}
 	over := false
-	err = readEvents(res.Body, func(e serverEvent) error {
-		if e.name == "end" {
+	err = sse.Read(res.Body, func(e sse.Event) error {
+		if e.Name == "end" {
 			over = true
-			tellTraceEnd(e.data)
+			tellTraceEnd(e.Data)
 			return nil
 		}
 		if c.Output == "json" {
-			_, err := fmt.Println(e.data)
+			_, err := fmt.Println(string(e.Data))
 			return err
 		}
 		var l trace.Line
-		if err := decode([]byte(e.data), &l); err != nil {
+		if err := decode(e.Data, &l); err != nil {
 			return err
 		}
 		_, err := io.WriteString(os.Stdout, traceText(l, terminalOf(os.Stdout)))
 		return err
 	})
-	var broken *brokenOff
+	var broken *sse.BrokenOff
 	switch {
 	case err == nil && !over, errors.As(err, &broken):
 		return &exit{exitUnavailable, errors.New("the service went away, and the trace with it")}
@@ -192,11 +193,11 @@ func (c traceCmd) follow(ctx context.Context, cl *client, path string, order api
 	return err
 }
 
-func tellTraceEnd(data string) {
+func tellTraceEnd(data []byte) {
 	var end struct {
 		Reason string `json:"reason"`
 	}
-	if json.Unmarshal([]byte(data), &end) == nil && end.Reason != "" {
+	if json.Unmarshal(data, &end) == nil && end.Reason != "" {
 		fmt.Fprintln(os.Stderr, "agentkeeper: the trace is over:", end.Reason)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"agentkeeper/daemon/sse"
 	"agentkeeper/daemon/store"
 	"agentkeeper/session"
 )
@@ -36,16 +37,13 @@ func (r *Reader) follow(w http.ResponseWriter, req *http.Request) {
 		fail(w, status, err.Error())
 		return
 	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no")
-	out := &eventWriter{turn: make(chan struct{}, 1), w: w, rc: http.NewResponseController(w)}
-	if out.write(": agentkeeper\n\n") != nil {
+	out := &eventWriter{Writer: sse.NewWriter(w)}
+	if out.Comment(greeting) != nil {
 		return
 	}
 	since := time.Now()
-	ctx, cancel := context.WithCancel(req.Context())
-	var beats sync.WaitGroup
-	beats.Go(func() { out.beat(ctx, cancel) })
+	ctx, end := out.whileAlive(req.Context())
+	defer end()
 	_ = r.Events.Follow(ctx, after, f, func(events []*store.Event) error {
 		err := out.events(events)
 		if err == nil {
@@ -53,8 +51,6 @@ func (r *Reader) follow(w http.ResponseWriter, req *http.Request) {
 		}
 		return err
 	}, out.gap) // ends with the consumer, whose error is its own
-	cancel()
-	beats.Wait()
 }
 
 // position reads where the consumer wants to begin: behind Last-Event-ID, at
@@ -101,74 +97,49 @@ func agentOfQuery(name string) (session.ID, error) {
 	return session.ParseID(name)
 }
 
-// eventWriter writes to one consumer, from the events and the heartbeat.
+// greeting is the comment that a stream begins with, so that its headers are sent.
+const greeting = "agentkeeper"
+
+// eventWriter writes stored events to one consumer.
 type eventWriter struct {
-	turn   chan struct{} // one whole write at a time; taken over the write, which has a deadline
-	w      http.ResponseWriter
-	rc     *http.ResponseController
-	buffer []byte // the callback's own
+	*sse.Writer
+	buffer []byte // of the goroutine that follows
+}
+
+// whileAlive returns a context that ends with ctx, or when the consumer takes nothing
+// any more, which a heartbeat finds out. end is to be called when the stream is over.
+func (e *eventWriter) whileAlive(ctx context.Context) (alive context.Context, end func()) {
+	alive, cancel := context.WithCancel(ctx)
+	var beats sync.WaitGroup
+	beats.Go(func() {
+		defer cancel()
+		e.Beat(alive, heartbeat, "still here")
+	})
+	return alive, func() { cancel(); beats.Wait() }
 }
 
 // events writes all of them at once: a write costs more than what is in it.
 func (e *eventWriter) events(events []*store.Event) error {
 	e.buffer = e.buffer[:0]
 	for _, ev := range events {
-		e.buffer = appendEvent(e.buffer, ev)
+		e.buffer = sse.AppendNumbered(e.buffer, ev.Seq, ev.Data)
 	}
-	err := e.writeBytes(e.buffer)
+	_, err := e.Write(e.buffer)
 	if cap(e.buffer) > keptBuffer {
 		e.buffer = nil
 	}
 	return err
 }
 
-// appendEvent appends one event as it is sent.
-func appendEvent(to []byte, ev *store.Event) []byte {
-	to = append(to, "id: "...)
-	to = strconv.AppendUint(to, ev.Seq, 10)
-	to = append(to, "\ndata: "...)
-	to = append(to, ev.Data...)
-	return append(to, "\n\n"...)
-}
-
-func (e *eventWriter) write(text string) error { return e.writeBytes([]byte(text)) }
-
-func (e *eventWriter) writeBytes(text []byte) error {
-	e.turn <- struct{}{}
-	defer func() { <-e.turn }()
-	if err := e.rc.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
+// gap tells a consumer, by an event of the name "gap", that a part of the stream is
+// gone before it could be delivered. Its id is the position to resume behind; a
+// consumer that listens to nameless events only is not disturbed.
+func (e *eventWriter) gap(g store.Gap) error {
+	told := sse.Event{Name: "gap", Data: []byte(`{"store_lost":true}`)}
+	if !g.Lost() {
+		told.ID = strconv.FormatUint(g.To, 10)
+		told.Data = fmt.Appendf(nil, `{"from":%d,"to":%d,"first_kept":%d}`, g.From, g.To, g.To+1)
 	}
-	if _, err := e.w.Write(text); err != nil {
-		return err
-	}
-	return e.rc.Flush()
-}
-
-func (e *eventWriter) gap(g store.Gap) error { return e.write(gapText(g)) }
-
-// gapText tells a consumer, by an event of the name "gap", that a part of the
-// stream is gone before it could be delivered. Its id is the position to resume
-// behind; a consumer that listens to nameless events only is not disturbed.
-func gapText(g store.Gap) string {
-	if g.Lost() {
-		return "event: gap\ndata: {\"store_lost\":true}\n\n"
-	}
-	return fmt.Sprintf("event: gap\nid: %d\ndata: {\"from\":%d,\"to\":%d,\"first_kept\":%d}\n\n", g.To, g.From, g.To, g.To+1)
-}
-
-func (e *eventWriter) beat(ctx context.Context, cancel context.CancelFunc) {
-	defer cancel()
-	tick := time.NewTicker(heartbeat)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			if e.write(": still here\n\n") != nil {
-				return
-			}
-		case <-ctx.Done():
-			return
-		}
-	}
+	_, err := e.Write(sse.Append(nil, told))
+	return err
 }

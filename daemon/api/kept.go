@@ -2,11 +2,10 @@ package api
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 
-	"agentkeeper/daemon/store"
+	"agentkeeper/daemon/sse"
 	"agentkeeper/session"
 )
 
@@ -47,22 +46,11 @@ func (r *Reader) kept(w http.ResponseWriter, req *http.Request) {
 		fail(w, http.StatusServiceUnavailable, err.Error())
 		return
 	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	if _, err := io.WriteString(w, ": agentkeeper\n\n"); err != nil {
+	out := &eventWriter{Writer: sse.NewWriter(w)}
+	if out.Comment(greeting) != nil {
 		return
 	}
-	var buffer []byte
-	if err := r.Events.Read(req.Context(), after, f, func(events []*store.Event) error {
-		buffer = buffer[:0]
-		for _, ev := range events {
-			buffer = appendEvent(buffer, ev)
-		}
-		_, err := w.Write(buffer)
-		return err
-	}, func(g store.Gap) error {
-		_, err := io.WriteString(w, gapText(g))
-		return err
-	}); err != nil && req.Context().Err() == nil {
+	if err := r.Events.Read(req.Context(), after, f, out.events, out.gap); err != nil && req.Context().Err() == nil {
 		panic(http.ErrAbortHandler) // or the reader would take it for the end
 	}
 }

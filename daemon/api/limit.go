@@ -12,13 +12,12 @@ import (
 )
 
 const (
-	bodyLimit    = 64 << 10         // more than any request but a plan needs, in bytes
-	writeTimeout = 30 * time.Second // a follower that takes nothing for so long is cut off
-	waitLimit    = 10 * time.Minute // that a request may ask to wait for its outcome
-	followers    = 256              // of the event stream at once and at one door: half of a listener's connections
-	quietFor     = time.Minute      // between two lines about refused followers
-	errorLimit   = 256              // of an error that repeats what a client wrote, in bytes
-	textLimit    = 64               // of a short text (a duration, a position) that an answer repeats, in bytes
+	bodyLimit  = 64 << 10         // more than any request but a plan needs, in bytes
+	waitLimit  = 10 * time.Minute // that a request may ask to wait for its outcome
+	followers  = 256              // of the event stream at once and at one door: half of a listener's connections
+	quietFor   = time.Minute      // between two lines about refused followers
+	errorLimit = 256              // of an error that repeats what a client wrote, in bytes
+	textLimit  = 64               // of a short text (a duration, a position) that an answer repeats, in bytes
 )
 
 // limited bounds what a request may take, and tells browsers what answers are

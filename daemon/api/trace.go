@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"sync"
 	"time"
 
+	"agentkeeper/daemon/sse"
 	"agentkeeper/daemon/tracing"
 	"agentkeeper/daemon/view"
 	"agentkeeper/session"
@@ -126,27 +126,23 @@ func (c *Controller) traceOrder(w http.ResponseWriter, req *http.Request) (o Tra
 // followTrace answers with the lines of a trace until it is over, which a last
 // event tells.
 func followTrace(ctx context.Context, w http.ResponseWriter, run *tracing.Run) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no")
-	out := &eventWriter{turn: make(chan struct{}, 1), w: w, rc: http.NewResponseController(w)}
-	if out.write(": agentkeeper\n\n") != nil {
-		cancel() // Follow ends the trace
+	out := &eventWriter{Writer: sse.NewWriter(w)}
+	begun := out.Comment(greeting)
+	ctx, end := out.whileAlive(ctx)
+	defer end()
+	if begun != nil {
+		end() // Follow ends the trace
 	}
-	var beats sync.WaitGroup
-	beats.Go(func() { out.beat(ctx, cancel) })
 	why, err := run.Follow(ctx, func(l trace.Line) error {
 		data, err := json.Marshal(l)
 		if err != nil {
 			return err
 		}
-		return out.writeBytes(append(append([]byte("data: "), data...), "\n\n"...))
+		_, err = out.Write(sse.Append(nil, sse.Event{Data: data}))
+		return err
 	})
-	cancel()
-	beats.Wait()
 	if err == nil {
 		reason, _ := json.Marshal(map[string]string{"reason": why}) // of plain text: always encodes
-		_ = out.writeBytes(fmt.Appendf(nil, "event: end\ndata: %s\n\n", reason))
+		_, _ = out.Write(sse.Append(nil, sse.Event{Name: "end", Data: reason}))
 	}
 }

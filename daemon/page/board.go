@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/sse"
 	"agentkeeper/session"
 )
 
@@ -231,9 +232,7 @@ func ofAgents(rows [][]byte) []byte {
 
 // message is one server-sent event. JSON has no line ends of its own.
 func message(event string, data []byte) []byte {
-	out := make([]byte, 0, len(event)+len(data)+len("event: \ndata: \n\n"))
-	out = append(append(append(out, "event: "...), event...), "\ndata: "...)
-	return append(append(out, data...), "\n\n"...)
+	return sse.Append(make([]byte, 0, len(event)+len(data)+len("event: \ndata: \n\n")), sse.Event{Name: event, Data: data})
 }
 
 // encode makes JSON of our own types, which cannot fail.

@@ -1,16 +1,16 @@
 package page
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
+
+	"agentkeeper/daemon/sse"
 )
 
 const (
-	beatEvery    = 5 * time.Second  // the page takes three missing beats for a dead connection
-	writeTimeout = 30 * time.Second // a viewer that takes nothing for so long is cut off, as the whole API does
-	retryAfter   = "10"             // seconds, for whoever finds all places taken
+	beatEvery  = 5 * time.Second // the page takes three missing beats for a dead connection
+	retryAfter = "10"            // seconds, for whoever finds all places taken
 )
 
 // changes streams the fleet as it changes.
@@ -21,10 +21,8 @@ func (p *Page) changes(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	defer p.board.leave()
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no")
-	v := &viewer{w: w, rc: http.NewResponseController(w)}
-	_ = v.rc.SetReadDeadline(time.Time{}) // the server's is for requests that end
+	v := &viewer{out: sse.NewWriter(w)}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the server's is for requests that end
 	if err := p.show(req, v); err != nil {
 		p.log.Debug("a page was cut off", "error", err)
 	}
@@ -64,21 +62,14 @@ func (p *Page) hello() []byte {
 
 // viewer is one open page.
 type viewer struct {
-	w    http.ResponseWriter
-	rc   *http.ResponseController
+	out  *sse.Writer
 	sent time.Time
 }
 
 // send sends messages, each in its own time.
 func (v *viewer) send(messages ...text) error {
 	for _, m := range messages {
-		if err := v.rc.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-			return err
-		}
-		if _, err := v.w.Write(m.bytes()); err != nil {
-			return err
-		}
-		if err := v.rc.Flush(); err != nil {
+		if _, err := v.out.Write(m.bytes()); err != nil {
 			return err
 		}
 		v.sent = time.Now()
