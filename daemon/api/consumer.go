@@ -2,12 +2,8 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"agentkeeper/daemon/store"
@@ -88,23 +84,6 @@ func (c *Controller) removeConsumer(w http.ResponseWriter, req *http.Request) {
 	default:
 		reply(w, http.StatusOK, map[string]string{"user": user, "consumer": name})
 	}
-}
-
-// readReason reads {"reason":"…"}. It answers a request that has none, and
-// reports false.
-func readReason(w http.ResponseWriter, req *http.Request) (reason string, ok bool) {
-	var o struct {
-		Reason string `json:"reason"`
-	}
-	if err := json.NewDecoder(req.Body).Decode(&o); err != nil && !errors.Is(err, io.EOF) {
-		failBody(w, fmt.Errorf(`the body is not {"reason":"…"}: %w`, err))
-		return "", false
-	}
-	if strings.TrimSpace(o.Reason) == "" {
-		fail(w, http.StatusBadRequest, "a reason is required: it stands in the audit log")
-		return "", false
-	}
-	return o.Reason, true
 }
 
 // nearConsumer says which consumer may be meant.

@@ -2,10 +2,8 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -77,44 +75,66 @@ type order struct {
 	For    string `json:"for"`
 }
 
+// word is a person's word to an agent, as it is to be carried out.
+type word struct {
+	reason string
+	hold   time.Duration // 0: until the schedule's next change
+	wait   time.Duration // for it to be fulfilled; 0: not at all
+}
+
 func (c *Controller) command(w http.ResponseWriter, req *http.Request) {
-	hold, o, wait, err := readOrder(req)
+	var o order
+	if !readStrictly(w, req, &o, `{"reason":"…","for":"30m"}`) {
+		return
+	}
+	said, err := o.word(req.URL.Query().Get("wait"))
 	if err != nil {
-		failBody(w, err)
+		fail(w, http.StatusBadRequest, err.Error())
 		return
 	}
 	id, verb, began := idOf(req), fleet.Verb(req.PathValue("verb")), time.Now()
-	if verb == fleet.Resume && hold > 0 {
+	if verb == fleet.Resume && said.hold > 0 {
 		fail(w, http.StatusBadRequest, "resume ends what a person said before and holds for no time: leave `for` out")
 		return
 	}
-	if err := c.Commander.Command(req.Context(), id, verb, PeerOf(req.Context()).String(), o.Reason, hold); err != nil {
+	if err := c.Commander.Command(req.Context(), id, verb, PeerOf(req.Context()).String(), said.reason, said.hold); err != nil {
 		c.failCommand(w, id, err)
 		return
 	}
-	c.answerCommand(w, req, id, wait, began)
+	c.answerCommand(w, req, id, said.wait, began)
 }
 
-func readOrder(req *http.Request) (hold time.Duration, o order, wait time.Duration, err error) {
-	dec := json.NewDecoder(req.Body)
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&o); err != nil && !errors.Is(err, io.EOF) {
-		return 0, o, 0, fmt.Errorf(`the body is not {"reason":"…","for":"30m"}: %w`, err)
-	}
+// word reads what a command says, given its parameter wait.
+func (o order) word(wait string) (said word, err error) {
+	said.reason = o.Reason
 	if err := CheckReason(o.Reason); err != nil {
-		return 0, o, 0, err
+		return said, err
 	}
 	if o.For != "" {
-		if hold, err = time.ParseDuration(o.For); err != nil || hold <= 0 {
-			return 0, o, 0, fmt.Errorf("%q is no duration: write for example 30m", session.Cut(o.For, textLimit))
+		if said.hold, err = time.ParseDuration(o.For); err != nil || said.hold <= 0 {
+			return said, fmt.Errorf("%q is no duration: write for example 30m", session.Cut(o.For, textLimit))
 		}
 	}
-	if text := req.URL.Query().Get("wait"); text != "" {
-		if wait, err = time.ParseDuration(text); err != nil || wait <= 0 || wait > waitLimit {
-			return 0, o, 0, fmt.Errorf("wait %q is no duration up to 10m: write for example 30s", session.Cut(text, textLimit))
+	if wait != "" {
+		said.wait, err = parseWait(wait)
+		if err == nil && said.wait == 0 {
+			err = errWait(wait)
 		}
 	}
-	return hold, o, wait, nil
+	return said, err
+}
+
+// parseWait reads how long a request may wait for its outcome.
+func parseWait(text string) (time.Duration, error) {
+	wait, err := time.ParseDuration(text)
+	if err != nil || wait < 0 || wait > waitLimit {
+		return 0, errWait(text)
+	}
+	return wait, nil
+}
+
+func errWait(text string) error {
+	return fmt.Errorf("wait %q is no duration up to 10m: write for example 30s", session.Cut(text, textLimit))
 }
 
 // CheckReason says why a person's reason cannot be taken: it is empty, or longer
@@ -136,8 +156,7 @@ func (c *Controller) failCommand(w http.ResponseWriter, id session.ID, err error
 	case errors.Is(err, fleet.ErrVerb):
 		fail(w, http.StatusNotFound, err.Error()+": use sign-in, sign-out, pause or resume")
 	case errors.Is(err, fleet.ErrEnding), errors.Is(err, store.ErrUnavailable):
-		w.Header().Set("Retry-After", "5")
-		fail(w, http.StatusServiceUnavailable, err.Error())
+		unavailable(w, err.Error())
 	default:
 		fail(w, http.StatusInternalServerError, err.Error())
 	}

@@ -2,20 +2,19 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
 
 	"agentkeeper/daemon/fleet"
+	"agentkeeper/daemon/listener"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 )
 
-// retryAfter is what consumers are told while there is no credential.
+// retryAfter is what clients are told that ask for what there is not now.
 const retryAfter = 5 * time.Second
 
 // credential answers what another program needs to act within the session;
@@ -48,11 +47,9 @@ func readWait(req *http.Request) (after uint64, wait time.Duration, err error) {
 		}
 	}
 	if text := q.Get("wait"); text != "" {
-		if wait, err = time.ParseDuration(text); err != nil || wait < 0 || wait > waitLimit {
-			return 0, 0, fmt.Errorf("wait %q is no duration up to 10m: write for example 30s", session.Cut(text, textLimit))
-		}
+		wait, err = parseWait(text)
 	}
-	return after, wait, nil
+	return after, wait, err
 }
 
 // newer waits for a live credential newer than after.
@@ -81,15 +78,15 @@ func (c *Controller) refused(w http.ResponseWriter, req *http.Request) {
 	var body struct {
 		Generation *uint64 `json:"generation"`
 	}
-	err := json.NewDecoder(req.Body).Decode(&body)
-	if err == nil && body.Generation == nil || errors.Is(err, io.EOF) {
-		err = errors.New("it names none")
-	}
-	if err != nil {
-		failBody(w, fmt.Errorf(`the body is not {"generation":7}, the generation of the refused credential: %w`, err))
+	const form = `{"generation":7}, the generation of the refused credential`
+	if !readBody(w, req, &body, form) {
 		return
 	}
-	err = c.Credentials.Refuse(idOf(req), *body.Generation, PeerOf(req.Context()).String())
+	if body.Generation == nil {
+		fail(w, http.StatusBadRequest, "the body is not "+form+": it names none")
+		return
+	}
+	err := c.Credentials.Refuse(idOf(req), *body.Generation, PeerOf(req.Context()).String())
 	switch {
 	case err == nil:
 		reply(w, http.StatusAccepted, map[string]uint64{"generation": *body.Generation})
@@ -102,7 +99,4 @@ func (c *Controller) refused(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-func unavailable(w http.ResponseWriter, text string) {
-	w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
-	fail(w, http.StatusServiceUnavailable, text)
-}
+func unavailable(w http.ResponseWriter, text string) { listener.FailLater(w, retryAfter, text) }

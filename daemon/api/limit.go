@@ -1,11 +1,9 @@
 package api
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"agentkeeper/daemon/listener"
@@ -15,7 +13,6 @@ const (
 	bodyLimit  = 64 << 10         // more than any request but a plan needs, in bytes
 	waitLimit  = 10 * time.Minute // that a request may ask to wait for its outcome
 	followers  = 256              // of the event stream at once and at one door: half of a listener's connections
-	quietFor   = time.Minute      // between two lines about refused followers
 	errorLimit = 256              // of an error that repeats what a client wrote, in bytes
 	textLimit  = 64               // of a short text (a duration, a position) that an answer repeats, in bytes
 )
@@ -47,15 +44,11 @@ type places struct {
 	taken    chan struct{} // one element for each
 	door     string
 	audience Audience
-	log      *slog.Logger
-
-	mu     sync.Mutex
-	quiet  time.Time // no line in the log before
-	unsaid int       // refusals since the last line
+	log      *listener.Log
 }
 
 func newPlaces(n int, door string, a Audience, log *slog.Logger) *places {
-	return &places{taken: make(chan struct{}, n), door: door, audience: a, log: log}
+	return &places{taken: make(chan struct{}, n), door: door, audience: a, log: listener.NewLog(log)}
 }
 
 // serve answers 503 to whoever finds all places taken; the others notice
@@ -72,31 +65,9 @@ func (p *places) serve(h http.HandlerFunc) http.HandlerFunc {
 			h(w, req)
 		default:
 			p.audience.FollowerRefused(p.door)
-			p.note(req.RemoteAddr, time.Now())
+			p.log.Warn("api: a consumer of the events was refused: all places are taken; end those that are not needed, see agentkeeper_event_followers",
+				p.door, slog.String("door", p.door), slog.Int("places", cap(p.taken)), slog.String("from", req.RemoteAddr))
 			unavailable(w, fmt.Sprintf("%d consumers read the events here, which is all that are served at once: try again later", cap(p.taken)))
 		}
 	}
-}
-
-// note writes the first refusal into the log, and from then on a line a minute
-// at most that sums up.
-func (p *places) note(from string, now time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.unsaid++; now.Before(p.quiet) {
-		return
-	}
-	p.log.Warn("api: a consumer of the events was refused: all places are taken; end those that are not needed, see agentkeeper_event_followers",
-		"door", p.door, "places", cap(p.taken), "from", from, "refused_since_last_line", p.unsaid)
-	p.quiet, p.unsaid = now.Add(quietFor), 0
-}
-
-// failBody answers a request whose body cannot be read or is not as it should
-// be.
-func failBody(w http.ResponseWriter, err error) {
-	status := http.StatusBadRequest
-	if long := new(http.MaxBytesError); errors.As(err, &long) {
-		status = http.StatusRequestEntityTooLarge
-	}
-	fail(w, status, err.Error())
 }

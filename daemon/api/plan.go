@@ -123,8 +123,7 @@ func take(places chan struct{}) bool {
 }
 
 func failBusy(w http.ResponseWriter) {
-	w.Header().Set("Retry-After", "5")
-	fail(w, http.StatusServiceUnavailable, "another request of this kind is being answered: try again in a moment")
+	unavailable(w, "another request of this kind is being answered: try again in a moment")
 }
 
 // readPlan reads a request for a plan, or says with which status it is refused.

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -209,13 +208,7 @@ func idOf(req *http.Request) session.ID {
 	return session.ID{Platform: req.PathValue("platform"), Login: req.PathValue("login")}
 }
 
-func reply(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(status)
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(body) // the client went away
-}
+func reply(w http.ResponseWriter, status int, body any) { listener.Reply(w, status, body) }
 
 // fail answers {"error": …}, with a text of bounded length.
 func fail(w http.ResponseWriter, status int, text string) { listener.Fail(w, status, text) }

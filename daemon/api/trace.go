@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
@@ -94,10 +93,7 @@ func (c *Controller) endTrace(w http.ResponseWriter, req *http.Request) {
 
 // traceOrder reads an order; ok is false where the request was answered.
 func (c *Controller) traceOrder(w http.ResponseWriter, req *http.Request) (o TraceOrder, ids []session.ID, ok bool) {
-	dec := json.NewDecoder(req.Body)
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&o); err != nil && !errors.Is(err, io.EOF) {
-		failBody(w, fmt.Errorf(`the body is not {"agents":["…"],"for":"10m"}: %w`, err))
+	if !readStrictly(w, req, &o, `{"agents":["…"],"for":"10m"}`) {
 		return o, nil, false
 	}
 	if len(o.Reason) > session.TextLimit {

@@ -2,10 +2,7 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"time"
 
@@ -109,23 +106,10 @@ type webhookOrder struct {
 	Agent  string `json:"agent"` // of a skip; "": of any
 }
 
-// webhookOrderOf reads an order; ok is false where the request was answered.
-func webhookOrderOf(w http.ResponseWriter, req *http.Request) (o webhookOrder, ok bool) {
-	if err := json.NewDecoder(req.Body).Decode(&o); err != nil && !errors.Is(err, io.EOF) {
-		failBody(w, fmt.Errorf(`the body is not {"reason":"…"}: %w`, err))
-		return o, false
-	}
-	if err := CheckReason(o.Reason); err != nil {
-		fail(w, http.StatusBadRequest, err.Error())
-		return o, false
-	}
-	return o, true
-}
-
 // resumeWebhook takes a person's word to try a hook at once.
 func (c *Controller) resumeWebhook(w http.ResponseWriter, req *http.Request) {
-	o, ok := webhookOrderOf(w, req)
-	if !ok {
+	var o webhookOrder
+	if !readOrder(w, req, &o, &o.Reason) {
 		return
 	}
 	name := req.PathValue("name")
@@ -141,8 +125,8 @@ func (c *Controller) resumeWebhook(w http.ResponseWriter, req *http.Request) {
 // skipWebhook takes a person's word to give up the event that a hook cannot
 // deliver, and answers which one that was.
 func (c *Controller) skipWebhook(w http.ResponseWriter, req *http.Request) {
-	o, ok := webhookOrderOf(w, req)
-	if !ok {
+	var o webhookOrder
+	if !readOrder(w, req, &o, &o.Reason) {
 		return
 	}
 	name := req.PathValue("name")

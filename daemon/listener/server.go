@@ -1,7 +1,6 @@
 package listener
 
 import (
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -83,37 +82,3 @@ func Unread(w http.ResponseWriter) {
 	w.Header().Set("Connection", "close")
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now())
 }
-
-// Fail answers {"error": …} with a text of 4 KiB at most.
-func Fail(w http.ResponseWriter, status int, text string) {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(status)
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(map[string]string{"error": session.Cut(text, errorLimit)}) // the client went away
-}
-
-// Paced returns a writer that gives every write 30 s of its own, and no longer
-// than until the instant; a zero one is none.
-func Paced(w http.ResponseWriter, until time.Time) http.ResponseWriter {
-	return &paced{w, http.NewResponseController(w), until}
-}
-
-type paced struct {
-	http.ResponseWriter
-	rc    *http.ResponseController
-	until time.Time
-}
-
-// Write implements io.Writer.
-func (p *paced) Write(b []byte) (int, error) {
-	limit := time.Now().Add(writeTimeout)
-	if !p.until.IsZero() && p.until.Before(limit) {
-		limit = p.until
-	}
-	_ = p.rc.SetWriteDeadline(limit)
-	return p.ResponseWriter.Write(b)
-}
-
-// Unwrap is for http.ResponseController.
-func (p *paced) Unwrap() http.ResponseWriter { return p.ResponseWriter }

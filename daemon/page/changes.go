@@ -5,19 +5,19 @@ import (
 	"net/http"
 	"time"
 
+	"agentkeeper/daemon/listener"
 	"agentkeeper/daemon/sse"
 )
 
 const (
-	beatEvery  = 5 * time.Second // the page takes three missing beats for a dead connection
-	retryAfter = "10"            // seconds, for whoever finds all places taken
+	beatEvery  = 5 * time.Second  // the page takes three missing beats for a dead connection
+	retryAfter = 10 * time.Second // for whoever finds all places taken
 )
 
 // changes streams the fleet as it changes.
 func (p *Page) changes(w http.ResponseWriter, req *http.Request) {
 	if !p.board.enter() {
-		w.Header().Set("Retry-After", retryAfter)
-		fail(w, http.StatusServiceUnavailable, fmt.Sprintf("%d pages are open, which is all: close one", maxViewers))
+		listener.FailLater(w, retryAfter, fmt.Sprintf("%d pages are open, which is all: close one", maxViewers))
 		return
 	}
 	defer p.board.leave()

@@ -2,7 +2,6 @@ package page
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -87,13 +86,7 @@ func (p *Page) tellActivity(w http.ResponseWriter, req *http.Request) {
 	if last, err := p.lastEvent(req.Context()); err == nil {
 		out.LastEvent = &last
 	}
-	reply(w, http.StatusOK, out)
-}
-
-func reply(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the client went away
+	listener.Reply(w, http.StatusOK, out)
 }
 
 // fail answers {"error": …}, with a text of bounded length.

@@ -1,8 +1,8 @@
 package proxy
 
 import (
-	"encoding/json"
 	"net/http"
+	"time"
 
 	"agentkeeper/daemon/listener"
 	"agentkeeper/session"
@@ -14,21 +14,21 @@ const faultLimit = 512
 
 // fault is an answer of the proxy's own.
 type fault struct {
-	status int
+	status int // where retry is 0; else it is 503
 	text   string
-	retry  string // Retry-After in seconds; "": none
+	retry  time.Duration // Retry-After, in whole seconds; 0: none
 
 	why listener.Reason // counted; "": not
 }
 
 func (f *fault) write(w http.ResponseWriter) {
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if f.retry != "" {
-		h.Set("Retry-After", f.retry)
+	text := session.Cut(f.text, faultLimit)
+	if f.retry > 0 {
+		listener.FailLater(w, f.retry, text)
+		return
 	}
-	w.WriteHeader(f.status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": session.Cut(f.text, faultLimit)}) // a client that went away is told nothing
+	listener.Fail(w, f.status, text)
 }

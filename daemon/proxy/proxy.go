@@ -25,8 +25,8 @@ const (
 	concurrent    = 256              // requests at the same time, whose bodies have arrived
 	largeBodies   = 64               // of them, and of those that arrive, with a body beyond smallBody
 	smallBody     = 64 << 10         // in bytes; what a program at the site commands is far smaller
-	busyRetry     = "1"              // seconds, Retry-After where there are more
-	absentRetry   = "5"              // seconds, Retry-After while there is no session
+	busyRetry     = time.Second      // Retry-After where there are more
+	absentRetry   = 5 * time.Second  // Retry-After while there is no session
 	bodyLimit     = 32 << 20         // for a request's body, in bytes
 	replayLimit   = 1 << 20          // a longer request body is streamed and not sent twice
 	refusalLength = 64 << 10         // a longer answer is none that refuses a credential
@@ -109,7 +109,7 @@ func awaitUntil(w http.ResponseWriter, limit time.Time) {
 
 // busy is the answer where there are too many requests of a kind.
 func busy(text string) *fault {
-	return &fault{status: http.StatusServiceUnavailable, retry: busyRetry, why: listener.Busy, text: text + ": try again in a moment"}
+	return &fault{retry: busyRetry, why: listener.Busy, text: text + ": try again in a moment"}
 }
 
 // serve forwards the request, or says why not. It takes a place among those
@@ -138,7 +138,7 @@ func (p *proxy) serve(w http.ResponseWriter, req *http.Request, limit time.Time)
 	case !known:
 		return unknownAgent(way.id)
 	case !handed.Live:
-		return &fault{status: http.StatusServiceUnavailable, retry: absentRetry,
+		return &fault{retry: absentRetry,
 			text: way.id.String() + " is not signed in now: try again later, or see `agentkeeper explain " + way.id.String() + "`"}
 	}
 	select {
