@@ -26,8 +26,8 @@ const (
 	forever   = 365 * 24 * time.Hour
 )
 
-// hook is one receiver with its task. All fields below run's own are touched by
-// its goroutine alone; others reach it by ask.
+// hook is one receiver with its goroutine, run. What is embedded below the mailbox
+// is run's own: others reach it by ask.
 type hook struct {
 	cfg      config.Webhook
 	settings string
@@ -35,38 +35,65 @@ type hook struct {
 	counter  Counter
 	log      *slog.Logger
 	poster   *poster
-	stop     context.CancelFunc
-	gone     chan struct{} // closed when run has ended
-	asks     chan func()   // run on the goroutine
-	in       chan event    // from the follower
-	results  chan result
-	saved    chan error
+	mailbox
 
-	// run's own:
+	progress
+	saves
+	pace
+	outage
+	complaints
+	counts counts
+	random *rand.Rand
+	timer  *time.Timer
+	ending bool
+}
+
+// mailbox is how others reach a hook's goroutine.
+type mailbox struct {
+	stop    context.CancelFunc
+	gone    chan struct{} // closed when run has ended
+	asks    chan func()   // run on the goroutine
+	in      chan event    // from the follower
+	results chan result
+	saved   chan error
+}
+
+// progress is how far a hook has come in the stream.
+type progress struct {
 	rec      record
 	began    bool // the position is known
 	pos      position
 	win      window
-	random   *rand.Rand
-	timer    *time.Timer
 	follower *follower // nil: none
+}
 
+// saves tell when the position is stored.
+type saves struct {
+	saveAt time.Time // when the position is to be written; zero: it is
+	saving bool
+	fenced bool // another process has the hook
+}
+
+// pace is how many requests may be in flight, and when.
+type pace struct {
 	inFlight int
-	allowed  int             // requests in flight; what 429 left of them
-	gained   int             // successes since that changed
-	limits   int             // 429s in a row
-	hold     time.Time       // nothing is sent before
-	downs    map[string]bool // lanes that found the receiver down since the last success
-	probes   int             // requests in vain since it is taken to be out
+	allowed  int       // requests in flight; what 429 left of them
+	gained   int       // successes since that changed
+	limits   int       // 429s in a row
+	hold     time.Time // nothing is sent before
+}
 
-	saveAt  time.Time // when the position is to be written; zero: it is
-	saving  bool
-	fenced  bool // another process has the hook
-	ending  bool
-	counts  counts
-	quiet   time.Time // no line about a failure before
-	unsaid  int       // failures that were not logged
-	outFrom time.Time // since when the receiver is taken to be out
+// outage is what tells that the receiver is out.
+type outage struct {
+	downs   map[string]bool // lanes that found the receiver down since the last success
+	probes  int             // requests in vain since it is taken to be out
+	outFrom time.Time       // since when it is taken to be out
+}
+
+// complaints bound the lines about failures.
+type complaints struct {
+	quiet  time.Time // no line before
+	unsaid int       // failures that were not logged
 }
 
 // counts are since the start of the process.
@@ -78,17 +105,20 @@ type counts struct {
 }
 
 func newHook(cfg config.Webhook, rec *record, o Options) (*hook, error) {
-	told := cfg
-	told.TLS.Log = o.Log.With("webhook", cfg.Name)
-	p, err := newPoster(told, o.Version, o.Dial)
+	logged := cfg
+	logged.TLS.Log = o.Log.With("webhook", cfg.Name)
+	p, err := newPoster(logged, o.Version, o.Dial)
 	if err != nil {
 		return nil, err
 	}
 	h := &hook{
 		cfg: cfg, settings: settingsOf(cfg), store: o.Store, counter: o.Counter, log: o.Log.With("webhook", cfg.Name), poster: p,
-		gone: make(chan struct{}), asks: make(chan func()), in: make(chan event),
-		results: make(chan result, cfg.Concurrent), saved: make(chan error, 1),
-		win: newWindow(), allowed: cfg.Concurrent, downs: map[string]bool{}, random: rand.New(rand.NewPCG(o.Seed, hash(cfg.Name))),
+		mailbox: mailbox{
+			gone: make(chan struct{}), asks: make(chan func()), in: make(chan event),
+			results: make(chan result, cfg.Concurrent), saved: make(chan error, 1),
+		},
+		progress: progress{win: newWindow()}, pace: pace{allowed: cfg.Concurrent}, outage: outage{downs: map[string]bool{}},
+		random: rand.New(rand.NewPCG(o.Seed, hash(cfg.Name))),
 	}
 	if rec != nil {
 		h.restore(*rec)
@@ -111,7 +141,8 @@ func hash(text string) uint64 {
 
 // restore goes on where the process before ended.
 func (h *hook) restore(rec record) {
-	h.rec, h.pos, h.began = rec, resume(rec), true
+	h.rec, h.pos = rec, resume(rec)
+	h.began = true
 	if !rec.Removed.IsZero() {
 		h.rec.Removed = time.Time{}
 		h.touch()
@@ -132,7 +163,8 @@ func (h *hook) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	h.pos, h.rec.Done, h.began = position{read: last}, last, true
+	h.pos, h.rec.Done = position{read: last}, last
+	h.began = true
 	if err = h.store.Put(ctx, store.Hooks, h.cfg.Name, h.record().encode()); err != nil {
 		h.touch()
 	}
@@ -279,7 +311,8 @@ func (h *hook) resume(now time.Time) {
 
 // release ends the pauses of the hook and of the lanes that are chosen.
 func (h *hook) release(now time.Time, chosen func(*lane) bool) {
-	h.hold, h.probes, h.limits = time.Time{}, 0, 0
+	h.hold = time.Time{}
+	h.probes, h.limits = 0, 0
 	clear(h.downs)
 	h.win.wake(now, chosen)
 }

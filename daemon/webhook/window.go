@@ -78,7 +78,8 @@ func (w *window) delivered(l *lane) {
 	l.queue = l.queue[1:]
 	l.busy, l.skipped = false, false
 	l.content = false
-	l.fails, l.denied, l.err = 0, 0, ""
+	l.fails, l.denied = 0, 0
+	l.err = ""
 	l.due, l.since = time.Time{}, time.Time{}
 	if len(l.queue) == 0 {
 		delete(w.lanes, l.key)
