@@ -82,10 +82,9 @@ func (f *far) Close() error       { f.open = false; return nil }
 
 // One peer has the part of the places that the table says, and not one more.
 func TestShares(t *testing.T) {
-	d := &Daemon{
-		files: openfiles.New(0, openfiles.Public, openfiles.Callback), log: slog.New(slog.DiscardHandler),
-		metrics: metrics.New(&Daemon{}, metrics.Options{}),
-	}
+	d := &Daemon{log: slog.New(slog.DiscardHandler), parts: parts{
+		files: openfiles.New(0, openfiles.Public, openfiles.Callback), metrics: metrics.New(&Daemon{}, metrics.Options{}),
+	}}
 	for name, tt := range map[openfiles.Listener]struct{ part, want int }{
 		openfiles.Public: {publicPart, 128}, openfiles.Callback: {callbackPart, 256},
 	} {

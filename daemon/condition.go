@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -58,4 +59,29 @@ func damageProblems(d store.Damage) (list []api.Problem) {
 			Action: "look at the disk (kernel log, SMART, file system check). The next start ends this message"})
 	}
 	return list
+}
+
+// Healthy implements api.Health.
+func (d *Daemon) Healthy() error {
+	if !d.fleet.Moving() {
+		return errors.New("the scheduler does not move")
+	}
+	return nil
+}
+
+// Ready implements api.Health. It does not wait for agents to be online. A
+// service that ends is not ready: balancers and monitoring turn to the next.
+func (d *Daemon) Ready() error {
+	switch d.phase() {
+	case api.PhaseStarting:
+		return errors.New("starting")
+	case api.PhaseHandingOver:
+		return errors.New("handing over: the next process goes on with the agents, which stay signed in")
+	case api.PhaseStopping:
+		return errors.New("stopping: every agent is signed out")
+	}
+	if err := d.store.Err(); err != nil {
+		return err
+	}
+	return nil
 }

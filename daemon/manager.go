@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os/signal"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,19 +22,18 @@ func (d *Daemon) status() string {
 	return text
 }
 
-// watch feeds systemd's watchdog with the scheduler's moves and keeps the
-// status; unwatch ends both and waits.
-func (d *Daemon) watch() (unwatch func()) {
+// watching are the tasks that keep systemd informed while the service runs: one feeds
+// the watchdog with the scheduler's moves, one keeps the status.
+func (d *Daemon) watching() []task {
 	if !d.manager.Listens() {
-		return func() {}
+		return nil
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var loops sync.WaitGroup
-	loops.Go(func() { d.manager.Watch(ctx, d.fleet.Pulse) })
-	loops.Go(func() {
-		every(ctx, statusEvery, func() { d.manager.Status(d.status()) })
-	})
-	return func() { cancel(); loops.Wait() }
+	watchdog := task{"watchdog", func(ctx context.Context, ready func()) error {
+		ready()
+		d.manager.Watch(ctx, d.fleet.Pulse)
+		return nil
+	}}
+	return []task{watchdog, loop("status", statusEvery, func() { d.manager.Status(d.status()) })}
 }
 
 // While it starts or stops the service says once a second that it does and asks
@@ -46,23 +44,22 @@ const (
 	startMost = time.Hour // a store that takes longer to open hangs
 )
 
-// tellStart keeps asking systemd for time, beyond the unit's TimeoutStartSec,
-// until told is called: what a crash left of many events takes a while to read,
-// and a start that is cut would begin with the same again. A stop meanwhile has
-// the unit's TimeoutStopSec.
-func (d *Daemon) tellStart() (told func()) {
-	if !d.manager.Listens() {
-		return func() {}
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), startMost)
-	ctx, deaf := signal.NotifyContext(ctx, unix.SIGTERM, unix.SIGINT, unix.SIGUSR2)
-	done := d.ask(ctx, func() string { return "opening the store" })
-	return func() { deaf(); cancel(); done() }
+// askToStart is a task that keeps asking systemd for time, beyond the unit's
+// TimeoutStartSec: what a crash left of many events takes a while to read, and a start
+// that is cut would begin with the same again. A stop meanwhile has the unit's
+// TimeoutStopSec.
+func (d *Daemon) askToStart() task {
+	ask := d.asking(startMost, func() string { return "opening the store" })
+	return task{"start", func(ctx context.Context, ready func()) error {
+		ctx, deaf := signal.NotifyContext(ctx, unix.SIGTERM, unix.SIGINT, unix.SIGUSR2)
+		defer deaf()
+		return ask.run(ctx, ready)
+	}}
 }
 
-// tellStop tells systemd that the stop begins, and keeps asking for time until
-// told is called or ctx ends.
-func (d *Daemon) tellStop(ctx context.Context, how End) (told func()) {
+// tellStop tells systemd that the stop begins, and returns the task that keeps asking
+// for time, up to most.
+func (d *Daemon) tellStop(how End, most time.Duration) task {
 	status := func() string {
 		if how == HandOver {
 			return "handing over"
@@ -70,53 +67,31 @@ func (d *Daemon) tellStop(ctx context.Context, how End) (told func()) {
 		return fmt.Sprintf("signing out, %d agents are signed in", d.fleet.Tally().SignedIn)
 	}
 	d.manager.Stopping(askMargin, status())
-	return d.ask(ctx, status)
+	return d.asking(most, status)
 }
 
 // progressEvery is how often a stop that takes long logs how far it is.
 const progressEvery = 3 * time.Second
 
-// logProgress logs how many agents are still to be signed out, until done is called
-// or ctx ends.
-func (d *Daemon) logProgress(ctx context.Context, how End) (done func()) {
-	if how == HandOver {
-		return func() {}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	var loop sync.WaitGroup
+// progress is a task that logs how many agents are still to be signed out.
+func (d *Daemon) progress() task {
 	total := d.fleet.Tally().SignedIn
-	loop.Go(func() {
-		every(ctx, progressEvery, func() {
-			left := d.fleet.Tally().SignedIn
-			d.log.Info("signing out", "signed_out", max(total-left, 0), "still_signed_in", left)
-		})
+	return loop("progress", progressEvery, func() {
+		left := d.fleet.Tally().SignedIn
+		d.log.Info("signing out", "signed_out", max(total-left, 0), "still_signed_in", left)
 	})
-	return func() { cancel(); loop.Wait() }
 }
 
-// ask asks for time again and again until done is called or ctx ends.
-func (d *Daemon) ask(ctx context.Context, status func() string) (done func()) {
-	if !d.manager.Listens() {
-		return func() {}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	var loop sync.WaitGroup
-	loop.Go(func() {
-		every(ctx, askEvery, func() { d.manager.Extend(askMargin, status()) })
-	})
-	return func() { cancel(); loop.Wait() }
-}
-
-// every calls f again and again until ctx ends.
-func every(ctx context.Context, d time.Duration, f func()) {
-	tick := time.NewTicker(d)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			f()
-		case <-ctx.Done():
-			return
+// asking is a task that asks systemd for time again and again, up to most.
+func (d *Daemon) asking(most time.Duration, status func() string) task {
+	ask := loop("time", askEvery, func() {
+		if d.manager.Listens() {
+			d.manager.Extend(askMargin, status())
 		}
-	}
+	})
+	return task{ask.name, func(ctx context.Context, ready func()) error {
+		ctx, cancel := context.WithTimeout(ctx, most)
+		defer cancel()
+		return ask.run(ctx, ready)
+	}}
 }

@@ -29,8 +29,9 @@ func TestStartAsksForTime(t *testing.T) {
 		n, _ := l.Read(buffer)
 		return string(buffer[:n])
 	}
-	d := &Daemon{manager: systemd.NewManager(slog.New(slog.DiscardHandler))}
-	told := d.tellStart()
+	d := &Daemon{parts: parts{manager: systemd.NewManager(slog.New(slog.DiscardHandler))}}
+	var asking tasks
+	asking.start(d.askToStart())
 	const want = "EXTEND_TIMEOUT_USEC=15000000\nSTATUS=opening the store"
 	if got := asked(time.Minute); got != want {
 		t.Errorf("systemd is told %q, want %q", got, want)
@@ -42,5 +43,5 @@ func TestStartAsksForTime(t *testing.T) {
 	if got := asked(askEvery * 3 / 2); got != "" {
 		t.Errorf("after a signal systemd is told %q", got)
 	}
-	told()
+	asking.end()
 }

@@ -1,9 +1,7 @@
 package daemon
 
 import (
-	"context"
 	"runtime/debug"
-	"sync"
 	"time"
 )
 
@@ -33,17 +31,12 @@ func (r *ramp) over(online int) bool {
 	return true
 }
 
-// giveMemoryBack looks for the ends of ramps until done is called.
-func (d *Daemon) giveMemoryBack() (done func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var loop sync.WaitGroup
-	loop.Go(func() {
-		var r ramp
-		every(ctx, stillFor, func() {
-			if t := d.fleet.Tally(); r.over(t.Online - t.Unproven) {
-				debug.FreeOSMemory()
-			}
-		})
+// giveMemoryBack is a task that looks for the ends of ramps.
+func (d *Daemon) giveMemoryBack() task {
+	var r ramp
+	return loop("memory", stillFor, func() {
+		if t := d.fleet.Tally(); r.over(t.Online - t.Unproven) {
+			debug.FreeOSMemory()
+		}
 	})
-	return func() { cancel(); loop.Wait() }
 }

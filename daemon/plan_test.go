@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"agentkeeper/daemon/config"
 )
@@ -34,7 +33,7 @@ groups:
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.closeAll(time.Now().Add(time.Minute))
+	defer d.tasks.end()
 	d.fleet.Apply(d.cfg.Load(), "test")
 	path, err := filepath.Abs("agentkeeper.yaml")
 	if err != nil {

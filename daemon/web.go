@@ -1,9 +1,6 @@
 package daemon
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,6 +13,8 @@ import (
 	"agentkeeper/daemon/openfiles"
 	"agentkeeper/daemon/page"
 	"agentkeeper/daemon/proxy"
+	"agentkeeper/vendors"
+	"agentkeeper/vendors/rules"
 )
 
 // Which part of a listener's places one peer has at most: an address or, on a
@@ -31,41 +30,50 @@ const (
 // the service's own user.
 const controlReserved = 16
 
-// serve starts the HTTP servers.
-func (d *Daemon) serve(failed chan<- error) {
-	d.serving, d.hangUp = context.WithCancel(context.Background())
-	status := page.New(page.Options{Fleet: d.fleet, Activity: d.activity, LastEvent: d.store.LastSeq, Version: d.o.Version, Log: d.log})
-	reader := api.Reader{Agents: d.fleet, Events: d.store, Health: d, Metrics: d.metrics.Handler(), Page: status, Log: d.log,
-		Webhooks: d.hooks, Audience: audience{d.metrics}}
-	controller := api.Controller{Reader: reader, Commander: d.fleet, Credentials: d.fleet, Reloader: d, Resumer: d.hooks, Quarantines: d.fleet,
-		Consumers: &d.readers, Tracer: d.tracer}
-	d.servePublic(reader.Handler(), failed)
-	d.start(d.door(openfiles.Control, controlPart, controlReserved), controller.Handler(), failed, func(s *http.Server) error {
+// servers makes the servers of all doors.
+func (d *Daemon) servers() []server {
+	reader := api.Reader{
+		Agents: d.fleet, Events: d.store, Audience: d.metrics, Webhooks: d.hooks, Health: d, Metrics: d.metrics.Handler(), Log: d.log,
+		Page: page.New(page.Options{Fleet: d.fleet, Activity: d.activity, LastEvent: d.store.LastSeq, Version: d.o.Version, Log: d.log}),
+	}
+	controller := api.Controller{
+		Reader: reader, Commander: d.fleet, Credentials: d.fleet, Reloader: d, Resumer: d.hooks, Quarantines: d.fleet,
+		Consumers: &d.readers, Tracer: d.tracer,
+	}
+	all := d.publicServers(reader.Handler())
+	all = append(all, d.door(openfiles.Control, controlPart, controlReserved).server(controller.Handler(), func(s *http.Server) error {
 		s.ConnContext = api.ConnContext
-		return s.Serve(d.control)
-	})
-	if d.proxy != nil {
+		return s.Serve(d.doors.control)
+	}))
+	if d.doors.proxy != nil {
 		at := d.door(openfiles.Proxy, proxyPart, 0)
-		h := proxy.New(proxy.Options{Sessions: d.local, Log: d.log, Refusals: at.refusals})
-		d.start(at, h, failed, func(s *http.Server) error { return s.Serve(d.proxy) })
+		p := proxy.New(proxy.Options{Fleet: d.fleet, Rules: rulesOf, Log: d.log, Refusals: at.refusals})
+		all = append(all, at.server(p, func(s *http.Server) error {
+			defer p.Close()
+			return s.Serve(d.doors.proxy)
+		}))
 	}
-	if d.inbound.listener != nil {
+	if d.doors.callback != nil {
 		r := callback.New(callback.Options{Find: d.fleet.Receiver, Counter: d.metrics, Log: d.log})
-		d.start(d.door(openfiles.Callback, callbackPart, 0), r, failed, func(s *http.Server) error {
-			return r.Serve(s, d.inbound.listener, d.inbound.tls)
-		})
+		all = append(all, d.door(openfiles.Callback, callbackPart, 0).server(r, func(s *http.Server) error {
+			return r.Serve(s, d.doors.callback, d.doors.callbackTLS)
+		}))
 	}
+	return all
 }
 
-// servePublic serves the read-only half on every socket of `listen`, which share
+func rulesOf(vendor string) rules.Set { return vendors.Table[vendor].Rules }
+
+// publicServers serve the read-only half, one on every socket of `listen`; they share
 // the places.
-func (d *Daemon) servePublic(h http.Handler, failed chan<- error) {
+func (d *Daemon) publicServers(h http.Handler) (all []server) {
 	at, webConfig := d.door(openfiles.Public, publicPart, 0), d.cfg.Load().WebConfigFile
 	h = api.CORS(h, func() []string { return d.cfg.Load().CORSOrigins })
 	h = listener.ReadOnly(h, d.hosts, "listen_hosts", at.refusals)
-	for _, l := range d.public {
-		d.start(at, h, failed, func(s *http.Server) error { return serveWeb(l, s, webConfig, d.log) })
+	for _, l := range d.doors.public {
+		all = append(all, at.server(h, func(s *http.Server) error { return serveWeb(l, s, webConfig, d.log) }))
 	}
+	return all
 }
 
 // hosts tells whose names `listen` answers to, as of the last reload.
@@ -87,20 +95,16 @@ func (d *Daemon) door(name openfiles.Listener, part, reserved int) door {
 	return door{name: name, places: listener.NewPlaces(limits, refusals), refusals: refusals}
 }
 
-// start runs one server until closeAll.
-func (d *Daemon) start(at door, h http.Handler, failed chan<- error, serve func(*http.Server) error) {
-	s := listener.NewServer(listener.Handler(h, at.refusals), at.places)
-	d.count(s)
-	d.http = append(d.http, s)
-	d.servers.Go(func() {
-		if err := serve(s); !closed(err) {
-			failed <- fmt.Errorf("serve %s: %w", at.name, err)
-		}
-	})
+// server answers at a door.
+type server struct {
+	name  openfiles.Listener
+	http  *http.Server
+	serve func(*http.Server) error // returns when the server is closed
 }
 
-func closed(err error) bool {
-	return err == nil || errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed)
+// server makes a server of a handler, within the door's bounds.
+func (at door) server(h http.Handler, serve func(*http.Server) error) server {
+	return server{name: at.name, http: listener.NewServer(listener.Handler(h, at.refusals), at.places), serve: serve}
 }
 
 // serveWeb serves as every exporter does: plain, or with TLS and basic auth

@@ -23,6 +23,7 @@ import (
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 	"agentkeeper/test/sim"
+	"agentkeeper/vendors/wire"
 )
 
 // nobody is a service without agents.
@@ -37,11 +38,12 @@ func (nobody) Ready() error                                        { return nil 
 func (nobody) FollowerCame(string)                                 {}
 func (nobody) FollowerLeft(string)                                 {}
 func (nobody) FollowerRefused(string)                              {}
-func (nobody) Delivered([]*store.Event, time.Time)                 {}
+func (nobody) EventsDelivered(string, int)                         {}
+func (nobody) EventDelivery(string, time.Duration)                 {}
 func (nobody) Service() api.Service                                { return api.Service{} }
-func (nobody) Credential(session.ID) (h keeper.Handed, known bool) { return h, false }
-func (nobody) Refuse(session.ID, uint64) error                     { return keeper.ErrNoSession }
-func (nobody) Target(string) (t proxy.Target, ok bool)             { return t, false }
+func (nobody) Credential(session.ID) (h keeper.Handed, err error)  { return h, fleet.ErrUnknownAgent }
+func (nobody) Refuse(session.ID, uint64, string) error             { return keeper.ErrNoSession }
+func (nobody) Place(string) (p wire.Place, vendor string, ok bool) { return p, "", false }
 func (nobody) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	_, _ = io.WriteString(w, strings.Repeat("x", 8<<20))
 }
@@ -51,7 +53,7 @@ func faces(events *storetest.Memory) map[string]http.Handler {
 	reader := api.Reader{Agents: nobody{}, Events: events, Audience: nobody{}, Health: nobody{}, Metrics: nobody{}, Page: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler)}
 	controller := api.Controller{Reader: reader}
 	public := listener.ReadOnly(reader.Handler(), func() listener.Hosts { return listener.Hosts{Open: true} }, "listen_hosts", nil)
-	return map[string]http.Handler{"listen": public, "control": controller.Handler(), "proxy": proxy.New(proxy.Options{Sessions: nobody{}})}
+	return map[string]http.Handler{"listen": public, "control": controller.Handler(), "proxy": proxy.New(proxy.Options{Fleet: nobody{}})}
 }
 
 // serveInMemory serves a handler as the daemon does, inside a bubble.

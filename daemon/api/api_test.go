@@ -138,7 +138,8 @@ func (s *service) FollowerCame(string)    { s.reading.Add(1) }
 func (s *service) FollowerLeft(string)    { s.reading.Add(-1) }
 func (s *service) FollowerRefused(string) { s.refused.Add(1) }
 
-func (s *service) Delivered(list []*store.Event, _ time.Time) { s.taken.Add(int64(len(list))) }
+func (s *service) EventsDelivered(_ string, n int)     { s.taken.Add(int64(n)) }
+func (s *service) EventDelivery(string, time.Duration) {}
 
 func newService() *service {
 	at := time.Now().Add(-8 * time.Second)

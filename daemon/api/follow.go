@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -47,10 +48,40 @@ func (r *Reader) follow(w http.ResponseWriter, req *http.Request) {
 	_ = r.Events.Follow(ctx, after, f, func(events []*store.Event) error {
 		err := out.events(events)
 		if err == nil {
-			r.Audience.Delivered(events, since)
+			r.delivered(events, since)
 		}
 		return err
 	}, out.gap) // ends with the consumer, whose error is its own
+}
+
+// delivered counts events that a follower has taken, who came at since. How long an
+// event took says something only where the follower was there to take it.
+func (r *Reader) delivered(events []*store.Event, since time.Time) {
+	r.Audience.EventsDelivered(Sink, len(events))
+	now := time.Now()
+	for _, ev := range events {
+		if ev.Stored.Before(since) {
+			continue
+		}
+		if at := receivedAt(ev); !at.Before(since) {
+			r.Audience.EventDelivery(Sink, max(now.Sub(at), 0))
+		}
+	}
+}
+
+// receivedAt is when the platform's answer with the event came. Only an event
+// that a follower was too slow for is read from the disk, and has to be decoded.
+func receivedAt(ev *store.Event) time.Time {
+	if !ev.Received.IsZero() {
+		return ev.Received
+	}
+	var e struct {
+		Recorded time.Time `json:"recordedtime"`
+	}
+	if json.Unmarshal(ev.Data, &e) != nil {
+		return time.Time{}
+	}
+	return e.Recorded
 }
 
 // position reads where the consumer wants to begin: behind Last-Event-ID, at

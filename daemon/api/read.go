@@ -39,9 +39,14 @@ type Audience interface {
 	FollowerCame(door string)
 	FollowerLeft(door string)
 	FollowerRefused(door string) // all places of the door were taken
-	// Delivered is told of events that a follower has taken, which came at since.
-	Delivered(events []*store.Event, since time.Time)
+	// EventsDelivered and EventDelivery are told of [Sink].
+	EventsDelivered(sink string, n int)
+	EventDelivery(sink string, took time.Duration)
 }
+
+// Sink is the name, among the consumers that are counted, of those who follow the
+// events over HTTP.
+const Sink = "sse"
 
 // Doors are where the API is served.
 func Doors() []string { return []string{doorListen, doorControl} }

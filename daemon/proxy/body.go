@@ -30,7 +30,7 @@ var errManyLarge = errors.New("too many large bodies at once")
 // readBody reads the request's body up to what is kept for a second try. One
 // beyond smallBody takes a place among the large ones. The body is to be
 // released, also after an error.
-func (p *proxy) readBody(req *http.Request) (body, error) {
+func (p *Proxy) readBody(req *http.Request) (body, error) {
 	if req.Body == nil || req.ContentLength == 0 {
 		return body{whole: true}, nil
 	}

@@ -24,11 +24,11 @@ const lookEvery = 50 * time.Millisecond
 // exchange is one request on its way. It is the reverse proxy's transport, and
 // used by one goroutine.
 type exchange struct {
-	proxy  *proxy
+	proxy  *Proxy
 	ctx    context.Context // of the client's request; bounded
 	route  route
 	asked  rules.Request // as it is sent
-	target Target
+	target target
 	handed keeper.Handed // what the request goes with
 	body   body
 }
@@ -36,7 +36,7 @@ type exchange struct {
 // rewrite makes the platform's request of the client's: the normal form of what
 // was judged.
 func (x *exchange) rewrite(r *httputil.ProxyRequest) {
-	r.Out.URL = on(x.target.URL, x.asked)
+	r.Out.URL = on(x.target.url, x.asked)
 	r.Out.Host, r.Out.Trailer = "", nil
 	strip(r.Out.Header)
 }
@@ -72,7 +72,7 @@ func (x *exchange) send(req *http.Request) (*http.Response, error) {
 		out.Header[h.Name] = []string{h.Value}
 	}
 	x.body.put(out)
-	answer, err := x.target.Transport.RoundTrip(out)
+	answer, err := x.target.transport.RoundTrip(out)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func withoutTrailer(answer *http.Response) *http.Response {
 }
 
 func (x *exchange) judge(answer *http.Response) rules.Verdict {
-	return x.target.Rules.Judge(rules.Answer{
+	return x.target.rules.Judge(rules.Answer{
 		Login: x.route.id.Login, Segments: x.asked.Segments, Status: answer.StatusCode, Body: peek(answer),
 	})
 }
@@ -118,7 +118,7 @@ func (x *exchange) renew(v rules.Verdict) bool {
 // report tells the keeper, and reports whether a newer credential can be hoped
 // for.
 func (x *exchange) report(generation uint64) bool {
-	err := x.proxy.sessions.Refuse(x.route.id, generation)
+	err := x.proxy.fleet.Refuse(x.route.id, generation, "proxy")
 	if err == nil || errors.Is(err, keeper.ErrNotCurrent) || errors.Is(err, keeper.ErrNoSession) {
 		return true
 	}
@@ -134,9 +134,9 @@ func (x *exchange) await(refused uint64) bool {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
-		handed, known := x.proxy.sessions.Credential(x.route.id)
+		handed, err := x.proxy.fleet.Credential(x.route.id)
 		switch {
-		case !known:
+		case err != nil:
 			return false
 		case handed.Live && handed.Generation != refused:
 			x.handed = handed
@@ -163,10 +163,10 @@ func (x *exchange) clean(answer *http.Response) error {
 // is left as it is.
 func (x *exchange) relocate(location string) string {
 	u, err := url.Parse(location)
-	if err != nil || !strings.HasPrefix(u.Path, "/") || (u.Host != "" && !strings.EqualFold(u.Host, x.target.URL.Host)) {
+	if err != nil || !strings.HasPrefix(u.Path, "/") || (u.Host != "" && !strings.EqualFold(u.Host, x.target.url.Host)) {
 		return location
 	}
-	path := strings.TrimPrefix(u.EscapedPath(), strings.TrimSuffix(x.target.URL.EscapedPath(), "/"))
+	path := strings.TrimPrefix(u.EscapedPath(), strings.TrimSuffix(x.target.url.EscapedPath(), "/"))
 	moved := x.route.prefix() + path
 	if u.RawQuery != "" {
 		moved += "?" + u.RawQuery

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -15,6 +16,8 @@ import (
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 	"agentkeeper/vendors"
+	"agentkeeper/vendors/rules"
+	"agentkeeper/vendors/wire"
 )
 
 var (
@@ -24,12 +27,14 @@ var (
 
 // site is a fleet of one agent for each vendor, and what was said about them.
 type site struct {
-	mu       sync.Mutex
-	handed   map[session.ID]keeper.Handed
-	targets  map[string]proxy.Target
-	refused  []uint64
-	onRefuse func(session.ID, uint64) error // not under mu
-	log      lockedBuffer
+	mu        sync.Mutex
+	handed    map[session.ID]keeper.Handed
+	url       *url.URL
+	transport http.RoundTripper
+	rules     map[string]rules.Set // by platform
+	refused   []uint64
+	onRefuse  func(session.ID, uint64) error // not under mu
+	log       lockedBuffer
 }
 
 // newSite makes platforms hq (huawei), c5 (huawei-config), rt (runtel), cc
@@ -40,9 +45,9 @@ func newSite(t *testing.T, address string, transport http.RoundTripper) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{handed: map[session.ID]keeper.Handed{}, targets: map[string]proxy.Target{}}
+	s := &site{handed: map[session.ID]keeper.Handed{}, url: u, transport: transport, rules: map[string]rules.Set{}}
 	for name, vendor := range map[string]string{"hq": "huawei", "c5": "huawei-config", "rt": "runtel", "cc": "edna", "ec": "ecss"} {
-		s.targets[name] = proxy.Target{URL: u, Transport: transport, Rules: vendors.Table[vendor].Rules}
+		s.rules[name] = vendors.Table[vendor].Rules
 	}
 	s.sign(agent291, 5, http.Header{"Guid": {"guid-5"}, "Cookie": {"lb=node-5"}})
 	for _, id := range []session.ID{robot, {Platform: "cc", Login: "integrator"}, {Platform: "ec", Login: "op/1"}, {Platform: "c5", Login: "101"}} {
@@ -63,14 +68,17 @@ func (s *site) sign(id session.ID, generation uint64, h http.Header) {
 	s.handed[id] = keeper.Handed{Credential: session.Credential{Header: list}, Generation: generation, Live: h != nil}
 }
 
-func (s *site) Credential(id session.ID) (keeper.Handed, bool) {
+func (s *site) Credential(id session.ID) (keeper.Handed, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h, ok := s.handed[id]
-	return h, ok
+	if !ok {
+		return h, errors.New("no such agent")
+	}
+	return h, nil
 }
 
-func (s *site) Refuse(id session.ID, generation uint64) error {
+func (s *site) Refuse(id session.ID, generation uint64, _ string) error {
 	s.mu.Lock()
 	s.refused = append(s.refused, generation)
 	s.mu.Unlock()
@@ -80,9 +88,10 @@ func (s *site) Refuse(id session.ID, generation uint64) error {
 	return s.onRefuse(id, generation)
 }
 
-func (s *site) Target(platform string) (proxy.Target, bool) {
-	t, ok := s.targets[platform]
-	return t, ok
+// Place names each platform's vendor as the platform.
+func (s *site) Place(platform string) (wire.Place, string, bool) {
+	_, ok := s.rules[platform]
+	return wire.Place{URL: s.url}, platform, ok
 }
 
 func (s *site) refusals() int {
@@ -92,7 +101,8 @@ func (s *site) refusals() int {
 }
 
 func (s *site) handler() http.Handler {
-	return proxy.New(proxy.Options{Sessions: s, Log: slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	return proxy.New(proxy.Options{Fleet: s, Rules: func(vendor string) rules.Set { return s.rules[vendor] },
+		Transport: func(wire.Place) http.RoundTripper { return s.transport }, Log: slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 }
 
 // seen is a request as the platform got it.

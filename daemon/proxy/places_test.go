@@ -19,6 +19,7 @@ import (
 	"agentkeeper/session/keeper"
 	"agentkeeper/test/sim"
 	"agentkeeper/vendors/rules"
+	"agentkeeper/vendors/wire"
 )
 
 // busySite is a platform that answers when it is told to.
@@ -30,14 +31,17 @@ type busySite struct {
 	asked  int
 }
 
-func (b *busySite) Credential(session.ID) (keeper.Handed, bool) {
-	return keeper.Handed{Live: true, Generation: 1}, true
+func (b *busySite) Credential(session.ID) (keeper.Handed, error) {
+	return keeper.Handed{Live: true, Generation: 1}, nil
 }
-func (b *busySite) Refuse(session.ID, uint64) error { return keeper.ErrNoSession }
-func (b *busySite) Target(string) (Target, bool) {
-	return Target{URL: &url.URL{Scheme: "http", Host: "hq.example"}, Transport: b, Rules: rules.Set{
-		Admit: func(r rules.Request) (rules.Request, string) { return r, "" }, Judge: func(rules.Answer) rules.Verdict { return rules.Good },
-	}}, true
+func (b *busySite) Refuse(session.ID, uint64, string) error { return keeper.ErrNoSession }
+func (b *busySite) Place(string) (wire.Place, string, bool) {
+	return wire.Place{URL: &url.URL{Scheme: "http", Host: "hq.example"}}, "", true
+}
+
+// open are rules that let everything through.
+func open(string) rules.Set {
+	return rules.Set{Admit: func(r rules.Request) (rules.Request, string) { return r, "" }, Judge: func(rules.Answer) rules.Verdict { return rules.Good }}
 }
 
 func (b *busySite) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -74,7 +78,7 @@ func (b *busySite) refused(reason listener.Reason) int {
 func crowded(t *testing.T, places int) (*busySite, *sim.PipeListener) {
 	site := &busySite{hold: make(chan struct{}), counts: map[string]int{}}
 	refusals := listener.NewRefusals("proxy.listen", site, slog.New(slog.DiscardHandler))
-	s := listener.NewServer(New(Options{Sessions: site, Refusals: refusals}), listener.NewPlaces(listener.Limits{Total: func() int { return places }}, nil))
+	s := listener.NewServer(New(Options{Fleet: site, Rules: open, Refusals: refusals, Transport: func(wire.Place) http.RoundTripper { return site }}), listener.NewPlaces(listener.Limits{Total: func() int { return places }}, nil))
 	l, done := sim.Pipe(), make(chan struct{})
 	go func() { defer close(done); _ = s.Serve(l) }()
 	t.Cleanup(func() { _ = s.Close(); _ = l.Close(); <-done; time.Sleep(time.Second) }) // the server lingers on a connection that it cut

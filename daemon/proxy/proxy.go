@@ -8,13 +8,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
-	"net/url"
 	"time"
 
 	"agentkeeper/daemon/listener"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 	"agentkeeper/vendors/rules"
+	"agentkeeper/vendors/wire"
 )
 
 const (
@@ -32,52 +32,54 @@ const (
 	refusalLength = 64 << 10         // a longer answer is none that refuses a credential
 )
 
-// Sessions is the fleet as the proxy sees it. Its methods do not block and may
-// be called from any goroutine.
-type Sessions interface {
-	// Credential returns the agent's present credential; known is false for an
-	// agent that there is not.
-	Credential(id session.ID) (handed keeper.Handed, known bool)
+// Fleet is the agents and their platforms. Its methods do not block and may be
+// called from any goroutine.
+type Fleet interface {
+	// Credential returns the agent's present credential; it fails for an agent that
+	// there is not.
+	Credential(id session.ID) (keeper.Handed, error)
 	// Refuse says that the platform refused that generation. nil,
 	// keeper.ErrNotCurrent and keeper.ErrNoSession mean that a newer one may
 	// come soon, any other error that none will.
-	Refuse(id session.ID, generation uint64) error
-	// Target returns where a platform is; ok is false for one that there is not.
-	Target(platform string) (t Target, ok bool)
+	Refuse(id session.ID, generation uint64, by string) error
+	// Place returns where a platform is and which vendor's, the same value until one
+	// of that changes; ok is false for one that there is not.
+	Place(platform string) (place wire.Place, vendor string, ok bool)
 }
 
-// Target is one platform.
-type Target struct {
-	// URL is scheme, host and port; a path is put before every request's.
-	URL *url.URL
-	// Transport carries the requests; it follows no redirects. See NewTransport.
-	Transport http.RoundTripper
-	// Rules are the vendor's. The zero Set lets nothing through.
-	Rules rules.Set
-}
-
-// Options are what a proxy is made from. Sessions is required.
+// Options are what a proxy is made from. Fleet and Rules are required.
 type Options struct {
-	Sessions Sessions
+	Fleet Fleet
+	// Rules are a vendor's; the zero Set lets nothing through.
+	Rules    func(vendor string) rules.Set
 	Log      *slog.Logger       // nil: no logging
 	Refusals *listener.Refusals // nil: nothing is counted
+	// Transport carries the requests to a platform, and follows no redirects; nil:
+	// NewTransport makes it.
+	Transport func(wire.Place) http.RoundTripper
 }
 
 // New returns the proxy. Its requests end by themselves within 5 minutes; it
 // sets the deadlines of their connections itself, so that its server's
 // ReadTimeout and WriteTimeout do not cut them.
-func New(o Options) http.Handler {
+func New(o Options) *Proxy {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &proxy{
-		sessions: o.Sessions, log: o.Log, refusals: o.Refusals,
-		slots: make(chan struct{}, concurrent), large: make(chan struct{}, largeBodies),
+	if o.Transport == nil {
+		o.Transport = func(p wire.Place) http.RoundTripper { return NewTransport(p) }
+	}
+	return &Proxy{
+		fleet: o.Fleet, log: o.Log, refusals: o.Refusals,
+		targets: targets{fleet: o.Fleet, rules: o.Rules, transport: o.Transport, all: map[string]target{}},
+		slots:   make(chan struct{}, concurrent), large: make(chan struct{}, largeBodies),
 	}
 }
 
-type proxy struct {
-	sessions Sessions
+// Proxy is an http.Handler; see New.
+type Proxy struct {
+	fleet    Fleet
+	targets  targets
 	log      *slog.Logger
 	refusals *listener.Refusals
 	slots    chan struct{} // one for each request that is on its way to the platform
@@ -86,7 +88,7 @@ type proxy struct {
 }
 
 // ServeHTTP implements http.Handler.
-func (p *proxy) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	limit := time.Now().Add(requestLimit)
 	ctx, cancel := context.WithDeadline(req.Context(), limit)
 	defer cancel()
@@ -115,7 +117,7 @@ func busy(text string) *fault {
 // serve forwards the request, or says why not. It takes a place among those
 // that are forwarded when what is kept of the body is there, so that a client
 // that sends slowly holds up nobody.
-func (p *proxy) serve(w http.ResponseWriter, req *http.Request, limit time.Time) *fault {
+func (p *Proxy) serve(w http.ResponseWriter, req *http.Request, limit time.Time) *fault {
 	if f := guard(req); f != nil {
 		return f
 	}
@@ -133,9 +135,9 @@ func (p *proxy) serve(w http.ResponseWriter, req *http.Request, limit time.Time)
 	if f != nil {
 		return f
 	}
-	handed, known := p.sessions.Credential(way.id)
+	handed, err := p.fleet.Credential(way.id)
 	switch {
-	case !known:
+	case err != nil:
 		return unknownAgent(way.id)
 	case !handed.Live:
 		return &fault{retry: absentRetry,
@@ -159,7 +161,7 @@ func (p *proxy) serve(w http.ResponseWriter, req *http.Request, limit time.Time)
 
 // admit returns the request in the form in which it is sent, or says why it is
 // not. Only a request whose path, query and headers are plain has its body read.
-func (p *proxy) admit(req *http.Request, way route, target Target) (rules.Request, body, *fault) {
+func (p *Proxy) admit(req *http.Request, way route, target target) (rules.Request, body, *fault) {
 	asked, err := rules.Parse(rules.Raw{Method: req.Method, Path: "/" + way.rest, Query: req.URL.RawQuery, Header: req.Header})
 	if err != nil {
 		return asked, body{}, p.odd(req, way, err)
@@ -171,7 +173,7 @@ func (p *proxy) admit(req *http.Request, way route, target Target) (rules.Reques
 	if asked, err = asked.WithBody(read.head, read.whole); err != nil {
 		return asked, read, p.odd(req, way, err)
 	}
-	asked, why := target.Rules.Admit(asked)
+	asked, why := target.rules.Admit(asked)
 	if why != "" {
 		p.log.Warn("proxy: request refused", "agent", way.id.String(), "method", req.Method, "reason", why)
 		return asked, read, &fault{status: http.StatusForbidden, text: why}
@@ -183,7 +185,7 @@ func (p *proxy) admit(req *http.Request, way route, target Target) (rules.Reques
 }
 
 // odd refuses what is not plain.
-func (p *proxy) odd(req *http.Request, way route, err error) *fault {
+func (p *Proxy) odd(req *http.Request, way route, err error) *fault {
 	p.log.Warn("proxy: request refused", "agent", way.id.String(), "method", req.Method, "reason", err.Error())
 	return &fault{status: http.StatusBadRequest, text: err.Error()}
 }
@@ -205,22 +207,22 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // target returns where the agent's requests go.
-func (p *proxy) target(id session.ID) (Target, *fault) {
-	t, ok := p.sessions.Target(id.Platform)
+func (p *Proxy) target(id session.ID) (target, *fault) {
+	t, ok := p.targets.of(id.Platform)
 	if !ok {
-		return Target{}, &fault{status: http.StatusNotFound, text: "no such platform: " + id.Platform + "; the path is /{platform}/{login}/…"}
+		return target{}, &fault{status: http.StatusNotFound, text: "no such platform: " + id.Platform + "; the path is /{platform}/{login}/…"}
 	}
-	if _, known := p.sessions.Credential(id); !known {
-		return Target{}, unknownAgent(id)
+	if _, err := p.fleet.Credential(id); err != nil {
+		return target{}, unknownAgent(id)
 	}
-	if t.Rules.Admit == nil || t.Rules.Judge == nil {
-		return Target{}, &fault{status: http.StatusNotImplemented, text: "sessions of " + id.Platform + " are not spoken over HTTP: take its credential instead"}
+	if t.rules.Admit == nil || t.rules.Judge == nil {
+		return target{}, &fault{status: http.StatusNotImplemented, text: "sessions of " + id.Platform + " are not spoken over HTTP: take its credential instead"}
 	}
 	return t, nil
 }
 
 // forward carries the request to the platform and the answer back.
-func (p *proxy) forward(w http.ResponseWriter, req *http.Request, x *exchange) {
+func (p *Proxy) forward(w http.ResponseWriter, req *http.Request, x *exchange) {
 	reverse := &httputil.ReverseProxy{
 		Rewrite: x.rewrite, Transport: x, ModifyResponse: x.clean, FlushInterval: -1,
 		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),

@@ -88,9 +88,7 @@ func TestAReplacedCredentialIsRetriedAtOnce(t *testing.T) {
 			return ok(`{"code":200}`)
 		}
 		s.onRefuse = func(session.ID, uint64) error { return keeper.ErrNotCurrent }
-		target := s.targets["rt"]
-		target.Transport = p
-		s.targets["rt"] = target
+		s.transport = p
 		begin := time.Now()
 		if w := ask(s.handler(), local(t, http.MethodPost, api, listUsers)); w.Code != http.StatusOK || time.Since(begin) != 0 {
 			t.Errorf("got %d after %v, want 200 at once", w.Code, time.Since(begin))

@@ -4,24 +4,8 @@ import (
 	"context"
 	"time"
 
-	"agentkeeper/daemon/events"
-	"agentkeeper/daemon/page"
 	"agentkeeper/metrics"
-	"agentkeeper/session"
-	"agentkeeper/session/keeper"
 )
-
-// sink is the stream of events, and counts our own for the status page.
-type sink struct {
-	*events.Stream
-	activity *page.Activity
-}
-
-// Note implements keeper.Sink.
-func (s sink) Note(id session.ID, e keeper.Event) {
-	s.activity.Note(id.Platform, e.Type)
-	s.Stream.Note(id, e)
-}
 
 // Snapshot implements metrics.Source. Before the fleet is there it is empty.
 func (d *Daemon) Snapshot() metrics.Snapshot {
