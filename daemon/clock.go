@@ -14,7 +14,9 @@ const readingMost = 100 * time.Millisecond
 // is false where that cannot be told now.
 func asleep() (d time.Duration, ok bool) {
 	for range 3 {
-		before, boot, after := read(unix.CLOCK_MONOTONIC), read(unix.CLOCK_BOOTTIME), read(unix.CLOCK_MONOTONIC)
+		before := read(unix.CLOCK_MONOTONIC)
+		boot := read(unix.CLOCK_BOOTTIME)
+		after := read(unix.CLOCK_MONOTONIC)
 		if boot > 0 && after-before < readingMost {
 			return boot - after, true
 		}

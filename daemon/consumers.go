@@ -44,7 +44,7 @@ func (d *Daemon) permit(name, password, token string) (user string, ok bool) {
 		if c.ByToken {
 			shown = token
 		}
-		if shown == "" || !c.ByToken && c.Name != name {
+		if shown == "" || (!c.ByToken && c.Name != name) {
 			continue
 		}
 		secret, err := c.Source.Read()

@@ -26,39 +26,40 @@ const graceOfRequests = 2 * time.Second
 type doors struct {
 	public      []net.Listener // at least one
 	control     net.Listener
-	proxy       net.Listener // nil: off
-	callback    net.Listener // nil: nowhere
-	callbackTLS *tls.Config  // nil: plain
-	opened      chan struct{}
+	proxy       net.Listener  // nil: off
+	callback    net.Listener  // nil: nowhere
+	callbackTLS *tls.Config   // nil: plain
+	opened      chan struct{} // closed when requests are to be answered
 	busy        busy
 }
 
 // openDoors binds the addresses of a configuration, all of them or none.
-func openDoors(cfg *config.Config, log *slog.Logger) (d *doors, err error) {
-	d = &doors{opened: make(chan struct{})}
-	defer func() {
-		if err != nil {
-			d.shut()
-		}
-	}()
-	if d.public, err = listenPublic(cfg.Listen, log); err != nil {
+func openDoors(cfg *config.Config, log *slog.Logger) (*doors, error) {
+	d := &doors{opened: make(chan struct{})}
+	if err := d.bind(cfg, log); err != nil {
+		d.shut()
 		return nil, err
 	}
+	return d, nil
+}
+
+func (d *doors) bind(cfg *config.Config, log *slog.Logger) (err error) {
+	if d.public, err = listenPublic(cfg.Listen, log); err != nil {
+		return err
+	}
 	if d.control, err = api.ListenControl(cfg.Control); err != nil {
-		return nil, err
+		return err
 	}
 	if cfg.Proxy != "" {
 		if d.proxy, err = proxy.Listen(cfg.Proxy); err != nil {
-			return nil, fmt.Errorf("listen for the local proxy: %w", err)
+			return fmt.Errorf("listen for the local proxy: %w", err)
 		}
 	}
 	if c := cfg.Callback; c.Listen != "" {
 		at := callback.Listener{Address: c.Listen, CertFile: c.CertFile, KeyFile: c.KeyFile}
-		if d.callback, d.callbackTLS, err = callback.Listen(at, log); err != nil {
-			return nil, err
-		}
+		d.callback, d.callbackTLS, err = callback.Listen(at, log)
 	}
-	return d, nil
+	return err
 }
 
 // shut takes no more connections.

@@ -18,7 +18,7 @@ import (
 // may change while it is in use.
 func NewLog(w io.Writer, format string, level slog.Leveler) *slog.Logger {
 	terminal := IsTerminal(w)
-	if format == "json" || format != "text" && !terminal {
+	if format == "json" || (format != "text" && !terminal) {
 		lines := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
 		if format == "auto" && w == os.Stderr && systemd.StderrIsJournal() {
 			return slog.New(systemd.NewJournal(lines))

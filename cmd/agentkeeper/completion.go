@@ -66,7 +66,10 @@ func (c completeCmd) Run(ctx *kong.Context) error {
 // splitLine divides a command line as a shell does, so far as names need it.
 // The last word is the one to complete; it may be empty.
 func splitLine(line string) []string {
-	words, word, quote, escaped := []string{}, strings.Builder{}, rune(0), false
+	words := []string{}
+	var word strings.Builder
+	var quote rune
+	escaped := false
 	for _, c := range line {
 		switch {
 		case escaped:
@@ -170,7 +173,7 @@ func (c *completer) flag(name string) *kong.Flag {
 	}
 	for _, group := range c.command.AllFlags(true) {
 		for _, f := range group {
-			if name == "--"+f.Name || f.Short != 0 && name == "-"+string(f.Short) {
+			if name == "--"+f.Name || (f.Short != 0 && name == "-"+string(f.Short)) {
 				return f
 			}
 		}

@@ -24,19 +24,36 @@ const (
 	exitConfig      = 78
 )
 
+// cli is the command line, in the order in which --help lists the commands.
 type cli struct {
-	Run        runCmd        `cmd:"" help:"Run the service: sign the agents of a configuration in and keep them online."`
-	Demo       demoCmd       `cmd:"" help:"Run everything against built-in simulators, with nothing to set up."`
-	Check      checkCmd      `cmd:"" help:"Check a configuration and everything that it names."`
-	Schedule   scheduleCmd   `cmd:"" help:"Show the coming sign-ins and sign-outs of a configuration."`
-	Plan       planCmd       `cmd:"" help:"Say which agents a reload would start, stop, change or leave."`
-	Reload     reloadCmd     `cmd:"" help:"Load the configuration again, and wait until it is carried out."`
-	Status     statusCmd     `cmd:"" help:"Show the agents of the running service."`
-	Explain    explainCmd    `cmd:"" help:"Tell about one agent: what it does, why, what comes next, what you can do."`
-	SignIn     signInCmd     `cmd:"" help:"Sign agents in, until the schedule's next change."`
-	SignOut    signOutCmd    `cmd:"" help:"Sign agents out, until the schedule's next change."`
-	Pause      pauseCmd      `cmd:"" help:"Sign agents out until resume, whatever the schedule says."`
-	Resume     resumeCmd     `cmd:"" help:"End a pause, a person's wish and a parking."`
+	serviceCmds
+	agentCmds
+	flowCmds
+	shellCmds
+}
+
+// serviceCmds run the service, or say what a configuration means.
+type serviceCmds struct {
+	Run      runCmd      `cmd:"" help:"Run the service: sign the agents of a configuration in and keep them online."`
+	Demo     demoCmd     `cmd:"" help:"Run everything against built-in simulators, with nothing to set up."`
+	Check    checkCmd    `cmd:"" help:"Check a configuration and everything that it names."`
+	Schedule scheduleCmd `cmd:"" help:"Show the coming sign-ins and sign-outs of a configuration."`
+	Plan     planCmd     `cmd:"" help:"Say which agents a reload would start, stop, change or leave."`
+	Reload   reloadCmd   `cmd:"" help:"Load the configuration again, and wait until it is carried out."`
+}
+
+// agentCmds are about agents of the running service.
+type agentCmds struct {
+	Status  statusCmd  `cmd:"" help:"Show the agents of the running service."`
+	Explain explainCmd `cmd:"" help:"Tell about one agent: what it does, why, what comes next, what you can do."`
+	SignIn  signInCmd  `cmd:"" help:"Sign agents in, until the schedule's next change."`
+	SignOut signOutCmd `cmd:"" help:"Sign agents out, until the schedule's next change."`
+	Pause   pauseCmd   `cmd:"" help:"Sign agents out until resume, whatever the schedule says."`
+	Resume  resumeCmd  `cmd:"" help:"End a pause, a person's wish and a parking."`
+}
+
+// flowCmds are about what goes out of the service, and what holds it up.
+type flowCmds struct {
 	Events     eventsCmd     `cmd:"" help:"Print the agents' events, those kept or as they come."`
 	Webhooks   webhooksCmd   `cmd:"" help:"Show the webhooks, or make one try again at once."`
 	Consumers  consumersCmd  `cmd:"" help:"Show the consumers that programs have on the stream of events, or remove one."`
@@ -44,6 +61,10 @@ type cli struct {
 	Quarantine quarantineCmd `cmd:"" help:"Show which platforms take no log-ins, and why, or let one log-in try now."`
 	Trace      traceCmd      `cmd:"" help:"Print what agents and their platform say to each other, without secrets, and write it into the log."`
 	Credential credentialCmd `cmd:"" help:"Print what another program needs to act within an agent's session."`
+}
+
+// shellCmds are about the program itself.
+type shellCmds struct {
 	Completion completionCmd `cmd:"" help:"Print the completion script of a shell."`
 	Complete   completeCmd   `cmd:"" hidden:"" help:"Print what may stand at the end of a command line."`
 	Man        manCmd        `cmd:"" help:"Print the manual page."`

@@ -125,7 +125,7 @@ func (w *waitFlag) Decode(ctx *kong.DecodeContext) error {
 	text, isText := next.Value.(string)
 	limit, err := time.ParseDuration(text)
 	switch {
-	case !isText || err != nil && next.Type != kong.FlagValueToken:
+	case !isText || (err != nil && next.Type != kong.FlagValueToken):
 		return nil
 	case err != nil || limit <= 0:
 		return fmt.Errorf("%q is no duration: write for example 30s", text)

@@ -70,7 +70,7 @@ func (r *roff) prose(text string) {
 		case !indented && example && line != "":
 			r.line(".fi\n.RE")
 		}
-		example = indented || example && line == ""
+		example = indented || (example && line == "")
 		switch {
 		case line == "" && example:
 		case line == "":

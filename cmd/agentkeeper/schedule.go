@@ -189,7 +189,9 @@ func (r row) forecast(from, to time.Time) forecast {
 	}
 	plan := s.Shift()
 	wish, _ := plan.At(from)
-	f.SignIn, f.SignOut, f.TimeZone, f.Wish, f.zone = s.SignIn, s.SignOut, s.TimeZone.String(), wish.String(), s.TimeZone
+	f.SignIn, f.SignOut = s.SignIn, s.SignOut
+	f.TimeZone, f.zone = s.TimeZone.String(), s.TimeZone
+	f.Wish = wish.String()
 	for _, m := range plan.Preview(from, to) {
 		c := coming{At: m.At, Note: m.Note}
 		switch day := m.At.Format(time.DateOnly); {

@@ -74,7 +74,7 @@ func (w *watch) run(ctx context.Context, limit time.Duration) (outcome, error) {
 		}
 		w.settle(results)
 		bar.show(count(results, done), count(results, failed))
-		if len(w.open) == 0 || limit > 0 && time.Since(w.began) >= limit {
+		if len(w.open) == 0 || (limit > 0 && time.Since(w.began) >= limit) {
 			return w.outcome(all, results), nil
 		}
 		pause = max(min(2*pause, laterLook), 4*time.Since(began))

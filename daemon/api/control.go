@@ -75,8 +75,8 @@ type order struct {
 	For    string `json:"for"`
 }
 
-// word is a person's word to an agent, as it is to be carried out.
-type word struct {
+// instruction is an order as it is to be carried out.
+type instruction struct {
 	reason string
 	hold   time.Duration // 0: until the schedule's next change
 	wait   time.Duration // for it to be fulfilled; 0: not at all
@@ -87,12 +87,13 @@ func (c *Controller) command(w http.ResponseWriter, req *http.Request) {
 	if !readStrictly(w, req, &o, `{"reason":"…","for":"30m"}`) {
 		return
 	}
-	said, err := o.word(req.URL.Query().Get("wait"))
+	said, err := o.parse(req.URL.Query().Get("wait"))
 	if err != nil {
 		fail(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	id, verb, began := idOf(req), fleet.Verb(req.PathValue("verb")), time.Now()
+	id, verb := idOf(req), fleet.Verb(req.PathValue("verb"))
+	began := time.Now()
 	if verb == fleet.Resume && said.hold > 0 {
 		fail(w, http.StatusBadRequest, "resume ends what a person said before and holds for no time: leave `for` out")
 		return
@@ -104,8 +105,8 @@ func (c *Controller) command(w http.ResponseWriter, req *http.Request) {
 	c.answerCommand(w, req, id, said.wait, began)
 }
 
-// word reads what a command says, given its parameter wait.
-func (o order) word(wait string) (said word, err error) {
+// parse reads an order, given the request's parameter wait.
+func (o order) parse(wait string) (said instruction, err error) {
 	said.reason = o.Reason
 	if err := CheckReason(o.Reason); err != nil {
 		return said, err

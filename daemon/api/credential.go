@@ -60,7 +60,7 @@ func (c *Controller) newer(ctx context.Context, id session.ID, after uint64, wai
 	defer tick.Stop()
 	for {
 		h, err := c.Credentials.Credential(id)
-		if err != nil || wait == 0 || h.Live && h.Generation > after {
+		if err != nil || wait == 0 || (h.Live && h.Generation > after) {
 			return h, err
 		}
 		select {

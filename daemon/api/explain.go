@@ -204,7 +204,7 @@ func (e explanation) nextSignOut() string {
 func (e explanation) nextTry() string {
 	v, g := e.a.View, e.p.Gate
 	switch {
-	case v.Reason == session.ReasonQuarantine || v.Queued && g.Held != "":
+	case v.Reason == session.ReasonQuarantine || (v.Queued && g.Held != ""):
 		return "Next, its sign-in goes by itself when the platform's turn comes (see below)."
 	case v.Queued:
 		return fmt.Sprintf("Next, it signs in: %d sign-ins are in the platform's queue, which keeps to sign_in.rate.", max(g.Queue, 1))

@@ -65,7 +65,8 @@ func (l *Log) due(key string) (repeats int, due bool) {
 		last.more++
 		return 0, false
 	}
-	repeats, last.at, last.more = last.more, now, 0
+	repeats = last.more
+	*last = lately{at: now}
 	return repeats, true
 }
 

@@ -98,7 +98,8 @@ func (b *board) since(number uint64) (messages []text, now uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.look()
-	if number == 0 || number < b.last && (len(b.news) == 0 || b.news[0].number > number+1) {
+	lagging := number < b.last && (len(b.news) == 0 || b.news[0].number > number+1)
+	if number == 0 || lagging {
 		return b.everything(), b.last
 	}
 	for _, n := range b.news {
@@ -190,7 +191,7 @@ func (b *board) note(list []line, changed [][]byte, gone []string) {
 	b.last = n.number
 	b.news = append(b.news, n)
 	b.size += n.size()
-	for len(b.news) > maxNews || len(b.news) > 1 && b.size > keepNews {
+	for len(b.news) > maxNews || (len(b.news) > 1 && b.size > keepNews) {
 		b.size -= b.news[0].size()
 		b.news = slices.Delete(b.news, 0, 1)
 	}

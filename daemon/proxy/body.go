@@ -84,7 +84,8 @@ func (b body) put(req *http.Request) {
 		rest := patient{req.Body, b.over}
 		req.Body = rewound{io.MultiReader(bytes.NewReader(b.head), rest), rest}
 	case len(b.head) == 0:
-		req.Body, req.ContentLength, req.TransferEncoding = http.NoBody, 0, nil
+		req.Body, req.ContentLength = http.NoBody, 0
+		req.TransferEncoding = nil
 	default:
 		req.ContentLength, req.TransferEncoding = int64(len(b.head)), nil
 		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.head)), nil }
