@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 	"time"
 
 	"github.com/prometheus/exporter-toolkit/web"
@@ -72,7 +70,7 @@ func (c checkCmd) Run() error {
 	v := newVerdict(path, cfg, warnings, err, time.Now())
 	v.User = as
 	if c.Output == "json" {
-		if jsonErr := v.json(os.Stdout); jsonErr != nil {
+		if jsonErr := printIndented(v); jsonErr != nil {
 			return jsonErr
 		}
 		if err != nil {
@@ -218,16 +216,6 @@ func openFilesOf() openFiles {
 	return openFiles{Limit: r.Max, Fit: openfiles.Fit(r.Max)}
 }
 
-func (v verdict) json(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(v); err != nil {
-		return fmt.Errorf("print the result: %w", err)
-	}
-	return nil
-}
-
 // inSeconds prints seconds; what is below one to the millisecond.
 func inSeconds(n float64) string {
 	if d := time.Duration(n * float64(time.Second)).Round(time.Millisecond); d < time.Second {
@@ -239,14 +227,15 @@ func inSeconds(n float64) string {
 // text is for people who have read the warnings.
 func (v verdict) text(w io.Writer) error {
 	fmt.Fprintf(w, "%s: good; %s, %s\n", v.File, plural(len(v.Platforms), "platform"), plural(v.Agents, "agent"))
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var rows [][]string
 	for _, p := range v.Platforms {
-		fmt.Fprintf(t, "  %s\t%s\treturn within %s (%v per second, as long as each is answered in %s; within %s at an answer of 1s)\n",
-			p.Name, plural(p.Agents, "agent"), inSeconds(p.SignIn), p.rate, inSeconds(p.Answer), inSeconds(p.SignInAtASecond))
-		fmt.Fprintf(t, "\t\ta first start, %d at a time: as fast if each is answered in %s; within %s at an answer of 1s\n",
-			p.FirstInFlight, inSeconds(p.FirstAnswer), inSeconds(p.FirstAtASecond))
+		rows = append(rows,
+			[]string{"  " + p.Name, plural(p.Agents, "agent"), fmt.Sprintf("return within %s (%v per second, as long as each is answered in %s; within %s at an answer of 1s)",
+				inSeconds(p.SignIn), p.rate, inSeconds(p.Answer), inSeconds(p.SignInAtASecond))},
+			[]string{"", "", fmt.Sprintf("a first start, %d at a time: as fast if each is answered in %s; within %s at an answer of 1s",
+				p.FirstInFlight, inSeconds(p.FirstAnswer), inSeconds(p.FirstAtASecond))})
 	}
-	if err := t.Flush(); err != nil {
+	if err := writeColumns(w, rows); err != nil {
 		return fmt.Errorf("print the result: %w", err)
 	}
 	for _, d := range v.Days {

@@ -17,7 +17,9 @@ import (
 	"time"
 
 	"agentkeeper/daemon/address"
+	"agentkeeper/daemon/api"
 	"agentkeeper/daemon/view"
+	"agentkeeper/session"
 )
 
 // defaultControl is where a service has its control socket that was not told
@@ -161,9 +163,28 @@ func (c *client) agents(ctx context.Context) (all []view.Agent, err error) {
 	return all, err
 }
 
+// service asks how the service itself is.
+func (c *client) service(ctx context.Context) (api.Service, error) {
+	return get[api.Service](ctx, c, "/api/v1/service")
+}
+
+// agent asks for all that is known about one agent.
+func (c *client) agent(ctx context.Context, id session.ID) (view.Agent, error) {
+	return get[view.Agent](ctx, c, agentPath(id.Platform, id.Login))
+}
+
 // agentPath is where an agent is in the API.
 func agentPath(platform, login string) string {
 	return "/api/v1/agents/" + url.PathEscape(platform) + "/" + url.PathEscape(login)
+}
+
+// get asks for a path and decodes its answer.
+func get[T any](ctx context.Context, c *client, path string) (answer T, err error) {
+	body, err := c.call(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return answer, err
+	}
+	return answer, decode(body, &answer)
 }
 
 func decode(body []byte, into any) error {

@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"agentkeeper/daemon/api"
@@ -68,10 +65,8 @@ func (c consumersCmd) check() error {
 		return usage("unknown word %q: use agentkeeper consumers, or agentkeeper consumers remove USER NAME --reason TEXT", c.Word)
 	case c.User == "" || c.Name == "":
 		return usage("which consumer is to go? write its user and its name, as agentkeeper consumers shows them")
-	case strings.TrimSpace(c.Reason) == "":
-		return usage("--reason is missing: say why, it stands in the audit log")
 	}
-	return nil
+	return checkReason(c.Reason)
 }
 
 func (c consumersCmd) show(ctx context.Context, cl *client) error {
@@ -79,17 +74,7 @@ func (c consumersCmd) show(ctx context.Context, cl *client) error {
 	if err != nil {
 		return err
 	}
-	if c.Output == "json" {
-		return printJSON(map[string][]api.Consumer{"consumers": list})
-	}
-	if len(list) == 0 {
-		fmt.Println("no consumers: no program has created one with a NATS client")
-		return nil
-	}
-	var b strings.Builder
-	writeGrid(&b, terminalOf(os.Stdout), consumerColumns, list, time.Now())
-	fmt.Print(b.String())
-	return nil
+	return printList(c.Output, "consumers", list, consumerColumns, "no consumers: no program has created one with a NATS client")
 }
 
 var consumerColumns = []column[api.Consumer]{
@@ -126,12 +111,8 @@ func keptOf(c api.Consumer, _ time.Time) string {
 
 // consumers returns the consumers of all users, by user and name.
 func (c *client) consumers(ctx context.Context) ([]api.Consumer, error) {
-	body, err := c.call(ctx, http.MethodGet, "/api/v1/consumers", nil)
-	if err != nil {
-		return nil, err
-	}
-	var list struct {
+	list, err := get[struct {
 		Consumers []api.Consumer `json:"consumers"`
-	}
-	return list.Consumers, decode(body, &list)
+	}](ctx, c, "/api/v1/consumers")
+	return list.Consumers, err
 }

@@ -140,14 +140,7 @@ func (p *playbill) say(format string, args ...any) {
 }
 
 func (p *playbill) pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return session.Sleep(ctx, d) == nil
 }
 
 // waitOnline waits until every agent is online and tells how long it took.

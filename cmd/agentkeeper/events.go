@@ -9,10 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"agentkeeper/daemon/events"
@@ -58,7 +56,7 @@ func (c eventsCmd) Run() error {
 	case c.Since != nil && *c.Since <= 0:
 		return usage("--since %v has nothing in it: write for example 10m", *c.Since)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	cl := newClient(c.Control, 0)
 	who, err := c.known(ctx, cl)
@@ -169,12 +167,7 @@ func (f *follower) run(ctx context.Context) error {
 			pause = firstRetry
 		}
 		f.tellLost(err)
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-		}
+		_ = session.Sleep(ctx, pause) // its end is seen above
 	}
 }
 

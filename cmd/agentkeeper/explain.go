@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"text/tabwriter"
 
 	"agentkeeper/daemon/view"
 	"agentkeeper/session"
@@ -84,12 +83,11 @@ func tellStory(w io.Writer, t terminal, a view.Agent) error {
 	}
 	fmt.Fprintf(w, "\n  %s, group %s%s; %s, %s.\n\nThe last changes:\n", a.Vendor, a.Group, label,
 		plural(int(a.SignIns), "sign-in"), plural(int(a.Events), "event"))
-	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, change := range a.History {
-		line := fmt.Sprintf("  %s\t%s\t%s\t%s", localTime(change.At.Time()), change.State, change.Reason, change.Code)
-		fmt.Fprintln(columns, strings.TrimRight(line, "\t"))
+	rows := make([][]string, len(a.History))
+	for i, change := range a.History {
+		rows[i] = []string{"  " + localTime(change.At.Time()), change.State, change.Reason, change.Code}
 	}
-	return columns.Flush()
+	return writeColumns(w, rows)
 }
 
 // wrap breaks prose into lines of at most n columns where it can.

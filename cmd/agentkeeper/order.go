@@ -4,12 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
-	"os/signal"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -149,7 +148,7 @@ func (c orderCmd) checkOrder(hold *time.Duration) error {
 // checkReason says why the service would not take a reason.
 func checkReason(reason string) error {
 	if strings.TrimSpace(reason) == "" {
-		return usage("--reason is empty: say why, it stands in the audit log")
+		return usage("--reason is missing: say why, it stands in the audit log")
 	}
 	if err := api.CheckReason(reason); err != nil {
 		return usage("--reason: %v", err)
@@ -162,7 +161,7 @@ func (c orderCmd) carry(verb fleet.Verb, hold *time.Duration) error {
 	if err := c.checkOrder(hold); err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	cl := c.client()
 	all, err := cl.agents(ctx)
@@ -306,8 +305,15 @@ func printAgents(agents []view.Agent) error {
 	return printJSON(map[string][]view.Agent{"agents": agents})
 }
 
-func printJSON(v any) error {
-	enc := json.NewEncoder(os.Stdout)
+// printJSON prints one line, as the API writes it.
+func printJSON(v any) error { return writeJSON(os.Stdout, v, "") }
+
+// printIndented prints what has no form in the API, for people to read.
+func printIndented(v any) error { return writeJSON(os.Stdout, v, "  ") }
+
+func writeJSON(w io.Writer, v any, indent string) error {
+	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
+	enc.SetIndent("", indent)
 	return enc.Encode(v)
 }

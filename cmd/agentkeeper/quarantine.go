@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -68,10 +66,8 @@ func (c quarantineCmd) check() error {
 		return usage("unknown word %q: use agentkeeper quarantine, or agentkeeper quarantine end PLATFORM --reason TEXT", c.Word)
 	case c.Name == "":
 		return usage("whose quarantine is to end? agentkeeper quarantine shows the platforms")
-	case strings.TrimSpace(c.Reason) == "":
-		return usage("--reason is missing: say why, it stands in the audit log")
 	}
-	return nil
+	return checkReason(c.Reason)
 }
 
 func (c quarantineCmd) show(ctx context.Context, cl *client) error {
@@ -79,13 +75,7 @@ func (c quarantineCmd) show(ctx context.Context, cl *client) error {
 	if err != nil {
 		return err
 	}
-	if c.Output == "json" {
-		return printJSON(map[string][]view.Platform{"platforms": list})
-	}
-	var b strings.Builder
-	writeGrid(&b, terminalOf(os.Stdout), quarantineColumns, list, time.Now())
-	fmt.Print(b.String())
-	return nil
+	return printList(c.Output, "platforms", list, quarantineColumns, "no platforms: the configuration names none")
 }
 
 var quarantineColumns = []column[view.Platform]{
@@ -123,12 +113,8 @@ func canaryOf(p view.Platform, now time.Time) string {
 
 // platforms returns the platforms, by name.
 func (c *client) platforms(ctx context.Context) ([]view.Platform, error) {
-	body, err := c.call(ctx, http.MethodGet, "/api/v1/platforms", nil)
-	if err != nil {
-		return nil, err
-	}
-	var list struct {
+	list, err := get[struct {
 		Platforms []view.Platform `json:"platforms"`
-	}
-	return list.Platforms, decode(body, &list)
+	}](ctx, c, "/api/v1/platforms")
+	return list.Platforms, err
 }

@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"agentkeeper/daemon/api"
@@ -40,7 +38,7 @@ time, 77 not permitted, 78 the configuration has mistakes and the old one stays.
 
 // Run reloads and waits.
 func (c reloadCmd) Run() error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	cl := c.client()
 	before, err := cl.agents(ctx)

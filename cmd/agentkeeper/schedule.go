@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"agentkeeper/daemon/api"
@@ -67,7 +65,7 @@ func (c scheduleCmd) Run() error {
 	}
 	out.askOverrides(socket, rows)
 	if c.Output == "json" {
-		return out.json(os.Stdout)
+		return printIndented(out)
 	}
 	return out.table(os.Stdout)
 }
@@ -239,16 +237,6 @@ func (o *outlook) askOverrides(socket string, rows []row) {
 	slices.SortFunc(o.Overrides, func(a, b overruled) int { return strings.Compare(a.Agent, b.Agent) })
 }
 
-func (o outlook) json(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(o); err != nil {
-		return fmt.Errorf("print the schedule: %w", err)
-	}
-	return nil
-}
-
 func (o outlook) table(w io.Writer) error {
 	for _, f := range o.Schedules {
 		if err := f.table(w, o.From); err != nil {
@@ -283,12 +271,12 @@ func (h overruled) String() string {
 
 func (f forecast) table(w io.Writer, now time.Time) error {
 	fmt.Fprintln(w, f.title(now))
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	apart := slices.ContainsFunc(f.Changes, func(c coming) bool { return c.here() != "" })
-	for _, c := range f.Changes {
-		fmt.Fprintf(t, "  %s\n", c.line(apart))
+	rows := make([][]string, len(f.Changes))
+	for i, c := range f.Changes {
+		rows[i] = c.row(apart)
 	}
-	if err := t.Flush(); err != nil {
+	if err := writeColumns(w, rows); err != nil {
 		return err
 	}
 	if f.zone != nil && len(f.Changes) == 0 {
@@ -345,9 +333,9 @@ func hours(d time.Duration) string {
 	return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
 }
 
-// line is a line of the table: when, what the clock shows here if that differs
+// row is a row of the table: when, what the clock shows here if that differs
 // for any line, what and why.
-func (c coming) line(apart bool) string {
+func (c coming) row(apart bool) []string {
 	when, what := c.At.Format("Mon 2006-01-02 15:04 -07:00"), c.Kind
 	switch c.Kind {
 	case kindSignIn:
@@ -364,9 +352,9 @@ func (c coming) line(apart bool) string {
 		what += ": " + c.Note
 	}
 	if apart {
-		return when + "\t" + c.here() + "\t" + what
+		return []string{"  " + when, c.here(), what}
 	}
-	return when + "\t" + what
+	return []string{"  " + when, what}
 }
 
 // here is what this terminal's clock shows at a change, "" where it is the same

@@ -137,7 +137,7 @@ func TestScheduleWithoutService(t *testing.T) {
 	if err := out.table(&table); err != nil {
 		t.Fatal(err)
 	}
-	if err := out.json(&raw); err != nil {
+	if err := writeJSON(&raw, out, "  "); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(table.String(), "Standing overrides are not shown: no service at ") {

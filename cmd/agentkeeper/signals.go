@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"os/signal"
 	"syscall"
 	"time"
 
@@ -15,6 +16,11 @@ import (
 // timeout(1) sends its signal to the process and to its group, and a terminal's
 // interrupt reaches a process both by itself and through its parent.
 const sameSignal = 250 * time.Millisecond
+
+// interruptible returns a context that ends when somebody interrupts the command.
+func interruptible() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+}
 
 // signalled turns signals into what they mean.
 type signalled struct {

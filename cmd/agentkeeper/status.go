@@ -4,11 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"agentkeeper/daemon/api"
@@ -58,7 +55,7 @@ func (c statusCmd) Run() error {
 	if !c.Watch {
 		return c.show(context.Background(), cl)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	tick := time.NewTicker(c.Interval)
 	defer tick.Stop()
@@ -99,15 +96,6 @@ func (c statusCmd) trouble(ctx context.Context, cl *client) (lines []string, err
 	return lines, nil
 }
 
-// service asks how the service itself is.
-func (c statusCmd) service(ctx context.Context, cl *client) (s api.Service, err error) {
-	body, err := cl.call(ctx, http.MethodGet, "/api/v1/service", nil)
-	if err != nil {
-		return s, err
-	}
-	return s, decode(body, &s)
-}
-
 // known fails for a platform or group that nobody has: a monitoring with a mistyped
 // or bygone name must not hear that all is well. It is asked when there is no agent.
 func (c statusCmd) known(ctx context.Context, cl *client) error {
@@ -137,7 +125,7 @@ func (c statusCmd) show(ctx context.Context, cl *client) error {
 	if err != nil {
 		return err
 	}
-	service, err := c.service(ctx, cl)
+	service, err := cl.service(ctx)
 	if err != nil {
 		return err
 	}
@@ -181,7 +169,7 @@ func (c statusCmd) check(ctx context.Context, cl *client) error {
 	})
 	var service api.Service
 	if err == nil {
-		service, err = c.service(ctx, cl)
+		service, err = cl.service(ctx)
 	}
 	if err != nil {
 		fmt.Println("UNKNOWN -", err)

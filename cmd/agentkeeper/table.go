@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -150,8 +152,24 @@ func (g *grid[T]) line(b *strings.Builder, text func(column int) string, paint f
 	b.WriteString(strings.TrimRight(line, " ") + "\n")
 }
 
-// writeGrid writes a line per row. Where the width is unlimited, every column
-// that scripts may look for is there.
+// printList prints a list as the API has it, or a line per row; none is what is
+// said of an empty one. Where the width is unlimited, every column that scripts may
+// look for is there.
+func printList[T any](output, name string, rows []T, columns []column[T], none string) error {
+	if output == "json" {
+		return printJSON(map[string][]T{name: rows})
+	}
+	if len(rows) == 0 {
+		fmt.Println(none)
+		return nil
+	}
+	var b strings.Builder
+	writeGrid(&b, terminalOf(os.Stdout), columns, rows, time.Now())
+	_, err := os.Stdout.WriteString(b.String())
+	return err
+}
+
+// writeGrid writes a line per row.
 func writeGrid[T any](b *strings.Builder, t terminal, columns []column[T], rows []T, now time.Time) {
 	g := newGrid(columns, now, t.width > 0)
 	g.measure(rows)
@@ -160,6 +178,29 @@ func writeGrid[T any](b *strings.Builder, t terminal, columns []column[T], rows 
 	}
 	g.head(b)
 	g.rows(b, t, rows)
+}
+
+// writeColumns writes rows without titles, as wide as they are, cell below cell.
+func writeColumns(w io.Writer, rows [][]string) error {
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], letters(cell))
+		}
+	}
+	var b strings.Builder
+	for _, row := range rows {
+		line := ""
+		for i, cell := range row {
+			line += cell + strings.Repeat(" ", widths[i]-letters(cell)+gutter)
+		}
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // totals counts agents by state and reason, and those that are not as they are

@@ -8,9 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"agentkeeper/daemon/api"
@@ -60,7 +58,7 @@ func (c traceCmd) Run() error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	cl := newClient(c.Control, 0)
 	if c.listing() {
@@ -106,7 +104,7 @@ func (c traceCmd) check() error {
 
 // list prints who is traced.
 func (c traceCmd) list(ctx context.Context, cl *client) error {
-	service, err := statusCmd{}.service(ctx, cl)
+	service, err := cl.service(ctx)
 	if err != nil {
 		return err
 	}

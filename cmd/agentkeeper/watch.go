@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"time"
 
 	"agentkeeper/daemon/view"
+	"agentkeeper/session"
 )
 
 // watch waits until agents are as they were told to be.
@@ -81,12 +81,8 @@ func (w *watch) run(ctx context.Context, limit time.Duration) (outcome, error) {
 		if limit > 0 {
 			pause = min(pause, time.Until(w.began.Add(limit)))
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return outcome{}, w.stopped(ctx, ctx.Err())
+		if err := session.Sleep(ctx, pause); err != nil {
+			return outcome{}, w.stopped(ctx, err)
 		}
 	}
 }
@@ -123,14 +119,12 @@ func (w *watch) look(ctx context.Context) error {
 }
 
 func (w *watch) lookAtOne(ctx context.Context, a view.Agent) error {
-	body, err := w.client.call(ctx, http.MethodGet, agentPath(a.Platform, a.Login), nil)
+	now, err := w.client.agent(ctx, session.ID{Platform: a.Platform, Login: a.Login})
 	var own *exit
 	switch {
 	case err == nil:
-		var now view.Agent
-		err = decode(body, &now)
 		w.now[a.ID] = now
-		return err
+		return nil
 	case errors.As(err, &own):
 		return err
 	}

@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"agentkeeper/daemon/api"
@@ -99,8 +97,6 @@ func (c webhooksCmd) check() error {
 		return usage("--agent is for: agentkeeper webhooks skip NAME --agent AGENT --reason TEXT")
 	case c.Name == "":
 		return usage("which webhook is to %s? agentkeeper webhooks shows their names", c.Word)
-	case strings.TrimSpace(c.Reason) == "":
-		return usage("--reason is missing: say why, it stands in the audit log")
 	}
 	return checkReason(c.Reason)
 }
@@ -114,17 +110,7 @@ func (c webhooksCmd) show(ctx context.Context, cl *client, name string) error {
 	if name != "" {
 		list = called(list, name)
 	}
-	if c.Output == "json" {
-		return printJSON(map[string][]api.Webhook{"webhooks": list})
-	}
-	if len(list) == 0 {
-		fmt.Println("no webhooks: the configuration's events.webhooks names none")
-		return nil
-	}
-	var b strings.Builder
-	writeGrid(&b, terminalOf(os.Stdout), hookColumns, list, time.Now())
-	fmt.Print(b.String())
-	return nil
+	return printList(c.Output, "webhooks", list, hookColumns, "no webhooks: the configuration's events.webhooks names none")
 }
 
 // called returns the webhook of that name, if it is still there.
@@ -186,12 +172,8 @@ func troubleOf(w api.Webhook, now time.Time) string {
 
 // webhooks returns all webhooks, in the order of the configuration.
 func (c *client) webhooks(ctx context.Context) ([]api.Webhook, error) {
-	body, err := c.call(ctx, http.MethodGet, "/api/v1/webhooks", nil)
-	if err != nil {
-		return nil, err
-	}
-	var list struct {
+	list, err := get[struct {
 		Webhooks []api.Webhook `json:"webhooks"`
-	}
-	return list.Webhooks, decode(body, &list)
+	}](ctx, c, "/api/v1/webhooks")
+	return list.Webhooks, err
 }
