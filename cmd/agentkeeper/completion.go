@@ -12,6 +12,8 @@ import (
 	"github.com/alecthomas/kong"
 
 	"agentkeeper/daemon/api"
+	"agentkeeper/daemon/events"
+	"agentkeeper/session"
 )
 
 // The scripts only ask the program what fits; it knows.
@@ -233,13 +235,23 @@ func (c *completer) values(v *kong.Value, word, head string) (list []string) {
 	case v.Name == "group", v.Name == "platform":
 		return fitting(c.names(v.Name), word, head)
 	case v.Name == "state":
-		return fitting([]string{"offline", "online", "parked", "signing_in", "signing_out", "unmet", "waiting"}, word, head)
+		return fitting(states(), word, head)
 	case v.Name == "type":
-		return fitting([]string{"session.*", "session.adopted", "session.gap", "session.lost", "session.parked", "session.signed_in", "session.signed_out"}, word, head)
+		return fitting(append([]string{events.OwnType("*")}, slices.Sorted(slices.Values(events.OwnTypes()))...), word, head)
 	case v.Name == "config", v.Name == "control", v.Name == "dir":
 		return []string{":files"}
 	}
 	return nil
+}
+
+// states are what --state takes, sorted.
+func states() []string {
+	list := []string{api.StateUnmet}
+	for _, s := range session.States() {
+		list = append(list, string(s))
+	}
+	slices.Sort(list)
+	return list
 }
 
 // mostCandidates is what a shell shows without getting slow.

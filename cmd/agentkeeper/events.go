@@ -310,11 +310,11 @@ func agentOfSource(source string) string {
 
 func eventColour(typ string) string {
 	switch typ {
-	case "session.signed_in", "session.adopted":
+	case events.OwnType(events.SignedIn), events.OwnType(events.Adopted):
 		return good
-	case "session.lost":
+	case events.OwnType(events.Lost):
 		return warning
-	case "session.parked", events.GapType:
+	case events.OwnType(events.Parked), events.GapType:
 		return bad
 	}
 	return ""

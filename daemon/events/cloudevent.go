@@ -25,10 +25,6 @@ type CloudEvent struct {
 	Data        json.RawMessage `json:"data"`     // the whole vendor object; bytes that are no UTF-8 became U+FFFD
 }
 
-// GapType is the type of the event that stands where events of its agent were
-// lost; its data is a Gap.
-const GapType = "session.gap"
-
 // Gap tells what was lost. The sequence numbers are those that the lost events
 // had; its own event has the last of them.
 type Gap struct {
@@ -76,9 +72,9 @@ func (s *Stream) item(id session.ID, events []keeper.Event) *item {
 }
 
 func (s *Stream) cloudEvent(id session.ID, e keeper.Event) CloudEvent {
-	prefix := "session"
+	typ := OwnType(e.Type)
 	if !e.Own {
-		prefix = s.vendorOf(id.Platform)
+		typ = s.vendorOf(id.Platform) + "." + e.Type
 	}
 	at := e.Time
 	if at.IsZero() {
@@ -91,7 +87,7 @@ func (s *Stream) cloudEvent(id session.ID, e keeper.Event) CloudEvent {
 	if !utf8.Valid(data) { // no consumer could read it
 		data = bytes.ToValidUTF8(data, []byte("\uFFFD"))
 	}
-	return newCloudEvent(id, prefix+"."+e.Type, e.Sequence, at, e.Received, data)
+	return newCloudEvent(id, typ, e.Sequence, at, e.Received, data)
 }
 
 func newCloudEvent(id session.ID, typ string, sequence uint64, at, received time.Time, data json.RawMessage) CloudEvent {

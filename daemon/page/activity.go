@@ -3,6 +3,8 @@ package page
 import (
 	"sync"
 	"time"
+
+	"agentkeeper/daemon/events"
 )
 
 // minutes is how much of the past is kept.
@@ -20,15 +22,15 @@ type Counts struct {
 // of returns the counter of an event of ours, nil where none counts it.
 func (c *Counts) of(event string) *int {
 	switch event {
-	case "signed_in":
+	case events.SignedIn:
 		return &c.SignedIn
-	case "adopted":
+	case events.Adopted:
 		return &c.Adopted
-	case "lost":
+	case events.Lost:
 		return &c.Lost
-	case "signed_out":
+	case events.SignedOut:
 		return &c.SignedOut
-	case "parked":
+	case events.Parked:
 		return &c.Parked
 	}
 	return nil
@@ -67,8 +69,7 @@ type slot struct {
 // NewActivity returns an hour in which nothing happened.
 func NewActivity() *Activity { return &Activity{since: time.Now()} }
 
-// Note counts an event of ours (signed_in, adopted, lost, signed_out, parked)
-// now; it ignores others.
+// Note counts an event of our own, by its name in package events; it ignores others.
 func (a *Activity) Note(platform, event string) {
 	if new(Counts).of(event) == nil {
 		return

@@ -1,0 +1,29 @@
+package events
+
+// The events of our own, as their keepers name them.
+const (
+	SignedIn  = "signed_in"
+	Adopted   = "adopted" // a session of the process before goes on
+	Lost      = "lost"
+	SignedOut = "signed_out"
+	Parked    = "parked"
+)
+
+// ownPrefix stands before their names in the types of CloudEvents.
+const ownPrefix = "session."
+
+// GapType is the type of the event that stands where events of its agent were
+// lost; its data is a Gap.
+const GapType = ownPrefix + "gap"
+
+// OwnType is the type of the CloudEvent of an event of our own.
+func OwnType(name string) string { return ownPrefix + name }
+
+// OwnTypes are the types of all CloudEvents that are our own.
+func OwnTypes() []string {
+	types := []string{GapType}
+	for _, name := range []string{SignedIn, Adopted, Lost, SignedOut, Parked} {
+		types = append(types, OwnType(name))
+	}
+	return types
+}
