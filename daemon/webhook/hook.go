@@ -42,10 +42,11 @@ type hook struct {
 	pace
 	outage
 	complaints
-	counts counts
-	random *rand.Rand
-	timer  *time.Timer
-	ending bool
+	counts  counts
+	random  *rand.Rand
+	timer   *time.Timer
+	ending  bool
+	awaited *awaited // nil: nobody waits
 }
 
 // mailbox is how others reach a hook's goroutine.
@@ -190,6 +191,7 @@ func (h *hook) step(ctx, posts context.Context) {
 	h.follow(ctx)
 	h.dispatch(posts, now)
 	h.save(now)
+	h.tellAwaited(now)
 	h.timer.Reset(h.wakeAt(now).Sub(now))
 	select {
 	case e := <-h.intake():

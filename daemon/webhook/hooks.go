@@ -229,10 +229,7 @@ func (h *Hooks) CloseWithin(most time.Duration) {
 	h.tasks.Wait()
 }
 
-const (
-	lastMoment = time.Second // that hooks have to catch up at the end
-	lookAgain  = 10 * time.Millisecond
-)
+const lastMoment = time.Second // that hooks have to catch up at the end
 
 func (h *Hooks) catchUp(most time.Duration) {
 	ctx, cancel := context.WithTimeout(h.ctx, most)
@@ -241,22 +238,31 @@ func (h *Hooks) catchUp(most time.Duration) {
 	if err != nil {
 		return // they deliver it after the next start
 	}
-	tick := time.NewTicker(lookAgain)
-	defer tick.Stop()
 	for _, k := range h.all() {
-		for k.approaches(ctx, last) {
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-			}
+		settled := make(chan struct{})
+		if !k.ask(ctx, func() { k.awaited = &awaited{last, settled} }) {
+			continue
+		}
+		select {
+		case <-settled:
+		case <-ctx.Done():
 		}
 	}
 }
 
-// approaches reports whether the hook delivers, and is not at position last yet.
-func (h *hook) approaches(ctx context.Context, last uint64) (does bool) {
-	h.ask(ctx, func() { does = h.state(time.Now()) == Delivering && h.cursor() < last })
-	return does && ctx.Err() == nil
+// awaited is somebody who waits until a hook has delivered everything up to a
+// position, or delivers nothing any more.
+type awaited struct {
+	position uint64
+	settled  chan struct{} // closed then
+}
+
+// tellAwaited tells whoever waits, when it is so.
+func (h *hook) tellAwaited(now time.Time) {
+	if a := h.awaited; a != nil && (h.state(now) != Delivering || h.cursor() >= a.position) {
+		close(a.settled)
+		h.awaited = nil
+	}
 }
 
 // secretEvery is how often the secrets are read again.
