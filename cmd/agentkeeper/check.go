@@ -67,7 +67,7 @@ func (c checkCmd) Run() error {
 		return err
 	}
 	cfg, warnings, err := config.Load(path, config.WithWebConfigCheck(web.Validate), config.WithAbsentCredentials())
-	v := newVerdict(path, cfg, warnings, err, time.Now())
+	v := newCheckResult(path, cfg, warnings, err, time.Now())
 	v.User = as
 	if c.Output == "json" {
 		if jsonErr := printIndented(v); jsonErr != nil {
@@ -90,17 +90,17 @@ func (c checkCmd) Run() error {
 	return v.text(os.Stdout)
 }
 
-// verdict is what check found, in the form of its JSON.
-type verdict struct {
-	File      string     `json:"file"`
-	Good      bool       `json:"good"`
-	User      string     `json:"user,omitempty"` // whose rights it was read with, where root gave its own up
-	Errors    []remark   `json:"errors"`
-	Warnings  []remark   `json:"warnings"`
-	Agents    int        `json:"agents"`
-	Platforms []comingUp `json:"platforms"`
-	Days      []daysFile `json:"files_of_days"`
-	OpenFiles openFiles  `json:"open_files"`
+// checkResult is what check found, in the form of its JSON.
+type checkResult struct {
+	File      string          `json:"file"`
+	Good      bool            `json:"good"`
+	User      string          `json:"user,omitempty"` // whose rights it was read with, where root gave its own up
+	Errors    []finding       `json:"errors"`
+	Warnings  []finding       `json:"warnings"`
+	Agents    int             `json:"agents"`
+	Platforms []startEstimate `json:"platforms"`
+	Days      []daysFile      `json:"files_of_days"`
+	OpenFiles openFiles       `json:"open_files"`
 }
 
 // daysFile is a file of holidays or workdays: how many days it gives, and how
@@ -132,21 +132,21 @@ func (d daysFile) String() string {
 	return text + "; left out: " + strings.Join(left, ", ")
 }
 
-// remark is one mistake or one piece of advice. A line of 0 means the file as a
+// finding is one mistake or one piece of advice. A line of 0 means the file as a
 // whole.
-type remark struct {
+type finding struct {
 	File   string `json:"file"`
 	Line   int    `json:"line"`
 	Column int    `json:"column"`
 	Text   string `json:"text"`
 }
 
-func (r remark) String() string {
+func (r finding) String() string {
 	return option.Problem{Pos: option.Pos{File: r.File, Line: r.Line, Col: r.Column}, Text: r.Text}.String()
 }
 
-// comingUp is how a platform's agents sign in all together.
-type comingUp struct {
+// startEstimate is how a platform's agents sign in all together.
+type startEstimate struct {
 	Name   string `json:"name"`
 	Vendor string `json:"vendor"`
 	Agents int    `json:"agents"`
@@ -171,19 +171,19 @@ type openFiles struct {
 	Fit   uint64 `json:"agents_that_fit"`
 }
 
-func newVerdict(path string, cfg *config.Config, warnings []option.Problem, err error, now time.Time) verdict {
-	v := verdict{File: path, Good: err == nil, Errors: []remark{}, Warnings: remarks(warnings), Platforms: []comingUp{}, Days: []daysFile{}, OpenFiles: openFilesOf()}
+func newCheckResult(path string, cfg *config.Config, warnings []option.Problem, err error, now time.Time) checkResult {
+	v := checkResult{File: path, Good: err == nil, Errors: []finding{}, Warnings: findings(warnings), Platforms: []startEstimate{}, Days: []daysFile{}, OpenFiles: openFilesOf()}
 	var problems config.Problems
 	if errors.As(err, &problems) {
-		v.Errors = remarks(problems)
+		v.Errors = findings(problems)
 	}
 	if cfg == nil {
 		return v
 	}
 	v.Agents = len(cfg.Agents)
-	v.Warnings = append(v.Warnings, remarks(cfg.PastHolidays(now))...)
+	v.Warnings = append(v.Warnings, findings(cfg.PastHolidays(now))...)
 	if v.OpenFiles.Limit > 0 && uint64(v.Agents) > v.OpenFiles.Fit {
-		v.Warnings = append(v.Warnings, remark{File: path, Text: fmt.Sprintf("%d agents need as many open files, and %d of this process's limit of %d are left for them; raise LimitNOFILE of the unit, or ulimit -Hn",
+		v.Warnings = append(v.Warnings, finding{File: path, Text: fmt.Sprintf("%d agents need as many open files, and %d of this process's limit of %d are left for them; raise LimitNOFILE of the unit, or ulimit -Hn",
 			v.Agents, v.OpenFiles.Fit, v.OpenFiles.Limit)})
 	}
 	for _, f := range cfg.Days {
@@ -193,17 +193,17 @@ func newVerdict(path string, cfg *config.Config, warnings []option.Problem, err 
 	}
 	for i, up := range cfg.ComeUps() {
 		p := cfg.Platforms[i]
-		v.Platforms = append(v.Platforms, comingUp{Name: p.Name, Vendor: p.Vendor, Agents: up.Agents,
+		v.Platforms = append(v.Platforms, startEstimate{Name: p.Name, Vendor: p.Vendor, Agents: up.Agents,
 			SignIn: up.Takes.Seconds(), Answer: up.Answer.Seconds(), FirstInFlight: up.First, FirstAnswer: up.FirstAnswer.Seconds(),
 			SignInAtASecond: up.AtASecond.Seconds(), FirstAtASecond: up.FirstAtASecond.Seconds(), rate: p.SignIn.Rate})
 	}
 	return v
 }
 
-func remarks(problems []option.Problem) []remark {
-	all := make([]remark, 0, len(problems))
+func findings(problems []option.Problem) []finding {
+	all := make([]finding, 0, len(problems))
 	for _, p := range problems {
-		all = append(all, remark{p.Pos.File, p.Pos.Line, p.Pos.Col, p.Text})
+		all = append(all, finding{p.Pos.File, p.Pos.Line, p.Pos.Col, p.Text})
 	}
 	return all
 }
@@ -225,7 +225,7 @@ func inSeconds(n float64) string {
 }
 
 // text is for people who have read the warnings.
-func (v verdict) text(w io.Writer) error {
+func (v checkResult) text(w io.Writer) error {
 	fmt.Fprintf(w, "%s: good; %s, %s\n", v.File, plural(len(v.Platforms), "platform"), plural(v.Agents, "agent"))
 	var rows [][]string
 	for _, p := range v.Platforms {

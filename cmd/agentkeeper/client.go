@@ -156,7 +156,7 @@ func errorText(body []byte) (text string, ok bool) {
 
 // agents returns all agents, sorted by name.
 func (c *client) agents(ctx context.Context) (all []view.Agent, err error) {
-	err = roll{client: c}.agents(ctx, func(page []view.Agent, _ bool) error {
+	err = agentList{client: c}.agents(ctx, func(page []view.Agent, _ bool) error {
 		all = append(all, page...)
 		return nil
 	})

@@ -45,7 +45,7 @@ func (c demoCmd) Run() error {
 		return fmt.Errorf("make a directory for the demo: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	stage, err := newStage(c.Agents)
+	stage, err := newDemoPlatforms(c.Agents)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func freeAddress(address string) (string, error) {
 }
 
 // show tells a newcomer what there is to see, and plays incidents.
-func (c demoCmd) show(ctx context.Context, d *daemon.Daemon, s *stage, began time.Time) {
+func (c demoCmd) show(ctx context.Context, d *daemon.Daemon, s *demoPlatforms, began time.Time) {
 	url := "http://" + d.Addr()
 	fmt.Printf(`agentkeeper demo: %d agents on built-in simulators of each of %d platforms
 
@@ -103,7 +103,7 @@ func (c demoCmd) show(ctx context.Context, d *daemon.Daemon, s *stage, began tim
   commands      export AGENTKEEPER_CONTROL=%s
 
 `, c.Agents, len(s.platforms), url, url, url, url, s.control)
-	p := &playbill{out: os.Stdout, d: d, want: len(s.platforms) * c.Agents}
+	p := &commentary{out: os.Stdout, d: d, want: len(s.platforms) * c.Agents}
 	if !p.waitOnline(ctx, "all %d agents online", began) {
 		return
 	}
@@ -128,23 +128,23 @@ func (c demoCmd) show(ctx context.Context, d *daemon.Daemon, s *stage, began tim
 	}
 }
 
-// playbill prints what happens.
-type playbill struct {
+// commentary prints what happens.
+type commentary struct {
 	out  io.Writer
 	d    *daemon.Daemon
 	want int
 }
 
-func (p *playbill) say(format string, args ...any) {
+func (p *commentary) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(p.out, time.Now().Format(time.TimeOnly)+"  "+format+"\n", args...)
 }
 
-func (p *playbill) pause(ctx context.Context, d time.Duration) bool {
+func (p *commentary) pause(ctx context.Context, d time.Duration) bool {
 	return session.Sleep(ctx, d) == nil
 }
 
 // waitOnline waits until every agent is online and tells how long it took.
-func (p *playbill) waitOnline(ctx context.Context, format string, began time.Time) bool {
+func (p *commentary) waitOnline(ctx context.Context, format string, began time.Time) bool {
 	for {
 		online := 0
 		for _, a := range p.d.Fleet().Agents() {

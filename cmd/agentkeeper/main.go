@@ -81,7 +81,7 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "agentkeeper:", err)
 		return exitFailed
 	}
-	args = asMeant(args)
+	args = normalizeArgs(args)
 	if len(args) == 0 {
 		_, _ = parser.Parse([]string{"--help"})
 		return exitUsage
@@ -104,8 +104,8 @@ func newParser(c *cli, options ...kong.Option) (*kong.Kong, error) {
 		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))...)
 }
 
-// asMeant reads what other programs have taught people to type.
-func asMeant(args []string) []string {
+// normalizeArgs reads what other programs have taught people to type.
+func normalizeArgs(args []string) []string {
 	switch {
 	case len(args) > 0 && args[0] == "help":
 		return append(slices.Clone(args[1:]), "--help")
@@ -144,17 +144,17 @@ func usage(format string, args ...any) error {
 	return &exit{exitUsage, fmt.Errorf(format, args...)}
 }
 
-// troubles are several errors, each to be told.
-type troubles []error
+// errorList are several errors, each to be printed.
+type errorList []error
 
-func (t troubles) Error() string { return errors.Join(t...).Error() }
+func (t errorList) Error() string { return errors.Join(t...).Error() }
 
 // together returns what is left of several errors: nil for none, one alone as
 // it is.
 func together(errs ...error) error {
-	var all troubles
+	var all errorList
 	for _, err := range errs {
-		var more troubles
+		var more errorList
 		switch {
 		case errors.As(err, &more):
 			all = append(all, more...)
@@ -175,7 +175,7 @@ func together(errs ...error) error {
 // several, the gravest counts: who is told to try later must not overlook what
 // failed.
 func report(err error) int {
-	all := troubles{err}
+	all := errorList{err}
 	_ = errors.As(err, &all)
 	code := 0
 	for i, err := range all {
@@ -184,9 +184,9 @@ func report(err error) int {
 			code = c
 		}
 		switch {
-		case i == mostTold && len(all) > mostTold+1:
+		case i == maxListed && len(all) > maxListed+1:
 			fmt.Fprintf(os.Stderr, "agentkeeper: and %d more\n", len(all)-i)
-		case i < mostTold || len(all) == mostTold+1:
+		case i < maxListed || len(all) == maxListed+1:
 			fmt.Fprint(os.Stderr, text)
 		}
 	}

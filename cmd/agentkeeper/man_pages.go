@@ -145,16 +145,16 @@ counts.`)
 
 // keyText says what a key is.
 func keyText(k config.Key) string {
-	var remarks []string
-	remarks = append(remarks, k.Value)
+	var findings []string
+	findings = append(findings, k.Value)
 	if k.Must {
-		remarks = append(remarks, "must be written")
+		findings = append(findings, "must be written")
 	}
 	if k.Default != "" {
-		remarks = append(remarks, "default: "+k.Default)
+		findings = append(findings, "default: "+k.Default)
 	}
 	if k.Restart {
-		remarks = append(remarks, "restart")
+		findings = append(findings, "restart")
 	}
-	return strings.ReplaceAll(k.Doc, "`", "") + " (" + strings.Join(remarks, "; ") + ")"
+	return strings.ReplaceAll(k.Doc, "`", "") + " (" + strings.Join(findings, "; ") + ")"
 }

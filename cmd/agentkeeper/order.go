@@ -175,11 +175,11 @@ func (c orderCmd) carry(verb fleet.Verb, hold *time.Duration) error {
 	if err := confirm(string(verb), chosen, c.Yes); err != nil {
 		return err
 	}
-	told, failed := cl.order(ctx, verb, chosen, order{Reason: c.Reason, For: duration(hold)})
-	if !c.Wait.on || len(told) == 0 {
-		return together(failed, c.stored(verb, told))
+	ordered, failed := cl.order(ctx, verb, chosen, order{Reason: c.Reason, For: duration(hold)})
+	if !c.Wait.on || len(ordered) == 0 {
+		return together(failed, c.stored(verb, ordered))
 	}
-	w := newWatch(cl, string(verb), chosen, told)
+	w := newWatch(cl, string(verb), chosen, ordered)
 	result, err := w.run(ctx, c.Wait.limit)
 	if err != nil {
 		return together(failed, err)
@@ -204,9 +204,9 @@ func duration(d *time.Duration) string {
 // the store to be durable.
 const sendAtOnce = 16
 
-// order tells the agents and returns the answers of those that could be told,
+// order sends an order to the agents and returns the answers of those that took the order,
 // in the same order, and what went wrong with the others.
-func (c *client) order(ctx context.Context, verb fleet.Verb, agents []view.Agent, o order) (told []view.Agent, failed error) {
+func (c *client) order(ctx context.Context, verb fleet.Verb, agents []view.Agent, o order) (ordered []view.Agent, failed error) {
 	answers, errs := make([]*view.Agent, len(agents)), make([]error, len(agents))
 	next, done := make(chan int), make(chan struct{}, len(agents))
 	var senders sync.WaitGroup
@@ -238,10 +238,10 @@ func (c *client) order(ctx context.Context, verb fleet.Verb, agents []view.Agent
 	bar.clear()
 	for _, a := range answers {
 		if a != nil {
-			told = append(told, *a)
+			ordered = append(ordered, *a)
 		}
 	}
-	return told, together(errs...)
+	return ordered, together(errs...)
 }
 
 func (c *client) tell(ctx context.Context, verb fleet.Verb, a view.Agent, o order) (*view.Agent, error) {
@@ -254,13 +254,13 @@ func (c *client) tell(ctx context.Context, verb fleet.Verb, a view.Agent, o orde
 }
 
 // stored tells what was wished.
-func (c orderCmd) stored(verb fleet.Verb, told []view.Agent) error {
+func (c orderCmd) stored(verb fleet.Verb, ordered []view.Agent) error {
 	if c.Output == "json" {
-		return printAgents(told)
+		return printAgents(ordered)
 	}
-	for _, a := range told[:min(len(told), 1)] {
-		if len(told) > 1 {
-			fmt.Printf("%d agents: %s is stored\n", len(told), verb)
+	for _, a := range ordered[:min(len(ordered), 1)] {
+		if len(ordered) > 1 {
+			fmt.Printf("%d agents: %s is stored\n", len(ordered), verb)
 			break
 		}
 		fmt.Printf("%s: %s is stored; wished %s%s, %s now\n", a.ID, verb, a.Wish, wishUntil(a), stateOf(a))

@@ -23,8 +23,8 @@ type progress struct {
 const lineEvery = 5 * time.Second
 
 const (
-	redraw   = 100 * time.Millisecond
-	patience = 300 * time.Millisecond // what takes less needs no bar
+	redraw    = 100 * time.Millisecond
+	showAfter = 300 * time.Millisecond // what takes less needs no bar
 )
 
 func newProgress(label string, total int) *progress {
@@ -34,7 +34,7 @@ func newProgress(label string, total int) *progress {
 // show draws the bar if it is time to.
 func (p *progress) show(done, failed int) {
 	now := time.Now()
-	if now.Sub(p.began) < patience || now.Sub(p.drawn) < redraw {
+	if now.Sub(p.began) < showAfter || now.Sub(p.drawn) < redraw {
 		return
 	}
 	t := terminalOf(p.out)

@@ -80,7 +80,7 @@ func (c reloadCmd) await(ctx context.Context, cl *client, before []view.Agent, p
 	if err != nil {
 		return err
 	}
-	if err := result.verdict(); err != nil {
+	if err := result.exitError(); err != nil {
 		return err
 	}
 	if n := len(coming) + len(going); n > 0 && c.Output != "json" {

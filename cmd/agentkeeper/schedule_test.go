@@ -151,7 +151,7 @@ func TestScheduleWithoutService(t *testing.T) {
 
 func TestVerdict(t *testing.T) {
 	cfg := loaded(t)
-	v := newVerdict("c.yaml", cfg, nil, nil, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	v := newCheckResult("c.yaml", cfg, nil, nil, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	v.OpenFiles = openFiles{Limit: 1024, Fit: 824}
 	var text strings.Builder
 	if err := v.text(&text); err != nil {
@@ -169,12 +169,12 @@ func TestVerdict(t *testing.T) {
 	if got := (daysFile{"a.ics", 12, 2, 3, 1, 4}).String(); got != "a.ics: 12 days, 2 of them marked as working days; left out: 3 events with a time of day, 1 cancelled, 4 events marked neither as a day off nor as a working day" {
 		t.Error(got)
 	}
-	later := newVerdict("c.yaml", cfg, nil, nil, time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC))
+	later := newCheckResult("c.yaml", cfg, nil, nil, time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC))
 	if len(later.Warnings) != 1 || later.Warnings[0].Line != 6 {
 		t.Errorf("%v", later.Warnings)
 	}
 	_, _, err := config.Load("no such file")
-	bad := newVerdict("no such file", nil, nil, err, time.Now())
+	bad := newCheckResult("no such file", nil, nil, err, time.Now())
 	if bad.Good || len(bad.Errors) != 1 || !strings.HasPrefix(bad.Errors[0].String(), "no such file: the configuration cannot be read") {
 		t.Errorf("%+v", bad)
 	}

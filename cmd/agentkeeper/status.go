@@ -71,8 +71,8 @@ func (c statusCmd) Run() error {
 	}
 }
 
-func (c statusCmd) roll(cl *client) roll {
-	return roll{cl, query(map[string]string{"platform": c.Platform, "group": c.Group, "state": c.State, "label": c.Label})}
+func (c statusCmd) list(cl *client) agentList {
+	return agentList{cl, query(map[string]string{"platform": c.Platform, "group": c.Group, "state": c.State, "label": c.Label})}
 }
 
 // trouble tells what whole platforms suffer from: live sessions do not show it
@@ -115,10 +115,10 @@ func (c statusCmd) show(ctx context.Context, cl *client) error {
 	case c.Check:
 		return c.check(ctx, cl)
 	case c.Output == "json":
-		return c.roll(cl).json(ctx, os.Stdout, func() error { return c.known(ctx, cl) })
+		return c.list(cl).json(ctx, os.Stdout, func() error { return c.known(ctx, cl) })
 	}
 	t := terminalOf(os.Stdout)
-	list, err := newTable(ctx, c.roll(cl), t)
+	list, err := newTable(ctx, c.list(cl), t)
 	if err == nil && list.totals.agents == 0 {
 		err = c.known(ctx, cl)
 	}
@@ -160,7 +160,7 @@ func (c statusCmd) show(ctx context.Context, cl *client) error {
 // check prints the one line for a monitoring.
 func (c statusCmd) check(ctx context.Context, cl *client) error {
 	var found tally
-	err := c.roll(cl).agents(ctx, func(page []view.Agent, last bool) error {
+	err := c.list(cl).agents(ctx, func(page []view.Agent, last bool) error {
 		found.add(page)
 		if last && found.seen == 0 {
 			return c.known(ctx, cl)

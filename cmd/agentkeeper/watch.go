@@ -196,7 +196,7 @@ func (c orderCmd) fulfilled(o outcome) error {
 		if err := printAgents(o.agents); err != nil {
 			return err
 		}
-		return o.verdict()
+		return o.exitError()
 	}
 	switch n := len(o.done); {
 	case n == 1:
@@ -204,7 +204,7 @@ func (c orderCmd) fulfilled(o outcome) error {
 	case n > 1:
 		fmt.Printf("%d agents are %s, after %s\n", n, statesOf(o.done), short(o.took))
 	}
-	return o.verdict()
+	return o.exitError()
 }
 
 // statesOf names the states of agents.
@@ -218,12 +218,12 @@ func statesOf(agents []view.Agent) string {
 	return state
 }
 
-// mostTold is how many agents are told of one by one.
-const mostTold = 10
+// maxListed is how many agents are printed one by one.
+const maxListed = 10
 
-// verdict tells on the standard error who failed and who is not done, and
+// exitError tells on the standard error who failed and who is not done, and
 // returns what that means: 1 or 75.
-func (o outcome) verdict() error {
+func (o outcome) exitError() error {
 	tellAgents(o.failed, "failed")
 	tellAgents(o.pending, "not yet")
 	switch {
@@ -238,7 +238,7 @@ func (o outcome) verdict() error {
 
 func tellAgents(agents []view.Agent, what string) {
 	for i, a := range agents {
-		if i == mostTold && len(agents) > mostTold+1 {
+		if i == maxListed && len(agents) > maxListed+1 {
 			fmt.Fprintf(os.Stderr, "%s: and %d more\n", what, len(agents)-i)
 			return
 		}

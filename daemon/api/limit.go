@@ -21,15 +21,15 @@ const (
 // not for. A handler may set other headers.
 func limited(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		guard(w.Header())
+		securityHeaders(w.Header())
 		req.Body = http.MaxBytesReader(w, req.Body, bodyLimitOf(req))
 		h.ServeHTTP(listener.Paced(w, time.Time{}), req)
 	})
 }
 
-// guard sets the headers that keep answers out of frames, caches and other
+// securityHeaders sets the headers that keep answers out of frames, caches and other
 // sites' pages.
-func guard(h http.Header) {
+func securityHeaders(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")

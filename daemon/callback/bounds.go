@@ -7,6 +7,6 @@ func Bounds() []bound.Bound {
 	const where = "`callback`"
 	return []bound.Bound{
 		{Where: where, What: "a request's body", Limit: bound.Bytes(bodyLimit), Beyond: "413", Test: "TestBodyLimit"},
-		{Where: where, What: "time for its events to be durable", Limit: bound.Time(patience), Beyond: "503: the gateway sends again", Test: "TestTooLargeAndTooSlow"},
+		{Where: where, What: "time for its events to be durable", Limit: bound.Time(storeTimeout), Beyond: "503: the gateway sends again", Test: "TestTooLargeAndTooSlow"},
 	}
 }

@@ -16,18 +16,18 @@ import (
 )
 
 const (
-	bodyLimit   = session.MessageLimit
-	headLimit   = 64 << 10         // of a larger request's body that is looked at
-	heldLimit   = 256 << 20        // of all requests that wait for their outcome
-	readers     = 128              // requests that are read at once
-	readerQueue = 5 * time.Second  // how long one waits to be read
-	patience    = 20 * time.Second // and then for its events to be durable
+	bodyLimit    = session.MessageLimit
+	headLimit    = 64 << 10         // of a larger request's body that is looked at
+	heldLimit    = 256 << 20        // of all requests that wait for their outcome
+	readers      = 128              // requests that are read at once
+	readerQueue  = 5 * time.Second  // how long one waits to be read
+	storeTimeout = 20 * time.Second // and then for its events to be durable
 
 	// An agent without a session may be on its way between two keepers, or about
 	// to be adopted by a process that has just begun.
-	between   = time.Second
-	beginning = 5 * time.Second
-	lookAgain = 100 * time.Millisecond
+	betweenKeepers = time.Second
+	startGrace     = 5 * time.Second
+	retryEvery     = 100 * time.Millisecond
 )
 
 // Counter counts the events that were refused.
@@ -79,7 +79,7 @@ func (r *Receiver) receive(w http.ResponseWriter, q *http.Request) {
 	}
 	body, status := r.read(w, q)
 	if large, can := adapter.(session.LargeReceiver); can && status == http.StatusRequestEntityTooLarge {
-		ctx, cancel := context.WithTimeout(q.Context(), patience)
+		ctx, cancel := context.WithTimeout(q.Context(), storeTimeout)
 		defer cancel()
 		w.Header().Set("Connection", "close") // the rest of the body is not read
 		r.answer(w, q, name, large.ReceiveLarge(ctx, q.Header, body))
@@ -91,7 +91,7 @@ func (r *Receiver) receive(w http.ResponseWriter, q *http.Request) {
 		return
 	}
 	defer r.held.Add(-int64(len(body))) // before it is decoded, as it was counted
-	ctx, cancel := context.WithTimeout(q.Context(), patience)
+	ctx, cancel := context.WithTimeout(q.Context(), storeTimeout)
 	defer cancel()
 	r.answer(w, q, name, r.hand(ctx, name, q.Header, body, adapter))
 }
@@ -99,14 +99,14 @@ func (r *Receiver) receive(w http.ResponseWriter, q *http.Request) {
 // hand gives a request to the adapter. One whose agent has no session is tried
 // again for a moment, by the adapter that the platform has then.
 func (r *Receiver) hand(ctx context.Context, platform string, h http.Header, body []byte, adapter session.Receiver) session.Receipt {
-	until := time.Now().Add(between)
-	if settled := r.began.Add(beginning); settled.After(until) {
+	until := time.Now().Add(betweenKeepers)
+	if settled := r.began.Add(startGrace); settled.After(until) {
 		until = settled
 	}
 	body = wire.UTF8(h.Get("Content-Type"), body)
 	for {
 		got := adapter.Receive(ctx, h, body)
-		if got.Refusal != session.NoSession || time.Now().After(until) || session.Sleep(ctx, lookAgain) != nil {
+		if got.Refusal != session.NoSession || time.Now().After(until) || session.Sleep(ctx, retryEvery) != nil {
 			return got
 		}
 		if now, ok := r.o.Find(platform); ok {

@@ -20,16 +20,16 @@ type Log struct {
 	log *slog.Logger
 
 	mu    sync.Mutex
-	lines map[string]*lately
+	lines map[string]*lastLine
 }
 
-type lately struct {
-	at   time.Time
-	more int
+type lastLine struct {
+	at      time.Time
+	omitted int
 }
 
 // NewLog returns a Log that writes to log.
-func NewLog(log *slog.Logger) *Log { return &Log{log: log, lines: map[string]*lately{}} }
+func NewLog(log *slog.Logger) *Log { return &Log{log: log, lines: map[string]*lastLine{}} }
 
 // Warn writes a line unless one of the same message and cause was written
 // within the last minute. cause itself is not written.
@@ -59,21 +59,21 @@ func (l *Log) due(key string) (repeats int, due bool) {
 		}
 		fallthrough
 	case last == nil:
-		l.lines[key] = &lately{at: now}
+		l.lines[key] = &lastLine{at: now}
 		return 0, true
 	case now.Sub(last.at) < logEvery:
-		last.more++
+		last.omitted++
 		return 0, false
 	}
-	repeats = last.more
-	*last = lately{at: now}
+	repeats = last.omitted
+	*last = lastLine{at: now}
 	return repeats, true
 }
 
 // forget drops what is old and has nothing to add. The caller holds mu.
 func (l *Log) forget(now time.Time) {
 	for key, last := range l.lines {
-		if now.Sub(last.at) >= logEvery && last.more == 0 {
+		if now.Sub(last.at) >= logEvery && last.omitted == 0 {
 			delete(l.lines, key)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 
 // peer is who is at the other end of a connection. It is a value.
 type peer struct {
-	name    string // of an address or a user; peers of one name share; "" has no share
-	trusted bool   // root or the service's own user, on a unix socket
+	name       string // of an address or a user; peers of one name share; "" has no share
+	privileged bool   // root or the service's own user, on a unix socket
 }
 
 // peerOf asks the connection, and on a unix socket the kernel.
@@ -61,6 +61,6 @@ func userOf(c *net.UnixConn) peer {
 	if err != nil || failed != nil {
 		return peer{name: "uid unknown"}
 	}
-	trusted := cred.Uid == 0 || cred.Uid == uint32(os.Geteuid())
-	return peer{name: "uid " + strconv.FormatUint(uint64(cred.Uid), 10), trusted: trusted}
+	privileged := cred.Uid == 0 || cred.Uid == uint32(os.Geteuid())
+	return peer{name: "uid " + strconv.FormatUint(uint64(cred.Uid), 10), privileged: privileged}
 }

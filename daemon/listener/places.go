@@ -29,7 +29,7 @@ const reservedPart = 4
 // total is what this peer and all others may have together.
 func (l Limits) total(from peer) int {
 	all := l.Total()
-	if from.trusted {
+	if from.privileged {
 		return all
 	}
 	return all - min(l.Reserved, all/reservedPart)
@@ -37,7 +37,7 @@ func (l Limits) total(from peer) int {
 
 // share is what the peer may have alone.
 func (l Limits) share(from peer) int {
-	if from.trusted || from.name == "" || l.Part == 0 {
+	if from.privileged || from.name == "" || l.Part == 0 {
 		return math.MaxInt
 	}
 	return max(1, l.Total()/l.Part)

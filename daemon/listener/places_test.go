@@ -159,9 +159,9 @@ func TestFewerPlaces(t *testing.T) {
 // A few places are root's and the service's own, and neither has a share.
 func TestReservedPlaces(t *testing.T) {
 	limits := Limits{Total: func() int { return 8 }, Part: 2, Reserved: 16}
-	trusted, member := peer{name: "uid 0", trusted: true}, peer{name: "uid 7"}
-	if limits.total(trusted) != 8 || limits.total(member) != 6 || limits.share(trusted) <= 8 || limits.share(member) != 4 {
-		t.Errorf("%d %d %d %d", limits.total(trusted), limits.total(member), limits.share(trusted), limits.share(member))
+	privileged, member := peer{name: "uid 0", privileged: true}, peer{name: "uid 7"}
+	if limits.total(privileged) != 8 || limits.total(member) != 6 || limits.share(privileged) <= 8 || limits.share(member) != 4 {
+		t.Errorf("%d %d %d %d", limits.total(privileged), limits.total(member), limits.share(privileged), limits.share(member))
 	}
 	p := NewPlaces(limits, nil)
 	let := func(who peer, n int) (in int) {
@@ -177,7 +177,7 @@ func TestReservedPlaces(t *testing.T) {
 	if a, b := let(member, 9), let(peer{name: "uid 8"}, 9); a != 4 || b != 2 {
 		t.Errorf("%d and %d, want 4 and what is not reserved", a, b)
 	}
-	if root := let(trusted, 9); root != 2 {
+	if root := let(privileged, 9); root != 2 {
 		t.Errorf("root got %d of the 2 reserved places", root)
 	}
 }
@@ -199,7 +199,7 @@ func TestUserOfASocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer accepted.Close()
-	if got := peerOf(accepted); !got.trusted || !strings.HasPrefix(got.name, "uid ") {
+	if got := peerOf(accepted); !got.privileged || !strings.HasPrefix(got.name, "uid ") {
 		t.Errorf("%+v", got)
 	}
 }

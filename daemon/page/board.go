@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	lookEvery  = 500 * time.Millisecond // at most so often
-	lookShare  = 50                     // and looking takes this part of the time at most
-	maxViewers = 50
-	chunk      = 1000    // agents in one message
-	maxNews    = 100     // news kept for viewers that lag; who lags more gets everything anew
-	keepNews   = 8 << 20 // and so many bytes of them, one aside
+	lookEvery      = 500 * time.Millisecond // at most so often
+	lookShare      = 50                     // and looking takes this part of the time at most
+	maxViewers     = 50
+	chunk          = 1000    // agents in one message
+	maxUpdates     = 100     // updates kept for viewers that lag; who lags more gets everything anew
+	maxUpdateBytes = 8 << 20 // and so many bytes of them, one aside
 )
 
 // board is the fleet as its viewers see it. The zero board has no viewers;
@@ -35,12 +35,12 @@ type board struct {
 type shared struct {
 	due       time.Time // the next look
 	looks     uint64
-	last      uint64 // the number of the newest news
+	last      uint64 // the number of the newest update
 	rows      map[session.ID]*entry
 	sorted    []*entry // the same, by name
 	platforms []byte   // the message
-	news      []news   // the newest, oldest first
-	size      int      // of the news, in bytes
+	updates   []update // the newest, oldest first
+	size      int      // of the updates, in bytes
 }
 
 // entry is a row and how it is sent.
@@ -50,8 +50,8 @@ type entry struct {
 	seen uint64 // the look that saw it last
 }
 
-// news is what one look found.
-type news struct {
+// update is what one look found.
+type update struct {
 	number   uint64
 	messages [][]byte
 }
@@ -98,11 +98,11 @@ func (b *board) since(number uint64) (messages []text, now uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.look()
-	lagging := number < b.last && (len(b.news) == 0 || b.news[0].number > number+1)
+	lagging := number < b.last && (len(b.updates) == 0 || b.updates[0].number > number+1)
 	if number == 0 || lagging {
 		return b.everything(), b.last
 	}
-	for _, n := range b.news {
+	for _, n := range b.updates {
 		if n.number > number {
 			for _, m := range n.messages {
 				messages = append(messages, text{ready: m})
@@ -176,7 +176,7 @@ func (b *board) gone() (ids []string) {
 
 // note keeps what the present look found.
 func (b *board) note(list []line, changed [][]byte, gone []string) {
-	n := news{number: b.last + 1}
+	n := update{number: b.last + 1}
 	if m := message("platforms", encode(map[string]any{"platforms": list})); !bytes.Equal(m, b.platforms) {
 		b.platforms = m
 		n.messages = append(n.messages, m)
@@ -189,15 +189,15 @@ func (b *board) note(list []line, changed [][]byte, gone []string) {
 		return
 	}
 	b.last = n.number
-	b.news = append(b.news, n)
+	b.updates = append(b.updates, n)
 	b.size += n.size()
-	for len(b.news) > maxNews || (len(b.news) > 1 && b.size > keepNews) {
-		b.size -= b.news[0].size()
-		b.news = slices.Delete(b.news, 0, 1)
+	for len(b.updates) > maxUpdates || (len(b.updates) > 1 && b.size > maxUpdateBytes) {
+		b.size -= b.updates[0].size()
+		b.updates = slices.Delete(b.updates, 0, 1)
 	}
 }
 
-func (n news) size() (sum int) {
+func (n update) size() (sum int) {
 	for _, m := range n.messages {
 		sum += len(m)
 	}

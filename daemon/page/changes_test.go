@@ -284,7 +284,7 @@ func TestOneLookForAll(t *testing.T) {
 			}
 			s.close()
 		}
-		if p.board.viewers != 0 || p.board.rows != nil || p.board.news != nil {
+		if p.board.viewers != 0 || p.board.rows != nil || p.board.updates != nil {
 			t.Errorf("the board keeps something without viewers: %d viewers, %d rows", p.board.viewers, len(p.board.rows))
 		}
 		c.looked()
@@ -360,12 +360,12 @@ func TestLaggard(t *testing.T) {
 		if messages, _ := b.since(now); len(messages) != 0 {
 			t.Errorf("up to date: %d messages", len(messages))
 		}
-		news(maxNews + 1)
+		news(maxUpdates + 1)
 		if messages, _ := b.since(number); len(messages) != 4 || !strings.HasPrefix(string(messages[0].bytes()), "event: reset\n") {
 			t.Errorf("far behind: %q", messages)
 		}
-		if len(b.news) != maxNews {
-			t.Errorf("%d news kept", len(b.news))
+		if len(b.updates) != maxUpdates {
+			t.Errorf("%d news kept", len(b.updates))
 		}
 	})
 }

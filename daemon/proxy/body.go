@@ -54,9 +54,9 @@ func (p *Proxy) readBody(req *http.Request) (body, error) {
 // slow reports whether a request's body did not arrive in time.
 func slow(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 
-// patient is the rest of a request's body on its way to the platform. It tells
+// clientBody is the rest of a request's body on its way to the platform. It tells
 // the client's slowness from the platform's.
-type patient struct {
+type clientBody struct {
 	io.ReadCloser
 	over func() // called at its end; nil: nobody
 }
@@ -65,7 +65,7 @@ type patient struct {
 var errSlowBody = errors.New("the request's body did not arrive in time")
 
 // Read implements io.Reader.
-func (p patient) Read(b []byte) (int, error) {
+func (p clientBody) Read(b []byte) (int, error) {
 	n, err := p.ReadCloser.Read(b)
 	switch {
 	case slow(err):
@@ -81,7 +81,7 @@ func (p patient) Read(b []byte) (int, error) {
 func (b body) put(req *http.Request) {
 	switch {
 	case !b.whole:
-		rest := patient{req.Body, b.over}
+		rest := clientBody{req.Body, b.over}
 		req.Body = rewound{io.MultiReader(bytes.NewReader(b.head), rest), rest}
 	case len(b.head) == 0:
 		req.Body, req.ContentLength = http.NoBody, 0

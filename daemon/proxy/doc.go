@@ -15,7 +15,7 @@
 // The proxy's own answers are JSON, {"error": "…"}:
 //
 //   - 400: the request is not plain, so that a server could read another one in
-//     it than the rules saw: odd characters or encodings, headers that name
+//     it than the rules saw: unusual characters or encodings, headers that name
 //     another method or path, a body where none belongs, trailers;
 //   - 403: a log-in, a log-out, an event poll or anything else that would pull
 //     the session from under its keeper; or a request that a web page of
@@ -33,8 +33,8 @@
 // An answer that refuses the credential is held back. The session's keeper is
 // told (or, where its own polls find out, waited for), and as soon as there is
 // a newer credential, the request is sent once more. Where none comes within
-// [patience], the platform's answer is passed on. A generation whose refusal
-// was of no avail is not reported again for [doubtFor]: a path that is not open
+// [renewalTimeout], the platform's answer is passed on. A generation whose refusal
+// was of no avail is not reported again for [ignoreFor]: a path that is not open
 // to the account must not cost a log-in per request.
 //
 // # Secrets in answers

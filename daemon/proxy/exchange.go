@@ -13,10 +13,10 @@ import (
 	"agentkeeper/vendors/rules"
 )
 
-// patience is how long an answer that refuses the credential is held back for a
+// renewalTimeout is how long an answer that refuses the credential is held back for a
 // newer one: longer than a Huawei poll is held (10 s), whose end tells the
 // keeper that the session is lost.
-const patience = 12 * time.Second
+const renewalTimeout = 12 * time.Second
 
 // lookEvery is how often a newer credential is looked for.
 const lookEvery = 50 * time.Millisecond
@@ -38,7 +38,7 @@ type exchange struct {
 func (x *exchange) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL = on(x.target.url, x.asked)
 	r.Out.Host, r.Out.Trailer = "", nil
-	strip(r.Out.Header)
+	stripRequest(r.Out.Header)
 }
 
 // RoundTrip implements http.RoundTripper: it sends the request, and once more
@@ -58,7 +58,7 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if x.judge(again) != rules.Good {
-		x.proxy.doubts.add(x.route.id, x.handed.Generation)
+		x.proxy.ignored.add(x.route.id, x.handed.Generation)
 	}
 	return again, nil
 }
@@ -97,7 +97,7 @@ func (x *exchange) judge(answer *http.Response) rules.Verdict {
 // request is to be sent again with it.
 func (x *exchange) renew(v rules.Verdict) bool {
 	id, refused := x.route.id, x.handed.Generation
-	if x.proxy.doubts.holds(id, refused) {
+	if x.proxy.ignored.holds(id, refused) {
 		return false
 	}
 	if v == rules.Dead && !x.report(refused) {
@@ -110,7 +110,7 @@ func (x *exchange) renew(v rules.Verdict) bool {
 		return true
 	}
 	if x.ctx.Err() == nil { // else the client went away, which says nothing
-		x.proxy.doubts.add(id, refused)
+		x.proxy.ignored.add(id, refused)
 	}
 	return false
 }
@@ -127,9 +127,9 @@ func (x *exchange) report(generation uint64) bool {
 }
 
 // await blocks until there is another credential than the refused one, or
-// patience or the request ended.
+// renewalTimeout or the request ended.
 func (x *exchange) await(refused uint64) bool {
-	ctx, cancel := context.WithTimeout(x.ctx, patience)
+	ctx, cancel := context.WithTimeout(x.ctx, renewalTimeout)
 	defer cancel()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -152,7 +152,7 @@ func (x *exchange) await(refused uint64) bool {
 
 // clean makes the client's answer of the platform's.
 func (x *exchange) clean(answer *http.Response) error {
-	silence(answer.Header, x.handed.Credential.Header)
+	stripAnswer(answer.Header, x.handed.Credential.Header)
 	if text := answer.Header.Get("Location"); text != "" {
 		answer.Header.Set("Location", x.relocate(text))
 	}

@@ -84,7 +84,7 @@ type Proxy struct {
 	refusals *listener.Refusals
 	slots    chan struct{} // one for each request that is on its way to the platform
 	large    chan struct{} // one for each large body
-	doubts   doubts
+	ignored  ignored
 }
 
 // ServeHTTP implements http.Handler.
@@ -118,7 +118,7 @@ func busy(text string) *fault {
 // that are forwarded when what is kept of the body is there, so that a client
 // that sends slowly holds up nobody.
 func (p *Proxy) serve(w http.ResponseWriter, req *http.Request, limit time.Time) *fault {
-	if f := guard(req); f != nil {
+	if f := checkRequest(req); f != nil {
 		return f
 	}
 	way, err := parseRoute(req.URL.EscapedPath())
@@ -164,14 +164,14 @@ func (p *Proxy) serve(w http.ResponseWriter, req *http.Request, limit time.Time)
 func (p *Proxy) admit(req *http.Request, way route, target target) (rules.Request, body, *fault) {
 	asked, err := rules.Parse(rules.Raw{Method: req.Method, Path: "/" + way.rest, Query: req.URL.RawQuery, Header: req.Header})
 	if err != nil {
-		return asked, body{}, p.odd(req, way, err)
+		return asked, body{}, p.refuseIrregular(req, way, err)
 	}
 	read, err := p.readBody(req)
 	if err != nil {
 		return asked, read, bodyFault(err)
 	}
 	if asked, err = asked.WithBody(read.head, read.whole); err != nil {
-		return asked, read, p.odd(req, way, err)
+		return asked, read, p.refuseIrregular(req, way, err)
 	}
 	asked, why := target.rules.Admit(asked)
 	if why != "" {
@@ -184,8 +184,8 @@ func (p *Proxy) admit(req *http.Request, way route, target target) (rules.Reques
 	return asked, read, nil
 }
 
-// odd refuses what is not plain.
-func (p *Proxy) odd(req *http.Request, way route, err error) *fault {
+// refuseIrregular refuses what is not plain.
+func (p *Proxy) refuseIrregular(req *http.Request, way route, err error) *fault {
 	p.log.Warn("proxy: request refused", "agent", way.id.String(), "method", req.Method, "reason", err.Error())
 	return &fault{status: http.StatusBadRequest, text: err.Error()}
 }

@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	hopelessTries = 5               // 4xx in a row before an event may be given up
-	hopelessSoon  = 5 * time.Minute // where the receiver takes other events
-	hopelessLate  = time.Hour       // where nothing shows that it takes any
+	giveUpTries   = 5               // 4xx in a row before an event may be given up
+	giveUpSoon    = 5 * time.Minute // where the receiver takes other events
+	giveUpLate    = time.Hour       // where nothing shows that it takes any
 	maxLetters    = 20              // dead letters that are shown
 	maxLetterText = 300             // bytes of what the receiver said that are kept
 )
@@ -33,34 +33,34 @@ type DeadLetter struct {
 // asked about was tried in vain.
 var ErrNothingFails = errors.New("no event of it was tried in vain")
 
-// hopeless reports whether a lane's first event is to be given up. One event
+// undeliverable reports whether a lane's first event is to be given up. One event
 // that is refused while others are taken has the fault itself. Where none are,
 // the receiver may be what is broken: then it takes longer, and only answers
 // that speak of the content count.
-func (h *hook) hopeless(l *lane, now time.Time) bool {
-	if l.denied < hopelessTries {
+func (h *hook) undeliverable(l *lane, now time.Time) bool {
+	if l.denied < giveUpTries {
 		return false
 	}
 	tried := now.Sub(l.since)
 	if h.counts.lastDelivery.After(l.since) {
-		return tried >= hopelessSoon
+		return tried >= giveUpSoon
 	}
-	return tried >= hopelessLate && l.content
+	return tried >= giveUpLate && l.content
 }
 
-// bury gives a lane's first event up.
-func (h *hook) bury(l *lane, reason string, now time.Time) DeadLetter {
+// giveUp gives a lane's first event up.
+func (h *hook) giveUp(l *lane, reason string, now time.Time) DeadLetter {
 	e := l.queue[0]
 	letter := DeadLetter{
 		ID: e.id, Type: e.typ, Position: e.seq, Reason: reason, Attempts: l.fails, Error: strings.ToValidUTF8(l.err[:min(len(l.err), maxLetterText)], ""), At: now.UTC(),
 	}
 	// The record may be on its way to the store: its parts are replaced.
-	counts := maps.Clone(h.rec.Buried)
+	counts := maps.Clone(h.rec.GivenUp)
 	if counts == nil {
 		counts = map[string]uint64{}
 	}
 	counts[reason]++
-	h.rec.Buried = counts
+	h.rec.GivenUp = counts
 	kept := h.rec.Letters[max(0, len(h.rec.Letters)-maxLetters+1):]
 	h.rec.Letters = append(append(make([]DeadLetter, 0, maxLetters), kept...), letter)
 	h.win.drop(l)
@@ -108,5 +108,5 @@ func (h *hook) skip(agent string, now time.Time) (DeadLetter, bool) {
 		l.skipped = true
 		return DeadLetter{ID: e.id, Type: e.typ, Position: e.seq, Reason: DeadSkipped, Attempts: l.fails, Error: l.err, At: now.UTC()}, true
 	}
-	return h.bury(l, DeadSkipped, now), true
+	return h.giveUp(l, DeadSkipped, now), true
 }

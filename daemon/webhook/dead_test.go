@@ -38,7 +38,7 @@ func TestRefusedEventIsGivenUp(t *testing.T) {
 				if s.Dead[DeadRefused] != 1 || s.Lag != 0 || s.State != Delivering || len(s.Letters) != 1 {
 					t.Fatalf("after 8 minutes: %+v", s)
 				}
-				if l := s.Letters[0]; l.ID == "" || l.Position == 0 || l.Attempts < hopelessTries || !strings.Contains(l.Error, http.StatusText(status)) {
+				if l := s.Letters[0]; l.ID == "" || l.Position == 0 || l.Attempts < giveUpTries || !strings.Contains(l.Error, http.StatusText(status)) {
 					t.Errorf("the dead letter: %+v", l)
 				}
 				var of291 []int

@@ -41,7 +41,7 @@ type hook struct {
 	saves
 	pace
 	outage
-	complaints
+	failureLog
 	counts  counts
 	random  *rand.Rand
 	timer   *time.Timer
@@ -86,13 +86,13 @@ type pace struct {
 
 // outage is what tells that the receiver is out.
 type outage struct {
-	downs   map[string]bool // lanes that found the receiver down since the last success
-	probes  int             // requests in vain since it is taken to be out
-	outFrom time.Time       // since when it is taken to be out
+	unreachables map[string]bool // lanes that found the receiver down since the last success
+	probes       int             // requests in vain since it is taken to be out
+	outSince     time.Time       // since when it is taken to be out
 }
 
-// complaints bound the lines about failures.
-type complaints struct {
+// failureLog bound the lines about failures.
+type failureLog struct {
 	quiet  time.Time // no line before
 	unsaid int       // failures that were not logged
 }
@@ -118,7 +118,7 @@ func newHook(cfg config.Webhook, rec *record, o Options) (*hook, error) {
 			gone: make(chan struct{}), asks: make(chan func()), in: make(chan event),
 			results: make(chan result, cfg.Concurrent), saved: make(chan error, 1),
 		},
-		progress: progress{win: newWindow()}, pace: pace{allowed: cfg.Concurrent}, outage: outage{downs: map[string]bool{}},
+		progress: progress{win: newWindow()}, pace: pace{allowed: cfg.Concurrent}, outage: outage{unreachables: map[string]bool{}},
 		random: rand.New(rand.NewPCG(o.Seed, hash(cfg.Name))),
 	}
 	if rec != nil {
@@ -211,7 +211,7 @@ func (h *hook) step(ctx, posts context.Context) {
 func (h *hook) stopped() bool { return h.rec.Gone != nil || h.fenced }
 
 // out reports whether the receiver is taken to be away.
-func (h *hook) out() bool { return len(h.downs) >= outAfter }
+func (h *hook) out() bool { return len(h.unreachables) >= outAfter }
 
 // intake is where events come from, nil while none is taken.
 func (h *hook) intake() <-chan event {
@@ -315,7 +315,7 @@ func (h *hook) resume(now time.Time) {
 func (h *hook) release(now time.Time, chosen func(*lane) bool) {
 	h.hold = time.Time{}
 	h.probes, h.limits = 0, 0
-	clear(h.downs)
+	clear(h.unreachables)
 	h.win.wake(now, chosen)
 }
 

@@ -121,9 +121,9 @@ func (h *hook) unfollow() {
 	}
 }
 
-// patience is how long the stream is kept waiting by a full window before it is
+// offerTimeout is how long the stream is kept waiting by a full window before it is
 // let go: the events that it has handed over take memory meanwhile.
-const patience = 5 * time.Second
+const offerTimeout = 5 * time.Second
 
 var errFull = errors.New("the window is full")
 
@@ -136,7 +136,7 @@ func (h *hook) read(ctx context.Context, after uint64) {
 			if err != nil {
 				h.log.Error("webhook: left out what cannot be read", "error", err)
 			}
-			if !h.offer(ctx, e, patience) {
+			if !h.offer(ctx, e, offerTimeout) {
 				held = e
 				return errFull
 			}

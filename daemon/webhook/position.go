@@ -16,7 +16,7 @@ type record struct {
 	Late    map[string]uint64 `json:"late,omitempty"`    // but of these agents from here on
 	Oldest  time.Time         `json:"oldest,omitzero"`   // when the oldest event that is late was received
 	Dead    uint64            `json:"dead,omitempty"`    // events that were dropped before they were delivered
-	Buried  map[string]uint64 `json:"buried,omitempty"`  // events that were given up, by reason
+	GivenUp map[string]uint64 `json:"buried,omitempty"`  // events that were given up, by reason
 	Letters []DeadLetter      `json:"letters,omitempty"` // the latest of them, oldest first
 	Gone    *gone             `json:"gone,omitempty"`    // the receiver answered 410
 	Removed time.Time         `json:"removed,omitzero"`  // when the hook left the configuration

@@ -26,22 +26,22 @@ const (
 	headerLimit  = 64 << 10
 )
 
-// verdict says what an attempt leads to.
-type verdict uint8
+// outcome says what an attempt leads to.
+type outcome uint8
 
 const (
-	delivered verdict = iota
-	failed            // the lane waits
-	down              // likewise, and it looks as if the receiver were out
-	away              // likewise, and it said for how long
-	limited           // 429
-	refused           // 410
+	delivered   outcome = iota
+	failed              // the lane waits
+	unreachable         // likewise, and it looks as if the receiver were out
+	retryLater          // likewise, and it said for how long
+	limited             // 429
+	refused             // 410
 )
 
 // result is the outcome of one attempt.
 type result struct {
 	lane    *lane
-	verdict verdict
+	outcome outcome
 	after   time.Duration // as the receiver asks; 0: it does not
 	err     string        // for people, without a secret
 	denied  bool          // 4xx that speaks of the request, not of the moment
@@ -112,7 +112,7 @@ func (p *poster) post(ctx context.Context, e event) result {
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.target, bytes.NewReader(e.data))
 	if err != nil {
-		return result{verdict: failed, err: p.reason(err)}
+		return result{outcome: failed, err: p.reason(err)}
 	}
 	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("User-Agent", p.agent)
@@ -122,7 +122,7 @@ func (p *poster) post(ctx context.Context, e event) result {
 	sign(req.Header, p.key.Load().key, e.id, time.Now(), e.data)
 	res, err := p.client.Do(req)
 	if err != nil {
-		return result{verdict: down, err: p.reason(err)}
+		return result{outcome: unreachable, err: p.reason(err)}
 	}
 	defer func() { _ = res.Body.Close() }()
 	text, _ := io.ReadAll(io.LimitReader(res.Body, answerLimit)) // what came says enough
@@ -130,18 +130,18 @@ func (p *poster) post(ctx context.Context, e event) result {
 }
 
 func (p *poster) judge(res *http.Response, text []byte) result {
-	r := result{verdict: failed, after: wire.RetryAfter(res.Header, time.Now(), longest), err: p.answer(res, text)}
+	r := result{outcome: failed, after: wire.RetryAfter(res.Header, time.Now(), longest), err: p.answer(res, text)}
 	switch code := res.StatusCode; {
 	case code >= 200 && code <= 299:
 		return result{}
 	case code == http.StatusGone:
-		r.verdict = refused
+		r.outcome = refused
 	case code == http.StatusTooManyRequests:
-		r.verdict = limited
+		r.outcome = limited
 	case code == http.StatusServiceUnavailable && r.after > 0:
-		r.verdict = away
+		r.outcome = retryLater
 	case code >= 500:
-		r.verdict = down
+		r.outcome = unreachable
 	case code >= 400 && code != http.StatusRequestTimeout && code != http.StatusTooEarly:
 		r.denied = true
 		r.content = slices.Contains([]int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity}, code)

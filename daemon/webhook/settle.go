@@ -8,7 +8,7 @@ import (
 // settle draws the consequences of an attempt.
 func (h *hook) settle(r result, now time.Time) {
 	h.inFlight--
-	if r.verdict == delivered {
+	if r.outcome == delivered {
 		h.succeed(r.lane, now)
 		return
 	}
@@ -22,16 +22,16 @@ func (h *hook) settle(r result, now time.Time) {
 	l.err, l.content = r.err, r.content
 	h.counts.lastError, h.counts.lastErrorAt = r.err, now
 	switch {
-	case l.skipped && r.verdict != refused:
+	case l.skipped && r.outcome != refused:
 		h.answered(now)
-		h.bury(l, DeadSkipped, now)
+		h.giveUp(l, DeadSkipped, now)
 		return
-	case h.hopeless(l, now):
+	case h.undeliverable(l, now):
 		h.answered(now)
-		h.bury(l, DeadRefused, now)
+		h.giveUp(l, DeadRefused, now)
 		return
 	}
-	switch r.verdict {
+	switch r.outcome {
 	case refused:
 		h.win.again(l)
 		h.end(r, now)
@@ -66,11 +66,11 @@ func (h *hook) succeed(l *lane, now time.Time) {
 // lanes go that failed no more often than the outage explains.
 func (h *hook) answered(now time.Time) {
 	if h.out() {
-		h.log.Info("webhook: the receiver is back", "after", now.Sub(h.outFrom).Round(time.Second).String())
+		h.log.Info("webhook: the receiver is back", "after", now.Sub(h.outSince).Round(time.Second).String())
 		tried := h.probes + 1
 		h.release(now, func(l *lane) bool { return l.fails <= tried })
 	}
-	clear(h.downs)
+	clear(h.unreachables)
 }
 
 func (h *hook) sink() string { return Sink(h.cfg.Name) }
@@ -92,33 +92,33 @@ func (h *hook) slow(r result, now time.Time) {
 		h.allowed, h.gained = max(1, h.allowed/2), 0
 	}
 	h.pause(now.Add(h.wait(r, h.limits)))
-	h.complain(r, now, h.hold)
+	h.logFailure(r, now, h.hold)
 }
 
 // fail lets the lane wait, and the whole hook where the receiver is away.
 func (h *hook) fail(r result, now time.Time) {
 	due := now.Add(h.wait(r, r.lane.fails))
 	h.win.failed(r.lane, due)
-	switch r.verdict {
+	switch r.outcome {
 	case failed:
 		h.answered(now)
-	case away:
+	case retryLater:
 		h.pause(due)
 	default:
-		h.silent(r, now)
+		h.noteUnreachable(r, now)
 	}
-	h.complain(r, now, due)
+	h.logFailure(r, now, due)
 }
 
-// silent notes that the receiver does not answer as one that works.
-func (h *hook) silent(r result, now time.Time) {
+// noteUnreachable notes that the receiver does not answer as one that works.
+func (h *hook) noteUnreachable(r result, now time.Time) {
 	was := h.out()
-	h.downs[r.lane.key] = true
+	h.unreachables[r.lane.key] = true
 	if !h.out() {
 		return
 	}
 	if !was {
-		h.outFrom = now
+		h.outSince = now
 		h.log.Warn("webhook: the receiver is out; one request at a time tries it", "error", r.err)
 	}
 	h.probes++
@@ -143,9 +143,9 @@ func (h *hook) wait(r result, n int) time.Duration {
 
 const quietFor = 10 * time.Second
 
-// complain logs a failure, at most one in ten seconds, and none that is our own
+// logFailure logs a failure, at most one in ten seconds, and none that is our own
 // doing at the end.
-func (h *hook) complain(r result, now, next time.Time) {
+func (h *hook) logFailure(r result, now, next time.Time) {
 	switch {
 	case h.ending:
 		return

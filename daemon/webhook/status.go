@@ -99,7 +99,7 @@ func (h *hook) status(first, last uint64, now time.Time) Status {
 		Failing: h.failing(), Letters: slices.Clone(h.rec.Letters),
 		Dead: map[string]uint64{
 			DeadRetention: h.rec.Dead + h.dropping(first), DeadGone: 0,
-			DeadRefused: h.rec.Buried[DeadRefused], DeadSkipped: h.rec.Buried[DeadSkipped],
+			DeadRefused: h.rec.GivenUp[DeadRefused], DeadSkipped: h.rec.GivenUp[DeadSkipped],
 		},
 	}
 	if at := h.wakeUp(); at.After(now) {

@@ -15,17 +15,17 @@ import (
 	"agentkeeper/test/sim/runtel"
 )
 
-// stage is the demo's simulated platforms.
-type stage struct {
-	platforms []actor
+// demoPlatforms are the demo's simulated platforms.
+type demoPlatforms struct {
+	platforms []demoPlatform
 	huawei    *huawei.Sim
 	ecss      *ecss.Sim
 	runtel    *runtel.Sim
 	control   string // path of the service's control socket, once config was written
 }
 
-// actor is one platform and its agents.
-type actor struct {
+// demoPlatform is one platform and its agents.
+type demoPlatform struct {
 	name, vendor, scheme, options, group string
 	logins, numbers                      []string
 	line                                 *sim.NetListener
@@ -39,14 +39,14 @@ const (
 	demoLife     = 2 * time.Minute // of tokens, so that renewals can be watched
 )
 
-func newStage(agents int) (s *stage, err error) {
-	s = &stage{}
+func newDemoPlatforms(agents int) (s *demoPlatforms, err error) {
+	s = &demoPlatforms{}
 	defer func() {
 		if err != nil {
 			s.close()
 		}
 	}()
-	add := func(a actor, play func(line *sim.NetListener) (http.Handler, *sim.Ops)) error {
+	add := func(a demoPlatform, play func(line *sim.NetListener) (http.Handler, *sim.Ops)) error {
 		line, err := sim.Listen("127.0.0.1:0")
 		if err != nil {
 			return fmt.Errorf("start the simulator of %s: %w", a.name, err)
@@ -67,11 +67,11 @@ func newStage(agents int) (s *stage, err error) {
 	return s, nil
 }
 
-type adder = func(actor, func(*sim.NetListener) (http.Handler, *sim.Ops)) error
+type adder = func(demoPlatform, func(*sim.NetListener) (http.Handler, *sim.Ops)) error
 
-func (s *stage) addHuawei(n int, add adder) error {
+func (s *demoPlatforms) addHuawei(n int, add adder) error {
 	list := huawei.Range(291, n, demoPassword, 40000)
-	a := actor{name: "hq", vendor: "huawei", scheme: "http", group: "voice-bots", options: "hold: 3s"}
+	a := demoPlatform{name: "hq", vendor: "huawei", scheme: "http", group: "voice-bots", options: "hold: 3s"}
 	for _, agent := range list {
 		a.logins, a.numbers = append(a.logins, agent.Login), append(a.numbers, agent.Phone)
 	}
@@ -81,9 +81,9 @@ func (s *stage) addHuawei(n int, add adder) error {
 	})
 }
 
-func (s *stage) addECSS(n int, add adder) error {
+func (s *demoPlatforms) addECSS(n int, add adder) error {
 	list := ecss.Agents(101, n, demoPassword)
-	a := actor{name: "pbx", vendor: "ecss", scheme: "ws", group: "operators"}
+	a := demoPlatform{name: "pbx", vendor: "ecss", scheme: "ws", group: "operators"}
 	for _, agent := range list {
 		a.logins, a.numbers = append(a.logins, agent.Login), append(a.numbers, agent.Number)
 	}
@@ -93,9 +93,9 @@ func (s *stage) addECSS(n int, add adder) error {
 	})
 }
 
-func (s *stage) addConfig(n int, add adder) error {
+func (s *demoPlatforms) addConfig(n int, add adder) error {
 	list := huaweiconfig.Range(501, n, demoPassword)
-	a := actor{name: "config", vendor: "huawei-config", scheme: "http", group: "administrators", options: "probe: /config/agents"}
+	a := demoPlatform{name: "config", vendor: "huawei-config", scheme: "http", group: "administrators", options: "probe: /config/agents"}
 	for _, account := range list {
 		a.logins = append(a.logins, account.Login)
 	}
@@ -105,8 +105,8 @@ func (s *stage) addConfig(n int, add adder) error {
 	})
 }
 
-func (s *stage) addRuntel(n int, add adder) error {
-	a := actor{name: "cabinet", vendor: "runtel", scheme: "http", group: "integrations"}
+func (s *demoPlatforms) addRuntel(n int, add adder) error {
+	a := demoPlatform{name: "cabinet", vendor: "runtel", scheme: "http", group: "integrations"}
 	list := make([]runtel.Agent, n)
 	for i := range list {
 		list[i] = runtel.Agent{Login: fmt.Sprintf("bot%d@demo", i+1), Password: demoPassword}
@@ -118,9 +118,9 @@ func (s *stage) addRuntel(n int, add adder) error {
 	})
 }
 
-func (s *stage) addEdna(n int, add adder) error {
+func (s *demoPlatforms) addEdna(n int, add adder) error {
 	list := edna.Range(1, n, demoPassword)
-	a := actor{name: "chat", vendor: "edna", scheme: "http", group: "chat-bots",
+	a := demoPlatform{name: "chat", vendor: "edna", scheme: "http", group: "chat-bots",
 		options: "probe: /api/v1/threads/1, max_age: " + demoLife.String()}
 	for _, account := range list {
 		a.logins = append(a.logins, account.Login)
@@ -131,7 +131,7 @@ func (s *stage) addEdna(n int, add adder) error {
 	})
 }
 
-func (s *stage) close() {
+func (s *demoPlatforms) close() {
 	if s.ecss != nil {
 		s.ecss.Close()
 	}
@@ -140,15 +140,15 @@ func (s *stage) close() {
 	}
 }
 
-func (s *stage) violations() (all []string) {
+func (s *demoPlatforms) violations() (all []string) {
 	for _, a := range s.platforms {
 		all = append(all, a.ops.Violations()...)
 	}
 	return all
 }
 
-// config is the service's configuration for the stage.
-func (s *stage) config(dir, listen string) string {
+// config is the service's configuration for the simulators.
+func (s *demoPlatforms) config(dir, listen string) string {
 	s.control = filepath.Join(dir, "control.sock")
 	var b strings.Builder
 	fmt.Fprintf(&b, "listen: %s\ncontrol: %s\nstop_timeout: 20s\nstore: {dir: %s}\nallow_inline_secrets: true\nplatforms:\n",

@@ -14,24 +14,24 @@ import (
 	"agentkeeper/daemon/view"
 )
 
-// rollPage is how many agents are asked for at once: a fleet of any size is shown
+// listPage is how many agents are asked for at once: a fleet of any size is shown
 // in the room of so many.
-const rollPage = 1000
+const listPage = 1000
 
-// roll is the agents of the service that a query chooses, page by page.
-type roll struct {
+// agentList is the agents of the service that a query chooses, page by page.
+type agentList struct {
 	client *client
 	query  url.Values
 }
 
 // each calls fn with each page as the service wrote it; last tells that it is the
 // last one. Without agents that is an empty one.
-func (r roll) each(ctx context.Context, fn func(page []json.RawMessage, last bool) error) error {
+func (r agentList) each(ctx context.Context, fn func(page []json.RawMessage, last bool) error) error {
 	q := url.Values{}
 	for name, values := range r.query {
 		q[name] = values
 	}
-	q.Set("limit", strconv.Itoa(rollPage))
+	q.Set("limit", strconv.Itoa(listPage))
 	for {
 		body, err := r.client.call(ctx, http.MethodGet, "/api/v1/agents?"+q.Encode(), nil)
 		if err != nil {
@@ -52,7 +52,7 @@ func (r roll) each(ctx context.Context, fn func(page []json.RawMessage, last boo
 }
 
 // agents is each with the agents decoded.
-func (r roll) agents(ctx context.Context, fn func(page []view.Agent, last bool) error) error {
+func (r agentList) agents(ctx context.Context, fn func(page []view.Agent, last bool) error) error {
 	return r.each(ctx, func(raw []json.RawMessage, last bool) error {
 		page := make([]view.Agent, len(raw))
 		for i, text := range raw {
@@ -66,7 +66,7 @@ func (r roll) agents(ctx context.Context, fn func(page []view.Agent, last bool) 
 
 // json writes the API's {"agents":[…]}, and nothing where known fails, which is
 // asked when there is no agent.
-func (r roll) json(ctx context.Context, to io.Writer, known func() error) error {
+func (r agentList) json(ctx context.Context, to io.Writer, known func() error) error {
 	out, n := bufio.NewWriter(to), 0
 	err := r.each(ctx, func(page []json.RawMessage, last bool) error {
 		if n == 0 && last && len(page) == 0 {
@@ -96,10 +96,10 @@ func (r roll) json(ctx context.Context, to io.Writer, known func() error) error 
 	return out.Flush()
 }
 
-// table shows the agents of a roll. A fleet that fits into one page is asked for
+// table shows the agents of a list. A fleet that fits into one page is asked for
 // once; a larger one twice, to measure and to print.
 type table struct {
-	roll   roll
+	list   agentList
 	grid   *grid[view.Agent]
 	totals totals
 	only   []view.Agent // the one page there is
@@ -107,8 +107,8 @@ type table struct {
 }
 
 // newTable measures.
-func newTable(ctx context.Context, r roll, t terminal) (*table, error) {
-	x := &table{roll: r, grid: newGrid(columns, time.Now(), t.width > 0)}
+func newTable(ctx context.Context, r agentList, t terminal) (*table, error) {
+	x := &table{list: r, grid: newGrid(columns, time.Now(), t.width > 0)}
 	err := r.agents(ctx, func(page []view.Agent, last bool) error {
 		x.add(page)
 		x.paged = x.paged || !last
@@ -146,7 +146,7 @@ func (x *table) write(ctx context.Context, t terminal, to io.Writer) error {
 	}
 	var err error
 	if x.paged {
-		err = x.roll.agents(ctx, show)
+		err = x.list.agents(ctx, show)
 	} else {
 		err = show(x.only, true)
 	}

@@ -11,10 +11,10 @@ import (
 	"agentkeeper/vendors/rules"
 )
 
-// guard refuses what no program at the site sends: requests that a web page
+// checkRequest refuses what no program at the site sends: requests that a web page
 // caused in somebody's browser, by its own script or through a name that it
 // points at this host, and ones that would leave HTTP.
-func guard(req *http.Request) *fault {
+func checkRequest(req *http.Request) *fault {
 	switch {
 	case !rules.IsMethod(req.Method):
 		return &fault{status: http.StatusMethodNotAllowed, text: "the method is not forwarded"}
@@ -23,14 +23,14 @@ func guard(req *http.Request) *fault {
 	case crossOrigin(req):
 		return &fault{status: http.StatusForbidden, text: "a web page's requests are not forwarded: it would act as any agent"}
 	}
-	return guardFraming(req)
+	return checkFraming(req)
 }
 
-// guardFraming refuses what changes the protocol, hides a header from what is
+// checkFraming refuses what changes the protocol, hides a header from what is
 // behind, or comes after the body. How long the body is, the server has decided
 // by now; the request is framed anew with what was read of it, so that nobody
 // behind can read two requests in one.
-func guardFraming(req *http.Request) *fault {
+func checkFraming(req *http.Request) *fault {
 	for _, protocol := range tokens(req.Header, "Upgrade") {
 		if protocol != "h2c" { // some clients offer HTTP/2 with every request: it is left at HTTP/1.1
 			return &fault{status: http.StatusNotImplemented, text: "another protocol is not forwarded: a log-in could hide in it"}
@@ -79,10 +79,10 @@ func crossOrigin(req *http.Request) bool {
 	return err != nil || !strings.EqualFold(u.Host, req.Host)
 }
 
-// private lists request headers that are the client's or the session's own
+// privateHeaders lists request headers that are the client's or the session's own
 // affair. Those by which a server takes another request for this one are
 // refused before, see rules.Parse.
-func private() []string {
+func privateHeaders() []string {
 	return []string{
 		"Authorization", "Proxy-Authorization", "Guid", "Set-Guid", "Cookie", "Cookie2", "Origin", "Referer", "Expect",
 		"Connection", "Upgrade", "Http2-Settings", "Forwarded", "X-Real-Ip",
@@ -90,25 +90,25 @@ func private() []string {
 	}
 }
 
-// strip takes out of a request what must not go to the platform, however its
+// stripRequest takes out of a request what must not go to the platform, however its
 // name is spelled.
-func strip(h http.Header) {
+func stripRequest(h http.Header) {
 	for name := range h {
-		if known := rules.HeaderName(name); slices.Contains(private(), known) || strings.HasPrefix(known, "X-Forwarded-") {
+		if known := rules.HeaderName(name); slices.Contains(privateHeaders(), known) || strings.HasPrefix(known, "X-Forwarded-") {
 			delete(h, name)
 		}
 	}
 }
 
-// secret lists the answer's headers that carry or set a credential.
-func secret() []string {
+// secretHeaders lists the answer's headers that carry or set a credential.
+func secretHeaders() []string {
 	return []string{"Set-Guid", "Guid", "Set-Cookie", "Set-Cookie2", "Cookie", "Authorization"}
 }
 
-// silence takes out of an answer what must not go to the client: credentials,
+// stripAnswer takes out of an answer what must not go to the client: credentials,
 // and what is said about the platform's origin and not about the proxy's.
-func silence(h http.Header, credential session.Headers) {
-	for _, name := range secret() {
+func stripAnswer(h http.Header, credential session.Headers) {
+	for _, name := range secretHeaders() {
 		h.Del(name)
 	}
 	for _, one := range credential {

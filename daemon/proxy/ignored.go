@@ -7,24 +7,24 @@ import (
 	"agentkeeper/session"
 )
 
-// doubtFor is how long a generation whose refusal was of no avail is not
+// ignoreFor is how long a generation whose refusal was of no avail is not
 // reported or waited for again.
-const doubtFor = 5 * time.Minute
+const ignoreFor = 5 * time.Minute
 
-// doubts remembers, for each agent, the generation whose refusal says nothing:
+// ignored remembers, for each agent, the generation whose refusal says nothing:
 // it was refused when it was fresh, or nothing newer came. The zero value is
 // ready to use.
-type doubts struct {
+type ignored struct {
 	mu  sync.Mutex
-	all map[session.ID]doubt
+	all map[session.ID]ignoredRefusal
 }
 
-type doubt struct {
+type ignoredRefusal struct {
 	generation uint64
 	until      time.Time
 }
 
-func (d *doubts) add(id session.ID, generation uint64) {
+func (d *ignored) add(id session.ID, generation uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
@@ -34,12 +34,12 @@ func (d *doubts) add(id session.ID, generation uint64) {
 		}
 	}
 	if d.all == nil {
-		d.all = map[session.ID]doubt{}
+		d.all = map[session.ID]ignoredRefusal{}
 	}
-	d.all[id] = doubt{generation, now.Add(doubtFor)}
+	d.all[id] = ignoredRefusal{generation, now.Add(ignoreFor)}
 }
 
-func (d *doubts) holds(id session.ID, generation uint64) bool {
+func (d *ignored) holds(id session.ID, generation uint64) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	one, ok := d.all[id]

@@ -33,7 +33,7 @@ func tabulate(t *testing.T, to io.Writer, on terminal, agents []view.Agent, now 
 // A fleet of several pages is shown as one of a single page would be, and none of
 // the requests asks for all of it.
 func TestRoll(t *testing.T) {
-	agents := make([]view.Agent, 2*rollPage+500)
+	agents := make([]view.Agent, 2*listPage+500)
 	for i := range agents {
 		agents[i] = view.Agent{Identity: view.Identity{ID: fmt.Sprintf("hq/%d", i)}, Condition: view.Condition{State: "online", Wish: "online"}}
 	}
@@ -56,7 +56,7 @@ func TestRoll(t *testing.T) {
 		text, _ := json.Marshal(map[string]any{"agents": page, "next": next})
 		return http.StatusOK, string(text)
 	})
-	r := roll{newClient(socket, time.Minute), url.Values{"group": {"bots"}}}
+	r := agentList{newClient(socket, time.Minute), url.Values{"group": {"bots"}}}
 	var got struct{ Agents []view.Agent }
 	var out bytes.Buffer
 	if err := r.json(t.Context(), &out, func() error { return errors.New("there are agents") }); err != nil {
