@@ -1,4 +1,3 @@
-// Command agentkeeper signs contact-centre agents in and keeps them online.
 package main
 
 import (

@@ -7,4 +7,7 @@
 // Nothing is dropped in silence: what is refused is answered with an error, so
 // that the platform may send it again, is logged (once a minute for each
 // platform and cause, with the number of repeats), and is counted.
+//
+// It knows no vendor: which adapter takes a platform's requests is asked of package
+// fleet, and the listener's bounds are package listener's.
 package callback

@@ -1,5 +1,7 @@
 // Package listener bounds what strangers can take of a listener that speaks
-// HTTP: connections, time, headers, names.
+// HTTP: connections, time, headers, names. It also writes the answers in JSON that
+// refuse. The API, the status page, the local proxy and the callbacks are served
+// through it; it knows none of them.
 //
 // # Connections
 //

@@ -7,7 +7,12 @@
 // when one is due: at most twice a second, and so seldom that looking takes no
 // more than a fiftieth of the time. Without viewers nobody looks and nothing is
 // kept. Viewers are limited in number; one that takes nothing is cut off, and
-// one that fell behind gets everything anew.
+// one that lags gets everything anew.
+//
+// A platform in the stream has the API's form (package view) and what the page
+// alone shows beside it. An agent in it is smaller than the API's: a row has only
+// what the table shows, and changes only when that does, so that ten thousand agents
+// who go on polling are no news.
 //
 // GET /api/v1/activity tells what happened in the last hour, by the minute.
 //

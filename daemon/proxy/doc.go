@@ -10,6 +10,12 @@
 // the vendor's rules, and put behind the platform's address in the normal form
 // that was judged; what is not plain is refused. See package vendors/rules.
 //
+// # Its place in the house
+//
+// Credentials and places of platforms come from package fleet, what a vendor lets
+// through is its rule set in vendors/rules; the transports to the platforms are the
+// proxy's own, for the keepers' wire is made for one long poll at a time.
+//
 // # Answers of its own
 //
 // The proxy's own answers are JSON, {"error": "…"}:
