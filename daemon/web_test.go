@@ -60,7 +60,8 @@ func faces(events *storetest.Memory) map[string]http.Handler {
 func serveInMemory(t *testing.T, h http.Handler) *sim.PipeListener {
 	t.Helper()
 	places := listener.NewPlaces(listener.Limits{Total: func() int { return openfiles.Most }}, nil)
-	l, s, done := sim.Pipe(), listener.NewServer(listener.Handler(h, nil), places), make(chan struct{})
+	l, s := sim.Pipe(), listener.NewServer(listener.Handler(h, nil), places)
+	done := make(chan struct{})
 	go func() { defer close(done); _ = s.Serve(l) }()
 	t.Cleanup(func() { _ = s.Close(); _ = l.Close(); <-done })
 	return l

@@ -7,4 +7,9 @@
 // and newer.conf, a drop-in for systemd 254 and later. Order matters in one
 // place: STOPPING=1 is the last word on readiness, so that a reload that ends
 // during the stop does not call the service ready again.
+//
+// Notifications, sockets and entries of the journal are sent by coreos/go-systemd.
+// The handler for log/slog is ours: systemd/slog-journal leaves the attributes out of
+// the message, which is what `journalctl` prints, drops those whose names are not in
+// capitals, and loses an entry that the journal does not take.
 package systemd

@@ -49,7 +49,8 @@ func unpacked(t *testing.T, path string) map[string]string {
 // A report holds what can be had, says what cannot, and has no secret in it.
 func TestReport(t *testing.T) {
 	dir := t.TempDir()
-	socket, conf, log := filepath.Join(dir, "s"), filepath.Join(dir, "c.yaml"), filepath.Join(dir, "log")
+	socket, conf := filepath.Join(dir, "s"), filepath.Join(dir, "c.yaml")
+	log := filepath.Join(dir, "log")
 	for path, text := range map[string]string{conf: "password: s3cret # s3cret\nlisten: 127.0.0.1:1\n", log: strings.Repeat("x", 9<<20) + "the end\n"} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

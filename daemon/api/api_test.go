@@ -365,7 +365,7 @@ func TestKeptEvents(t *testing.T) {
 		}
 		w := httptest.NewRecorder()
 		s.controller().Reader.Handler().ServeHTTP(w, req)
-		if w.Code != tt.status || tt.want != "" && w.Body.String() != tt.want {
+		if w.Code != tt.status || (tt.want != "" && w.Body.String() != tt.want) {
 			t.Errorf("%q after %q: %d %q, want %d %q", tt.query, tt.last, w.Code, w.Body, tt.status, tt.want)
 		}
 	}

@@ -33,10 +33,12 @@ func TestExplainEverything(t *testing.T) {
 				got := explained(func(a *fleet.Agent, p *fleet.Platform) {
 					a.View.State, a.View.Reason = state, reason
 					if bits&1 != 0 {
-						a.Wish, a.By, a.Why, a.NextWish = session.Leave, "schedule", "shift", noon.Add(time.Hour)
+						a.Wish, a.By = session.Leave, "schedule"
+						a.Why, a.NextWish = "shift", noon.Add(time.Hour)
 					}
 					if bits&2 != 0 {
-						a.View.NextAttempt, a.View.Code, a.View.Detail = noon.Add(time.Second), "100-004", "wrong password"
+						a.View.NextAttempt, a.View.Code = noon.Add(time.Second), "100-004"
+						a.View.Detail = "wrong password"
 					}
 					if bits&4 != 0 {
 						a.View.Queued, p.Gate = true, gate.Status{Quarantined: true, Held: "quarantined until 12:10:00"}
@@ -79,7 +81,8 @@ func TestExplain(t *testing.T) {
 		want   []string
 	}{
 		{"online by schedule", func(a *fleet.Agent, _ *fleet.Platform) {
-			a.By, a.NextWish, a.Today = "schedule", noon.Add(6*time.Hour), "a workday of the schedule, as Friday: sign-in at 09:00"
+			a.By, a.NextWish = "schedule", noon.Add(6*time.Hour)
+			a.Today = "a workday of the schedule, as Friday: sign-in at 09:00"
 			a.View.Started, a.View.LastContact = noon.Add(-90*time.Second), noon.Add(-8*time.Second)
 		}, []string{
 			"hq/291 is online, since 11:58:30 MSK (1 min 30 s ago).",
@@ -87,9 +90,11 @@ func TestExplain(t *testing.T) {
 			"Its last contact was 8.0 s ago; the platform forgives 1 min 52 s more.",
 		}},
 		{"adopted and silent", func(a *fleet.Agent, p *fleet.Platform) {
-			a.View.State, a.View.Reason, a.View.Adopted = session.Waiting, session.ReasonOutage, true
+			a.View.State, a.View.Reason = session.Waiting, session.ReasonOutage
+			a.View.Adopted = true
 			a.View.Started, a.View.LastContact = noon.Add(-30*time.Hour), noon.Add(-130*time.Second)
-			a.View.NextAttempt, a.View.Code, a.View.Detail, a.View.Action = noon.Add(1500*time.Millisecond), "refused", "10.0.0.5: connection refused", "look whether the gateway runs"
+			a.View.NextAttempt, a.View.Code = noon.Add(1500*time.Millisecond), "refused"
+			a.View.Detail, a.View.Action = "10.0.0.5: connection refused", "look whether the gateway runs"
 			p.Gate = gate.Status{Out: true, OutSince: noon.Add(-130 * time.Second), NextCanary: noon.Add(4 * time.Second), Held: "the platform is out"}
 		}, []string{
 			"hq/291 is not online and waits, since 11:58:30 MSK (1 min 30 s ago): the platform does not answer, or with nothing that helps.",
@@ -108,7 +113,8 @@ func TestExplain(t *testing.T) {
 			"Platform hq is reached but does not work, since 11:57:50 MSK (2 min 10 s ago). One sign-in, the canary, goes first; the others follow when it succeeds.",
 		}},
 		{"between two tries", func(a *fleet.Agent, _ *fleet.Platform) {
-			a.View.State, a.View.Reason, a.View.NextAttempt = session.Waiting, session.ReasonTaken, noon.Add(40*time.Second)
+			a.View.State, a.View.Reason = session.Waiting, session.ReasonTaken
+			a.View.NextAttempt = noon.Add(40*time.Second)
 		}, []string{
 			"hq/291 is not online and waits, since 11:58:30 MSK (1 min 30 s ago): somebody else holds its session or its number.",
 			"The configuration wants it online around the clock: it has no schedule.",
@@ -117,7 +123,8 @@ func TestExplain(t *testing.T) {
 		}},
 		{"refused", func(a *fleet.Agent, _ *fleet.Platform) {
 			a.View.State, a.View.Reason = session.Parked, session.ReasonRefused
-			a.View.Code, a.View.Detail, a.View.Action = "100-004", "wrong user or password", "correct the agent's password"
+			a.View.Code, a.View.Detail = "100-004", "wrong user or password"
+			a.View.Action = "correct the agent's password"
 		}, []string{
 			"hq/291 is parked, since 11:58:30 MSK (1 min 30 s ago): the platform refused its password or its settings.",
 			"The configuration wants it online around the clock: it has no schedule.",
@@ -126,7 +133,8 @@ func TestExplain(t *testing.T) {
 			"What you can do: correct the agent's password; `agentkeeper resume hq/291 --reason …` tries once more.",
 		}},
 		{"in a call at the end of its shift", func(a *fleet.Agent, _ *fleet.Platform) {
-			a.View.State, a.View.Reason, a.Wish = session.SigningOut, session.ReasonBusy, session.Leave
+			a.View.State, a.View.Reason = session.SigningOut, session.ReasonBusy
+			a.Wish = session.Leave
 			a.By, a.NextWish = "schedule", noon.Add(6*time.Hour)
 		}, []string{
 			"hq/291 is signing out, since 11:58:30 MSK (1 min 30 s ago): the platform refuses the sign-out during a call.",
@@ -134,7 +142,8 @@ func TestExplain(t *testing.T) {
 			"Next, the sign-out is tried again by itself, and so on until the call has ended.",
 		}},
 		{"paused by a person", func(a *fleet.Agent, _ *fleet.Platform) {
-			a.ID.Login, a.View.State, a.Wish = "a b", session.Offline, session.Leave
+			a.ID.Login, a.View.State = "a b", session.Offline
+			a.Wish = session.Leave
 			a.Override = &fleet.Override{Verb: fleet.Pause, By: "olga (uid 1000)", Reason: "training", At: noon.Add(-24 * time.Hour)}
 		}, []string{
 			"hq/a b is signed out, since 11:58:30 MSK (1 min 30 s ago).",
@@ -142,7 +151,9 @@ func TestExplain(t *testing.T) {
 			"What you can do: `agentkeeper resume 'hq/a b' --reason …` ends the pause.",
 		}},
 		{"queued in a quarantine", func(a *fleet.Agent, p *fleet.Platform) {
-			a.View.State, a.View.Reason, a.View.Code, a.View.Detail, a.View.Queued = session.Waiting, session.ReasonQuarantine, "quarantine", "quarantined until 12:10:00: 3 log-ins refused", true
+			a.View.State, a.View.Reason = session.Waiting, session.ReasonQuarantine
+			a.View.Code, a.View.Detail = "quarantine", "quarantined until 12:10:00: 3 log-ins refused"
+			a.View.Queued = true
 			p.Adopts, p.Gate = true, gate.Status{Quarantined: true, Held: a.View.Detail}
 		}, []string{
 			"hq/291 is not online and waits, since 11:58:30 MSK (1 min 30 s ago): log-ins to its platform are stopped, so that it locks out neither accounts nor our address.",
@@ -152,8 +163,10 @@ func TestExplain(t *testing.T) {
 				"A session that is lost does not come back until the quarantine ends; a restart or an upgrade keeps those that live, a stop does not.",
 		}},
 		{"leaving by a reload, with a warning", func(a *fleet.Agent, _ *fleet.Platform) {
-			a.View.State, a.View.Reason, a.View.NextAttempt = session.SigningOut, session.ReasonBusy, noon.Add(3*time.Second)
-			a.Wish, a.Pending, a.View.PasswordExpires = session.Leave, fleet.PendingRemoval, noon.Add(72*time.Hour)
+			a.View.State, a.View.Reason = session.SigningOut, session.ReasonBusy
+			a.View.NextAttempt = noon.Add(3*time.Second)
+			a.Wish, a.Pending = session.Leave, fleet.PendingRemoval
+			a.View.PasswordExpires = noon.Add(72*time.Hour)
 			a.View.Warnings = []session.Warning{{Code: "skills", Text: "the skills could not be set.", Action: "set them on the platform"}}
 		}, []string{
 			"hq/291 is signing out, since 11:58:30 MSK (1 min 30 s ago): the platform refuses the sign-out during a call.",

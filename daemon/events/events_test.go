@@ -97,7 +97,8 @@ func TestCloudEvent(t *testing.T) {
 			t.Fatal(err)
 		}
 		own := event(8, `{}`)
-		own.Type, own.Own, own.Time = "signed_in", true, time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+		own.Type, own.Own = "signed_in", true
+		own.Time = time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
 		s.Note(agent, own)
 		broken := event(9, `not json`)
 		_ = s.Take(t.Context(), agent, []keeper.Event{broken})
@@ -492,7 +493,8 @@ func TestNothingIsLostInSilence(t *testing.T) {
 		g.set(true)
 		agents.Wait()
 		s.Close()
-		next, stored, lost := map[string]uint64{}, map[string]bool{}, 0
+		next, stored := map[string]uint64{}, map[string]bool{}
+		lost := 0
 		for _, m := range p.got {
 			var c CloudEvent
 			var gap Gap

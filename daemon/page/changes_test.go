@@ -194,7 +194,8 @@ func TestChanges(t *testing.T) {
 		}
 
 		c.set("hq", "2", func(a *fleet.Agent) {
-			a.View.State, a.View.Reason, a.View.Code = session.Waiting, session.ReasonLost, "100-006"
+			a.View.State, a.View.Reason = session.Waiting, session.ReasonLost
+			a.View.Code = "100-006"
 		})
 		time.Sleep(lookEvery)
 		synctest.Wait()

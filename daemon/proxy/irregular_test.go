@@ -218,7 +218,8 @@ func (d differential) RoundTrip(req *http.Request) (*http.Response, error) {
 			}
 			ctx, cancel := context.WithCancel(d.t.Context())
 			cancel() // a poll is not held
-			got.URL, got.RequestURI, got.Method, got.RemoteAddr = u, address, method, "127.0.0.1:1"
+			got.URL, got.RequestURI = u, address
+			got.Method, got.RemoteAddr = method, "127.0.0.1:1"
 			last = httptest.NewRecorder()
 			serve(d.on.handler, last, got.WithContext(ctx))
 		}

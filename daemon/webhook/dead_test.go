@@ -11,7 +11,7 @@ import (
 // poison refuses the second event of agent 291 with a status, and takes others.
 func poison(status int, others bool) func(p post, w http.ResponseWriter) {
 	return func(p post, w http.ResponseWriter) {
-		if p.agent == "291" && p.n == 2 || !others {
+		if (p.agent == "291" && p.n == 2) || !others {
 			w.WriteHeader(status)
 		}
 	}

@@ -196,7 +196,7 @@ func TestRetryAfter(t *testing.T) {
 				}
 				r.settle(5 * time.Minute)
 				for _, p := range r.got(200) {
-					if p.agent == "291" && p.at.Sub(began) < tt.wait-time.Millisecond || p.at.Sub(began) > tt.wait+2*time.Second {
+					if (p.agent == "291" && p.at.Sub(began) < tt.wait-time.Millisecond) || p.at.Sub(began) > tt.wait+2*time.Second {
 						t.Errorf("%s came after %v, want %v", p.id, p.at.Sub(began), tt.wait)
 					}
 				}
