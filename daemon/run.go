@@ -29,11 +29,11 @@ func (d *Daemon) Run(ctx context.Context, end <-chan End) (left []fleet.Agent, e
 	close(d.doors.opened)
 	d.started.Store(true)
 	d.announce(cfg)
-	var beside tasks // they go on while the others end
+	var meanwhile tasks // they go on while the others end
 	for _, t := range append(d.watching(), d.giveMemoryBack()) {
-		beside.start(t)
+		meanwhile.start(t)
 	}
-	defer beside.end()
+	defer meanwhile.end()
 	how := SignOut
 	select {
 	case how = <-end:
@@ -84,15 +84,15 @@ func (d *Daemon) endAgents() {
 	most := d.remaining() - timeToClose(limit)
 	ctx, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()
-	var beside tasks
-	defer beside.end()
-	beside.start(d.tellStop(d.how, most))
+	var meanwhile tasks
+	defer meanwhile.end()
+	meanwhile.start(d.tellStop(d.how, most))
 	if d.how == HandOver {
 		d.log.Info("handing over: the sessions stay signed in")
 		d.fleet.HandOver(ctx, "hand-over")
 		return
 	}
-	beside.start(d.progress())
+	meanwhile.start(d.progress())
 	d.log.Info("signing every agent out", "within", limit.String())
 	d.left = d.fleet.Stop(ctx, "stop")
 	for _, a := range d.left {

@@ -19,11 +19,11 @@ type task struct {
 }
 
 // closing is a task that works by being open.
-func closing(name string, close func()) task {
+func closing(name string, end func()) task {
 	return task{name, func(ctx context.Context, ready func()) error {
 		ready()
 		<-ctx.Done()
-		close()
+		end()
 		return nil
 	}}
 }

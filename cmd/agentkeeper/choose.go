@@ -124,7 +124,7 @@ func orNone(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// confirm asks before a word to more than one agent.
+// confirm asks before an order to more than one agent.
 func confirm(what string, chosen []view.Agent, yes bool) error {
 	if len(chosen) < 2 || yes {
 		return nil

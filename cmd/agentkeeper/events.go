@@ -109,7 +109,7 @@ func (c *chosen) alone() string {
 }
 
 // known asks who there is. With --follow a mistyped name is an error at once: its
-// events would never come. Those of an agent that is gone are still to be had.
+// events would never come. Kept events of an agent that is gone can still be printed.
 func (c eventsCmd) known(ctx context.Context, cl *client) (*chosen, error) {
 	who := &chosen{names: c.Agent, found: make([]bool, len(c.Agent))}
 	if len(c.Agent) == 0 {

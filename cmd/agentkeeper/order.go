@@ -187,7 +187,7 @@ func (c orderCmd) carry(verb fleet.Verb, hold *time.Duration) error {
 	return together(failed, c.fulfilled(result))
 }
 
-// order is the body of a word to an agent.
+// order is the body of an order to an agent.
 type order struct {
 	Reason string `json:"reason"`
 	For    string `json:"for,omitempty"`

@@ -103,7 +103,7 @@ func tellWarnings(p api.Plan) {
 	}
 }
 
-// tellNotes prints what changes beside agents.
+// tellNotes prints which webhooks and users of the stream change.
 func tellNotes(p api.Plan) {
 	for _, n := range p.Notes {
 		fmt.Println(n)

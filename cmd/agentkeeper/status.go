@@ -97,7 +97,7 @@ func (c statusCmd) trouble(ctx context.Context, cl *client) (lines []string, err
 }
 
 // known fails for a platform or group that nobody has: a monitoring with a mistyped
-// or bygone name must not hear that all is well. It is asked when there is no agent.
+// or outdated name must not be told that all is well. It is asked when there is no agent.
 func (c statusCmd) known(ctx context.Context, cl *client) error {
 	if c.Platform == "" && c.Group == "" {
 		return nil

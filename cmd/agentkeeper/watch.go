@@ -190,7 +190,7 @@ func (w *watch) outcome(all []string, results map[string]result) outcome {
 	return o
 }
 
-// fulfilled prints what became of a word; the error has its exit code.
+// fulfilled prints what became of an order; the error has its exit code.
 func (c orderCmd) fulfilled(o outcome) error {
 	if c.Output == "json" {
 		if err := printAgents(o.agents); err != nil {

@@ -114,7 +114,7 @@ func TestExplain(t *testing.T) {
 		}},
 		{"between two tries", func(a *fleet.Agent, _ *fleet.Platform) {
 			a.View.State, a.View.Reason = session.Waiting, session.ReasonTaken
-			a.View.NextAttempt = noon.Add(40*time.Second)
+			a.View.NextAttempt = noon.Add(40 * time.Second)
 		}, []string{
 			"hq/291 is not online and waits, since 11:58:30 MSK (1 min 30 s ago): somebody else holds its session or its number.",
 			"The configuration wants it online around the clock: it has no schedule.",
@@ -164,9 +164,9 @@ func TestExplain(t *testing.T) {
 		}},
 		{"leaving by a reload, with a warning", func(a *fleet.Agent, _ *fleet.Platform) {
 			a.View.State, a.View.Reason = session.SigningOut, session.ReasonBusy
-			a.View.NextAttempt = noon.Add(3*time.Second)
+			a.View.NextAttempt = noon.Add(3 * time.Second)
 			a.Wish, a.Pending = session.Leave, fleet.PendingRemoval
-			a.View.PasswordExpires = noon.Add(72*time.Hour)
+			a.View.PasswordExpires = noon.Add(72 * time.Hour)
 			a.View.Warnings = []session.Warning{{Code: "skills", Text: "the skills could not be set.", Action: "set them on the platform"}}
 		}, []string{
 			"hq/291 is signing out, since 11:58:30 MSK (1 min 30 s ago): the platform refuses the sign-out during a call.",

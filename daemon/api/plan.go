@@ -42,9 +42,9 @@ func names(ids []session.ID) []string {
 }
 
 // PlanRequest is the body of a request for a plan. The zero value asks for the
-// service's own file. Of another one the request holds the contents: what a
-// caller may read is the caller's affair, and the service, which may read more,
-// opens no file because a request names it.
+// service's own file. Of another one the request holds the contents: the
+// caller reads them with the caller's rights. The service may read more, so it opens
+// no file because a request names it.
 type PlanRequest struct {
 	// File is the configuration's absolute path.
 	File string `json:"file,omitempty"`

@@ -38,7 +38,7 @@ func (c *Controller) profile(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	}
 	if name == "heap" {
-		runtime.GC() // what is garbage is no news
+		runtime.GC() // so that the profile shows what is in use
 	}
 	c.Log.Info("audit", "operation", "profile", "profile", name, "by", peer.String())
 	_ = pprof.Lookup(name).WriteTo(w, level) // the client went away

@@ -12,7 +12,7 @@ import (
 )
 
 // Service is the process as a whole in JSON: what the status page, `status` and
-// `status --check` tell about it beside its agents.
+// `status --check` tell about it; its agents are shown elsewhere.
 type Service struct {
 	Version  string        `json:"version"`
 	Phase    string        `json:"phase"` // one of the Phase constants
@@ -69,7 +69,7 @@ func ProblemSince(p Problem, since time.Time) Problem {
 	return p
 }
 
-// stuckAfter is how long an event may wait for a webhook that is tried in vain.
+// stuckAfter is how long an event may wait for a webhook whose requests fail.
 const stuckAfter = 10 * time.Minute
 
 // service answers with a Service.

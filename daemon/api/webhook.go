@@ -38,7 +38,7 @@ type Webhook struct {
 	LastError    string            `json:"last_error"`
 	LastErrorAt  *view.Instant     `json:"last_error_at"`
 	NextAttempt  *view.Instant     `json:"next_attempt"`
-	Failing      *FailingEvent     `json:"failing"`      // the oldest event that was tried in vain
+	Failing      *FailingEvent     `json:"failing"`      // the oldest event of which a request failed
 	DeadLetters  map[string]uint64 `json:"dead_letters"` // by reason
 	GivenUp      []DeadLetter      `json:"given_up"`     // the latest events that were given up, oldest first
 }

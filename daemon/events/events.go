@@ -192,7 +192,7 @@ func (s *Stream) store(ctx context.Context, batch []*letter) {
 	}
 }
 
-// refused reports whether the store said a last word.
+// refused reports whether the store will not take the events, however often they are offered.
 func refused(err error) bool {
 	return !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
 }

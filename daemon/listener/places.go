@@ -103,8 +103,8 @@ func describe(conn net.Conn, from peer) string {
 	return conn.RemoteAddr().String()
 }
 
-// hangUp closes a connection without a farewell, which a client that takes
-// nothing could delay.
+// hangUp closes a connection without TLS's closing message, which a client that
+// reads nothing could delay.
 func hangUp(c net.Conn) {
 	if secure, ok := c.(interface{ NetConn() net.Conn }); ok {
 		c = secure.NetConn()

@@ -9,10 +9,10 @@
 // kept. Viewers are limited in number; one that takes nothing is cut off, and
 // one that lags gets everything anew.
 //
-// A platform in the stream has the API's form (package view) and what the page
-// alone shows beside it. An agent in it is smaller than the API's: a row has only
+// A platform in the stream has the API's form (package view) and what only the
+// page shows. An agent in it is smaller than the API's: a row has only
 // what the table shows, and changes only when that does, so that ten thousand agents
-// who go on polling are no news.
+// whose polls succeed cause no message.
 //
 // GET /api/v1/activity tells what happened in the last hour, by the minute.
 //

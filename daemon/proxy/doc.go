@@ -40,7 +40,7 @@
 // told (or, where its own polls find out, waited for), and as soon as there is
 // a newer credential, the request is sent once more. Where none comes within
 // [renewalTimeout], the platform's answer is passed on. A generation whose refusal
-// was of no avail is not reported again for [ignoreFor]: a path that is not open
+// led to no newer one is not reported again for [ignoreFor]: a path that is not open
 // to the account must not cost a log-in per request.
 //
 // # Secrets in answers

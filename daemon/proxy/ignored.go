@@ -7,7 +7,7 @@ import (
 	"agentkeeper/session"
 )
 
-// ignoreFor is how long a generation whose refusal was of no avail is not
+// ignoreFor is how long a generation whose refusal led to no newer one is not
 // reported or waited for again.
 const ignoreFor = 5 * time.Minute
 

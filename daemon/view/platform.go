@@ -26,7 +26,7 @@ type Platform struct {
 	// Address, host and port, is what shares the budget of refused log-ins.
 	Address    string   `json:"address"`
 	SharedWith []string `json:"shared_with"` // the other platforms there
-	Refused    []string `json:"refused"`     // agents, also of those, whose log-ins were refused of late
+	Refused    []string `json:"refused"`     // agents, also of those platforms, whose log-ins were refused lately
 	Why        string   `json:"quarantine_reason"`
 	Restart    string   `json:"restart_warning"` // in a quarantine: what a restart would do to the sessions; else ""
 }

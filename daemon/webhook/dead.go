@@ -30,7 +30,7 @@ type DeadLetter struct {
 }
 
 // ErrNothingFails means that no event is there to be skipped: none of those
-// asked about was tried in vain.
+// asked about has a failed request.
 var ErrNothingFails = errors.New("no event of it was tried in vain")
 
 // undeliverable reports whether a lane's first event is to be given up. One event
@@ -70,7 +70,7 @@ func (h *hook) giveUp(l *lane, reason string, now time.Time) DeadLetter {
 	return letter
 }
 
-// Skip gives up the oldest event of a hook that was tried in vain, or the one of
+// Skip gives up the oldest event of a hook of which a request failed, or the one of
 // the agent named, and goes on with the next at once. A request that is in flight
 // is waited for: an event that it delivers is not skipped. It fails with
 // ErrUnknown or ErrNothingFails.

@@ -47,7 +47,7 @@
 // letter: counted per hook, logged and shown. So is one that the receiver refuses
 // with 4xx again and again, so that it does not hold its agent's later events up:
 // after five minutes where the receiver took another event meanwhile, after an
-// hour where it took none and the status speaks of the event itself. And so is
+// hour where it took none and the status is about the event itself. And so is
 // one that a person skips. The latest are kept with the position; the events
 // themselves stay in the stream.
 //

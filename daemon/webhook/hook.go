@@ -87,7 +87,7 @@ type pace struct {
 // outage is what tells that the receiver is out.
 type outage struct {
 	unreachables map[string]bool // lanes that found the receiver down since the last success
-	probes       int             // requests in vain since it is taken to be out
+	probes       int             // failed requests since it is taken to be out
 	outSince     time.Time       // since when it is taken to be out
 }
 

@@ -44,7 +44,7 @@ type result struct {
 	outcome outcome
 	after   time.Duration // as the receiver asks; 0: it does not
 	err     string        // for people, without a secret
-	denied  bool          // 4xx that speaks of the request, not of the moment
+	denied  bool          // 4xx that is about the request: the same request will fail again
 	content bool          // and of the event in it: 400, 413, 415 or 422
 }
 

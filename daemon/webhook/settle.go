@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// settle draws the consequences of an attempt.
+// settle updates lane, window and pace after an attempt.
 func (h *hook) settle(r result, now time.Time) {
 	h.inFlight--
 	if r.outcome == delivered {

@@ -12,7 +12,7 @@ type State string
 // The states.
 const (
 	Delivering State = "delivering" // or has nothing to deliver
-	Retrying   State = "retrying"   // an event at least was tried in vain
+	Retrying   State = "retrying"   // a request of at least one event failed
 	Paused     State = "paused"     // the receiver asked for a pause, or is out
 	Stopped    State = "stopped"    // it answered 410, or another process has the hook
 )
@@ -42,7 +42,7 @@ type Status struct {
 	LastError string
 	ErrorAt   time.Time
 	Next      time.Time         // when the hook or its first lane tries again; zero: nothing waits for a time
-	Failing   *Failing          // the oldest event that was tried in vain; nil: none
+	Failing   *Failing          // the oldest event of which a request failed; nil: none
 	Dead      map[string]uint64 // by reason, every reason
 	Letters   []DeadLetter      // the latest that were given up, oldest first
 }

@@ -21,7 +21,7 @@ type lane struct {
 
 	since   time.Time // when it failed first
 	denied  int       // how often in a row it was answered 4xx
-	content bool      // the last such answer speaks of the event itself: 400, 413, 415 or 422
+	content bool      // the last such answer was about the event itself: 400, 413, 415 or 422
 	skipped bool      // a person gave it up while a request was in flight
 }
 
@@ -138,7 +138,7 @@ func (w *window) oldest() (first *lane) {
 	return first
 }
 
-// failing returns the oldest lane whose first event was tried in vain, nil
+// failing returns the oldest lane whose first event has a failed request, nil
 // where there is none.
 func (w *window) failing() (first *lane) {
 	for _, l := range w.lanes {
@@ -149,7 +149,7 @@ func (w *window) failing() (first *lane) {
 	return first
 }
 
-// failingOf returns the lane of an agent whose first event was tried in vain, nil
+// failingOf returns the lane of an agent whose first event has a failed request, nil
 // where there is none.
 func (w *window) failingOf(agent string) *lane {
 	for _, l := range w.lanes {
