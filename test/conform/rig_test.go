@@ -200,6 +200,9 @@ func (r *rig) hear(err error) *session.Fault {
 	f := session.AsFault(err)
 	if f != nil {
 		r.heard = append(r.heard, f.Error(), f.Text, f.Action, f.Code)
+		if _, _, known := r.vendor.Codes.Explain(f.Code); !known {
+			r.Errorf("nobody can explain the code %q", f.Code)
+		}
 	}
 	return f
 }

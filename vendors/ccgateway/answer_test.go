@@ -1,13 +1,13 @@
 package ccgateway
 
 import (
-	"errors"
 	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/vendors/code"
 	"agentkeeper/vendors/wire"
 )
 
@@ -21,7 +21,7 @@ func TestStatuses(t *testing.T) {
 	}
 	answered := verdict{session.Outage, session.CauseAnswered}
 	throttled := verdict{session.Outage, session.CauseThrottled}
-	for status, want := range map[int][requests]verdict{
+	for status, want := range map[int][3]verdict{
 		302: {answered, answered, answered},
 		401: {answered, answered, answered},
 		403: {answered, answered, answered},
@@ -35,17 +35,17 @@ func TestStatuses(t *testing.T) {
 	} {
 		for r, v := range want {
 			a := wire.Answer{Status: status, Header: http.Header{"Retry-After": {"5"}}, Body: []byte(`{"status":"0"}`)}
-			_, f := Read(Request(r), a, plainly)
+			_, f := Read(code.Request(r), a, plainly)
 			if f == nil || f.Kind != v.kind || f.Cause != v.cause || f.Text == "" || f.Action == "" {
 				t.Errorf("%d at request %d: %+v", status, r, f)
 				continue
 			}
-			if a.Body = []byte(`{"retcode":"100-004"}`); Request(r) == SignIn { // a code decides, whatever the status
-				if _, f := Read(SignIn, a, plainly); f == nil || f.Kind != session.Refused {
+			if a.Body = []byte(`{"retcode":"100-004"}`); code.Request(r) == code.SignIn { // a code decides, whatever the status
+				if _, f := Read(code.SignIn, a, plainly); f == nil || f.Kind != session.Refused {
 					t.Errorf("%d with a code: %+v", status, f)
 				}
 			}
-			if polls := Request(r) == Poll; polls != (f.After == 0) {
+			if polls := code.Request(r) == code.KeepAlive; polls != (f.After == 0) {
 				t.Errorf("%d at request %d: not before %v", status, r, f.After)
 			}
 		}
@@ -53,14 +53,14 @@ func TestStatuses(t *testing.T) {
 }
 
 func TestRead(t *testing.T) {
-	for body, want := range map[string][requests]session.Kind{
+	for body, want := range map[string][3]session.Kind{
 		`{"retcode":"0"}`:                   {session.OK, session.OK, session.OK},
 		`{"retcode":"100-008"}`:             {session.Outage, session.Lost, session.OK},
 		`{"retcode":"100-004","msg":"why"}`: {session.Refused, session.Outage, session.Outage},
 		`<html>`:                            {session.Doubt, session.Outage, session.Doubt},
 	} {
 		for r, kind := range want {
-			_, f := Read(Request(r), wire.Answer{Status: 200, Body: []byte(body)}, plainly)
+			_, f := Read(code.Request(r), wire.Answer{Status: 200, Body: []byte(body)}, plainly)
 			got := session.OK
 			if f != nil {
 				got = f.Kind
@@ -70,7 +70,7 @@ func TestRead(t *testing.T) {
 			}
 		}
 	}
-	_, f := Read(SignIn, wire.Answer{Status: 200, Body: []byte(`{"retcode":"100-004","message":"secret"}`)}, func(string) string { return "cleaned" })
+	_, f := Read(code.SignIn, wire.Answer{Status: 200, Body: []byte(`{"retcode":"100-004","message":"secret"}`)}, func(string) string { return "cleaned" })
 	if want := `wrong user or password ("cleaned")`; f.Text != want {
 		t.Errorf("%q, want %q", f.Text, want)
 	}
@@ -94,7 +94,7 @@ func TestAnswers(t *testing.T) {
 
 func TestRedirectsNameTheirTarget(t *testing.T) {
 	h := http.Header{"Location": {"https://user:secret@sso.example:8443/login?ticket=secret"}}
-	for _, r := range []Request{SignIn, Poll, SignOut} {
+	for _, r := range []code.Request{code.SignIn, code.KeepAlive, code.SignOut} {
 		_, f := Read(r, wire.Answer{Status: 302, Header: h}, plainly)
 		if want := "the address redirects to https://sso.example:8443"; f == nil || f.Text != want {
 			t.Errorf("%+v, want %q", f, want)
@@ -109,29 +109,12 @@ func TestRetryAfter(t *testing.T) {
 			"Sat, 01 Jan 2000 00:00:30 GMT": 30 * time.Second, "Fri, 31 Dec 1999 00:00:00 GMT": 0, "Tue, 01 Jan 2030 00:00:00 GMT": 10 * time.Minute,
 		} {
 			a := wire.Answer{Status: 503, Header: http.Header{"Retry-After": {text}}}
-			if _, f := Read(SignIn, a, plainly); f == nil || f.After != want {
+			if _, f := Read(code.SignIn, a, plainly); f == nil || f.After != want {
 				t.Errorf("%q: %+v, want %v", text, f, want)
 			}
-			if _, f := Read(Poll, a, plainly); f == nil || f.After != 0 {
+			if _, f := Read(code.KeepAlive, a, plainly); f == nil || f.After != 0 {
 				t.Errorf("%q: a poll rests: %+v", text, f)
 			}
 		}
 	})
-}
-
-func TestTransportFault(t *testing.T) {
-	for _, tt := range []struct {
-		err       error
-		operation bool
-		want      session.Kind
-	}{
-		{&wire.Error{Reason: wire.Closed, Sent: true}, true, session.Doubt},
-		{&wire.Error{Reason: wire.Closed, Sent: true}, false, session.Outage},
-		{&wire.Error{Reason: wire.Refused}, true, session.Outage},
-		{errors.New("else"), true, session.Outage},
-	} {
-		if f := TransportFault(tt.err, tt.operation); f.Kind != tt.want {
-			t.Errorf("%v: %v", tt.err, f)
-		}
-	}
 }

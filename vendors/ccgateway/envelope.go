@@ -52,14 +52,6 @@ func plausible(retcode string) bool {
 // OK reports whether the platform said yes.
 func (e Envelope) OK() bool { return e.Retcode == success }
 
-// text returns the vendor's own words.
-func (e Envelope) text() string {
-	if e.Message != "" {
-		return string(e.Message)
-	}
-	return string(e.Msg)
-}
-
 // Guid reads {"result":{"guid":"…"}} of a good answer (vendor pages: updateGuid,
 // configuration login), "" for anything else.
 func (e Envelope) Guid() string {

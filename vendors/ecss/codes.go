@@ -2,79 +2,27 @@ package ecss
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/vendors/code"
 	"agentkeeper/vendors/wire"
 )
 
-// failure is one line of the table of what a login's answer means.
-type failure struct {
-	code    string
-	text    string // the vendor's, exact
-	kind    session.Kind
-	cause   session.Cause
-	meaning string
-	action  string
-}
+// The failures of a login that the vendor documents.
+const (
+	codeOccupied       = "401 occupied"
+	codeNoNumber       = "401 no-number"
+	codeCredentials    = "401 credentials"
+	codeNotActivated   = "401 not-activated"
+	codeSystem         = "401 system"
+	codeGatewayTimeout = "401 gateway-timeout"
+	codeTimeout        = "401 timeout"
+	codeNoDomain       = "401 no-domain"
+)
 
-// failures holds every failure that the vendor documents (vendor page: login).
-// All of them come with status 401; the text alone tells them apart.
-var failures = []failure{
-	{
-		"401 occupied", "Requested number is occupied", session.Taken, session.CauseNone,
-		"another operator holds the telephone number",
-		"end the other operator's session on that number (a telephone signed in by feature code counts too), or give this agent another number",
-	},
-	{
-		"401 no-number", "Requested number is not exist", session.Refused, session.CauseSetting,
-		"the telephone number does not exist",
-		"correct the agent's number, or create it on the platform",
-	},
-	{
-		"401 credentials", "Invalid login or password", session.Refused, session.CauseCredential,
-		"login or password is wrong",
-		"correct the agent's login or password; it is not tried again until one of them changes or the agent is resumed",
-	},
-	{
-		"401 not-activated", "Service is not activated for this phone number", session.Refused, session.CauseSetting,
-		"the contact centre agent service is not active on the telephone number",
-		"activate the contact centre agent service for the number on the platform",
-	},
-	{
-		"401 system", "System error. Abonent manager is unavailable", session.Outage, session.CauseNone,
-		"a part of the platform (the subscriber manager) is down",
-		"none, unless it lasts: then check the platform's core",
-	},
-	{
-		"401 gateway-timeout", "Gateway timeout", session.Outage, session.CauseNone,
-		"the proxy cannot reach the platform's core",
-		"none, unless it lasts: then check the core and the proxy's connection to it",
-	},
-	{
-		"401 timeout", "timeout", session.Outage, session.CauseAnswered,
-		"the platform did not answer its proxy in time, or the domain does not exist",
-		"if it lasts while other agents log in, check the option domain: a domain that does not exist looks like this",
-	},
-	{
-		"401 no-domain", "domain not exists", session.Refused, session.CauseSetting,
-		"the domain (virtual PBX) does not exist",
-		"correct the option domain, or the domain of the profile",
-	},
-}
-
-// fault makes the table's line an error. takenRetry is for an occupied number.
-func (f failure) fault(takenRetry time.Duration) *session.Fault {
-	fault := &session.Fault{Kind: f.kind, Cause: f.cause, Code: f.code, Text: f.meaning, Action: f.action}
-	if f.kind == session.Taken {
-		fault.After = takenRetry
-	}
-	return fault
-}
-
-// Codes of our own, for what is no answer to a login.
+// The codes of this adapter's own.
 const (
 	codeClosed      = "socket-closed"
 	codeEvicted     = "evicted"
@@ -83,105 +31,130 @@ const (
 	codeExpired     = "session-gone"
 	codeNoResume    = "no-resume"
 	codeNoAnswer    = "no-answer"
-	codeUnreadable  = "unreadable"
 	codeNoSubscribe = "subscribe"
 	codeException   = "exception"
 	codeNoPong      = "no-pong"
 	codeUnknown     = "401"
 )
 
-type note struct{ text, action string }
-
-var notes = map[string]note{
-	codeClosed:      {"the platform closed the websocket, and with it the session", ""},
-	codeBroken:      {"the platform sent what no websocket may, or a message above 8 MiB, so the connection was given up, and with it the session", "look at what the proxy sends to this operator, and at what stands between it and this host"},
-	codeEvicted:     {"the platform ended the session in favour of another one", "find the other client that signs this agent in, or allow the agent several sessions (only_one_session)"},
-	codeDead:        {"the platform did not answer any ping in time", ""},
-	codeExpired:     {"the platform does not know the session any more", "if it happens about every autoLogoutTimeout, raise the agent's auto_logout_timeout on the platform"},
-	codeNoResume:    {"a session of this platform ends with its connection and cannot be continued", ""},
-	codeNoAnswer:    {"the request was sent and its answer never came", "none, unless it lasts: then check the proxy and the core behind it"},
-	codeUnreadable:  {"the platform's answer cannot be understood", "check that url names the ecss-cc-ui-api proxy (port 8091 as installed)"},
-	codeNoSubscribe: {"the platform does not send this agent's calls", "check the operator's rights, or set subscribe: false"},
-	"401":           {"the platform refused for a reason that it does not document", "look at the text and at the platform's log"},
-	codeException:   {"the proxy reports an exception instead of an answer", "look at the text and at the proxy's log"},
-	codeNoPong:      {"requests are answered, but websocket pings are not: something between this host and the proxy swallows them", "none needed, requests prove the session alive instead; set ping: 0 to send no pings"},
-	"500 5":         {"the operator is not allowed to do that", "check the operator's rights on the platform"},
-	"http 426":      {"the address speaks websocket only", "set login_over: websocket"},
+// texts are the vendor's, exact, for each documented failure of a login. All of them
+// come with status 401; the text alone tells them apart (vendor page: login).
+var texts = []struct{ code, text string }{
+	{codeOccupied, "Requested number is occupied"},
+	{codeNoNumber, "Requested number is not exist"},
+	{codeCredentials, "Invalid login or password"},
+	{codeNotActivated, "Service is not activated for this phone number"},
+	{codeSystem, "System error. Abonent manager is unavailable"},
+	{codeGatewayTimeout, "Gateway timeout"},
+	{codeTimeout, "timeout"},
+	{codeNoDomain, "domain not exists"},
 }
 
-// Explain looks up a code of this adapter's faults and warnings: what it means
-// and what a person can do. ok is false for other codes.
-func Explain(code string) (text, action string, ok bool) {
-	for _, f := range failures {
-		if f.code == code {
-			return f.meaning, f.action, true
-		}
-	}
-	if n, ok := notes[code]; ok {
-		return n.text, n.action, true
-	}
-	if text, action, ok := wire.Explain(code); ok {
-		return text, action, true
-	}
-	if status, ok := strings.CutPrefix(code, "http "); ok && number(status) {
-		return "the platform answered with HTTP status " + status + " instead of its own protocol", "check url and login_path, and the proxy", true
-	}
-	if first, _, _ := strings.Cut(code, " "); number(first) {
-		return "the platform answered with status " + first, "look at the text and at the platform's log", true
-	}
-	return "", "", false
+var (
+	taken  = code.Verdict{Kind: session.Taken}
+	closed = code.Verdict{Kind: session.Lost, Cause: session.CauseClosed}
+	// lost are the verdicts on an answer that was lost behind a gateway: a login may
+	// have been done.
+	lost = code.Verdicts{code.InDoubt, code.Outage, code.InDoubt}
+	// otherStatus is a status in a frame that nobody knows.
+	otherStatus = code.Line{On: code.Always(code.Unclassified), Text: "the platform answered with this status", Action: "look at the text and at the platform's log"}
+)
+
+// codes says what the platform's answers, the ends of a websocket and HTTP statuses in
+// the place of the vendor's own protocol mean.
+var codes = code.Table{Lines: map[string]code.Line{
+	codeOccupied:       {On: code.Always(taken), Text: "another operator holds the telephone number", Action: "end the other operator's session on that number (a telephone signed in by feature code counts too), or give this agent another number"},
+	codeNoNumber:       {On: code.Always(code.Setting), Text: "the telephone number does not exist", Action: "correct the agent's number, or create it on the platform"},
+	codeCredentials:    {On: code.Always(code.Credential), Text: "login or password is wrong", Action: "correct the agent's login or password; it is not tried again until one of them changes or the agent is resumed"},
+	codeNotActivated:   {On: code.Always(code.Setting), Text: "the contact centre agent service is not active on the telephone number", Action: "activate the contact centre agent service for the number on the platform"},
+	codeSystem:         {On: code.Always(code.Outage), Text: "a part of the platform (the subscriber manager) is down", Action: "none, unless it lasts: then check the platform's core"},
+	codeGatewayTimeout: {On: code.Always(code.Outage), Text: "the proxy cannot reach the platform's core", Action: "none, unless it lasts: then check the core and the proxy's connection to it"},
+	codeTimeout:        {On: code.Always(code.Unclassified), Text: "the platform did not answer its proxy in time, or the domain does not exist", Action: "if it lasts while other agents log in, check the option domain: a domain that does not exist looks like this"},
+	codeNoDomain:       {On: code.Always(code.Setting), Text: "the domain (virtual PBX) does not exist", Action: "correct the option domain, or the domain of the profile"},
+	codeUnknown:        {On: code.Always(code.Unclassified), Text: "the platform refused for a reason that it does not document", Action: "look at the text and at the platform's log"},
+	"500 5":            {On: code.Always(code.Unclassified), Text: "the operator is not allowed to do that", Action: "check the operator's rights on the platform"},
+	"#":                otherStatus,
+	"##":               otherStatus,
+	"###":              otherStatus,
+	"####":             otherStatus,
+	"#####":            otherStatus,
+
+	"http 426": {On: code.Always(code.Unclassified), Text: "the address speaks websocket only", Action: "set login_over: websocket"},
+	"http 429": {On: code.Always(code.Throttled), Text: otherProtocol, Action: checkProxy},
+	"http 500": {On: code.Always(code.Outage), Text: otherProtocol, Action: checkProxy},
+	"http 502": {On: lost, Text: otherProtocol, Action: checkProxy},
+	"http 503": {On: code.Always(code.Throttled), Text: otherProtocol, Action: checkProxy},
+	"http 504": {On: lost, Text: otherProtocol, Action: checkProxy},
+	"http ###": {On: code.Always(code.Unclassified), Text: otherProtocol, Action: checkProxy},
+
+	codeClosed:      {On: code.Always(closed), Text: "the platform closed the websocket, and with it the session"},
+	codeBroken:      {On: code.Always(closed), Text: "the platform sent what no websocket may, or a message above 8 MiB, so the connection was given up, and with it the session", Action: "look at what the proxy sends to this operator, and at what stands between it and this host"},
+	codeEvicted:     {On: code.Always(taken), Text: "the platform ended the session in favour of another one", Action: "find the other client that signs this agent in, or allow the agent several sessions (only_one_session)"},
+	codeDead:        {On: code.Always(closed), Text: "the platform did not answer any ping in time"},
+	codeExpired:     {On: code.Always(code.Expired), Text: "the platform does not know the session any more", Action: "if it happens about every autoLogoutTimeout, raise the agent's auto_logout_timeout on the platform"},
+	codeNoResume:    {On: code.Always(code.Verdict{Kind: session.Lost, Cause: session.CauseRestart}), Text: "a session of this platform ends with its connection and cannot be continued"},
+	codeNoAnswer:    {On: code.Always(code.InDoubt), Text: "the request was sent and its answer never came", Action: "none, unless it lasts: then check the proxy and the core behind it"},
+	codeException:   {On: code.Always(code.Unclassified), Text: "the proxy reports an exception instead of an answer", Action: "look at the text and at the proxy's log"},
+	code.Unreadable: {On: code.Always(code.InDoubt), Text: "the platform's answer cannot be understood", Action: "check that url names the ecss-cc-ui-api proxy (port 8091 as installed)"},
+
+	// Warnings.
+	codeNoSubscribe: {On: code.Always(code.Unclassified), Text: "the platform does not send this agent's calls", Action: "check the operator's rights, or set subscribe: false"},
+	codeNoPong:      {On: code.Always(code.Unclassified), Text: "requests are answered, but websocket pings are not: something between this host and the proxy swallows them", Action: "none needed, requests prove the session alive instead; set ping: 0 to send no pings"},
+}}
+
+const (
+	otherProtocol = "the platform answered with an HTTP status instead of its own protocol"
+	checkProxy    = "check url and login_path, and the proxy"
+)
+
+// ended is the fault of one of this adapter's own codes.
+func ended(name string, err error) *session.Fault {
+	f := codes.Fault(code.SignIn, name, "")
+	f.Err = err
+	return f
 }
 
-func number(text string) bool {
-	_, err := strconv.ParseUint(text, 10, 16)
-	return err == nil
-}
-
-// noted makes a fault of one of the notes.
-func noted(kind session.Kind, cause session.Cause, code string, err error) *session.Fault {
-	n := notes[code]
-	return &session.Fault{Kind: kind, Cause: cause, Code: code, Text: n.text, Action: n.action, Err: err}
-}
-
-// known finds the failure that one of the texts stands for: it is the vendor's
-// text, or, where within is set, holds it or the words of a translation.
-func known(texts []string, within bool) (failure, bool) {
-	for _, text := range texts {
+// known finds the code of the failure that one of the platform's texts stands for: it
+// is the vendor's text, or, where within is set, holds it or the words of a
+// translation. "" is none.
+func known(found []string, within bool) string {
+	for _, text := range found {
 		text = strings.TrimRight(strings.TrimSpace(text), ".")
-		for _, f := range failures {
-			if strings.EqualFold(text, f.text) {
-				return f, true
+		for _, t := range texts {
+			if strings.EqualFold(text, t.text) {
+				return t.code
 			}
 		}
 	}
 	if !within {
-		return failure{}, false
+		return ""
 	}
-	for _, text := range texts {
-		if f, ok := foundIn(strings.ToLower(text)); ok {
-			return f, true
+	for _, text := range found {
+		if name := foundIn(strings.ToLower(text)); name != "" {
+			return name
 		}
 	}
-	return failure{}, false
+	return ""
 }
 
-// foundIn finds the longest of the vendor's texts that a text holds, or else the
-// failure whose words it has.
-func foundIn(text string) (found failure, ok bool) {
-	for _, f := range failures {
-		if strings.Contains(text, strings.ToLower(f.text)) && len(f.text) > len(found.text) {
-			found, ok = f, true
+// foundIn finds the code of the longest of the vendor's texts that a text holds, or
+// else of the translation whose words it has; "" is none.
+func foundIn(text string) (name string) {
+	longest := 0
+	for _, t := range texts {
+		if len(t.text) > longest && strings.Contains(text, strings.ToLower(t.text)) {
+			name, longest = t.code, len(t.text)
 		}
 	}
-	if ok {
-		return found, true
+	if name != "" {
+		return name
 	}
 	for _, t := range translations {
 		if !slices.ContainsFunc(t.words, func(word string) bool { return !strings.Contains(text, word) }) {
-			return byCode(t.code)
+			return t.code
 		}
 	}
-	return failure{}, false
+	return ""
 }
 
 // translations are words that a translated text has, all of them, in lower case.
@@ -191,46 +164,44 @@ var translations = []struct {
 	code  string
 	words []string
 }{
-	{"401 credentials", []string{"логин", "парол"}},
-	{"401 credentials", []string{"неверн", "парол"}},
-	{"401 credentials", []string{"invalid", "password"}},
-	{"401 credentials", []string{"wrong", "password"}},
-	{"401 credentials", []string{"incorrect", "password"}},
-	{"401 occupied", []string{"номер", "занят"}},
-	{"401 not-activated", []string{"не активирован"}},
-	{"401 no-number", []string{"номер", "не существует"}},
-	{"401 no-domain", []string{"домен", "не существует"}},
-	{"401 system", []string{"недоступ"}},
-	{"401 gateway-timeout", []string{"врем", "ожидания", "шлюз"}},
-	{"401 timeout", []string{"врем", "ожидания"}},
+	{codeCredentials, []string{"логин", "парол"}},
+	{codeCredentials, []string{"неверн", "парол"}},
+	{codeCredentials, []string{"invalid", "password"}},
+	{codeCredentials, []string{"wrong", "password"}},
+	{codeCredentials, []string{"incorrect", "password"}},
+	{codeOccupied, []string{"номер", "занят"}},
+	{codeNotActivated, []string{"не активирован"}},
+	{codeNoNumber, []string{"номер", "не существует"}},
+	{codeNoDomain, []string{"домен", "не существует"}},
+	{codeSystem, []string{"недоступ"}},
+	{codeGatewayTimeout, []string{"врем", "ожидания", "шлюз"}},
+	{codeTimeout, []string{"врем", "ожидания"}},
 }
 
-func byCode(code string) (failure, bool) {
-	for _, f := range failures {
-		if f.code == code {
-			return f, true
-		}
-	}
-	return failure{}, false
-}
-
-// failure finds what a frame's texts stand for. Longer texts and translations
+// failure finds the code that a frame's texts stand for. Longer texts and translations
 // count where the frame is a refusal.
-func (e envelope) failure() (failure, bool) { return known(e.texts(), e.denied() || e.thrown) }
+func (e envelope) failure() string { return known(e.texts(), e.denied() || e.thrown) }
+
+// failed is the fault of a documented failure. takenRetry is for an occupied number.
+func failed(name string, takenRetry time.Duration) *session.Fault {
+	f := codes.Fault(code.SignIn, name, "")
+	if f.Kind == session.Taken {
+		f.After = takenRetry
+	}
+	return f
+}
 
 // rejected classifies an answer that is no success. What the table does not
 // know is an outage of a platform that answers.
 func rejected(e envelope, takenRetry time.Duration, secrets ...string) *session.Fault {
-	texts := e.texts()
-	if f, ok := e.failure(); ok {
-		return f.fault(takenRetry)
+	if name := e.failure(); name != "" {
+		return failed(name, takenRetry)
 	}
-	fault := &session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: e.code()}
-	fault.Text, fault.Action, _ = Explain(fault.Code)
-	if len(texts) > 0 {
-		fault.Text += ": " + wire.Plain(wire.Redact(texts[0], secrets...))
+	message := ""
+	if found := e.texts(); len(found) > 0 {
+		message = wire.Plain(wire.Redact(found[0], secrets...))
 	}
-	return fault
+	return codes.Fault(code.SignIn, e.code(), message)
 }
 
 // evictions are words that leave no doubt that another session took this

@@ -135,7 +135,10 @@ func (e envelope) code() string {
 		code = codeException
 	}
 	var inner struct{ Code wire.Text }
-	if json.Unmarshal(e.payload, &inner) == nil && number(string(inner.Code)) {
+	if json.Unmarshal(e.payload, &inner) != nil {
+		return code
+	}
+	if _, err := strconv.ParseUint(string(inner.Code), 10, 16); err == nil {
 		code += " " + string(inner.Code)
 	}
 	return code

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"agentkeeper/session"
+	"agentkeeper/vendors/code"
 )
 
 // positions is every place where the text of a failure may plausibly stand.
@@ -45,8 +46,8 @@ func TestEveryTextAtEveryPosition(t *testing.T) {
 		"timeout":                                        {session.Outage, session.CauseAnswered},
 		"domain not exists":                              {session.Refused, session.CauseSetting},
 	}
-	if len(want) != len(failures) {
-		t.Fatalf("the table has %d texts, want %d", len(failures), len(want))
+	if len(want) != len(texts) {
+		t.Fatalf("the table has %d texts, want %d", len(texts), len(want))
 	}
 	for text, w := range want {
 		for position, format := range positions {
@@ -118,13 +119,13 @@ func TestWhatTheTableDoesNotKnowIsNoRefusal(t *testing.T) {
 		`{"status":500,"payload":{"code":5,"message":"not allowed"}}`:      {"500 5", session.Outage, "not allowed"},
 		`{"status":500,"payload":{"code":"x y","message":"odd"}}`:          {"500", session.Outage, "odd"},
 		`{"status":302,"payload":{"token":"t"}}`:                           {"302", session.Outage, "302"},
-		`{"status":{"a":1},"payload":{"x":1}}`:                             {codeUnreadable, session.Doubt, ""},
-		`{"status":-5}`:                                                    {codeUnreadable, session.Doubt, ""},
-		`{"payload":"hello"}`:                                              {codeUnreadable, session.Doubt, ""},
+		`{"status":{"a":1},"payload":{"x":1}}`:                             {code.Unreadable, session.Doubt, ""},
+		`{"status":-5}`:                                                    {code.Unreadable, session.Doubt, ""},
+		`{"payload":"hello"}`:                                              {code.Unreadable, session.Doubt, ""},
 	}
 	for frame, want := range tests {
 		f := judge(t, frame)
-		if f == nil || f.Kind != want.kind || f.Code != want.code || !strings.Contains(f.Text, want.text) {
+		if f == nil || f.Kind != want.kind || f.Code != want.code || !strings.Contains(f.Error(), want.text) {
 			t.Errorf("%.80s: got %+v", frame, f)
 			continue
 		}
@@ -175,19 +176,25 @@ func TestRequestIDs(t *testing.T) {
 	}
 }
 
+// Every text that the vendor documents has a code of its own, and every code says what
+// it means.
 func TestCodesAreDistinct(t *testing.T) {
 	seen := map[string]bool{}
-	for _, f := range failures {
+	for _, f := range texts {
+		if line, known := codes.Lines[f.code]; seen[f.code] || !known || line.Action == "" {
+			t.Errorf("%s: twice, unknown or without an action", f.code)
+		}
 		seen[f.code] = true
-		if f.meaning == "" || f.action == "" {
-			t.Errorf("%s: nothing to tell", f.code)
+	}
+	for _, translated := range translations {
+		if !seen[translated.code] {
+			t.Errorf("%v: no code of a documented failure: %s", translated.words, translated.code)
 		}
 	}
-	for code := range notes {
-		seen[code] = true
-	}
-	if len(seen) != len(failures)+len(notes) {
-		t.Errorf("%d codes for %d entries", len(seen), len(failures)+len(notes))
+	for name, line := range codes.Lines {
+		if line.Text == "" {
+			t.Errorf("%s: nothing to tell", name)
+		}
 	}
 }
 
@@ -220,11 +227,11 @@ func FuzzOpen(f *testing.F) {
 			t.Errorf("auto logout after %s", g.autoLogout)
 		}
 		if fault != nil {
-			if _, _, ok := Explain(fault.Code); !ok {
+			if _, _, ok := codes.Explain(fault.Code); !ok {
 				t.Errorf("code %q is not explained", fault.Code)
 			}
 		}
-		if _, ok := e.failure(); fault != nil && fault.Kind == session.Refused && !ok {
+		if fault != nil && fault.Kind == session.Refused && e.failure() == "" {
 			t.Error("a refusal that the table does not know")
 		}
 	})

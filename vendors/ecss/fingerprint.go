@@ -2,9 +2,9 @@ package ecss
 
 import "fmt"
 
-// Fingerprint tells what of the options a log-in sends: agents whose
+// fingerprint tells what of the options a log-in sends: agents whose
 // fingerprints differ need sessions made anew.
-func Fingerprint(options any) string {
+func fingerprint(options any) string {
 	s, ok := options.(*settings)
 	if !ok {
 		s = &settings{}

@@ -64,15 +64,15 @@ func (l *live) keep(e envelope) {
 // rights.
 func (l *live) subscribed(e envelope) (told bool) {
 	l.waiting = 0
-	_, outage := e.failure()
+	documented := e.failure() != ""
 	switch {
 	case e.good():
 		if !l.known && l.options.subscribe && holds(e.payload) {
 			l.keep(e)
 		}
 		l.known, l.warnings = true, nil
-	case e.denied() && l.known && !outage:
-		l.lost = noted(session.Lost, session.CauseExpired, codeExpired, nil)
+	case e.denied() && l.known && !documented:
+		l.lost = ended(codeExpired, nil)
 		return false
 	case !l.known:
 		l.warn(e)
@@ -92,8 +92,8 @@ func (l *live) warn(e envelope) {
 	if !l.options.subscribe || len(l.warnings) > 0 {
 		return
 	}
-	fault, n := rejected(e, 0, l.tap.token.Reveal()), notes[codeNoSubscribe]
-	l.warnings = []session.Warning{{Code: codeNoSubscribe, Text: n.text + " (" + fault.Code + ": " + fault.Text + ")", Action: n.action}}
+	fault, line := rejected(e, 0, l.tap.token.Reveal()), codes.Lines[codeNoSubscribe]
+	l.warnings = []session.Warning{{Code: codeNoSubscribe, Text: line.Text + " (" + fault.Code + ": " + fault.Text + ")", Action: line.Action}}
 	l.log(slog.LevelWarn, "call/subscribe was refused", slog.String("code", fault.Code), slog.String("detail", fault.Text))
 }
 

@@ -116,8 +116,8 @@ func (l *live) swallowed() {
 func (l *live) Info() session.Info {
 	warnings := l.warnings
 	if l.deaf {
-		n := notes[codeNoPong]
-		warnings = append(slices.Clone(warnings), session.Warning{Code: codeNoPong, Text: n.text, Action: n.action})
+		line := codes.Lines[codeNoPong]
+		warnings = append(slices.Clone(warnings), session.Warning{Code: codeNoPong, Text: line.Text, Action: line.Action})
 	}
 	return session.Info{
 		Warnings:   warnings,
@@ -175,7 +175,7 @@ func (l *live) turn() (told, idle bool) {
 	case !errors.Is(err, socket.ErrIdle):
 		l.lose(err)
 	case !l.asked.IsZero() && !time.Now().Before(l.deadAt()):
-		l.lost = noted(session.Lost, session.CauseClosed, codeDead, nil)
+		l.lost = ended(codeDead, nil)
 		_ = l.conn.CloseNow() // it is dead already
 	default:
 		idle = true
@@ -300,9 +300,9 @@ func (l *live) batch() session.Batch {
 // lose ends the session because the socket ended.
 func (l *live) lose(err error) {
 	var closed *socket.CloseError
-	kind, cause, code := session.Lost, session.CauseClosed, codeClosed
+	name := codeClosed
 	if socket.Malformed(err) {
-		code = codeBroken
+		name = codeBroken
 	}
 	if errors.Is(err, socket.ErrTooBig) {
 		l.missing = session.MissingTooLarge
@@ -312,9 +312,9 @@ func (l *live) lose(err error) {
 		byOther = byOther || evicted(closed.Reason)
 	}
 	if byOther {
-		kind, cause, code = session.Taken, session.CauseNone, codeEvicted
+		name = codeEvicted
 	}
-	l.lost = noted(kind, cause, code, err)
+	l.lost = ended(name, err)
 	if closed != nil && closed.Reason != "" {
 		l.lost.Text += ": " + wire.Plain(wire.Redact(closed.Reason, l.tap.token.Reveal()))
 	}

@@ -21,8 +21,8 @@ const (
 	inNone    = "none"
 )
 
-// Options describes the vendor's options.
-var Options = []option.Spec{
+// specs describes the vendor's options.
+var specs = []option.Spec{
 	{Name: "profile", Kind: option.String, Default: "default", Doc: "name of the server settings profile to log in with"},
 	{Name: "domain", Kind: option.String, Doc: "virtual PBX; left out where the profile sets it"},
 	{Name: "role", Kind: option.String, Default: "operator", Doc: `role to log in with; "" leaves it out`},
@@ -68,18 +68,18 @@ type settings struct {
 	logoutAction, origin  string
 }
 
-// Window returns 3 x ping of the platform's options.
-func Window(platform option.Set) time.Duration {
-	every, _ := pace(option.Read(platform, Options).Duration("ping"))
+// windowOf returns 3 x ping of the platform's options.
+func windowOf(platform option.Set) time.Duration {
+	every, _ := pace(option.Read(platform, specs).Duration("ping"))
 	return silence * every
 }
 
-// Decode turns an agent's options into what SignIn expects in
+// decode turns an agent's options into what SignIn expects in
 // [session.Account], and the terms that its driver keeps to. A session taken
 // away by another client is not fought for longer than three times in ten
 // minutes.
-func Decode(set option.Set, window time.Duration) (any, session.Terms, []option.Problem) {
-	r := option.Read(set, Options)
+func decode(set option.Set, window time.Duration) (any, session.Terms, []option.Problem) {
+	r := option.Read(set, specs)
 	s := &settings{
 		profile: r.String("profile"), domain: r.String("domain"), role: r.String("role"),
 		byPost: r.String("login_over") == overHTTP, path: r.String("login_path"), tokenIn: r.String("token_in"),

@@ -36,7 +36,7 @@ func TestDecode(t *testing.T) {
 		}},
 	}
 	for _, tt := range tests {
-		got, terms, problems := Decode(tt.set, Window(tt.set))
+		got, terms, problems := decode(tt.set, Vendor.Window(tt.set))
 		if diff := cmp.Diff(&tt.want, got, cmp.AllowUnexported(settings{})); diff != "" || len(problems) > 0 {
 			t.Errorf("%v\n%s", problems, diff)
 		}
@@ -48,7 +48,7 @@ func TestDecode(t *testing.T) {
 
 func TestWindow(t *testing.T) {
 	for ping, want := range map[string]time.Duration{"25s": 75 * time.Second, "10s": 30 * time.Second, "0": 75 * time.Second, "0s": 75 * time.Second, "never": 75 * time.Second} {
-		if got := Window(set("ping", ping)); got != want {
+		if got := Vendor.Window(set("ping", ping)); got != want {
 			t.Errorf("%s: %s", ping, got)
 		}
 	}
@@ -72,7 +72,7 @@ func TestWrongOptions(t *testing.T) {
 		{"agenttype", "4", "unknown option"},
 	}
 	for _, tt := range tests {
-		_, _, problems := Decode(set(tt.name, tt.value), 75*time.Second)
+		_, _, problems := decode(set(tt.name, tt.value), 75*time.Second)
 		if len(problems) != 1 || !strings.Contains(problems[0].Text, tt.want) || !strings.Contains(problems[0].Text, tt.name) || problems[0].Pos.Line != 1 {
 			t.Errorf("%s=%q: %v", tt.name, tt.value, problems)
 		}
@@ -80,7 +80,7 @@ func TestWrongOptions(t *testing.T) {
 }
 
 func TestEveryOptionIsDescribed(t *testing.T) {
-	for _, o := range Options {
+	for _, o := range specs {
 		if o.Doc == "" {
 			t.Errorf("%s has no description", o.Name)
 		}

@@ -7,13 +7,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"strconv"
-	"syscall"
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/vendors/code"
 	"agentkeeper/vendors/ecss/socket"
+	"agentkeeper/vendors/option"
 	"agentkeeper/vendors/wire"
 )
 
@@ -32,8 +31,8 @@ type platform struct {
 	puzzles   puzzles
 }
 
-// Open makes the adapter for the proxy at p. It does no I/O.
-func Open(p wire.Place) session.Platform {
+// newPlatform makes the adapter for the proxy at p. It does no I/O.
+func newPlatform(p wire.Place) session.Platform {
 	p.DialContext = p.Dialer()
 	if p.TLS == nil && (p.URL.Scheme == "wss" || p.URL.Scheme == "https") {
 		p.TLS = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: p.URL.Hostname()}
@@ -45,13 +44,13 @@ func Open(p wire.Place) session.Platform {
 // command to resume a session is documented. The session ended with the process
 // that held it.
 func (p *platform) Adopt(session.Account, session.Key) (session.Session, error) {
-	return nil, noted(session.Lost, session.CauseRestart, codeNoResume, nil)
+	return nil, ended(codeNoResume, nil)
 }
 
 // Probe opens a websocket and closes it again without logging in. A proxy that
 // refuses the upgrade answers, too.
 func (p *platform) Probe(ctx context.Context, a session.Account) error {
-	o := optionsOf(a)
+	o := option.Settings[*settings](a, decode, time.Hour)
 	conn, err := p.dial(ctx, o, p.socketURL(o), nil, p.tap(a))
 	var status *socket.StatusError
 	switch {
@@ -62,15 +61,6 @@ func (p *platform) Probe(ctx context.Context, a session.Account) error {
 	}
 	_ = conn.Close(socket.CodeNormal, time.Now().Add(closeLimit)) // it answered; that is all
 	return nil
-}
-
-// optionsOf returns the account's options, the defaults where it has none.
-func optionsOf(a session.Account) *settings {
-	if s, ok := a.Options.(*settings); ok {
-		return s
-	}
-	s, _, _ := Decode(nil, time.Hour)
-	return s.(*settings)
 }
 
 // socketURL is where the websocket opens.
@@ -118,66 +108,26 @@ func (p *platform) lined(ctx context.Context, network, address string) (net.Conn
 func (p *platform) dialFault(err error) *session.Fault {
 	var status *socket.StatusError
 	if errors.As(err, &status) {
-		return httpFault(status.Status, status.Header)
+		answer, says := wire.Answer{Status: status.Status, Header: status.Header}, code.Body{}
+		if answer.OK() { // of a server that speaks no websocket
+			says.Code = code.Status(answer.Status)
+		}
+		f := codes.Read(code.SignIn, answer, says)
+		f.Kind = session.Outage // nothing was asked yet
+		return f
 	}
 	return networkFault(p.place.URL.Host, err)
 }
 
+// networkFault classifies what went wrong below the websocket, as package wire does.
 func networkFault(host string, err error) *session.Fault {
-	code := reason(err)
-	text, action, _ := wire.Explain(code)
-	if t, ok := wire.TLSTrouble(err); ok {
-		code, text, action = t.Code, t.Text, t.Action
-	}
-	if from, ok := wire.Source(err); ok {
-		text += " (from " + from.String() + ")"
-	}
-	return &session.Fault{Kind: session.Outage, Code: code, Text: host + ": " + text, Action: action, Err: err}
-}
-
-// httpFault is an HTTP status where the vendor's protocol was expected.
-func httpFault(status int, h http.Header) *session.Fault {
-	f := &session.Fault{Kind: session.Outage, Code: "http " + strconv.Itoa(status)}
-	f.Text, f.Action, _ = Explain(f.Code)
-	if to := (wire.Answer{Status: status, Header: h}).Redirect(); to != "" {
-		f.Text = to
-	}
-	switch status {
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		f.Cause, f.After = session.CauseThrottled, wire.RetryAfter(h, time.Now(), restLimit)
-	case http.StatusBadGateway, http.StatusGatewayTimeout, http.StatusInternalServerError:
-	default:
-		f.Cause = session.CauseAnswered
-	}
-	return f
-}
-
-// restLimit bounds what a Retry-After can ask for.
-const restLimit = time.Hour
-
-// reason names a failure below the websocket as package wire does.
-func reason(err error) string {
-	var dns *net.DNSError
 	var handshake *socket.HandshakeError
-	var timeout net.Error
-	trouble, _ := wire.TLSTrouble(err)
+	otherwise := wire.Closed
 	switch {
-	case errors.As(err, &dns):
-		return wire.Unresolved.String()
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
-		return wire.Timeout.String()
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return wire.Refused.String()
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return wire.NoAddress.String()
-	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
-		return wire.Unreachable.String()
-	case trouble.Certificate:
-		return wire.Certificate.String()
 	case errors.As(err, &handshake):
-		return wire.Handshake.String()
+		otherwise = wire.Handshake
 	case socket.Malformed(err):
-		return wire.Malformed.String()
+		otherwise = wire.Malformed
 	}
-	return wire.Closed.String()
+	return wire.NewError(host, err, otherwise).Fault(false)
 }

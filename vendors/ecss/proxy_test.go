@@ -44,7 +44,7 @@ func serve(t *testing.T, handler http.Handler) *proxy {
 	p.traces = trace.New(func(l trace.Line) { p.told = append(p.told, l) })
 	server := sim.Serve(p.line, handler, nil)
 	t.Cleanup(func() { _ = server.Close() })
-	p.platform = ecss.Open(wire.Place{
+	p.platform = ecss.Vendor.Open(wire.Place{
 		Name: "cc", URL: &url.URL{Scheme: "ws", Host: "10.0.0.5:8091"}, DialContext: p.line.DialContext,
 		OperationTimeout: 30 * time.Second, Window: 75 * time.Second,
 		Log: slog.New(slog.NewTextHandler(p.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Traces: p.traces,
@@ -72,7 +72,7 @@ func (p *proxy) set(name, value string) *proxy {
 
 func (p *proxy) account(t *testing.T) session.Account {
 	t.Helper()
-	options, _, problems := ecss.Decode(p.options, time.Hour)
+	options, _, problems := ecss.Vendor.Decode(p.options, time.Hour)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -163,7 +163,7 @@ func faultOf(t *testing.T, err error) *session.Fault {
 		t.Fatal("no error")
 	}
 	f := session.AsFault(err)
-	if _, _, ok := ecss.Explain(f.Code); !ok || f.Text == "" {
+	if _, _, ok := ecss.Vendor.Codes.Explain(f.Code); !ok || f.Text == "" {
 		t.Errorf("nobody can explain %+v", f)
 	}
 	noSecret(t, f.Error()+f.Action)

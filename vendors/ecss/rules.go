@@ -6,10 +6,6 @@ import (
 	"agentkeeper/vendors/rules"
 )
 
-// Rules are what programs may send on an agent's websocket. Nothing of it is
-// spoken over HTTP.
-func Rules() rules.Set { return rules.Set{AdmitAction: admitAction} }
-
 const (
 	refusedAction  = "an action is named by ASCII letters, digits, _, - and . with / between them, for example call/accept"
 	refusedPayload = "the payload must be one JSON object in UTF-8, no key of an object twice"

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/vendors/code"
 	"agentkeeper/vendors/ecss/socket"
+	"agentkeeper/vendors/option"
 	"agentkeeper/vendors/wire"
 )
 
@@ -20,7 +22,7 @@ const authorize = "authorize"
 // the websocket with the token. A login that left and was not answered is in
 // doubt, and its socket is closed. There is no login by force.
 func (p *platform) SignIn(ctx context.Context, a session.Account, _ bool) (session.Session, error) {
-	o := optionsOf(a)
+	o := option.Settings[*settings](a, decode, time.Hour)
 	l, fault := p.signIn(ctx, a, o)
 	fault = p.puzzles.weigh(a.ID, fault)
 	if fault != nil {
@@ -72,12 +74,12 @@ func (l *live) logIn(ctx context.Context, a session.Account) (grant, *session.Fa
 // granted judges the answer to a login.
 func granted(e envelope, o *settings, secrets ...string) (grant, *session.Fault) {
 	g := e.grant()
-	switch _, failed := e.failure(); {
+	switch {
 	case e.thrown: // whatever else it holds
 	case e.good(), e.status == 0 && g.token != "":
 		return g, nil
-	case e.status == 0 && !failed:
-		return grant{}, noted(session.Doubt, session.CauseNone, codeUnreadable, nil)
+	case e.status == 0 && e.failure() == "":
+		return grant{}, ended(code.Unreadable, nil)
 	}
 	return grant{}, rejected(e, o.takenRetry, append(secrets, g.token)...)
 }
@@ -102,7 +104,7 @@ func (l *live) ask(ctx context.Context, action string, payload any) (envelope, *
 		case ok && e.answers(action, id, true):
 			return e, nil
 		case ok && len(l.events) == maxBatch:
-			return envelope{}, noted(session.Doubt, session.CauseNone, codeUnreadable, nil)
+			return envelope{}, ended(code.Unreadable, nil)
 		case ok:
 			l.keep(e)
 		}
@@ -115,11 +117,11 @@ func (l *live) ask(ctx context.Context, action string, payload any) (envelope, *
 func (l *live) unanswered(err error, crossed bool) *session.Fault {
 	var closed *socket.CloseError
 	if errors.As(err, &closed) {
-		if f, ok := known([]string{closed.Reason}, false); ok {
-			return f.fault(l.options.takenRetry)
+		if name := known([]string{closed.Reason}, false); name != "" {
+			return failed(name, l.options.takenRetry)
 		}
 	}
-	code, came := codeUnreadable, ""
+	name, came := code.Unreadable, ""
 	switch {
 	case socket.Malformed(err):
 		came = err.Error()
@@ -128,9 +130,9 @@ func (l *live) unanswered(err error, crossed bool) *session.Fault {
 	case l.garbage > 0:
 		came = "a frame that is no text with a JSON object came in its place"
 	default:
-		code = codeNoAnswer
+		name = codeNoAnswer
 	}
-	fault := noted(session.Doubt, session.CauseNone, code, err)
+	fault := ended(name, err)
 	if came != "" {
 		fault.Text += ": " + came
 	}
@@ -176,35 +178,22 @@ func (p *platform) post(ctx context.Context, a session.Account, o *settings) (gr
 		Header: http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}, "Connection": {"close"}},
 		Body:   request{"login", 1, payloadOf(a, o)}.encode(),
 	})
-	var failed *wire.Error
+	var lost *wire.Error
 	switch {
-	case errors.As(err, &failed):
-		return grant{}, failed.Fault(true)
+	case errors.As(err, &lost):
+		return grant{}, lost.Fault(true)
 	case err != nil:
-		return grant{}, noted(session.Doubt, session.CauseNone, codeNoAnswer, err)
+		return grant{}, ended(codeNoAnswer, err)
 	}
 	e, ok := open(answer.Body)
 	if ok && e.status == 0 {
 		e.status = answer.Status
 	}
 	if !ok || (e.status >= 300 && e.all["status"] == nil && len(e.texts()) == 0) {
-		return grant{}, postFault(answer)
+		// Behind a gateway's failure or an unreadable success the login may be done.
+		return grant{}, codes.Read(code.SignIn, answer, code.Body{})
 	}
 	return granted(e, o, a.Password.Reveal())
-}
-
-// postFault is an answer to the POST that is not the platform's own. Behind a
-// gateway's failure or an unreadable success the login may have been done.
-func postFault(answer wire.Answer) *session.Fault {
-	switch {
-	case answer.Status/100 == 2:
-		return noted(session.Doubt, session.CauseNone, codeUnreadable, nil)
-	case answer.Status == http.StatusBadGateway, answer.Status == http.StatusGatewayTimeout:
-		f := httpFault(answer.Status, answer.Header)
-		f.Kind = session.Doubt
-		return f
-	}
-	return httpFault(answer.Status, answer.Header)
 }
 
 // show presents the token on the new socket where token_in asks for a message.

@@ -211,7 +211,7 @@ func TestWithoutASocketNothingWasAsked(t *testing.T) {
 		"http 426": {426, "", session.CauseAnswered, 0},
 		"http 200": {200, "", session.CauseAnswered, 0},
 		"http 500": {500, "", session.CauseNone, 0},
-		"http 502": {502, "9", session.CauseNone, 0},
+		"http 502": {502, "9", session.CauseNone, 9 * time.Second},
 		"http 503": {503, "9", session.CauseThrottled, 9 * time.Second},
 		"http 429": {429, "Sat, 01 Jan 2000 00:01:00 GMT", session.CauseThrottled, time.Minute},
 	}
@@ -305,7 +305,7 @@ func (m *mute) Write(p []byte) (int, error) {
 func TestALoginThatDidNotLeaveIsNoDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := scripted(t, (*peer).idle)
-		p.platform = ecss.Open(wire.Place{
+		p.platform = ecss.Vendor.Open(wire.Place{
 			URL: &url.URL{Scheme: "http", Host: "10.0.0.5"}, OperationTimeout: time.Second,
 			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 				c, err := p.line.DialContext(ctx, network, address)
@@ -319,16 +319,16 @@ func TestALoginThatDidNotLeaveIsNoDoubt(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	for _, code := range []string{"401 occupied", "401 timeout", "401", "403", "500", "500 5", "404", "http 502", "refused", "certificate", "closed", "socket-closed", "dead-socket", "no-resume", "evicted", "session-gone", "subscribe"} {
-		if text, _, ok := ecss.Explain(code); !ok || text == "" {
+		if text, _, ok := ecss.Vendor.Codes.Explain(code); !ok || text == "" {
 			t.Errorf("%s is not explained", code)
 		}
 	}
 	for _, code := range []string{"", "nonsense", "http", "http x", "-1"} {
-		if text, _, ok := ecss.Explain(code); ok {
+		if text, _, ok := ecss.Vendor.Codes.Explain(code); ok {
 			t.Errorf("%q is explained: %s", code, text)
 		}
 	}
-	if _, action, _ := ecss.Explain("401 timeout"); !strings.Contains(action, "domain") {
+	if _, action, _ := ecss.Vendor.Codes.Explain("401 timeout"); !strings.Contains(action, "domain") {
 		t.Errorf("a time-out may be a domain that does not exist, but the advice is %q", action)
 	}
 }
@@ -343,7 +343,7 @@ func TestACertificateIsToldWithItsReason(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			p := scripted(t, (*peer).idle)
-			p.platform = ecss.Open(wire.Place{
+			p.platform = ecss.Vendor.Open(wire.Place{
 				URL: &url.URL{Scheme: "wss", Host: "10.0.0.5:8091"}, OperationTimeout: time.Second,
 				DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, err },
 			})

@@ -6,7 +6,6 @@ import (
 	"os"
 	"time"
 
-	"agentkeeper/session"
 	"agentkeeper/vendors/ecss/socket"
 )
 
@@ -28,12 +27,12 @@ func (l *live) SignOut(ctx context.Context) error {
 		err = l.conn.Close(socket.CodeNormal, time.Now().Add(closeLimit))
 	}
 	_ = l.conn.CloseNow() // whatever happened, the session is over
-	l.lost = noted(session.Lost, session.CauseClosed, codeClosed, err)
+	l.lost = ended(codeClosed, err)
 	switch late := errors.Is(err, os.ErrDeadlineExceeded); {
 	case err == nil, asked && !late:
 		return nil
 	case late:
-		return noted(session.Doubt, session.CauseNone, codeNoAnswer, err)
+		return ended(codeNoAnswer, err)
 	}
 	return l.lost
 }

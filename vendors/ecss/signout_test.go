@@ -117,7 +117,7 @@ func (s *stuck) Write(p []byte) (int, error) {
 func TestASignOutThatCannotBeSentIsInDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := scripted(t, func(p *peer) { p.admit("null"); p.idle() })
-		p.platform = ecss.Open(wire.Place{
+		p.platform = ecss.Vendor.Open(wire.Place{
 			URL: &url.URL{Scheme: "ws", Host: "10.0.0.5"}, OperationTimeout: time.Second,
 			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 				c, err := p.line.DialContext(ctx, network, address)

@@ -81,7 +81,7 @@ func TestAdoptDead(t *testing.T) {
 }
 
 func TestAdoptForeignKeys(t *testing.T) {
-	p := Open(wire.Place{URL: &url.URL{Scheme: "http", Host: "chat"}})
+	p := newPlatform(wire.Place{URL: &url.URL{Scheme: "http", Host: "chat"}})
 	for _, text := range []string{"", "{}", "null", "nonsense", `{"guid":"x"}`, `{"token":"a\r\nb","issued":"2025-01-01T00:00:00Z"}`, `{"token":"x"}`, `[]`, `{"token":7}`} {
 		if _, err := p.Adopt(account(t, nil), session.NewKey([]byte(text))); faultOf(t, err).Kind != session.Lost {
 			t.Errorf("%q: %v", text, err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/vendors/code"
 	"agentkeeper/vendors/token"
 	"agentkeeper/vendors/wire"
 )
@@ -114,7 +115,7 @@ func (s *bearer) assume(context.Context) *session.Fault {
 	if time.Now().Before(s.latest()) {
 		return nil
 	}
-	return ownFault(codeExpired, dead)
+	return codes.Fault(code.KeepAlive, codeExpired, "")
 }
 
 // prove sends the probe and learns from its answer. nil also stands for a probe
@@ -124,7 +125,7 @@ func (s *bearer) prove(ctx context.Context) *session.Fault {
 	now := time.Now()
 	switch {
 	case fault == nil && status == http.StatusForbidden && s.key.Proven && !s.key.Forbidden:
-		return ownFault(codeBarred, forbidden)
+		return codes.Fault(code.KeepAlive, codeBarred, "")
 	case fault == nil:
 		s.lives(now, status == http.StatusForbidden)
 	case s.fresh(now) && (fault.Kind == session.Lost || fault.Cause.Answered()):
@@ -149,13 +150,13 @@ func (s *bearer) ask(ctx context.Context) (status int, fault *session.Fault) {
 		Method: http.MethodGet, Path: s.settings.Probe, Header: s.key.header(), Timeout: s.platform.patience(),
 	})
 	if err != nil && answer.Status == 0 {
-		return 0, transportFault(err, false)
+		return 0, wire.Fault(err, false)
 	}
-	switch fault = refusal(probe, answer, s.clean); {
+	switch fault = refusal(code.KeepAlive, answer, s.clean); {
 	case fault == nil && isPage(answer):
-		fault = ownFault(codePage, odd)
+		fault = codes.Fault(code.KeepAlive, codePage, "")
 	case fault != nil && fault.Kind == session.Lost && isPage(answer) && !s.fresh(time.Now()) && s.platform.Probe(ctx, session.Account{}) != nil:
-		fault = intercepted(answer.Status) // whoever sent the page sends it to everybody
+		fault = code.Intercepted(answer.Status) // whoever sent the page sends it to everybody
 	}
 	return answer.Status, fault
 }
@@ -179,7 +180,7 @@ func (s *bearer) dies(now time.Time, f *session.Fault) *session.Fault {
 	d := death{Alive: s.alive.Sub(s.key.Issued), Dead: now.Sub(s.key.Issued)}
 	known := s.platform.memory.learn(s.id, func(l life) life { return l.died(d, now) })
 	if known.Young >= 2 {
-		return ownFault(codeContested, dead)
+		return codes.Fault(code.KeepAlive, codeContested, "")
 	}
 	return f
 }
@@ -208,7 +209,7 @@ func (s *bearer) unproven(ctx context.Context, f *session.Fault) (session.Batch,
 
 // sick reports whether the platform itself gave the answer.
 func sick(f *session.Fault) bool {
-	return f.Cause == session.CauseAnswered || f.Code == statusCode(http.StatusInternalServerError)
+	return f.Cause == session.CauseAnswered || f.Code == code.Status(http.StatusInternalServerError)
 }
 
 // SignOut implements session.Session without a request: the vendor has no

@@ -35,7 +35,7 @@ func settingsOf(t *testing.T, options map[string]string) Settings {
 	for name, text := range options {
 		set[name] = option.Value{Text: text}
 	}
-	decoded, _, problems := Decode(set, window)
+	decoded, _, problems := decode(set, window)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -146,7 +146,7 @@ func open(t *testing.T, s *script) session.Platform {
 	server := sim.Serve(l, s, nil)
 	t.Cleanup(func() { _ = server.Close() })
 	u := &url.URL{Scheme: "http", Host: "chat.example:8043"}
-	return Open(wire.Place{Name: "chat", URL: u, DialContext: l.DialContext, OperationTimeout: 30 * time.Second, Window: window})
+	return newPlatform(wire.Place{Name: "chat", URL: u, DialContext: l.DialContext, OperationTimeout: 30 * time.Second, Window: window})
 }
 
 // enter signs in.

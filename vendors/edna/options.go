@@ -13,8 +13,8 @@ import (
 // window is how long an account may go unproven; the vendor names no limit.
 const window = 5 * time.Minute
 
-// Options describes every option of the vendor.
-var Options = []option.Spec{
+// specs describes every option of the vendor.
+var specs = []option.Spec{
 	{Name: "locale", Kind: option.String, MaxLen: 16, Doc: "language of the session, en or ru; the platform ignores it for integrators (default: none sent)"},
 	{Name: "max_age", Kind: option.Duration, Default: "1h", Min: int64(time.Minute), Max: int64(365 * 24 * time.Hour), Doc: "age up to which a token is trusted; it is renewed before (the platform does not tell how long it lives)"},
 	{Name: "probe", Kind: option.String, MaxLen: 1024, Doc: "path that answers 200 or 404 while the token lives, for example /api/v1/threads/1 (default: no probe, a dead token is not noticed)"},
@@ -28,13 +28,10 @@ type Settings struct {
 	Probe  string        // an escaped path with or without a query; "": none
 }
 
-// Window returns the vendor's default window, 5 minutes, whatever the options.
-func Window(option.Set) time.Duration { return window }
-
-// Decode turns an account's merged options into Settings and the terms that
+// decode turns an account's merged options into Settings and the terms that
 // the driver keeps to.
-func Decode(set option.Set, _ time.Duration) (any, session.Terms, []option.Problem) {
-	r := option.Read(set, Options)
+func decode(set option.Set, _ time.Duration) (any, session.Terms, []option.Problem) {
+	r := option.Read(set, specs)
 	s := Settings{Locale: r.String("locale"), MaxAge: r.Duration("max_age")}
 	var why string
 	if s.Probe, why = parsePath(r.String("probe")); why != "" {
@@ -44,8 +41,8 @@ func Decode(set option.Set, _ time.Duration) (any, session.Terms, []option.Probl
 	return s, session.Terms{ForceLimit: 3, ForceWithin: 10 * time.Minute}, r.Problems()
 }
 
-// Fingerprint tells what of the options a sign-in sends: the locale.
-func Fingerprint(options any) string {
+// fingerprint tells what of the options a sign-in sends: the locale.
+func fingerprint(options any) string {
 	s, _ := options.(Settings)
 	return "locale " + s.Locale
 }

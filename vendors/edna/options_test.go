@@ -46,7 +46,7 @@ func TestDecodeMistakes(t *testing.T) {
 			for n, text := range options {
 				set[n] = option.Value{Text: text, Pos: option.Pos{File: "f", Line: 3, Col: 5}}
 			}
-			decoded, _, problems := Decode(set, window)
+			decoded, _, problems := decode(set, window)
 			if len(problems) != 1 || problems[0].Pos.Line != 3 {
 				t.Fatalf("problems %v", problems)
 			}
@@ -59,16 +59,16 @@ func TestDecodeMistakes(t *testing.T) {
 
 func TestFingerprint(t *testing.T) {
 	base := Settings{MaxAge: time.Hour}
-	if Fingerprint(base) != Fingerprint(Settings{MaxAge: time.Minute, Probe: "/x"}) {
+	if Vendor.Fingerprint(base) != Vendor.Fingerprint(Settings{MaxAge: time.Minute, Probe: "/x"}) {
 		t.Error("options that no sign-in sends change the fingerprint")
 	}
-	if Fingerprint(base) == Fingerprint(Settings{Locale: "en"}) {
+	if Vendor.Fingerprint(base) == Vendor.Fingerprint(Settings{Locale: "en"}) {
 		t.Error("the locale does not show in the fingerprint")
 	}
-	if got := settings(session.Account{Options: 7}); got != base {
+	if got := option.Settings[Settings](session.Account{Options: 7}, decode, window); got != base {
 		t.Errorf("settings of another vendor's options: %+v", got)
 	}
-	if Window(nil) != 5*time.Minute {
-		t.Errorf("window %v", Window(nil))
+	if Vendor.Window(nil) != 5*time.Minute {
+		t.Errorf("window %v", Vendor.Window(nil))
 	}
 }

@@ -3,21 +3,21 @@ package edna
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/vendors/code"
+	"agentkeeper/vendors/option"
 	"agentkeeper/vendors/token"
 	"agentkeeper/vendors/wire"
 )
 
 const (
-	operationTimeout = 30 * time.Second // where the place names none
-	probeTimeout     = 30 * time.Second // of a request that only proves something, at most
-	bodyLimit        = 4 << 20          // of an answer; more is not read
-	loginPath        = "/api/auth/login"
+	probeTimeout = 30 * time.Second // of a request that only proves something, at most
+	bodyLimit    = 4 << 20          // of an answer; more is not read
+	loginPath    = "/api/auth/login"
 )
 
 // platform is one installation.
@@ -29,14 +29,11 @@ type platform struct {
 	memory    memory
 }
 
-// Open makes the adapter for one platform. It does no I/O.
-func Open(p wire.Place) session.Platform {
+// newPlatform makes the adapter for one platform. It does no I/O.
+func newPlatform(p wire.Place) session.Platform {
 	o := &platform{
 		transport: wire.NewTransport(p), base: strings.TrimRight(p.URL.EscapedPath(), "/"),
-		timeout: p.OperationTimeout, window: p.Window,
-	}
-	if o.timeout <= 0 {
-		o.timeout = operationTimeout
+		timeout: p.Timeout(), window: p.Window,
 	}
 	if o.window <= 0 {
 		o.window = window
@@ -71,18 +68,18 @@ func (s *bearer) logIn(ctx context.Context, a session.Account) *session.Fault {
 		Body:   credentials(a, s.settings.Locale),
 	})
 	if err != nil && (answer.Status == 0 || answer.OK()) {
-		return transportFault(err, true)
+		return wire.Fault(err, true)
 	}
-	if fault := refusal(logIn, answer, s.clean); fault != nil {
+	if fault := refusal(code.SignIn, answer, s.clean); fault != nil {
 		return fault
 	}
 	w := welcomeOf(answer)
 	switch {
 	case w.token != "":
 	case isPage(answer), isBinary(answer):
-		return ownFault(codeNoToken, odd)
+		return code.Unclassified.Judge(codes.Fault(code.SignIn, codeNoToken, ""))
 	default:
-		return ownFault(codeNoToken, forbidden)
+		return codes.Fault(code.SignIn, codeNoToken, "")
 	}
 	s.begin(w, answer.Date(), time.Now())
 	return nil
@@ -108,7 +105,7 @@ func credentials(a session.Account, locale string) []byte {
 func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session, error) {
 	k, ok := decodeKey(stored)
 	if !ok {
-		return nil, ownFault(codeKey, verdict{kind: session.Lost})
+		return nil, codes.Fault(code.KeepAlive, codeKey, "")
 	}
 	p.memory.recall(a.ID, k.Life)
 	s := p.session(a)
@@ -130,13 +127,13 @@ func (p *platform) Probe(ctx context.Context, a session.Account) error {
 		Method: http.MethodGet, Path: loginPath, Header: http.Header{"Accept": {jsonType}}, Timeout: p.patience(),
 	})
 	if err != nil && answer.Status == 0 {
-		return transportFault(err, false)
+		return wire.Fault(err, false)
 	}
 	if wire.Intercepted(answer.Status) {
-		return intercepted(answer.Status)
+		return code.Intercepted(answer.Status)
 	}
-	if answer.Status > http.StatusNotImplemented || answer.Status == http.StatusTooManyRequests {
-		return refusal(probe, wire.Answer{Status: answer.Status, Header: answer.Header}, wire.Plain)
+	if !code.Works(answer.Status) {
+		return refusal(code.KeepAlive, wire.Answer{Status: answer.Status, Header: answer.Header}, wire.Plain)
 	}
 	return nil
 }
@@ -148,25 +145,5 @@ func (p *platform) patience() time.Duration {
 
 // session returns a session that is not signed in yet.
 func (p *platform) session(a session.Account) *bearer {
-	return &bearer{platform: p, id: a.ID, settings: settings(a), password: a.Password}
-}
-
-// settings returns the account's options, the defaults where they are another
-// vendor's.
-func settings(a session.Account) Settings {
-	if s, ok := a.Options.(Settings); ok {
-		return s
-	}
-	decoded, _, _ := Decode(nil, window)
-	s, _ := decoded.(Settings) // Decode makes no other type
-	return s
-}
-
-// transportFault classifies what [wire.Client.Do] returned.
-func transportFault(err error, operation bool) *session.Fault {
-	var e *wire.Error
-	if errors.As(err, &e) {
-		return e.Fault(operation)
-	}
-	return session.AsFault(err)
+	return &bearer{platform: p, id: a.ID, settings: option.Settings[Settings](a, decode, window), password: a.Password}
 }

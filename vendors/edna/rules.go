@@ -7,9 +7,6 @@ import (
 	"agentkeeper/vendors/rules"
 )
 
-// Rules are what programs may send with an account's token.
-func Rules() rules.Set { return rules.Set{Admit: admit, Judge: rules.JudgeStatus} }
-
 // admit refuses everything about authentication, and the call that replaces an
 // agent, for which a password is mandatory (vendor pages: log-in request, update
 // an agent).

@@ -20,12 +20,12 @@ func TestRules(t *testing.T) {
 		if err != nil {
 			t.Fatal(path, err)
 		}
-		if _, got := Rules().Admit(r); got != why {
+		if _, got := Vendor.Rules.Admit(r); got != why {
 			t.Errorf("%q: got %q, want %q", request, got, why)
 		}
 	}
 	for status, want := range map[int]rules.Verdict{http.StatusUnauthorized: rules.Dead, http.StatusForbidden: rules.Good, http.StatusOK: rules.Good} {
-		if got := Rules().Judge(rules.Answer{Status: status, Body: []byte(`{"code":401}`)}); got != want {
+		if got := Vendor.Rules.Judge(rules.Answer{Status: status, Body: []byte(`{"code":401}`)}); got != want {
 			t.Errorf("%d: got %d", status, got)
 		}
 	}

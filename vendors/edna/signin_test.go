@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/vendors/code"
 	"agentkeeper/vendors/wire"
 
 	"github.com/google/go-cmp/cmp"
@@ -162,7 +163,7 @@ func TestSignInAnswers(t *testing.T) {
 				if seen := (session.Fault{Kind: got.Kind, Cause: got.Cause, Code: got.Code, After: got.After}); seen != tt.want {
 					t.Errorf("got %+v, want %+v", seen, tt.want)
 				}
-				if _, _, ok := Explain(got.Code); !ok {
+				if _, _, ok := codes.Explain(got.Code); !ok {
 					t.Errorf("code %q is not explained", got.Code)
 				}
 				if n := len(s.seen()); n != 1 {
@@ -180,7 +181,7 @@ func TestSignInNotSent(t *testing.T) {
 		"dns":     &net.DNSError{Err: "no such host", Name: "chat"},
 	} {
 		dial := func(context.Context, string, string) (net.Conn, error) { return nil, dialError }
-		p := Open(wire.Place{URL: &url.URL{Scheme: "http", Host: "chat"}, DialContext: dial})
+		p := newPlatform(wire.Place{URL: &url.URL{Scheme: "http", Host: "chat"}, DialContext: dial})
 		_, err := p.SignIn(t.Context(), account(t, nil), false)
 		if f := faultOf(t, err); f.Kind != session.Outage || !errors.Is(f, dialError) {
 			t.Errorf("%s: %v", name, f)
@@ -198,7 +199,7 @@ func TestRefusalMessage(t *testing.T) {
 		`<html>x</html>`: `login, password or token is not valid`,
 		``:               `login, password or token is not valid`,
 	} {
-		if got := refusal(logIn, wire.Answer{Status: 401, Body: []byte(body)}, clean); got.Text != want {
+		if got := refusal(code.SignIn, wire.Answer{Status: 401, Body: []byte(body)}, clean); got.Text != want {
 			t.Errorf("%s: %q, want %q", body, got.Text, want)
 		}
 	}
@@ -245,12 +246,12 @@ func TestProbe(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	for _, name := range []string{"http 401", "http 499", "http 599", "http 301", codeBarred, codeContested, codeExpired, codeKey, codeNoToken, codePage, "timeout"} {
-		if text, _, ok := Explain(name); !ok || text == "" {
+		if text, _, ok := codes.Explain(name); !ok || text == "" {
 			t.Errorf("%q is not explained", name)
 		}
 	}
 	for _, name := range []string{"", "401", "100-006", "http x"} {
-		if _, _, ok := Explain(name); ok {
+		if _, _, ok := codes.Explain(name); ok {
 			t.Errorf("%q is explained", name)
 		}
 	}

@@ -44,7 +44,7 @@ func open(t *testing.T, w simulator.Switches, options map[string]string) *site {
 	s := &site{line: sim.Pipe(), machine: session.New(policy, 7), losses: map[session.Loss]int{}}
 	s.Sim = simulator.New(simulator.Config{Accounts: simulator.Range(1, 3, "secret"), Switches: w, Line: s.line, Seed: 5})
 	server := sim.Serve(s.line, s.Sim, nil)
-	s.platform = edna.Open(wire.Place{
+	s.platform = edna.Vendor.Open(wire.Place{
 		Name: "chat", URL: &url.URL{Scheme: "http", Host: "127.0.0.1:8080"}, DialContext: s.line.DialContext,
 		OperationTimeout: policy.OpTimeout, Window: window,
 	})
@@ -52,7 +52,7 @@ func open(t *testing.T, w simulator.Switches, options map[string]string) *site {
 	for name, text := range options {
 		set[name] = option.Value{Text: text}
 	}
-	decoded, terms, problems := edna.Decode(set, window)
+	decoded, terms, problems := edna.Vendor.Decode(set, window)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

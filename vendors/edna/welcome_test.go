@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/vendors/code"
 	"agentkeeper/vendors/wire"
 )
 
@@ -158,16 +159,16 @@ func FuzzRefusal(f *testing.F) {
 	}
 	s := bearer{password: session.NewSecret(pass), key: key{Token: token1}}
 	f.Fuzz(func(t *testing.T, status int, body string) {
-		for _, r := range []request{logIn, probe} {
+		for _, r := range []code.Request{code.SignIn, code.KeepAlive} {
 			got := refusal(r, wire.Answer{Status: status, Body: []byte(body)}, s.clean)
-			if ok := status >= 200 && status <= 299; ok != (got == nil) && r == logIn {
+			if ok := status >= 200 && status <= 299; ok != (got == nil) && r == code.SignIn {
 				t.Errorf("status %d at a log-in: %v", status, got)
 			}
 			if got == nil {
 				continue
 			}
-			if want := statusLine(status).on[r]; got.Kind != want.kind || got.Cause != want.cause {
-				t.Errorf("status %d: %v instead of %v", status, got, want)
+			if line, _ := codes.Line(code.Status(status)); got.Kind != line.On[r].Kind || got.Cause != line.On[r].Cause {
+				t.Errorf("status %d: %v instead of %v", status, got, line.On[r])
 			}
 			noSecret(t, got.Error())
 		}

@@ -8,16 +8,16 @@ import (
 	"agentkeeper/vendors/option"
 )
 
-// Advise tells of polls that keep the window only barely: a quiet poll that
+// advise tells of polls that keep the window only barely: a quiet poll that
 // takes half of it, or one without an answer that leaves no time for a second.
-func Advise(set option.Set, window time.Duration) []option.Problem {
-	r := option.Read(set, Options)
+func advise(set option.Set, window time.Duration) []option.Problem {
+	r := option.Read(set, specs)
 	if r.String("events") != "poll" {
 		return nil
 	}
 	hold, timeout := r.Duration("hold"), pollTimeout(r, window)
 	if len(r.Problems()) > 0 {
-		return nil // Decode tells them
+		return nil // decode tells them
 	}
 	switch {
 	case hold+r.Duration("poll_pause") >= window/2:
@@ -28,9 +28,9 @@ func Advise(set option.Set, window time.Duration) []option.Problem {
 	return r.Problems()
 }
 
-// OddLogin tells of a login that is no number, which an agentid is on every
+// oddLogin tells of a login that is no number, which an agentid is on every
 // gateway that the vendor documents; "" for a number.
-func OddLogin(login string) string {
+func oddLogin(login string) string {
 	if strings.Trim(login, "0123456789") == "" {
 		return ""
 	}

@@ -13,6 +13,7 @@ import (
 
 	"agentkeeper/session"
 	"agentkeeper/vendors/ccgateway"
+	"agentkeeper/vendors/code"
 	"agentkeeper/vendors/wire"
 )
 
@@ -219,10 +220,10 @@ func broken(a wire.Answer) bool {
 
 // polled reads the answer to a poll that was asked with the Guid used.
 func (s *agent) polled(used string, answer wire.Answer) (session.Batch, error) {
-	e, fault := read(ccgateway.Poll, answer, s.clean)
+	e, fault := read(code.KeepAlive, answer, s.clean)
 	if fault != nil {
 		var batch session.Batch
-		if fault.Code == ccgateway.Unreadable && broken(answer) {
+		if fault.Code == code.Unreadable && broken(answer) {
 			batch.Missing = session.MissingCut
 		}
 		return batch, s.missed(used, fault)
@@ -243,7 +244,7 @@ func (s *agent) unanswered(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	s.rest = max(s.pause, failedRest)
-	return ccgateway.TransportFault(err, false)
+	return wire.Fault(err, false)
 }
 
 // raceLimit is how many polls in a row may meet a Guid that was replaced
@@ -279,7 +280,7 @@ func (s *agent) missed(used string, f *session.Fault) error {
 		return errUnsure
 	}
 	if s.key.Guid == "" && !s.proven {
-		return ownFault(session.Lost, codeNoGuid)
+		return codes.Fault(code.KeepAlive, codeNoGuid, "")
 	}
 	return f
 }
@@ -292,7 +293,7 @@ func (s *agent) ended(events []session.Event) error {
 	for _, e := range events {
 		theirs, ok := shutdownOf(e)
 		if ok && (ours == "" || ours == theirs) {
-			return ownFault(session.Lost, codeShutdown)
+			return codes.Fault(code.KeepAlive, codeShutdown, "")
 		}
 	}
 	return nil

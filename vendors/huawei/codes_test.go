@@ -10,12 +10,12 @@ func TestExplain(t *testing.T) {
 		"100-004": "password", "http 404": "gateway", "no-guid": "Guid", "timeout": "answer",
 		codeShutdown: "signed out", codeKey: "key", codeUnverified: "sign-out",
 	} {
-		text, action, ok := Explain(name)
+		text, action, ok := codes.Explain(name)
 		if !ok || !strings.Contains(text, want) || action == "" {
 			t.Errorf("%s: %q, %q, %v", name, text, action, ok)
 		}
 	}
-	if text, _, ok := Explain("nonsense"); ok {
+	if text, _, ok := codes.Explain("nonsense"); ok {
 		t.Errorf("explained as %q", text)
 	}
 }

@@ -36,7 +36,7 @@ func account(t *testing.T, options map[string]string) session.Account {
 	for name, text := range options {
 		set[name] = option.Value{Text: text}
 	}
-	decoded, _, problems := Decode(set, window)
+	decoded, _, problems := decode(set, window)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -195,7 +195,7 @@ func play(t *testing.T, text string) (session.Platform, *gateway) {
 		}
 	})
 	u := &url.URL{Scheme: "http", Host: "gw.example:8043"}
-	return Open(wire.Place{Name: "hq", URL: u, DialContext: l.DialContext, OperationTimeout: 30 * time.Second, Window: window}), g
+	return newPlatform(wire.Place{Name: "hq", URL: u, DialContext: l.DialContext, OperationTimeout: 30 * time.Second, Window: window}), g
 }
 
 const welcomed = `

@@ -2,9 +2,9 @@ package huawei
 
 import "fmt"
 
-// Fingerprint tells what of the options a sign-in sends (the fields, the
+// fingerprint tells what of the options a sign-in sends (the fields, the
 // skills and where events go): agents whose fingerprints differ need sessions made anew.
-func Fingerprint(options any) string {
+func fingerprint(options any) string {
 	s, _ := options.(Settings)
 	text := fmt.Sprintf("%+v skills %v %q", s.Fields, s.SkillsAll, s.Skills)
 	if s.Push.On() {

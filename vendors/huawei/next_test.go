@@ -10,7 +10,7 @@ import (
 
 	"agentkeeper/session"
 	"agentkeeper/session/sessiontest"
-	"agentkeeper/vendors/ccgateway"
+	"agentkeeper/vendors/code"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -110,8 +110,8 @@ func TestPollFaults(t *testing.T) {
 		"exception":         {`{"retcode":"100-007"}`, session.Outage, session.CauseAnswered, "100-007"},
 		"wrong password":    {`{"retcode":"100-004"}`, session.Outage, session.CauseAnswered, "100-004"},
 		"unknown":           {`{"retcode":"123-456"}`, session.Outage, session.CauseAnswered, "123-456"},
-		"HTML":              {`<html>` + leaky, session.Outage, session.CauseAnswered, ccgateway.Unreadable},
-		"empty":             {``, session.Outage, session.CauseAnswered, ccgateway.Unreadable},
+		"HTML":              {`<html>` + leaky, session.Outage, session.CauseAnswered, code.Unreadable},
+		"empty":             {``, session.Outage, session.CauseAnswered, code.Unreadable},
 		"401":               {"< 401\n" + leaky, session.Outage, session.CauseAnswered, "http 401"},
 		"403":               {"< 403", session.Outage, session.CauseAnswered, "http 403"},
 		"404":               {"< 404", session.Outage, session.CauseAnswered, "http 404"},

@@ -13,9 +13,9 @@ import (
 // window is the silence that the platform forgives (vendor page: sign-in).
 const window = 2 * time.Minute
 
-// Options describes every option of the vendor; the names of the sign-in fields
+// specs describes every option of the vendor; the names of the sign-in fields
 // are the vendor's own (vendor page: sign-in).
-var Options = []option.Spec{
+var specs = []option.Spec{
 	{Name: "agenttype", Kind: option.Int, Default: "4", Min: 0, Max: 999, Doc: "type of the agent: 4 is a PC with a telephone, 11 is video"},
 	{Name: "status", Kind: option.Int, Default: "4", Min: 3, Max: 5, Doc: "state after the sign-in: 3 busy, 4 idle, 5 wrap-up"},
 	{Name: "autoanswer", Kind: option.Bool, Default: "true", Doc: "answer calls automatically"},
@@ -86,13 +86,10 @@ type Push struct {
 // On reports whether events are pushed.
 func (p Push) On() bool { return p.CallbackURL != "" }
 
-// Window returns the vendor's default window, 2 minutes, whatever the options.
-func Window(option.Set) time.Duration { return window }
-
-// Decode turns an agent's merged options into Settings and the terms that the
+// decode turns an agent's merged options into Settings and the terms that the
 // driver keeps to. window is the platform's.
-func Decode(set option.Set, window time.Duration) (any, session.Terms, []option.Problem) {
-	r := option.Read(set, Options)
+func decode(set option.Set, window time.Duration) (any, session.Terms, []option.Problem) {
+	r := option.Read(set, specs)
 	s := Settings{
 		Fields:    fields(r),
 		PollPause: r.Duration("poll_pause"),

@@ -20,7 +20,7 @@ func set(pairs ...string) option.Set {
 }
 
 func TestDefaults(t *testing.T) {
-	got, terms, problems := Decode(nil, window)
+	got, terms, problems := decode(nil, window)
 	want := Settings{
 		Fields: Fields{
 			AgentType: 4, Status: 4, AutoAnswer: true, AutoEnterIdle: true, ReleasePhone: true,
@@ -34,13 +34,13 @@ func TestDefaults(t *testing.T) {
 	if want := (session.Terms{Grace: 12 * time.Second, ForceLimit: 3, ForceWithin: 10 * time.Minute}); terms != want {
 		t.Errorf("%+v", terms)
 	}
-	if Window(nil) != 2*time.Minute {
-		t.Error(Window(nil))
+	if Vendor.Window(nil) != 2*time.Minute {
+		t.Error(Vendor.Window(nil))
 	}
 }
 
 func TestTermsAndTimes(t *testing.T) {
-	decoded, terms, problems := Decode(set("hold", "40s", "taken", "force", "force_limit", "5", "force_within", "1h",
+	decoded, terms, problems := decode(set("hold", "40s", "taken", "force", "force_limit", "5", "force_within", "1h",
 		"sign_out", "force", "poll_pause", "0s", "poll_timeout", "59s", "reset_skills", "none"), time.Minute)
 	if len(problems) > 0 {
 		t.Fatal(problems)
@@ -57,7 +57,7 @@ func TestTermsAndTimes(t *testing.T) {
 // The default time-out fits between any hold and window.
 func TestPollTimeoutIsCapped(t *testing.T) {
 	for hold := time.Duration(0); hold < 2*time.Minute; hold += time.Second {
-		decoded, _, problems := Decode(set("hold", hold.String()), 2*time.Minute)
+		decoded, _, problems := decode(set("hold", hold.String()), 2*time.Minute)
 		s, _ := decoded.(Settings)
 		if len(problems) > 0 || s.PollTimeout <= hold || s.PollTimeout >= 2*time.Minute || s.PollTimeout > hold+10*time.Second {
 			t.Errorf("hold %v: time-out %v, %v", hold, s.PollTimeout, problems)
@@ -100,7 +100,7 @@ func TestMistakes(t *testing.T) {
 		"callback with user":  {set("callback_url", "https://u:p@x/", "events", "push", "service_token_file", "t"), "credentials"},
 		"callback fragment":   {set("callback_url", "https://x/#a", "events", "push", "service_token_file", "t"), "fragment"},
 	} {
-		_, _, problems := Decode(tt.set, 2*time.Minute)
+		_, _, problems := decode(tt.set, 2*time.Minute)
 		if len(problems) == 0 || !strings.Contains(problems[0].Text, tt.want) || problems[0].Pos.Line == 0 {
 			t.Errorf("%s: %v, want %q", name, problems, tt.want)
 		}
@@ -108,11 +108,11 @@ func TestMistakes(t *testing.T) {
 }
 
 func TestEveryOptionIsDescribed(t *testing.T) {
-	for _, spec := range Options {
+	for _, spec := range specs {
 		if spec.Doc == "" {
 			t.Errorf("%s has no description", spec.Name)
 		}
-		if problems := option.Read(set(spec.Name, spec.Default), Options).Problems(); spec.Default != "" && len(problems) > 0 {
+		if problems := option.Read(set(spec.Name, spec.Default), specs).Problems(); spec.Default != "" && len(problems) > 0 {
 			t.Errorf("the default is refused: %v", problems)
 		}
 	}

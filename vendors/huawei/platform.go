@@ -8,13 +8,12 @@ import (
 
 	"agentkeeper/session"
 	"agentkeeper/vendors/ccgateway"
+	"agentkeeper/vendors/code"
+	"agentkeeper/vendors/option"
 	"agentkeeper/vendors/wire"
 )
 
-const (
-	operationTimeout = 30 * time.Second // where the place names none
-	probeTimeout     = 5 * time.Second  // the platform refuses a probe at once
-)
+const probeTimeout = 5 * time.Second // the platform refuses a probe at once
 
 // platform is one gateway.
 type platform struct {
@@ -26,13 +25,9 @@ type platform struct {
 
 var _ session.Receiver = (*platform)(nil)
 
-// Open makes the adapter for one gateway. It does no I/O.
-func Open(p wire.Place) session.Platform {
-	timeout := p.OperationTimeout
-	if timeout <= 0 {
-		timeout = operationTimeout
-	}
-	return &platform{transport: wire.NewTransport(p), timeout: timeout}
+// newPlatform makes the adapter for one gateway. It does no I/O.
+func newPlatform(p wire.Place) session.Platform {
+	return &platform{transport: wire.NewTransport(p), timeout: p.Timeout()}
 }
 
 // SignIn implements session.Platform by one PUT on a new connection, which then
@@ -58,9 +53,9 @@ func (s *agent) signIn(ctx context.Context, a session.Account, force bool) *sess
 	}
 	answer, err := s.ask(ctx, r)
 	if err != nil {
-		return ccgateway.TransportFault(err, true)
+		return wire.Fault(err, true)
 	}
-	e, fault := read(ccgateway.SignIn, answer, s.clean)
+	e, fault := read(code.SignIn, answer, s.clean)
 	if fault != nil {
 		return fault
 	}
@@ -77,22 +72,11 @@ func (s *agent) signInBody(a session.Account) []byte {
 		Fields
 		CallBackURI  string `json:"callBackUri,omitempty"`
 		ServiceToken string `json:"serviceToken,omitempty"`
-	}{a.Password.Reveal(), a.Number, settings(a).Fields, s.push.CallbackURL, s.key.Token})
+	}{a.Password.Reveal(), a.Number, option.Settings[Settings](a, decode, window).Fields, s.push.CallbackURL, s.key.Token})
 	if err != nil {
 		panic("huawei: a sign-in of plain text cannot be encoded") // not reachable; the error might quote the password
 	}
 	return body
-}
-
-// settings returns the account's options, the defaults where they are another
-// vendor's.
-func settings(a session.Account) Settings {
-	if s, ok := a.Options.(Settings); ok {
-		return s
-	}
-	decoded, _, _ := Decode(nil, window)
-	s, _ := decoded.(Settings) // Decode makes no other type
-	return s
 }
 
 // Adopt implements session.Platform. The first poll, or what keeps the session
@@ -100,7 +84,7 @@ func settings(a session.Account) Settings {
 func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session, error) {
 	k, ok := decodeKey(stored)
 	if !ok {
-		return nil, ownFault(session.Lost, codeKey)
+		return nil, codes.Fault(code.KeepAlive, codeKey, "")
 	}
 	s := p.agent(a)
 	s.key = k
@@ -128,7 +112,7 @@ func (p *platform) Probe(ctx context.Context, a session.Account) error {
 		Header: http.Header{"Content-Type": ccgateway.ContentType},
 	})
 	if err != nil {
-		return ccgateway.TransportFault(err, false)
+		return wire.Fault(err, false)
 	}
 	if fault := ccgateway.Answers(answer); fault != nil {
 		return fault
@@ -138,7 +122,7 @@ func (p *platform) Probe(ctx context.Context, a session.Account) error {
 
 // agent returns a session that is not signed in yet.
 func (p *platform) agent(a session.Account) *agent {
-	set := settings(a)
+	set := option.Settings[Settings](a, decode, window)
 	s := &agent{
 		platform: p, client: p.transport.Client(a), workNo: a.ID.Login,
 		pause: set.PollPause, timeout: set.PollTimeout, forceOut: set.ForceOut, push: set.Push,

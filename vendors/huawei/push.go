@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
-	"agentkeeper/vendors/ccgateway"
+	"agentkeeper/vendors/code"
 	"agentkeeper/vendors/wire"
 )
 
@@ -128,7 +128,7 @@ func (s *agent) keepAlive(ctx context.Context) (session.Batch, error) {
 		s.due = time.Now().Add(s.rest)
 		return s.box.take(), err
 	}
-	if _, fault := read(ccgateway.Poll, answer, s.clean); fault != nil {
+	if _, fault := read(code.KeepAlive, answer, s.clean); fault != nil {
 		err := s.missed(used, fault)
 		s.due = time.Now().Add(s.rest)
 		if errors.Is(err, errUnsure) {

@@ -12,6 +12,7 @@ import (
 
 	"agentkeeper/session"
 	"agentkeeper/session/sessiontest"
+	"agentkeeper/vendors/option"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -497,11 +498,11 @@ func TestWarningWhenNothingIsPushed(t *testing.T) {
 func TestPushOptions(t *testing.T) {
 	for text, want := range map[string]string{"handshake": "30s", "heartbeat": "30s"} {
 		a := pusher(t, map[string]string{"keep_alive": text})
-		if got := settings(a).Push; got.Every.String() != want || got.Timeout != 10*time.Second || !got.On() {
+		if got := option.Settings[Settings](a, decode, window).Push; got.Every.String() != want || got.Timeout != 10*time.Second || !got.On() {
 			t.Errorf("%s: %+v", text, got)
 		}
 	}
-	polled, pushed := Fingerprint(account(t, nil).Options), Fingerprint(pusher(t, nil).Options)
+	polled, pushed := Vendor.Fingerprint(account(t, nil).Options), Vendor.Fingerprint(pusher(t, nil).Options)
 	if pushed == polled || !strings.HasPrefix(pushed, polled) {
 		t.Errorf("fingerprints %q and %q", polled, pushed)
 	}

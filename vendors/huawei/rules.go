@@ -8,9 +8,6 @@ import (
 	"agentkeeper/vendors/rules"
 )
 
-// Rules are what programs may send on an agent's session.
-func Rules() rules.Set { return rules.Set{Admit: admit, Judge: judgeAnswer} }
-
 // admit refuses signing in and out, for which a name anywhere in the path is
 // enough, what brings events or a new Guid in its answer (two polls of one agent
 // take each other's events), and what changes a password (vendor pages: sign-in,
@@ -43,8 +40,8 @@ func judgeAnswer(a rules.Answer) rules.Verdict {
 	if !slices.Contains(a.Segments, a.Login) {
 		return rules.Good
 	}
-	switch code := ccgateway.RetcodeOf(a); {
-	case code == "" && a.Status == http.StatusUnauthorized, code == ccgateway.NotSignedIn, code == ccgateway.NoRight:
+	switch retcode := ccgateway.RetcodeOf(a); {
+	case retcode == "" && a.Status == http.StatusUnauthorized, retcode == ccgateway.NotSignedIn, retcode == ccgateway.NoRight:
 		return rules.Doubtful
 	}
 	return rules.Good

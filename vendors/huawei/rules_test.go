@@ -24,7 +24,7 @@ func TestRules(t *testing.T) {
 		if err != nil {
 			t.Fatal(path, err)
 		}
-		if _, got := Rules().Admit(r); got != why {
+		if _, got := Vendor.Rules.Admit(r); got != why {
 			t.Errorf("%q: got %q, want %q", path, got, why)
 		}
 	}
@@ -50,7 +50,7 @@ func TestJudgeAnswers(t *testing.T) {
 		{other, 200, `{"retcode":"100-006"}`, rules.Good},
 		{other, 401, "", rules.Good},
 	} {
-		if got := Rules().Judge(rules.Answer{Login: "291", Segments: test.segments, Status: test.status, Body: []byte(test.body)}); got != test.want {
+		if got := Vendor.Rules.Judge(rules.Answer{Login: "291", Segments: test.segments, Status: test.status, Body: []byte(test.body)}); got != test.want {
 			t.Errorf("%d %s: got %d, want %d", test.status, test.body, got, test.want)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 
 	"agentkeeper/session"
 	"agentkeeper/session/sessiontest"
-	"agentkeeper/vendors/ccgateway"
+	"agentkeeper/vendors/code"
 	"agentkeeper/vendors/wire"
 
 	"github.com/google/go-cmp/cmp"
@@ -93,11 +93,11 @@ func TestSignInAnswers(t *testing.T) {
 		"repeated":         {`{"retcode":"000-007"}`, session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "000-007", After: 2 * time.Second}},
 		"unknown code":     {`{"retcode":"555-123","msg":"` + leaky + `"}`, outcome(session.Outage, session.CauseAnswered, "555-123")},
 		"numeric code":     {`{"retcode":7}`, outcome(session.Outage, session.CauseAnswered, "7")},
-		"HTML":             {`<html>` + leaky + `</html>`, outcome(session.Doubt, 0, ccgateway.Unreadable)},
-		"empty":            {``, outcome(session.Doubt, 0, ccgateway.Unreadable)},
-		"cut":              {`{"message":"","retco`, outcome(session.Doubt, 0, ccgateway.Unreadable)},
-		"no code":          {`{"message":"success"}`, outcome(session.Doubt, 0, ccgateway.Unreadable)},
-		"secret for code":  {`{"retcode":"` + leaky + `"}`, outcome(session.Doubt, 0, ccgateway.Unreadable)},
+		"HTML":             {`<html>` + leaky + `</html>`, outcome(session.Doubt, 0, code.Unreadable)},
+		"empty":            {``, outcome(session.Doubt, 0, code.Unreadable)},
+		"cut":              {`{"message":"","retco`, outcome(session.Doubt, 0, code.Unreadable)},
+		"no code":          {`{"message":"success"}`, outcome(session.Doubt, 0, code.Unreadable)},
+		"secret for code":  {`{"retcode":"` + leaky + `"}`, outcome(session.Doubt, 0, code.Unreadable)},
 		"502":              {"< 502\n" + leaky, outcome(session.Doubt, 0, "http 502")},
 		"504":              {"< 504", outcome(session.Doubt, 0, "http 504")},
 		"500":              {"< 500", outcome(session.Outage, 0, "http 500")},
@@ -150,7 +150,7 @@ func TestSignInNotSent(t *testing.T) {
 		"dns":     &net.DNSError{Err: "no such host", Name: "gw"},
 	} {
 		dial := func(context.Context, string, string) (net.Conn, error) { return nil, dialError }
-		p := Open(wire.Place{URL: &url.URL{Scheme: "http", Host: "gw"}, DialContext: dial})
+		p := newPlatform(wire.Place{URL: &url.URL{Scheme: "http", Host: "gw"}, DialContext: dial})
 		_, err := p.SignIn(t.Context(), account(t, nil), false)
 		if f := fault(t, err); f.Kind != session.Outage || !errors.Is(f, dialError) {
 			t.Errorf("%s: %v", name, f)
@@ -219,7 +219,7 @@ func TestAdopt(t *testing.T) {
 }
 
 func TestAdoptForeignKeys(t *testing.T) {
-	p := Open(wire.Place{URL: &url.URL{Scheme: "http", Host: "gw"}})
+	p := newPlatform(wire.Place{URL: &url.URL{Scheme: "http", Host: "gw"}})
 	for _, text := range []string{"", "{}", "null", "nonsense", `{"token":"t","agentId":"1"}`, `{"guid":"a\r\nb"}`, `{"guid":7}`, `[]`} {
 		if _, err := p.Adopt(account(t, nil), session.NewKey([]byte(text))); fault(t, err).Kind != session.Lost {
 			t.Errorf("%q: %v", text, err)

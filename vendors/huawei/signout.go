@@ -8,6 +8,7 @@ import (
 
 	"agentkeeper/session"
 	"agentkeeper/vendors/ccgateway"
+	"agentkeeper/vendors/code"
 	"agentkeeper/vendors/wire"
 )
 
@@ -25,9 +26,9 @@ func (s *agent) SignOut(ctx context.Context) error {
 	}
 	answer, err := s.ask(ctx, r)
 	if err != nil {
-		return ccgateway.TransportFault(err, true)
+		return wire.Fault(err, true)
 	}
-	e, fault := read(ccgateway.SignOut, answer, s.clean)
+	e, fault := read(code.SignOut, answer, s.clean)
 	if fault != nil {
 		return fault
 	}
@@ -96,11 +97,11 @@ const (
 func (s *agent) standing(ctx context.Context) (standing, error) {
 	answer, err := s.ask(ctx, wire.Request{Method: http.MethodGet, Path: s.path("onlineagent") + "/agentstatus", Timeout: s.platform.timeout})
 	if err != nil {
-		fault := ccgateway.TransportFault(err, false)
+		fault := wire.Fault(err, false)
 		fault.Kind = session.Doubt
 		return undecided, fault
 	}
-	e, fault := read(ccgateway.Poll, answer, s.clean)
+	e, fault := read(code.KeepAlive, answer, s.clean)
 	if fault != nil && fault.Kind == session.Lost {
 		return outside, nil
 	}
@@ -111,7 +112,7 @@ func (s *agent) standing(ctx context.Context) (standing, error) {
 }
 
 func doubtful() *session.Fault {
-	return ownFault(session.Doubt, codeUnverified)
+	return codes.Fault(code.SignOut, codeUnverified, "")
 }
 
 // standing reads the result of an agent's status.

@@ -8,7 +8,7 @@ import (
 
 	"agentkeeper/session"
 	"agentkeeper/session/sessiontest"
-	"agentkeeper/vendors/ccgateway"
+	"agentkeeper/vendors/code"
 )
 
 func TestSignOut(t *testing.T) {
@@ -46,7 +46,7 @@ func TestSignOut(t *testing.T) {
 		"exception":               {"polite", polite + `{"retcode":"100-007"}`, session.Outage, "100-007"},
 		"parameter":               {"polite", polite + `{"retcode":"100-005"}`, session.Outage, "100-005"},
 		"unknown":                 {"polite", polite + `{"retcode":"321-000"}`, session.Outage, "321-000"},
-		"HTML":                    {"polite", polite + `<html>` + leaky, session.Doubt, ccgateway.Unreadable},
+		"HTML":                    {"polite", polite + `<html>` + leaky, session.Doubt, code.Unreadable},
 		"502":                     {"polite", polite + "< 502", session.Doubt, "http 502"},
 		"503":                     {"polite", polite + "< 503", session.Outage, "http 503"},
 		"reset":                   {"polite", polite + "< reset", session.Doubt, "closed"},

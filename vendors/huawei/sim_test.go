@@ -32,7 +32,7 @@ func open(t *testing.T, w simulator.Switches, secure bool, agents int) *site {
 	s.Sim = simulator.New(simulator.Config{Agents: simulator.Range(291, agents, "secret", 40038), Switches: w, Line: s.line})
 	place := wire.Place{Name: "hq", URL: &url.URL{Scheme: "http", Host: "127.0.0.1:8043"}, DialContext: s.line.DialContext}
 	server := s.serve(t, &place, secure)
-	s.platform = huawei.Open(place)
+	s.platform = huawei.Vendor.Open(place)
 	t.Cleanup(func() {
 		_ = server.Close()
 		if v := s.Ops.Violations(); len(v) > 0 {
@@ -68,7 +68,7 @@ func (s *site) account(t *testing.T, login int, options map[string]string) sessi
 	for name, text := range options {
 		set[name] = option.Value{Text: text}
 	}
-	decoded, _, problems := huawei.Decode(set, 2*time.Minute)
+	decoded, _, problems := huawei.Vendor.Decode(set, 2*time.Minute)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

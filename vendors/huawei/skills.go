@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
-	"agentkeeper/vendors/ccgateway"
+	"agentkeeper/vendors/code"
 	"agentkeeper/vendors/wire"
 )
 
@@ -113,9 +113,9 @@ func (s *agent) finishSkills(result skillResult) {
 
 func (s *agent) judgeSkills(result skillResult) *session.Fault {
 	if result.err != nil {
-		return ccgateway.TransportFault(result.err, false)
+		return wire.Fault(result.err, false)
 	}
-	_, fault := read(ccgateway.Poll, result.answer, s.clean)
+	_, fault := read(code.KeepAlive, result.answer, s.clean)
 	return fault
 }
 

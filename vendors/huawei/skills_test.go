@@ -74,7 +74,7 @@ func (g *skilled) open(t *testing.T) session.Platform {
 	l := sim.Pipe()
 	server := sim.Serve(l, g, nil)
 	t.Cleanup(func() { _ = server.Close() })
-	return Open(wire.Place{URL: &url.URL{Scheme: "http", Host: "gw"}, DialContext: l.DialContext})
+	return newPlatform(wire.Place{URL: &url.URL{Scheme: "http", Host: "gw"}, DialContext: l.DialContext})
 }
 
 const granted = `{"message":"success","retcode":"0"}`
@@ -197,7 +197,7 @@ func TestSkillsRaceWithThePoll(t *testing.T) {
 			g.ServeHTTP(w, r)
 		}), nil)
 		defer server.Close()
-		p := Open(wire.Place{URL: &url.URL{Scheme: "http", Host: "gw"}, DialContext: l.DialContext})
+		p := newPlatform(wire.Place{URL: &url.URL{Scheme: "http", Host: "gw"}, DialContext: l.DialContext})
 		s := enter(t, p, account(t, map[string]string{"reset_skills": "all"}))
 		for i, want := range []session.Kind{session.Outage, session.OK} {
 			if _, err := sessiontest.Next(t.Context(), s); session.KindOf(err) != want {

@@ -23,7 +23,7 @@ func TestAdopt(t *testing.T) {
 		asks    int
 	}{
 		"alive":                 {probing, time.Minute, says(good), session.Fault{}, 1},
-		"dead":                  {probing, time.Second, code("107-000"), session.Fault{Kind: session.Lost, Cause: session.CauseExpired, Code: "107-000"}, 1},
+		"dead":                  {probing, time.Second, coded("107-000"), session.Fault{Kind: session.Lost, Cause: session.CauseExpired, Code: "107-000"}, 1},
 		"no verdict":            {probing, time.Hour, status(500), session.Fault{Kind: session.Outage, Code: "http 500"}, 1},
 		"without probe":         {nil, 30 * time.Second, says(good), session.Fault{}, 0},
 		"without probe, lapsed": {nil, window, says(good), lapsed, 0},

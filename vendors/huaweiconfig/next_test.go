@@ -85,24 +85,24 @@ func TestKeepAliveAnswers(t *testing.T) {
 	}{
 		"good":           {says(good), session.Fault{}, ""},
 		"numeric":        {says(`{"retcode":0,"msg":"x","new":{}}`), session.Fault{}, ""},
-		"object fails":   {code("107-010"), session.Fault{}, "probe_fails"},
-		"another object": {code("107-067"), session.Fault{}, "probe_fails"},
-		"expired":        {code("107-000"), session.Fault{Kind: session.Lost, Cause: session.CauseExpired, Code: "107-000"}, off},
-		"not let in":     {code("107-007"), session.Fault{Kind: session.Lost, Cause: session.CauseExpired, Code: "107-007"}, off},
-		"no permission":  {code("000-003"), session.Fault{Kind: session.Lost, Cause: session.CauseExpired, Code: "000-003"}, off},
+		"object fails":   {coded("107-010"), session.Fault{}, "probe_fails"},
+		"another object": {coded("107-067"), session.Fault{}, "probe_fails"},
+		"expired":        {coded("107-000"), session.Fault{Kind: session.Lost, Cause: session.CauseExpired, Code: "107-000"}, off},
+		"not let in":     {coded("107-007"), session.Fault{Kind: session.Lost, Cause: session.CauseExpired, Code: "107-007"}, off},
+		"no permission":  {coded("000-003"), session.Fault{Kind: session.Lost, Cause: session.CauseExpired, Code: "000-003"}, off},
 		"401":            {status(401), session.Fault{Kind: session.Lost, Cause: session.CauseExpired, Code: "http 401"}, off},
 		"403":            {status(403), session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "http 403"}, off},
 		"404":            {status(404), session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "http 404"}, off},
 		"302":            {status(302), session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "http 302"}, off},
-		"bad input":      {code("107-002"), session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "107-002"}, off},
-		"wrong address":  {code("000-002"), session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "000-002"}, off},
+		"bad input":      {coded("107-002"), session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "107-002"}, off},
+		"wrong address":  {coded("000-002"), session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "000-002"}, off},
 		"HTML":           {says("<html>" + leaky), session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "unreadable"}, off},
 		"too large":      {says(strings.Repeat("x", 2<<20)), session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "too large"}, off},
-		"exception":      {code("107-001"), session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "107-001"}, ""},
-		"failed":         {code("107-004"), session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "107-004"}, ""},
-		"communication":  {code("107-005"), session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "107-005"}, ""},
-		"wrong password": {code("107-003"), session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "107-003"}, ""},
-		"switch-over":    {code("000-004"), session.Fault{Kind: session.Outage, Code: "000-004"}, ""},
+		"exception":      {coded("107-001"), session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "107-001"}, ""},
+		"failed":         {coded("107-004"), session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "107-004"}, ""},
+		"communication":  {coded("107-005"), session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "107-005"}, ""},
+		"wrong password": {coded("107-003"), session.Fault{Kind: session.Outage, Cause: session.CauseAnswered, Code: "107-003"}, ""},
+		"switch-over":    {coded("000-004"), session.Fault{Kind: session.Outage, Code: "000-004"}, ""},
 		"429":            {status(429), session.Fault{Kind: session.Outage, Cause: session.CauseThrottled, Code: "http 429"}, ""},
 		"500":            {status(500), session.Fault{Kind: session.Outage, Code: "http 500"}, ""},
 		"503":            {reply{status: 503, header: http.Header{"Retry-After": {"600"}}}, session.Fault{Kind: session.Outage, Cause: session.CauseThrottled, Code: "http 503"}, ""},
@@ -162,7 +162,7 @@ func wantWarning(t *testing.T, s session.Session, err error, code string) {
 // have lapsed: "dead" is believed then.
 func TestLateFirstKeepAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, _ := play(t, welcomed, status(500), code("107-000"))
+		p, _ := play(t, welcomed, status(500), coded("107-000"))
 		s := signIn(t, p, account(t, probing))
 		if _, err := sessiontest.Next(t.Context(), s); session.KindOf(err) != session.Outage {
 			t.Fatal(err)

@@ -19,8 +19,8 @@ const window = 2 * time.Minute
 // grace lets a keep-alive under way end by itself: its answer may carry a Guid.
 const grace = 2 * time.Second
 
-// Options describes every option of the vendor.
-var Options = []option.Spec{
+// specs describes every option of the vendor.
+var specs = []option.Spec{
 	{Name: "keep_alive", Kind: option.Duration, Default: "60s", Min: int64(time.Second), Max: int64(24 * time.Hour), When: option.When{Option: "probe"}, Doc: "the longest pause between two keep-alives; below the window, and at most half of it is used"},
 	{Name: "probe", Kind: option.String, MaxLen: 512, Doc: "a cheap request that keeps the Guid from lapsing: a path under /agentgateway/resource, GET unless written POST /path; without it the program logs in anew before the window ends"},
 }
@@ -34,17 +34,10 @@ type Settings struct {
 	Path      string        // of the keep-alive, behind the gateway's base; "" = none
 }
 
-// Window returns the vendor's default window, 2 minutes, whatever the options.
-func Window(option.Set) time.Duration { return window }
-
-// Fingerprint tells what of the options a sign-in sends: nothing. A change of
-// options never needs a session made anew.
-func Fingerprint(any) string { return "" }
-
-// Decode turns an agent's merged options into Settings and the terms that the
+// decode turns an agent's merged options into Settings and the terms that the
 // driver keeps to. window is the platform's.
-func Decode(set option.Set, window time.Duration) (any, session.Terms, []option.Problem) {
-	r := option.Read(set, Options)
+func decode(set option.Set, window time.Duration) (any, session.Terms, []option.Problem) {
+	r := option.Read(set, specs)
 	s := Settings{Window: window, KeepAlive: keepAlive(r, window)}
 	s.Method, s.Path = probe(r)
 	return s, session.Terms{Grace: grace}, r.Problems()
@@ -62,11 +55,11 @@ func keepAlive(r *option.Reader, window time.Duration) time.Duration {
 	return window / 2
 }
 
-// Advise tells of a keep_alive that is not kept to.
-func Advise(set option.Set, window time.Duration) []option.Problem {
-	r := option.Read(set, Options)
+// advise tells of a keep_alive that is not kept to.
+func advise(set option.Set, window time.Duration) []option.Problem {
+	r := option.Read(set, specs)
 	if len(r.Problems()) > 0 {
-		return nil // Decode tells them
+		return nil // decode tells them
 	}
 	if d := r.Duration("keep_alive"); r.Has("keep_alive") && d > window/2 && d < window {
 		r.Problem("keep_alive", fmt.Sprintf("option \"keep_alive\": %s is above half the window of %s; %s is used", d, window, window/2))

@@ -32,12 +32,12 @@ func TestOptions(t *testing.T) {
 		"short window":   {nil, 40 * time.Second, Settings{Window: 40 * time.Second, KeepAlive: 20 * time.Second}},
 		"no probe asked": {set("probe", ""), window, Settings{Window: window, KeepAlive: time.Minute}},
 	} {
-		got, terms, problems := Decode(tt.set, tt.window)
+		got, terms, problems := decode(tt.set, tt.window)
 		if diff := cmp.Diff(any(tt.want), got); diff != "" || len(problems) > 0 || terms != (session.Terms{Grace: grace}) {
 			t.Error(name, diff, problems, terms)
 		}
 	}
-	if Window(nil) != 2*time.Minute || Fingerprint(Settings{Path: "/a"}) != Fingerprint(Settings{}) {
+	if Vendor.Window(nil) != 2*time.Minute || Vendor.Fingerprint(Settings{Path: "/a"}) != Vendor.Fingerprint(Settings{}) {
 		t.Error("the window is 2 minutes, and a sign-in sends no option")
 	}
 }
@@ -58,7 +58,7 @@ func TestOptionProblems(t *testing.T) {
 		{"probe", "POST ", "slash"},
 		{"prob", "/config/agents", `did you mean "probe"?`},
 	} {
-		_, _, problems := Decode(set(tt.name, tt.text), window)
+		_, _, problems := decode(set(tt.name, tt.text), window)
 		if len(problems) != 1 || !strings.Contains(problems[0].String(), tt.want) || !strings.HasPrefix(problems[0].String(), "f.yaml:1:3: ") {
 			t.Errorf("%s: %s: %v", tt.name, tt.text, problems)
 		}
@@ -70,12 +70,12 @@ func TestExplain(t *testing.T) {
 		"107-003": "password", "107-000": "sign-in", "http 404": "gateway", "timeout": "answer", "107-045": "configuration",
 		codeLogin: "agentId", codeNoGuid: "Guid", codeKey: "key", codeLapsed: "window",
 	} {
-		text, action, ok := Explain(name)
+		text, action, ok := codes.Explain(name)
 		if !ok || !strings.Contains(text, want) || action == "" {
 			t.Errorf("%s: %q, %q, %v", name, text, action, ok)
 		}
 	}
-	if text, _, ok := Explain("nonsense"); ok {
+	if text, _, ok := codes.Explain("nonsense"); ok {
 		t.Errorf("explained as %q", text)
 	}
 }

@@ -10,6 +10,8 @@ import (
 
 	"agentkeeper/session"
 	"agentkeeper/vendors/ccgateway"
+	"agentkeeper/vendors/code"
+	"agentkeeper/vendors/option"
 	"agentkeeper/vendors/wire"
 )
 
@@ -17,10 +19,7 @@ import (
 // configuration login).
 const loginPath = "/config/login"
 
-const (
-	operationTimeout = 30 * time.Second // where the place names none
-	probeTimeout     = 5 * time.Second
-)
+const probeTimeout = 5 * time.Second
 
 // platform is one gateway.
 type platform struct {
@@ -28,13 +27,9 @@ type platform struct {
 	timeout   time.Duration // of one login
 }
 
-// Open makes the adapter for one gateway. It does no I/O.
-func Open(p wire.Place) session.Platform {
-	timeout := p.OperationTimeout
-	if timeout <= 0 {
-		timeout = operationTimeout
-	}
-	return &platform{transport: wire.NewTransport(p), timeout: timeout}
+// newPlatform makes the adapter for one gateway. It does no I/O.
+func newPlatform(p wire.Place) session.Platform {
+	return &platform{transport: wire.NewTransport(p), timeout: p.Timeout()}
 }
 
 // SignIn implements session.Platform by one POST on a new connection, which then
@@ -42,7 +37,7 @@ func Open(p wire.Place) session.Platform {
 func (p *platform) SignIn(ctx context.Context, a session.Account, _ bool) (session.Session, error) {
 	id, ok := agentID(a.ID.Login)
 	if !ok {
-		return nil, ownFault(session.Refused, session.CauseSetting, codeLogin)
+		return nil, codes.Fault(code.SignIn, codeLogin, "")
 	}
 	s := p.login(a)
 	if fault := s.signIn(ctx, id); fault != nil {
@@ -59,9 +54,9 @@ func agentID(login string) (id uint32, ok bool) {
 	return uint32(n), err == nil && n > 0 && strconv.FormatUint(n, 10) == login
 }
 
-// WrongLogin tells what is wrong with a login that is no agentId, "" for one that
+// wrongLogin tells what is wrong with a login that is no agentId, "" for one that
 // is.
-func WrongLogin(login string) string {
+func wrongLogin(login string) string {
 	if _, ok := agentID(login); ok {
 		return ""
 	}
@@ -77,9 +72,9 @@ func (s *login) signIn(ctx context.Context, id uint32) *session.Fault {
 	guid := ccgateway.GuidIn(answer.Header)
 	s.key.update("", guid, answer.Header, time.Now())
 	if err != nil {
-		return ccgateway.TransportFault(err, true)
+		return wire.Fault(err, true)
 	}
-	e, fault := ccgateway.Read(ccgateway.SignIn, answer, s.clean)
+	e, fault := ccgateway.Read(code.SignIn, answer, s.clean)
 	if fault != nil {
 		return banned(fault)
 	}
@@ -87,7 +82,7 @@ func (s *login) signIn(ctx context.Context, id uint32) *session.Fault {
 		s.key.update("", e.Guid(), nil, time.Now())
 	}
 	if s.key.Guid == "" {
-		return ownFault(session.Outage, session.CauseAnswered, codeNoGuid)
+		return codes.Fault(code.SignIn, codeNoGuid, "")
 	}
 	s.key.begin(time.Now(), s.set.Window)
 	s.due = s.firstDue(time.Now())
@@ -96,7 +91,7 @@ func (s *login) signIn(ctx context.Context, id uint32) *session.Fault {
 
 // banned marks the refusal of a server before the gateway as what it may be.
 func banned(f *session.Fault) *session.Fault {
-	if f.Code == httpCode(http.StatusForbidden) {
+	if f.Code == code.Status(http.StatusForbidden) {
 		f.Cause = session.CauseBan
 	}
 	return f
@@ -117,7 +112,7 @@ func loginBody(id uint32, password session.Secret) []byte {
 func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session, error) {
 	k, ok := decodeKey(stored)
 	if !ok {
-		return nil, ownFault(session.Lost, session.CauseNone, codeKey)
+		return nil, codes.Fault(code.KeepAlive, codeKey, "")
 	}
 	s := p.login(a)
 	s.key, s.proven = k, true
@@ -137,7 +132,7 @@ func (p *platform) Probe(ctx context.Context, a session.Account) error {
 		Header: http.Header{"Content-Type": ccgateway.ContentType},
 	})
 	if err != nil {
-		return ccgateway.TransportFault(err, false)
+		return wire.Fault(err, false)
 	}
 	if answer.Status >= 400 && !wire.Intercepted(answer.Status) && answer.Status <= http.StatusNotImplemented && answer.Status != http.StatusTooManyRequests {
 		return nil
@@ -150,18 +145,7 @@ func (p *platform) Probe(ctx context.Context, a session.Account) error {
 
 // login returns a session that is not signed in yet.
 func (p *platform) login(a session.Account) *login {
-	return &login{platform: p, client: p.transport.Client(a), password: a.Password, set: settings(a)}
-}
-
-// settings returns the account's options, the defaults where they are another
-// vendor's.
-func settings(a session.Account) Settings {
-	if s, ok := a.Options.(Settings); ok {
-		return s
-	}
-	decoded, _, _ := Decode(nil, window)
-	s, _ := decoded.(Settings) // Decode makes no other type
-	return s
+	return &login{platform: p, client: p.transport.Client(a), password: a.Password, set: option.Settings[Settings](a, decode, window)}
 }
 
 // clean makes the vendor's text fit to show: no secrets, one line.

@@ -49,8 +49,8 @@ var welcomed = reply{
 func says(body string) reply { return reply{body: body} }
 func status(n int) reply     { return reply{status: n, body: leaky} }
 
-// code is a failure of the platform's that names what it should not.
-func code(retcode string) reply {
+// coded is a failure of the platform's that names what it should not.
+func coded(retcode string) reply {
 	return reply{header: welcomed.header.Clone(), body: `{"message":"` + leaky + `","retcode":"` + retcode + `"}`}
 }
 
@@ -119,13 +119,13 @@ func play(t *testing.T, replies ...reply) (session.Platform, *gateway) {
 	server := sim.Serve(l, g, nil)
 	t.Cleanup(func() { _ = server.Close() })
 	u := &url.URL{Scheme: "http", Host: "gw.example:8043"}
-	return Open(wire.Place{Name: "hq", URL: u, DialContext: l.DialContext, OperationTimeout: 30 * time.Second, Window: window}), g
+	return newPlatform(wire.Place{Name: "hq", URL: u, DialContext: l.DialContext, OperationTimeout: 30 * time.Second, Window: window}), g
 }
 
 // account is 101 with the options as a person would write them.
 func account(t *testing.T, options option.Set) session.Account {
 	t.Helper()
-	decoded, _, problems := Decode(options, window)
+	decoded, _, problems := decode(options, window)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

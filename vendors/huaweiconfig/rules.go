@@ -7,9 +7,6 @@ import (
 	"agentkeeper/vendors/rules"
 )
 
-// Rules are what programs may send with an account's Guid.
-func Rules() rules.Set { return rules.Set{Admit: admit, Judge: judgeAnswer} }
-
 // admit refuses log-ins and log-outs (vendor page: configuration log-in). To set
 // the passwords of others is what the interface is for.
 func admit(r rules.Request) (rules.Request, string) {
@@ -24,10 +21,10 @@ func admit(r rules.Request) (rules.Request, string) {
 // judgeAnswer reads the codes of a lapsed Guid (vendor page: configuration error
 // codes). "No right" may be the account's lasting state.
 func judgeAnswer(a rules.Answer) rules.Verdict {
-	switch code := ccgateway.RetcodeOf(a); {
-	case code == "" && a.Status == http.StatusUnauthorized, code == "107-000", code == "107-007", code == ccgateway.NotSignedIn:
+	switch retcode := ccgateway.RetcodeOf(a); {
+	case retcode == "" && a.Status == http.StatusUnauthorized, retcode == "107-000", retcode == "107-007", retcode == ccgateway.NotSignedIn:
 		return rules.Dead
-	case code == ccgateway.NoRight:
+	case retcode == ccgateway.NoRight:
 		return rules.Doubtful
 	}
 	return rules.Good

@@ -16,7 +16,7 @@ func TestRules(t *testing.T) {
 		if err != nil {
 			t.Fatal(path, err)
 		}
-		if _, got := Rules().Admit(r); got != why {
+		if _, got := Vendor.Rules.Admit(r); got != why {
 			t.Errorf("%q: got %q, want %q", path, got, why)
 		}
 	}
@@ -28,7 +28,7 @@ func TestRules(t *testing.T) {
 		{200, `{"retcode":"107-000"}`, rules.Dead}, {200, `{"retcode":"107-007"}`, rules.Dead}, {200, `{"retcode":"100-006"}`, rules.Dead},
 		{200, `{"retcode":"000-003"}`, rules.Doubtful}, {200, `{"retcode":"107-010"}`, rules.Good}, {401, "", rules.Dead},
 	} {
-		if got := Rules().Judge(rules.Answer{Status: test.status, Body: []byte(test.body)}); got != test.want {
+		if got := Vendor.Rules.Judge(rules.Answer{Status: test.status, Body: []byte(test.body)}); got != test.want {
 			t.Errorf("%d %s: got %d, want %d", test.status, test.body, got, test.want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"agentkeeper/session"
 	"agentkeeper/vendors/ccgateway"
+	"agentkeeper/vendors/code"
 	"agentkeeper/vendors/token"
 	"agentkeeper/vendors/wire"
 )
@@ -77,7 +78,7 @@ func (s *login) keepAlive(ctx context.Context) error {
 	case alive:
 		s.lives(nil)
 		return nil
-	case limping:
+	case failing:
 		s.lives(fault)
 		return nil
 	case dead:
@@ -89,13 +90,13 @@ func (s *login) keepAlive(ctx context.Context) error {
 			return fault // a server before the gateway answers everybody so
 		}
 		fault.Kind, fault.Cause = session.Lost, session.CauseExpired
-	case misfit:
+	case unsuited:
 		if s.fresh() {
 			s.switchOff(fault)
 			return nil
 		}
 		fault.Cause = session.CauseAnswered
-	case silent:
+	case none:
 	}
 	return fault
 }
@@ -129,9 +130,9 @@ func (s *login) patience() time.Duration { return min(10*time.Second, s.set.Wind
 
 func (s *login) read(a wire.Answer, err error) *session.Fault {
 	if err != nil {
-		return ccgateway.TransportFault(err, false)
+		return wire.Fault(err, false)
 	}
-	_, fault := ccgateway.Read(ccgateway.Poll, a, s.clean)
+	_, fault := ccgateway.Read(code.KeepAlive, a, s.clean)
 	return fault
 }
 
@@ -161,7 +162,7 @@ func (s *login) rest(ctx context.Context) (session.Batch, session.Wait, error) {
 	now := time.Now()
 	s.due = now.Add(s.pause())
 	if !now.Before(s.key.Expires) {
-		return session.Batch{}, session.Wait{}, ownFault(session.Lost, session.CauseExpired, codeLapsed)
+		return session.Batch{}, session.Wait{}, codes.Fault(code.KeepAlive, codeLapsed, "")
 	}
 	return session.Batch{Renew: s.asking.Ask(now, s.key.Renew, token.AskAgain)}, session.Wait{}, nil
 }

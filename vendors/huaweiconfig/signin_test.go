@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"agentkeeper/session"
-	"agentkeeper/vendors/ccgateway"
+	"agentkeeper/vendors/code"
 	"agentkeeper/vendors/wire"
 )
 
@@ -60,18 +60,18 @@ func TestSignInAnswers(t *testing.T) {
 		answer reply
 		want   session.Fault
 	}{
-		"wrong password": {code("107-003"), outcome(session.Refused, session.CauseCredential, "107-003")},
-		"locked":         {code("110-016"), outcome(session.Refused, session.CauseCredential, "110-016")},
-		"bad input":      {code("107-002"), outcome(session.Refused, session.CauseSetting, "107-002")},
-		"exception":      {code("107-001"), outcome(session.Outage, session.CauseAnswered, "107-001")},
-		"communication":  {code("107-005"), outcome(session.Outage, session.CauseAnswered, "107-005")},
-		"expired":        {code("107-000"), outcome(session.Outage, session.CauseAnswered, "107-000")},
-		"unknown":        {code("555-123"), outcome(session.Outage, session.CauseAnswered, "555-123")},
-		"switch-over":    {code("000-004"), outcome(session.Outage, 0, "000-004")},
+		"wrong password": {coded("107-003"), outcome(session.Refused, session.CauseCredential, "107-003")},
+		"locked":         {coded("110-016"), outcome(session.Refused, session.CauseCredential, "110-016")},
+		"bad input":      {coded("107-002"), outcome(session.Refused, session.CauseSetting, "107-002")},
+		"exception":      {coded("107-001"), outcome(session.Outage, session.CauseAnswered, "107-001")},
+		"communication":  {coded("107-005"), outcome(session.Outage, session.CauseAnswered, "107-005")},
+		"expired":        {coded("107-000"), outcome(session.Outage, session.CauseAnswered, "107-000")},
+		"unknown":        {coded("555-123"), outcome(session.Outage, session.CauseAnswered, "555-123")},
+		"switch-over":    {coded("000-004"), outcome(session.Outage, 0, "000-004")},
 		"no Guid":        {says(good), outcome(session.Outage, session.CauseAnswered, codeNoGuid)},
 		"unfit Guid":     {says(`{"retcode":"0","result":{"guid":"a b"}}`), outcome(session.Outage, session.CauseAnswered, codeNoGuid)},
-		"HTML":           {says("<html>" + leaky), outcome(session.Doubt, 0, ccgateway.Unreadable)},
-		"empty":          {says(""), outcome(session.Doubt, 0, ccgateway.Unreadable)},
+		"HTML":           {says("<html>" + leaky), outcome(session.Doubt, 0, code.Unreadable)},
+		"empty":          {says(""), outcome(session.Doubt, 0, code.Unreadable)},
 		"too large":      {says(strings.Repeat("x", 2<<20)), outcome(session.Doubt, 0, wire.TooLarge.String())},
 		"401":            {status(401), outcome(session.Outage, session.CauseAnswered, "http 401")},
 		"403":            {status(403), outcome(session.Outage, session.CauseBan, "http 403")},
@@ -122,7 +122,7 @@ func TestSignInNeedsANumber(t *testing.T) {
 
 // A request that never left is an outage.
 func TestSignInNotSent(t *testing.T) {
-	p := Open(wire.Place{URL: mustURL(t, "http://gw.example"), DialContext: func(context.Context, string, string) (net.Conn, error) {
+	p := newPlatform(wire.Place{URL: mustURL(t, "http://gw.example"), DialContext: func(context.Context, string, string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 	}})
 	_, err := p.SignIn(t.Context(), account(t, nil), false)
@@ -145,7 +145,7 @@ func TestProbe(t *testing.T) {
 		"no such page":   {status(404), session.OK},
 		"no method, 500": {status(500), session.OK},
 		"no method, 501": {status(501), session.OK},
-		"envelope":       {code("107-000"), session.OK},
+		"envelope":       {coded("107-000"), session.OK},
 		"page":           {says("<html>"), session.Outage},
 		"redirect":       {status(302), session.Outage},
 		"throttled":      {status(429), session.Outage},
@@ -171,7 +171,7 @@ func TestProbe(t *testing.T) {
 
 func TestWrongLogin(t *testing.T) {
 	for login, wrong := range map[string]bool{"101": false, "1000101": false, "abc": true, "0": true, "0101": true, "1.5": true, "-1": true, "": true, "9999999999": true} {
-		if why := WrongLogin(login); (why != "") != wrong {
+		if why := wrongLogin(login); (why != "") != wrong {
 			t.Errorf("%q: %q", login, why)
 		}
 	}

@@ -36,11 +36,11 @@ func open(t *testing.T, w simulator.Switches, probe string) *site {
 	line := sim.Pipe()
 	s := &site{Sim: simulator.New(simulator.Config{Accounts: simulator.Range(101, 1, "secret"), Switches: w, Line: line})}
 	server := sim.Serve(line, s.Sim, nil)
-	s.platform = huaweiconfig.Open(wire.Place{
+	s.platform = huaweiconfig.Vendor.Open(wire.Place{
 		Name: "c5", URL: &url.URL{Scheme: "http", Host: "127.0.0.1:8043"}, DialContext: line.DialContext,
 		OperationTimeout: 30 * time.Second, Window: window,
 	})
-	decoded, terms, problems := huaweiconfig.Decode(option.Set{"probe": {Text: probe}}, window)
+	decoded, terms, problems := huaweiconfig.Vendor.Decode(option.Set{"probe": {Text: probe}}, window)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

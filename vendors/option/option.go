@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"agentkeeper/session"
 )
 
 // Pos is where something was written. Line and Col count from 1; a zero Line
@@ -137,6 +139,17 @@ func Idle(set Set, specs []Spec) (idle []Spec) {
 		}
 	}
 	return idle
+}
+
+// Settings returns an account's decoded options, of the type that the vendor's decode
+// returns: the defaults, for that window, where they are another vendor's or missing.
+func Settings[S any](a session.Account, decode func(Set, time.Duration) (any, session.Terms, []Problem), window time.Duration) S {
+	if s, ok := a.Options.(S); ok {
+		return s
+	}
+	decoded, _, _ := decode(nil, window)
+	s, _ := decoded.(S) // decode makes no other type
+	return s
 }
 
 // Reader gives typed values of a Set and collects what is wrong with it.

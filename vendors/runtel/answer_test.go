@@ -67,7 +67,7 @@ func platformOf(t *testing.T, script func(arrival) reply) session.Platform {
 	l := sim.Pipe()
 	server := sim.Serve(l, handler, nil)
 	t.Cleanup(func() { _ = server.Close() })
-	return Open(wire.Place{
+	return newPlatform(wire.Place{
 		Name: "pbx", URL: &url.URL{Scheme: "http", Host: "pbx.example"}, DialContext: l.DialContext,
 		OperationTimeout: 30 * time.Second, Window: window,
 	})
@@ -102,7 +102,7 @@ func account(options ...string) session.Account {
 	for i := 0; i < len(options); i += 2 {
 		set[options[i]] = option.Value{Text: options[i+1]}
 	}
-	decoded, _, _ := Decode(set, window)
+	decoded, _, _ := decode(set, window)
 	return session.Account{ID: session.ID{Platform: "pbx", Login: login}, Password: session.NewSecret(pass), Options: decoded}
 }
 
@@ -273,17 +273,17 @@ func TestExplain(t *testing.T) {
 		if tt.code == "" || tt.code == "200" {
 			continue
 		}
-		if text, _, ok := Explain(tt.code); !ok || text == "" {
+		if text, _, ok := codes.Explain(tt.code); !ok || text == "" {
 			t.Errorf("%s: %q %v", tt.code, text, ok)
 		}
 	}
-	for n, line := range codes {
-		if text, action, ok := Explain(strconv.Itoa(n)); !ok || text != line.text || action == "" {
-			t.Errorf("%d: %q %q", n, text, action)
+	for name, line := range codes.Lines {
+		if text, action, ok := codes.Explain(name); name != strconv.Itoa(good) && (!ok || text != line.Text || action == "") {
+			t.Errorf("%s: %q %q", name, text, action)
 		}
 	}
 	for _, unknown := range []string{"1234", "http x", "", "oops"} {
-		if _, _, ok := Explain(unknown); ok {
+		if _, _, ok := codes.Explain(unknown); ok {
 			t.Errorf("%q is explained", unknown)
 		}
 	}
@@ -358,7 +358,7 @@ func TestSentOrNot(t *testing.T) {
 		}
 		line := sim.Pipe()
 		line.Refuse(true)
-		refusing := Open(wire.Place{URL: &url.URL{Scheme: "http", Host: "pbx.example"}, DialContext: line.DialContext})
+		refusing := newPlatform(wire.Place{URL: &url.URL{Scheme: "http", Host: "pbx.example"}, DialContext: line.DialContext})
 		if _, err := refusing.SignIn(t.Context(), account(), false); told(t, err) != "outage refused" {
 			t.Error(err)
 		}
@@ -369,8 +369,8 @@ func TestSentOrNot(t *testing.T) {
 func TestForeignOptions(t *testing.T) {
 	a := account()
 	a.Options = 7
-	want, _, _ := Decode(nil, window)
-	if diff := cmp.Diff(want, any(settings(a))); diff != "" {
+	want, _, _ := decode(nil, window)
+	if diff := cmp.Diff(want, any(option.Settings[Settings](a, decode, window))); diff != "" {
 		t.Error(diff)
 	}
 }

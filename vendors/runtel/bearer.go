@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/vendors/code"
 	"agentkeeper/vendors/token"
 	"agentkeeper/vendors/wire"
 )
@@ -153,7 +154,7 @@ func (s *bearer) renewal() time.Time {
 // assume is a check without a probe.
 func (s *bearer) assume() error {
 	if _, latest := s.ends(); !time.Now().Before(latest) {
-		return ownFault(codeExpired, dead)
+		return codes.Fault(code.KeepAlive, codeExpired, "")
 	}
 	return nil
 }
@@ -178,7 +179,7 @@ func (s *bearer) prove(ctx context.Context) error {
 	}
 	s.checkAt = now.Add(token.RetryRest)
 	if _, latest := s.ends(); now.After(latest.Add(settled)) && !s.alive.After(latest) {
-		return ownFault(codeExpired, dead)
+		return codes.Fault(code.KeepAlive, codeExpired, "")
 	}
 	return fault
 }
@@ -201,16 +202,16 @@ func (s *bearer) ask(ctx context.Context) *session.Fault {
 	c := newCall(s.settings.Probe.Action, s.settings.Probe.Obj, params)
 	answer, err := s.send(ctx, c, s.key.header(), s.platform.patience())
 	if err != nil {
-		return transportFault(err, false)
+		return wire.Fault(err, false)
 	}
-	_, fault := read(probe, c, answer, s.clean)
+	_, fault := read(code.KeepAlive, c, answer, s.clean)
 	if fault == nil || fault.Kind != session.Lost {
 		return fault
 	}
 	// Only an envelope is certainly the API's. Whoever sends anything else may
 	// send it to everybody.
 	if _, err := parse(answer.Body); err != nil && s.platform.Probe(ctx, session.Account{}) != nil {
-		return intercepted(answer.Status)
+		return code.Intercepted(answer.Status)
 	}
 	return fault
 }
@@ -239,9 +240,9 @@ func (s *bearer) SignOut(ctx context.Context) error {
 	c := newCall("logout", "User", json.RawMessage("{}"))
 	answer, err := s.send(ctx, c, s.key.header(), s.platform.timeout)
 	if err != nil {
-		return transportFault(err, true)
+		return wire.Fault(err, true)
 	}
-	if _, fault := read(logOut, c, answer, s.clean); fault != nil {
+	if _, fault := read(code.SignOut, c, answer, s.clean); fault != nil {
 		return fault
 	}
 	s.over = true

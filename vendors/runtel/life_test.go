@@ -140,7 +140,7 @@ func TestReadingIsLearned(t *testing.T) {
 				s := open(t, simulator.Switches{Zone: zone, Life: sim.Duration(life)})
 				a := account(t, nil)
 				n := s.drive(t, a, 6*time.Hour)
-				for name, p := range map[string]session.Platform{"same process": s.platform, "restarted": runtel.Open(s.place)} {
+				for name, p := range map[string]session.Platform{"same process": s.platform, "restarted": runtel.Vendor.Open(s.place)} {
 					adopted, err := p.Adopt(a, n.last.Key())
 					if err != nil {
 						t.Fatal(err)

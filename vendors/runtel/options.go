@@ -21,8 +21,8 @@ const (
 	probeNone = "none"
 )
 
-// Options describes every option of the vendor.
-var Options = []option.Spec{
+// specs describes every option of the vendor.
+var specs = []option.Spec{
 	{Name: "exp_zone", Kind: option.String, Default: zoneAuto, Doc: "zone of exp in the log-in's answer: auto takes the earliest of UTC, the answer's tz and Europe/Moscow; or a zone name such as Europe/Moscow"},
 	{Name: "max_lifetime", Kind: option.Duration, Min: int64(time.Minute), Max: int64(365 * 24 * time.Hour), Doc: "longest life of a token, whatever exp says"},
 	{Name: "probe", Kind: option.String, Default: "get User", Doc: `request that proves a token alive: ACTION OBJECT, with parameters as a JSON object behind them where needed; get without parameters asks for the account itself; none = no probe`},
@@ -44,13 +44,10 @@ type Probe struct {
 	Params      string // a JSON object; "": what the action needs
 }
 
-// Window returns the vendor's default window, 5 minutes, whatever the options.
-func Window(option.Set) time.Duration { return window }
-
-// Decode turns an account's merged options into Settings and the terms that
+// decode turns an account's merged options into Settings and the terms that
 // the driver keeps to.
-func Decode(set option.Set, _ time.Duration) (any, session.Terms, []option.Problem) {
-	r := option.Read(set, Options)
+func decode(set option.Set, _ time.Duration) (any, session.Terms, []option.Problem) {
+	r := option.Read(set, specs)
 	s := Settings{Zone: r.String("exp_zone"), MaxLifetime: r.Duration("max_lifetime"), DomainID: r.Int("domain_id")}
 	if _, err := location(s.Zone); s.Zone != zoneAuto && err != nil {
 		r.Problem("exp_zone", "option \"exp_zone\": no time zone: write auto, UTC or for example Europe/Moscow")
@@ -61,10 +58,6 @@ func Decode(set option.Set, _ time.Duration) (any, session.Terms, []option.Probl
 	}
 	return s, session.Terms{Grace: time.Second, ForceLimit: 3, ForceWithin: 10 * time.Minute}, r.Problems()
 }
-
-// Fingerprint tells what of the options a sign-in sends: nothing, so no change
-// of an option needs a new session.
-func Fingerprint(any) string { return "" }
 
 var errProbe = errors.New(`want ACTION OBJECT [JSON object], for example list DomainUser {"domain_id": 3}, or none`)
 

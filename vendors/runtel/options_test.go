@@ -20,15 +20,15 @@ func set(pairs ...string) option.Set {
 }
 
 func TestDefaults(t *testing.T) {
-	got, terms, problems := Decode(nil, window)
+	got, terms, problems := decode(nil, window)
 	want := Settings{Zone: "auto", Probe: Probe{Action: "get", Obj: "User"}}
 	if diff := cmp.Diff(any(want), got); diff != "" || len(problems) != 0 {
 		t.Error(diff, problems)
 	}
-	if terms != (session.Terms{Grace: time.Second, ForceLimit: 3, ForceWithin: 10 * time.Minute}) || Window(nil) != 5*time.Minute {
-		t.Error(terms, Window(nil))
+	if terms != (session.Terms{Grace: time.Second, ForceLimit: 3, ForceWithin: 10 * time.Minute}) || Vendor.Window(nil) != 5*time.Minute {
+		t.Error(terms, Vendor.Window(nil))
 	}
-	if Fingerprint(got) != Fingerprint(Settings{DomainID: 3}) {
+	if Vendor.Fingerprint(got) != Vendor.Fingerprint(Settings{DomainID: 3}) {
 		t.Error("an option that no log-in sends changes the fingerprint")
 	}
 }
@@ -49,14 +49,14 @@ func TestProbeParameters(t *testing.T) {
 		{[]string{"probe", " list  DomainUser ", "domain_id", "3"}, "", `{"domain_id":3}`, true},
 		{[]string{"probe", `get Thing {"id": 9, "domain_id": 4}`, "domain_id", "3"}, "7", `{"domain_id":4,"id":9}`, true},
 	} {
-		decoded, _, problems := Decode(set(tt.options...), window)
+		decoded, _, problems := decode(set(tt.options...), window)
 		s, _ := decoded.(Settings)
 		got, ok := s.params(tt.user)
 		if len(problems) > 0 || ok != tt.possible || string(got) != tt.want {
 			t.Errorf("%v: %s %v %v", tt.options, got, ok, problems)
 		}
 	}
-	decoded, _, _ := Decode(set("probe", "none"), window)
+	decoded, _, _ := decode(set("probe", "none"), window)
 	if s, _ := decoded.(Settings); s.Probe != (Probe{}) {
 		t.Error(s.Probe)
 	}
@@ -80,7 +80,7 @@ func TestMistakes(t *testing.T) {
 		"probe too long":  {set("probe", "get User 7"), "want ACTION OBJECT"},
 		"probe no object": {set("probe", "get User {7}"), "no JSON object"},
 	} {
-		_, _, problems := Decode(tt.set, window)
+		_, _, problems := decode(tt.set, window)
 		if len(problems) == 0 || !strings.Contains(problems[0].Text, tt.want) || problems[0].Pos.Line == 0 {
 			t.Errorf("%s: %v, want %q", name, problems, tt.want)
 		}
@@ -88,8 +88,8 @@ func TestMistakes(t *testing.T) {
 }
 
 func TestEveryOptionIsDescribed(t *testing.T) {
-	for _, spec := range Options {
-		if problems := option.Read(set(spec.Name, spec.Default), Options).Problems(); spec.Default != "" && len(problems) > 0 || spec.Doc == "" {
+	for _, spec := range specs {
+		if problems := option.Read(set(spec.Name, spec.Default), specs).Problems(); spec.Default != "" && len(problems) > 0 || spec.Doc == "" {
 			t.Errorf("%s: %v", spec.Name, problems)
 		}
 	}

@@ -3,19 +3,19 @@ package runtel
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/vendors/code"
+	"agentkeeper/vendors/option"
 	"agentkeeper/vendors/token"
 	"agentkeeper/vendors/wire"
 )
 
 const (
-	operationTimeout = 30 * time.Second // where the place names none
-	bodyLimit        = 4 << 20          // a list as probe may be long
+	bodyLimit = 4 << 20 // a list as probe may be long
 )
 
 // platform is one installation.
@@ -28,14 +28,11 @@ type platform struct {
 	stand     stand
 }
 
-// Open makes the adapter for one platform. It does no I/O.
-func Open(p wire.Place) session.Platform {
+// newPlatform makes the adapter for one platform. It does no I/O.
+func newPlatform(p wire.Place) session.Platform {
 	o := &platform{
 		transport: wire.NewTransport(p), path: strings.TrimRight(p.URL.EscapedPath(), "/") + "/api/",
-		timeout: p.OperationTimeout, window: p.Window,
-	}
-	if o.timeout <= 0 {
-		o.timeout = operationTimeout
+		timeout: p.Timeout(), window: p.Window,
 	}
 	if o.window <= 0 {
 		o.window = window
@@ -67,16 +64,16 @@ func (s *bearer) logIn(ctx context.Context, a session.Account) *session.Fault {
 	c := newCall("auth", "User", credentials(a))
 	answer, err := s.send(ctx, c, http.Header{"Content-Type": contentType}, s.platform.timeout)
 	if err != nil {
-		return transportFault(err, true)
+		return wire.Fault(err, true)
 	}
 	now := time.Now()
-	e, fault := read(logIn, c, answer, s.clean)
+	e, fault := read(code.SignIn, c, answer, s.clean)
 	if fault != nil {
 		return fault
 	}
 	w, ok := e.welcome()
 	if !ok {
-		return ownFault(codeNoToken, forbidden)
+		return codes.Fault(code.SignIn, codeNoToken, "")
 	}
 	s.key = newKey(w, answered{at: now, date: answer.Date()}, s.settings)
 	s.checkAt = now
@@ -97,23 +94,12 @@ func credentials(a session.Account) json.RawMessage {
 	return params
 }
 
-// settings returns the account's options, the defaults where they are another
-// vendor's.
-func settings(a session.Account) Settings {
-	if s, ok := a.Options.(Settings); ok {
-		return s
-	}
-	decoded, _, _ := Decode(nil, window)
-	s, _ := decoded.(Settings) // Decode makes no other type
-	return s
-}
-
 // Adopt implements session.Platform. The first Step asks at once, where there is
 // a probe.
 func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session, error) {
 	k, ok := decodeKey(stored)
 	if !ok {
-		return nil, ownFault(codeKey, verdict{kind: session.Lost})
+		return nil, codes.Fault(code.KeepAlive, codeKey, "")
 	}
 	p.memory.recall(k.Lessons)
 	s := p.session(a)
@@ -139,14 +125,13 @@ func (p *platform) Probe(ctx context.Context, a session.Account) error {
 	defer client.Close()
 	answer, err := client.Do(ctx, wire.Request{Method: http.MethodOptions, Path: p.path, Timeout: p.patience()})
 	if err != nil {
-		return transportFault(err, false)
+		return wire.Fault(err, false)
 	}
 	if wire.Intercepted(answer.Status) {
-		return intercepted(answer.Status)
+		return code.Intercepted(answer.Status)
 	}
-	if answer.Status > http.StatusNotImplemented || answer.Status == http.StatusForbidden || answer.Status == http.StatusTooManyRequests {
-		_, fault := read(probe, call{}, wire.Answer{Status: answer.Status, Header: answer.Header}, wire.Plain)
-		return fault
+	if !code.Works(answer.Status) || answer.Status == http.StatusForbidden {
+		return codes.Read(code.KeepAlive, wire.Answer{Status: answer.Status, Header: answer.Header}, code.Body{})
 	}
 	return nil
 }
@@ -158,14 +143,5 @@ func (p *platform) patience() time.Duration {
 
 // session returns a session that is not signed in yet.
 func (p *platform) session(a session.Account) *bearer {
-	return &bearer{platform: p, id: a.ID, settings: settings(a), password: a.Password}
-}
-
-// transportFault classifies what [wire.Client.Do] returned.
-func transportFault(err error, operation bool) *session.Fault {
-	var e *wire.Error
-	if errors.As(err, &e) {
-		return e.Fault(operation)
-	}
-	return session.AsFault(err)
+	return &bearer{platform: p, id: a.ID, settings: option.Settings[Settings](a, decode, window), password: a.Password}
 }

@@ -9,9 +9,6 @@ import (
 	"agentkeeper/vendors/wire"
 )
 
-// Rules are what programs may send with an account's token.
-func Rules() rules.Set { return rules.Set{Admit: admit, Judge: judgeAnswer} }
-
 const (
 	refusedShape = "requests to the Runtel API are POST, without a query, with Content-Type: application/json: a log-in could hide in any other"
 	refusedBody  = `the body must be one JSON object in UTF-8 with one plain "action" and at most one plain "obj", no key of an object twice, not compressed and at most 1 MiB long: a log-in could hide in any other`

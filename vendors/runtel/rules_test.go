@@ -19,7 +19,7 @@ func admitted(t *testing.T, method, path, query, media, body string) (rules.Requ
 	if r, err = r.WithBody([]byte(body), true); err != nil {
 		t.Fatal(err)
 	}
-	return Rules().Admit(r)
+	return Vendor.Rules.Admit(r)
 }
 
 const asJSON = "application/json; charset=UTF-8"
@@ -103,7 +103,7 @@ func TestJudgeAnswers(t *testing.T) {
 		{200, `{"code":401}`, rules.Dead}, {200, `{"code":"401"}`, rules.Dead}, {200, `{"code":401.0}`, rules.Dead}, {200, `{"code":403}`, rules.Good},
 		{200, `{"body":{"code":401}}`, rules.Good}, {401, "", rules.Dead},
 	} {
-		if got := Rules().Judge(rules.Answer{Status: test.status, Body: []byte(test.body)}); got != test.want {
+		if got := Vendor.Rules.Judge(rules.Answer{Status: test.status, Body: []byte(test.body)}); got != test.want {
 			t.Errorf("%d %s: got %d, want %d", test.status, test.body, got, test.want)
 		}
 	}
@@ -118,7 +118,7 @@ func FuzzBodies(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r := rules.Request{Method: http.MethodPost, Segments: []string{"api", ""}, Media: "application/json", Body: body, Readable: true}
-		r, why := Rules().Admit(r)
+		r, why := Vendor.Rules.Admit(r)
 		if why != "" {
 			return
 		}

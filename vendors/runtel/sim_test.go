@@ -46,7 +46,7 @@ func open(t *testing.T, w simulator.Switches, agents ...simulator.Agent) *site {
 		OperationTimeout: 30 * time.Second, Window: window,
 	}
 	server := sim.Serve(s.line, s.Sim, nil)
-	s.platform = runtel.Open(s.place)
+	s.platform = runtel.Vendor.Open(s.place)
 	t.Cleanup(func() {
 		_ = server.Close()
 		if v := s.Ops.Violations(); len(v) > 0 {
@@ -62,7 +62,7 @@ func account(t *testing.T, options map[string]string) session.Account {
 	for name, text := range options {
 		set[name] = option.Value{Text: text}
 	}
-	decoded, _, problems := runtel.Decode(set, window)
+	decoded, _, problems := runtel.Vendor.Decode(set, window)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -223,7 +223,7 @@ func (h hostile) run(t *testing.T, table *strings.Builder) {
 	a := account(t, h.options)
 	first := s.drive(t, a, day/2)
 	if first.last != nil { // what the key knows survives
-		s.platform = runtel.Open(s.place)
+		s.platform = runtel.Vendor.Open(s.place)
 		adopted, err := s.platform.Adopt(a, first.last.Key())
 		if err != nil {
 			t.Fatal(err)

@@ -5,35 +5,6 @@ import (
 	"net/url"
 )
 
-// Basis is what an answer is judged by.
-type Basis uint8
-
-// The bases.
-const (
-	ByCode    Basis = iota // the body holds a code of the vendor's
-	ByStatus               // it holds none, and the HTTP status tells of a failure
-	ByNothing              // it holds none, though the HTTP status tells of success
-)
-
-// Read applies the one rule by which every vendor's answers are judged: the body
-// is read first, a code in it decides whatever the HTTP status, and the status
-// decides only where there is none. parse reads a body, and fails where it holds
-// no plausible code.
-//
-// Platforms answer a wrong password with 200, 401 or 500 and the same body; who
-// looks at the status alone takes a refusal for an outage and sends the password
-// again.
-func Read[E any](a Answer, parse func(body []byte) (E, error)) (E, Basis) {
-	e, err := parse(a.Body)
-	switch {
-	case err == nil:
-		return e, ByCode
-	case a.OK():
-		return e, ByNothing
-	}
-	return e, ByStatus
-}
-
 // Redirect says where an answer leads to, by scheme and host alone: the rest may
 // be secret. It is "" for an answer that leads nowhere.
 func (a Answer) Redirect() string {

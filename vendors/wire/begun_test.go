@@ -3,7 +3,6 @@ package wire_test
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -16,8 +15,6 @@ import (
 	"agentkeeper/session"
 	"agentkeeper/test/sim"
 	"agentkeeper/vendors/wire"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // pieces answers every request with the pieces, each after its pause.
@@ -273,36 +270,6 @@ func speak(l net.Listener, behind string, hangUp bool, connections, said chan<- 
 				}
 			}
 		}()
-	}
-}
-
-func TestRead(t *testing.T) {
-	parse := func(body []byte) (string, error) {
-		if !strings.HasPrefix(string(body), "code ") {
-			return "", errors.New("none")
-		}
-		return string(body[5:]), nil
-	}
-	type result struct {
-		Code string
-		By   wire.Basis
-	}
-	for _, tt := range []struct {
-		status int
-		body   string
-		want   result
-	}{
-		{200, "code 7", result{"7", wire.ByCode}},
-		{401, "code 7", result{"7", wire.ByCode}},
-		{503, "code 0", result{"0", wire.ByCode}},
-		{401, "<html>", result{"", wire.ByStatus}},
-		{200, "<html>", result{"", wire.ByNothing}},
-		{204, "", result{"", wire.ByNothing}},
-	} {
-		code, by := wire.Read(wire.Answer{Status: tt.status, Body: []byte(tt.body)}, parse)
-		if diff := cmp.Diff(tt.want, result{code, by}); diff != "" {
-			t.Errorf("%d %q: %s", tt.status, tt.body, diff)
-		}
 	}
 }
 

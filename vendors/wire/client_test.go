@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -366,5 +367,23 @@ func TestDate(t *testing.T) {
 	}
 	if got := (wire.Answer{}).Date(); !got.IsZero() {
 		t.Error(got)
+	}
+}
+
+func TestFault(t *testing.T) {
+	for _, tt := range []struct {
+		err       error
+		operation bool
+		want      session.Kind
+	}{
+		{&wire.Error{Sent: true}, true, session.Doubt},
+		{&wire.Error{Sent: true}, false, session.Outage},
+		{&wire.Error{}, true, session.Outage},
+		{fmt.Errorf("wrapped: %w", &wire.Error{Sent: true}), true, session.Doubt},
+		{errors.New("strange"), true, session.Outage},
+	} {
+		if f := wire.Fault(tt.err, tt.operation); f.Kind != tt.want {
+			t.Errorf("%v: %v, want %v", tt.err, f.Kind, tt.want)
+		}
 	}
 }

@@ -131,9 +131,25 @@ func (e *Error) Fault(operation bool) *session.Fault {
 	return f
 }
 
+// Fault classifies what [Client.Do] and the like returned, as [Error.Fault] does.
+func Fault(err error, operation bool) *session.Fault {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Fault(operation)
+	}
+	return session.AsFault(err)
+}
+
 // newError classifies err. host is not secret.
-func newError(host string, err error) *Error {
+func newError(host string, err error) *Error { return NewError(host, err, Failed) }
+
+// NewError classifies what went wrong on a connection to host, which is not secret;
+// otherwise is the reason of an error that tells none.
+func NewError(host string, err error, otherwise Reason) *Error {
 	r := classify(err)
+	if r == Failed {
+		r = otherwise
+	}
 	e := &Error{Reason: r, Code: r.String(), Host: host, Text: reasonTexts[r], Action: reasonActions[r], Err: err}
 	if t, ok := TLSTrouble(err); ok {
 		e.Code, e.Text, e.Action = t.Code, t.Text, t.Action

@@ -20,9 +20,20 @@ type Place struct {
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error) // nil: see [Place.Dialer]
 	Dials       *Dials                                                               // nil: without bounds
 	// OperationTimeout bounds one sign-in or sign-out; the driver puts it on
-	// the context, adapters use it for requests of their own.
+	// the context, adapters use it for requests of their own. 0: see Timeout.
 	OperationTimeout time.Duration
 	Window           time.Duration // the longest silence that the platform forgives
 	Log              *slog.Logger  // nil: no logging; must never be given a secret
 	Traces           *trace.Traces // whose exchange is written down; nil: nobody's
+}
+
+// operationTimeout is the timeout of one operation where the place names none.
+const operationTimeout = 30 * time.Second
+
+// Timeout returns how long one sign-in or sign-out may take.
+func (p Place) Timeout() time.Duration {
+	if p.OperationTimeout <= 0 {
+		return operationTimeout
+	}
+	return p.OperationTimeout
 }
