@@ -1,12 +1,15 @@
 package conform
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +24,7 @@ import (
 	"agentkeeper/test/sim/runtel"
 	"agentkeeper/vendors"
 	"agentkeeper/vendors/option"
+	"agentkeeper/vendors/rules"
 	"agentkeeper/vendors/wire"
 )
 
@@ -105,17 +109,19 @@ type rig struct {
 	window   time.Duration
 	options  any
 	heard    []string // the texts of every fault seen
+
+	mu   sync.Mutex
+	sent []rules.Raw // the requests so far, and in body their bodies
+	body [][]byte
 }
 
 // contract runs one clause of the contract against every vendor.
 func contract(t *testing.T, clause func(r *rig)) {
 	t.Helper()
-	tested := map[string]bool{}
-	for _, v := range all {
-		tested[v.name] = true
-	}
-	if len(tested) != len(vendors.Table) {
-		t.Errorf("%d vendors are tested, there are %d", len(tested), len(vendors.Table))
+	for _, name := range vendors.Names() {
+		if !slices.ContainsFunc(all, func(v vendor) bool { return v.name == name }) {
+			t.Errorf("vendor %s has no simulator here: add a line to all in rig_test.go", name)
+		}
 	}
 	for _, v := range all {
 		t.Run(v.title(), func(t *testing.T) {
@@ -144,7 +150,7 @@ func (v vendor) open(t *testing.T) *rig {
 	if r.options, _, problems = r.vendor.Decode(set, r.window); len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	servers := []*sim.Server{sim.Serve(line, r.handler, nil)}
+	servers := []*sim.Server{sim.Serve(line, http.HandlerFunc(r.serve), nil)}
 	if r.inbound != nil {
 		servers = append(servers, sim.Serve(r.inbound, http.HandlerFunc(r.receive), nil))
 	}
@@ -157,6 +163,19 @@ func (v vendor) open(t *testing.T) *rig {
 		}
 	})
 	return r
+}
+
+func (r *rig) serve(w http.ResponseWriter, q *http.Request) {
+	body, err := io.ReadAll(q.Body)
+	if err != nil {
+		return // a client that went away
+	}
+	q.Body = io.NopCloser(bytes.NewReader(body))
+	r.mu.Lock()
+	r.sent = append(r.sent, rules.Raw{Method: q.Method, Path: q.URL.EscapedPath(), Query: q.URL.RawQuery, Header: q.Header.Clone()})
+	r.body = append(r.body, body)
+	r.mu.Unlock()
+	r.handler.ServeHTTP(w, q)
 }
 
 // receive hands the adapter what the platform sent.
