@@ -17,7 +17,7 @@ const Base = "/agentgateway/resource"
 // sign-in). It is shared and not to be changed.
 var ContentType = []string{"application/json; charset=UTF-8"}
 
-// Envelope is every answer's outer form (vendor page: polling). Types wander
+// Envelope is every answer's outer form (vendor page: polling). Types differ
 // between versions of the gateway, so scalars are read as text.
 type Envelope struct {
 	Message wire.Text       `json:"message"`
@@ -43,7 +43,7 @@ func Parse(body []byte) (Envelope, error) {
 	return e, nil
 }
 
-// plausible tells a retcode from other text in its place.
+// plausible reports whether a text can be a retcode.
 func plausible(retcode string) bool {
 	const letters = "0123456789-_.ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	return retcode != "" && len(retcode) <= 16 && strings.Trim(retcode, letters) == ""

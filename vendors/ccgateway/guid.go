@@ -49,7 +49,7 @@ func ParseGuid(value string) string {
 // guidLimit is far above any Guid seen (about 50 characters).
 const guidLimit = 512
 
-// ValidGuid reports whether guid is one that can stand in a header.
+// ValidGuid reports whether guid can be sent in a header.
 func ValidGuid(guid string) bool {
 	return guid != "" && len(guid) <= guidLimit && !strings.ContainsFunc(guid, notToken)
 }

@@ -53,7 +53,7 @@ var texts = []struct{ code, text string }{
 var (
 	taken  = code.Verdict{Kind: session.Taken}
 	closed = code.Verdict{Kind: session.Lost, Cause: session.CauseClosed}
-	// lost are the verdicts on an answer that was lost behind a gateway: a login may
+	// lost are the verdicts on an answer that a gateway lost: a login may
 	// have been done.
 	lost = code.Verdicts{code.InDoubt, code.Outage, code.InDoubt}
 	// otherStatus is a status in a frame that nobody knows.
@@ -114,7 +114,7 @@ func ended(name string, err error) *session.Fault {
 	return f
 }
 
-// known finds the code of the failure that one of the platform's texts stands for: it
+// known finds the code of the failure that one of the platform's texts means: it
 // is the vendor's text, or, where within is set, holds it or the words of a
 // translation. "" is none.
 func known(found []string, within bool) string {
@@ -178,7 +178,7 @@ var translations = []struct {
 	{codeTimeout, []string{"врем", "ожидания"}},
 }
 
-// failure finds the code that a frame's texts stand for. Longer texts and translations
+// failure finds the code that a frame's texts mean. Longer texts and translations
 // count where the frame is a refusal.
 func (e envelope) failure() string { return known(e.texts(), e.denied() || e.thrown) }
 

@@ -5,7 +5,7 @@
 // # The session is the socket
 //
 // A login is a message on the websocket, and authentication sticks to that
-// connection: no page tells of a way to resume a session elsewhere. So a
+// connection: no page documents a way to resume a session elsewhere. So a
 // stored key is never adopted ([session.Platform]'s Adopt is always Lost), and
 // any close of the socket that we did not ask for, clean or not, is the loss
 // of the session.
@@ -22,14 +22,14 @@
 //
 // # How a session works
 //
-// No goroutine is left running: whoever calls Step is told until when to wait on
+// No goroutine is left running: Step returns until when to wait on
 // the connection, and does what is due then (a ping, the harmless request). Between
 // two calls nothing is read; the connection keeps what arrives, and holds the
 // platform back when that is too much.
 //
-// # What the vendor does not tell
+// # What is not documented
 //
-// Much of the protocol is unknown: where a failure's text stands, how a
+// Much of the protocol is unknown: at which key a failure's text is, how a
 // notification looks, what a logout is called. Everything is therefore read
 // leniently: replies are matched by requestId, never by order, but while a log-in
 // is the only request a frame with its action or an exception that names no

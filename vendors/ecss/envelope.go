@@ -38,7 +38,7 @@ type loginPayload struct {
 	Role     string `json:"role,omitempty"`
 }
 
-// envelope is a frame of the platform, read leniently: types wander, keys come
+// envelope is a frame of the platform, read leniently: types differ, keys come
 // and go, and most positions are not documented.
 type envelope struct {
 	action  string
@@ -127,7 +127,7 @@ func (e envelope) good() bool { return e.status/100 == 2 }
 // denied reports whether the status is that of a session that is not there.
 func (e envelope) denied() bool { return e.status == 401 || e.status == 403 }
 
-// code is the vendor's own code: the status, and behind it what the payload
+// code is the vendor's own code: the status, followed by what the payload
 // calls code (integrators saw 500 with 5).
 func (e envelope) code() string {
 	code := strconv.Itoa(e.status)
@@ -157,7 +157,7 @@ func (e envelope) eventType() string {
 	return "notification"
 }
 
-// textKeys are the keys under which a failure's text may stand, likely ones
+// textKeys are the keys that may hold a failure's text, likely ones
 // first. The vendor shows no failed answer.
 var textKeys = []string{"message", "error", "text", "msg", "reason", "description", "details"}
 
@@ -211,7 +211,7 @@ func collectObject(found []string, raw json.RawMessage, depth int) []string {
 	return found
 }
 
-// grant is what a successful login tells.
+// grant is what the answer to a successful login holds.
 type grant struct {
 	token      string
 	agentID    string

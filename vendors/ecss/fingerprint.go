@@ -2,7 +2,7 @@ package ecss
 
 import "fmt"
 
-// fingerprint tells what of the options a log-in sends: agents whose
+// fingerprint returns what of the options a log-in sends: agents whose
 // fingerprints differ need sessions made anew.
 func fingerprint(options any) string {
 	s, ok := options.(*settings)

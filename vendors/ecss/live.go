@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	writeLimit = 5 * time.Second        // for a frame of ours to leave
-	briefest   = 100 * time.Millisecond // pause between two harmless requests, however short autoLogoutTimeout is
-	maxBatch   = 256                    // events that one Step returns
-	farewell   = 5 * time.Second        // how long after a message that names the reason a close is put down to it
+	writeLimit     = 5 * time.Second        // for a frame of ours to leave
+	minPause       = 100 * time.Millisecond // pause between two harmless requests, however short autoLogoutTimeout is
+	maxBatch       = 256                    // events that one Step returns
+	evictionNotice = 5 * time.Second        // how long after a message that names the reason a close is put down to it
 )
 
 var _ session.Session = (*live)(nil)
@@ -28,7 +28,7 @@ var _ session.Session = (*live)(nil)
 type live struct {
 	options *settings
 	conn    *socket.Conn
-	tap     *tap // of conn; it knows whose session this is
+	tracer  *tracer // of conn; it knows whose session this is
 	chance  rand.PCG
 
 	key      session.Key
@@ -36,51 +36,51 @@ type live struct {
 	since    time.Time
 	warnings []session.Warning
 
-	lastID    uint64
-	waiting   uint64        // requestId of the call/subscribe that is not answered yet; 0 = none
-	idle      time.Duration // pause between harmless requests; 0 = none are needed
-	subscribe time.Time     // when the next one is due; zero = none
-	ping      time.Time     // when the next ping is due
-	asked     time.Time     // when the oldest unanswered ping left; zero = none
-	left      time.Time     // when nobody was listening any more; zero: somebody does
-	events    []session.Event
-	evicted   time.Time // when a message said that another session took over
-	garbage   int
-	lost      *session.Fault  // why the session is over
-	missing   session.Missing // told with the last events, or beside the loss
+	lastID       uint64
+	pendingID    uint64        // requestId of the call/subscribe that is not answered yet; 0 = none
+	idle         time.Duration // pause between harmless requests; 0 = none are needed
+	subscribeDue time.Time     // when the next one is due; zero = none
+	pingDue      time.Time     // when the next ping is due
+	pingedAt     time.Time     // when the oldest unanswered ping left; zero = none
+	pausedAt     time.Time     // since when nobody reads from the socket; zero: Step does
+	events       []session.Event
+	evicted      time.Time // when a message said that another session took over
+	unreadable   int
+	lost         *session.Fault  // why the session is over
+	missing      session.Missing // reported with the last events, or beside the loss
 
-	known   bool // the platform answered one call/subscribe well
-	doubted bool // a request was sent since the ping of asked, because it was not answered
-	deaf    bool // requests are answered, pings are not: requests take their place
+	known          bool // the platform answered one call/subscribe well
+	askedByRequest bool // a request was sent since pingedAt, because it was not answered
+	pingsLost      bool // requests are answered, pings are not: requests take their place
 }
 
-func newLive(t *tap, o *settings, conn *socket.Conn) *live {
+func newLive(t *tracer, o *settings, conn *socket.Conn) *live {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(t.id.String()))
-	return &live{tap: t, options: o, conn: conn, chance: *rand.NewPCG(h.Sum64(), 0)}
+	return &live{tracer: t, options: o, conn: conn, chance: *rand.NewPCG(h.Sum64(), 0)}
 }
 
 // begin starts the session with what the login gave. The first Step asks for
 // a sign of life at once.
 func (l *live) begin(g grant, login string) {
 	now := time.Now()
-	l.since, l.left, l.ping = now, now, now
-	l.tap.token, l.agentID = session.NewSecret(g.token), g.agentID
+	l.since, l.pausedAt, l.pingDue = now, now, now
+	l.tracer.token, l.agentID = session.NewSecret(g.token), g.agentID
 	if l.agentID == "" {
 		l.agentID = login
 	}
 	l.key = newKey(g.token, l.agentID)
 	if l.options.keepActive && g.autoLogout > 0 {
-		l.idle = max(g.autoLogout/3, briefest)
-		l.subscribe = now.Add(l.spread(l.idle))
+		l.idle = max(g.autoLogout/3, minPause)
+		l.subscribeDue = now.Add(l.spread(l.idle))
 	}
 	if l.options.subscribe {
-		l.subscribe, l.ping = now, now.Add(l.spread(l.options.ping))
+		l.subscribeDue, l.pingDue = now, now.Add(l.spread(l.options.ping))
 	}
 }
 
 // newKey encodes what a session is known by. It cannot be adopted; that there
-// is one tells the driver that a session is held.
+// is one shows the driver that a session is held.
 func newKey(token, agentID string) session.Key {
 	data, err := json.Marshal(struct {
 		Token   string `json:"token"`
@@ -100,13 +100,13 @@ func (l *live) spread(d time.Duration) time.Duration {
 // Key returns the token and agentId of the login; it never changes.
 func (l *live) Key() session.Key { return l.key }
 
-// heard notes a sign of life.
-func (l *live) heard() { l.asked, l.doubted = time.Time{}, false }
+// markAlive notes a sign of life.
+func (l *live) markAlive() { l.pingedAt, l.askedByRequest = time.Time{}, false }
 
-// swallowed notes that a request was answered where pings were not.
-func (l *live) swallowed() {
-	if l.doubted && !l.deaf && !l.options.pingless {
-		l.deaf = true
+// notePingsLost notes that a request was answered where pings were not.
+func (l *live) notePingsLost() {
+	if l.askedByRequest && !l.pingsLost && !l.options.pingless {
+		l.pingsLost = true
 		l.log(slog.LevelWarn, "websocket pings are not answered, but requests are: something on the way swallows the pings")
 	}
 }
@@ -115,13 +115,13 @@ func (l *live) swallowed() {
 // documents no header that takes it.
 func (l *live) Info() session.Info {
 	warnings := l.warnings
-	if l.deaf {
+	if l.pingsLost {
 		line := codes.Lines[codeNoPong]
 		warnings = append(slices.Clone(warnings), session.Warning{Code: codeNoPong, Text: line.Text, Action: line.Action})
 	}
 	return session.Info{
 		Warnings:   warnings,
-		Credential: session.Credential{Token: l.tap.token, IssuedAt: l.since},
+		Credential: session.Credential{Token: l.tracer.token, IssuedAt: l.since},
 	}
 }
 
@@ -134,21 +134,21 @@ func (l *live) Close() error { return l.conn.CloseNow() }
 // end of the websocket is Lost, or Taken where the platform said that another
 // session took over.
 func (l *live) Step(ctx context.Context) (session.Batch, session.Wait, error) {
-	if !l.left.IsZero() && !l.asked.IsZero() {
-		l.asked = l.asked.Add(time.Since(l.left)) // an answer may lie there unread
+	if !l.pausedAt.IsZero() && !l.pingedAt.IsZero() {
+		l.pingedAt = l.pingedAt.Add(time.Since(l.pausedAt)) // an answer may lie there unread
 	}
-	l.left = time.Time{}
+	l.pausedAt = time.Time{}
 	for ctx.Err() == nil && l.lost == nil && len(l.events) == 0 {
-		told, idle := l.turn()
-		if told {
-			l.left = time.Now()
+		contact, idle := l.turn()
+		if contact {
+			l.pausedAt = time.Now()
 			return l.batch(), session.Wait{}, nil
 		}
 		if at := l.wake(); idle && l.lost == nil && time.Now().Before(at) {
 			return session.Batch{}, session.Wait{Source: l.conn, Until: at}, nil
 		}
 	}
-	l.left = time.Now()
+	l.pausedAt = time.Now()
 	switch {
 	case len(l.events) > 0:
 		return l.batch(), session.Wait{}, nil
@@ -160,9 +160,9 @@ func (l *live) Step(ctx context.Context) (session.Batch, session.Wait, error) {
 	return session.Batch{}, session.Wait{}, ctx.Err()
 }
 
-// turn sends what is due and takes what has arrived. told means that there is
+// turn sends what is due and takes what has arrived. contact means that there is
 // something to return: an answer, or events; idle that nothing had arrived.
-func (l *live) turn() (told, idle bool) {
+func (l *live) turn() (contact, idle bool) {
 	if err := l.sendDue(); err != nil {
 		l.lose(err)
 		return false, false
@@ -170,17 +170,17 @@ func (l *live) turn() (told, idle bool) {
 	m, err := l.conn.Try()
 	switch {
 	case err == nil:
-		told = l.hear(m)
+		contact = l.receive(m)
 		l.drain()
 	case !errors.Is(err, socket.ErrIdle):
 		l.lose(err)
-	case !l.asked.IsZero() && !time.Now().Before(l.deadAt()):
+	case !l.pingedAt.IsZero() && !time.Now().Before(l.deadAt()):
 		l.lost = ended(codeDead, nil)
 		_ = l.conn.CloseNow() // it is dead already
 	default:
 		idle = true
 	}
-	return told, idle
+	return contact, idle
 }
 
 // drain takes what has arrived already, so that one batch carries it.
@@ -189,7 +189,7 @@ func (l *live) drain() {
 		m, err := l.conn.Try()
 		switch {
 		case err == nil:
-			l.hear(m)
+			l.receive(m)
 		case errors.Is(err, socket.ErrIdle):
 			return
 		default:
@@ -208,24 +208,24 @@ func (l *live) held() (n int) {
 
 // deadAt is when the oldest unanswered ping has waited too long: with the
 // pause before it, that is at most 3 x ping of silence.
-func (l *live) deadAt() time.Time { return l.asked.Add((silence - 1) * l.options.ping) }
+func (l *live) deadAt() time.Time { return l.pingedAt.Add((silentPings - 1) * l.options.ping) }
 
-// doubtAt is when an unanswered ping makes us ask by a request: halfway to the
+// requestAt is when an unanswered ping makes us ask by a request: halfway to the
 // verdict.
-func (l *live) doubtAt() time.Time { return l.asked.Add(l.options.ping) }
+func (l *live) requestAt() time.Time { return l.pingedAt.Add(l.options.ping) }
 
 // wake is when Step has something to do though nothing came.
 func (l *live) wake() time.Time {
-	at := l.ping
-	if !l.subscribe.IsZero() && l.subscribe.Before(at) {
-		at = l.subscribe
+	at := l.pingDue
+	if !l.subscribeDue.IsZero() && l.subscribeDue.Before(at) {
+		at = l.subscribeDue
 	}
-	if l.asked.IsZero() {
+	if l.pingedAt.IsZero() {
 		return at
 	}
 	next := l.deadAt()
-	if !l.doubted {
-		next = l.doubtAt()
+	if !l.askedByRequest {
+		next = l.requestAt()
 	}
 	if next.Before(at) {
 		at = next
@@ -235,23 +235,23 @@ func (l *live) wake() time.Time {
 
 func (l *live) sendDue() error {
 	now := time.Now()
-	if !l.subscribe.IsZero() && !now.Before(l.subscribe) {
+	if !l.subscribeDue.IsZero() && !now.Before(l.subscribeDue) {
 		if err := l.sendSubscribe(now); err != nil {
 			return err
 		}
 	}
-	if !l.asked.IsZero() && !l.doubted && !now.Before(l.doubtAt()) {
-		l.doubted = true
+	if !l.pingedAt.IsZero() && !l.askedByRequest && !now.Before(l.requestAt()) {
+		l.askedByRequest = true
 		if err := l.sendSubscribe(now); err != nil {
 			return err
 		}
 	}
-	if now.Before(l.ping) {
+	if now.Before(l.pingDue) {
 		return nil
 	}
-	l.ping = now.Add(l.spread(l.options.ping))
-	if l.asked.IsZero() {
-		l.asked = now
+	l.pingDue = now.Add(l.spread(l.options.ping))
+	if l.pingedAt.IsZero() {
+		l.pingedAt = now
 	}
 	return l.sendPing(now)
 }
@@ -259,8 +259,8 @@ func (l *live) sendDue() error {
 // sendPing asks for a sign of life: by a ping, by a request, or by both where
 // pings are not answered, in case they are again.
 func (l *live) sendPing(now time.Time) error {
-	if l.options.pingless || l.deaf {
-		l.doubted = true
+	if l.options.pingless || l.pingsLost {
+		l.askedByRequest = true
 		if err := l.sendSubscribe(now); err != nil {
 			return err
 		}
@@ -274,12 +274,12 @@ func (l *live) sendPing(now time.Time) error {
 // sendSubscribe sends call/subscribe for the agent itself (vendor page:
 // call/subscribe): the subscription, and the harmless request later on.
 func (l *live) sendSubscribe(now time.Time) error {
-	l.waiting, l.subscribe = l.nextID(), time.Time{}
+	l.pendingID, l.subscribeDue = l.nextID(), time.Time{}
 	if l.idle > 0 {
-		l.subscribe = now.Add(l.spread(l.idle))
+		l.subscribeDue = now.Add(l.spread(l.idle))
 	}
 	payload := map[string][]string{"operatorIds": {l.agentID}}
-	return l.conn.Write(request{"call/subscribe", l.waiting, payload}.encode(), now.Add(writeLimit))
+	return l.conn.Write(request{"call/subscribe", l.pendingID, payload}.encode(), now.Add(writeLimit))
 }
 
 func (l *live) nextID() uint64 {
@@ -307,7 +307,7 @@ func (l *live) lose(err error) {
 	if errors.Is(err, socket.ErrTooBig) {
 		l.missing = session.MissingTooLarge
 	}
-	byOther := !l.evicted.IsZero() && time.Since(l.evicted) < farewell
+	byOther := !l.evicted.IsZero() && time.Since(l.evicted) < evictionNotice
 	if errors.As(err, &closed) {
 		byOther = byOther || evicted(closed.Reason)
 	}
@@ -316,13 +316,13 @@ func (l *live) lose(err error) {
 	}
 	l.lost = ended(name, err)
 	if closed != nil && closed.Reason != "" {
-		l.lost.Text += ": " + wire.Plain(wire.Redact(closed.Reason, l.tap.token.Reveal()))
+		l.lost.Text += ": " + wire.Plain(wire.Redact(closed.Reason, l.tracer.token.Reveal()))
 	}
 	l.log(slog.LevelDebug, "websocket ended", slog.String("error", err.Error()))
 }
 
 func (l *live) log(level slog.Level, msg string, attrs ...slog.Attr) {
-	if l.tap.place.Log != nil {
-		l.tap.place.Log.LogAttrs(context.Background(), level, msg, append(attrs, slog.String("agent", l.tap.id.String()))...)
+	if l.tracer.place.Log != nil {
+		l.tracer.place.Log.LogAttrs(context.Background(), level, msg, append(attrs, slog.String("agent", l.tracer.id.String()))...)
 	}
 }

@@ -40,8 +40,8 @@ var specs = []option.Spec{
 	{Name: "origin", Kind: option.String, Doc: "Origin header of the websocket handshake; none by default"},
 }
 
-// silence is how many pings long the platform may be silent.
-const silence = 3
+// silentPings is how many pings long the platform may be silent.
+const silentPings = 3
 
 const (
 	pingLeast = 10 * time.Millisecond
@@ -71,7 +71,7 @@ type settings struct {
 // windowOf returns 3 x ping of the platform's options.
 func windowOf(platform option.Set) time.Duration {
 	every, _ := pace(option.Read(platform, specs).Duration("ping"))
-	return silence * every
+	return silentPings * every
 }
 
 // decode turns an agent's options into what SignIn expects in
@@ -91,9 +91,9 @@ func decode(set option.Set, window time.Duration) (any, session.Terms, []option.
 		r.Problem("ping", fmt.Sprintf("option %q: %s is outside 10ms to 1h, and is not 0 for no pings", "ping", s.ping))
 	}
 	if s.ping == 0 {
-		s.pingless, s.ping = true, min(noPings, window/silence)
+		s.pingless, s.ping = true, min(noPings, window/silentPings)
 	}
-	if silence*s.ping > window {
+	if silentPings*s.ping > window {
 		r.Problem("ping", fmt.Sprintf("option %q: 3 x %s is above the platform's window of %s: make ping shorter or window longer", "ping", s.ping, window))
 	}
 	if !goodPath(s.path) {
@@ -105,7 +105,7 @@ func decode(set option.Set, window time.Duration) (any, session.Terms, []option.
 	return s, session.Terms{Grace: time.Second, ForceLimit: 3, ForceWithin: 10 * time.Minute}, r.Problems()
 }
 
-// goodPath reports whether path can stand in a request as it is.
+// goodPath reports whether path can be sent in a request as it is.
 func goodPath(path string) bool {
 	u, err := url.Parse(path)
 	return err == nil && strings.HasPrefix(path, "/") && u.Host == "" && !strings.ContainsFunc(path, func(c rune) bool {

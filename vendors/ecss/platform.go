@@ -26,9 +26,9 @@ const (
 // platform is one proxy: how to reach it, and whose log-ins it refused for
 // unknown reasons.
 type platform struct {
-	place     wire.Place
-	transport *wire.Transport // for logins by POST
-	puzzles   puzzles
+	place           wire.Place
+	transport       *wire.Transport // for logins by POST
+	unknownRefusals unknownRefusals
 }
 
 // newPlatform makes the adapter for the proxy at p. It does no I/O.
@@ -51,7 +51,7 @@ func (p *platform) Adopt(session.Account, session.Key) (session.Session, error) 
 // refuses the upgrade answers, too.
 func (p *platform) Probe(ctx context.Context, a session.Account) error {
 	o := option.Settings[*settings](a, decode, time.Hour)
-	conn, err := p.dial(ctx, o, p.socketURL(o), nil, p.tap(a))
+	conn, err := p.dial(ctx, o, p.socketURL(o), nil, p.tracer(a))
 	var status *socket.StatusError
 	switch {
 	case errors.As(err, &status) && status.Status < http.StatusInternalServerError:
@@ -75,7 +75,7 @@ func (p *platform) socketURL(o *settings) *url.URL {
 	return &u
 }
 
-func (p *platform) dial(ctx context.Context, o *settings, u *url.URL, header http.Header, t *tap) (*socket.Conn, error) {
+func (p *platform) dial(ctx context.Context, o *settings, u *url.URL, header http.Header, t *tracer) (*socket.Conn, error) {
 	leave, err := p.place.Dials.Enter(ctx, true)
 	if err != nil {
 		return nil, err

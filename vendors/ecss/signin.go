@@ -24,7 +24,7 @@ const authorize = "authorize"
 func (p *platform) SignIn(ctx context.Context, a session.Account, _ bool) (session.Session, error) {
 	o := option.Settings[*settings](a, decode, time.Hour)
 	l, fault := p.signIn(ctx, a, o)
-	fault = p.puzzles.weigh(a.ID, fault)
+	fault = p.unknownRefusals.pace(a.ID, fault)
 	if fault != nil {
 		return nil, fault
 	}
@@ -40,7 +40,7 @@ func (p *platform) signIn(ctx context.Context, a session.Account, o *settings) (
 	if o.byPost {
 		return p.signInByPost(ctx, a, o)
 	}
-	t := p.tap(a)
+	t := p.tracer(a)
 	conn, err := p.dial(ctx, o, p.socketURL(o), nil, t)
 	if err != nil {
 		return nil, p.dialFault(err)
@@ -90,7 +90,7 @@ func (l *live) ask(ctx context.Context, action string, payload any) (envelope, *
 	deadline, _ := ctx.Deadline()
 	id := l.nextID()
 	if err := l.conn.Write(request{action, id, payload}.encode(), deadline); err != nil {
-		return envelope{}, networkFault(l.tap.place.URL.Host, err)
+		return envelope{}, networkFault(l.tracer.place.URL.Host, err)
 	}
 	crossed := false // the action was answered, but under no requestId of ours
 	for {
@@ -112,8 +112,8 @@ func (l *live) ask(ctx context.Context, action string, payload any) (envelope, *
 }
 
 // unanswered is an operation whose request left: in doubt, unless the platform
-// closed the socket with one of its texts for a reason. What came in the place
-// of the answer is told.
+// closed the socket with one of its texts for a reason. The text says what
+// came in the place of the answer.
 func (l *live) unanswered(err error, crossed bool) *session.Fault {
 	var closed *socket.CloseError
 	if errors.As(err, &closed) {
@@ -127,7 +127,7 @@ func (l *live) unanswered(err error, crossed bool) *session.Fault {
 		came = err.Error()
 	case crossed:
 		came = "it has another requestId, or none"
-	case l.garbage > 0:
+	case l.unreadable > 0:
 		came = "a frame that is no text with a JSON object came in its place"
 	default:
 		name = codeNoAnswer
@@ -146,7 +146,7 @@ func (p *platform) signInByPost(ctx context.Context, a session.Account, o *setti
 	if fault != nil {
 		return nil, fault
 	}
-	t := p.tap(a)
+	t := p.tracer(a)
 	t.token = session.NewSecret(g.token)
 	u, header := p.socketURL(o), http.Header{}
 	switch o.tokenIn {

@@ -116,7 +116,7 @@ func TestALoginWithoutAnAnswerIsInDoubt(t *testing.T) {
 		"too large":     {func(p *peer) { p.hear(); p.say(`{"token":%q}`, strings.Repeat("a", 8<<20)); p.hear() }, session.Doubt, "unreadable", 0},
 		"no status":     {func(p *peer) { p.hear(); p.say(`{"action":"login","requestId":1}`); p.hear() }, session.Doubt, "unreadable", 0},
 		"flood":         {flood, session.Doubt, "unreadable", 0},
-		"garbage, reply": {func(p *peer) {
+		"unreadable, reply": {func(p *peer) {
 			a := p.hear()
 			p.say(`nonsense`)
 			p.reply(a, 500, `{"code":5,"message":"no"}`)

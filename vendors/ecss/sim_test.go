@@ -51,7 +51,7 @@ func TestEverySwitchOfThePlatform(t *testing.T) {
 		"string booleans":        {StringBooleans: true, StringStatus: true, RequestID: "text"},
 		"extra keys":             {ExtraKeys: true, Permissions: "payload", OmitAgentID: true},
 		"permissions within":     {Permissions: "capabilities"},
-		"garbage":                {Garbage: true, Padding: 100 << 10},
+		"unreadable":             {Garbage: true, Padding: 100 << 10},
 		"server pings":           {ServerPing: sim.Duration(10 * time.Second)},
 		"slow login":             {LoginDelay: sim.Duration(25 * time.Second)},
 		"logout unknown, 404":    {LogoutAction: "operator/exit", UnknownAction: "404"},

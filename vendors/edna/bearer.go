@@ -20,11 +20,11 @@ type bearer struct {
 	password session.Secret // only to keep it out of the platform's texts
 	key      key
 
-	checkAt time.Time // of the next probe, or of the next look without one
-	alive   time.Time // of the last good probe; zero: none by this process
-	asking  token.Asking
-	barred  bool // the probe was answered 403 though it was answered well before, and a renewal was asked for
-	ageless bool // the clock was set since the token was stored: its age is not known, so its renewal is due
+	checkAt    time.Time // of the next probe, or of the next look without one
+	aliveAt    time.Time // of the last good probe; zero: none by this process
+	asking     token.Asking
+	asked403   bool // the probe was answered 403 though it was answered well before, and a renewal was asked for
+	ageUnknown bool // the clock was set since the token was stored: its age is not known, so its renewal is due
 
 	stored session.Key // key encoded; zero: to be encoded
 }
@@ -33,7 +33,7 @@ var _ session.Session = (*bearer)(nil)
 
 // begin takes over what a log-in's answer brought. The first probe is due at
 // once.
-func (s *bearer) begin(w welcome, date, now time.Time) {
+func (s *bearer) begin(w grant, date, now time.Time) {
 	s.key = newKey(w, date, now)
 	s.key.Life = s.platform.memory.of(s.id, now)
 	s.checkAt = now
@@ -55,12 +55,12 @@ func (s *bearer) Key() session.Key {
 	return s.stored
 }
 
-// probing reports whether there is a probe that tells something.
+// probing reports whether a probe is configured that was not shown unfit.
 func (s *bearer) probing() bool { return s.settings.Probe != "" && s.key.Unfit != s.settings.Probe }
 
 // Step implements session.Session. With a probe it waits until the next one is
 // due (the first at once after a log-in or an adoption, then two or three in a
-// window, and when renewal is due), sends it and returns what it tells. When
+// window, and when renewal is due), sends it and returns its outcome. When
 // renewal is due the batch says so, and again with later probes until somebody
 // closes the session for a new one.
 //
@@ -102,7 +102,7 @@ func (s *bearer) plan(now, at time.Time) {
 }
 
 func (s *bearer) renewal() time.Time {
-	if s.ageless {
+	if s.ageUnknown {
 		return s.key.Issued
 	}
 	return s.key.renewal(s.settings.MaxAge)
@@ -118,8 +118,8 @@ func (s *bearer) assume(context.Context) *session.Fault {
 	return codes.Fault(code.KeepAlive, codeExpired, "")
 }
 
-// prove sends the probe and learns from its answer. nil also stands for a probe
-// that was shown unfit just now.
+// prove sends the probe and learns from its answer. It also returns nil for a
+// probe that was shown unfit just now.
 func (s *bearer) prove(ctx context.Context) *session.Fault {
 	status, fault := s.ask(ctx)
 	now := time.Now()
@@ -127,12 +127,12 @@ func (s *bearer) prove(ctx context.Context) *session.Fault {
 	case fault == nil && status == http.StatusForbidden && s.key.Proven && !s.key.Forbidden:
 		return codes.Fault(code.KeepAlive, codeBarred, "")
 	case fault == nil:
-		s.lives(now, status == http.StatusForbidden)
+		s.markAlive(now, status == http.StatusForbidden)
 	case s.fresh(now) && (fault.Kind == session.Lost || fault.Cause.Answered()):
 		s.key.Unfit, s.key.UnfitCode, s.stored = s.settings.Probe, fault.Code, session.Key{}
 		return nil
 	case fault.Kind == session.Lost:
-		return s.dies(now, fault)
+		return s.markDead(now, fault)
 	}
 	return fault
 }
@@ -147,7 +147,7 @@ func (s *bearer) fresh(now time.Time) bool {
 // that is too long or breaks off does not matter.
 func (s *bearer) ask(ctx context.Context) (status int, fault *session.Fault) {
 	answer, err := s.platform.send(ctx, session.Account{ID: s.id, Password: s.password}, wire.Request{
-		Method: http.MethodGet, Path: s.settings.Probe, Header: s.key.header(), Timeout: s.platform.patience(),
+		Method: http.MethodGet, Path: s.settings.Probe, Header: s.key.header(), Timeout: s.platform.probeLimit(),
 	})
 	if err != nil && answer.Status == 0 {
 		return 0, wire.Fault(err, false)
@@ -161,9 +161,9 @@ func (s *bearer) ask(ctx context.Context) (status int, fault *session.Fault) {
 	return answer.Status, fault
 }
 
-// lives notes that the token answered.
-func (s *bearer) lives(now time.Time, forbidden bool) {
-	s.alive, s.barred = now, false
+// markAlive notes that the token answered.
+func (s *bearer) markAlive(now time.Time, forbidden bool) {
+	s.aliveAt, s.asked403 = now, false
 	known := s.platform.memory.learn(s.id, func(l life) life { return l.outlived(now.Sub(s.key.Issued)) })
 	if s.key.Proven && s.key.Forbidden == forbidden && s.key.Life.equal(known) {
 		return
@@ -171,13 +171,13 @@ func (s *bearer) lives(now time.Time, forbidden bool) {
 	s.key.Proven, s.key.Forbidden, s.key.Life, s.stored = true, forbidden, known, session.Key{}
 }
 
-// dies notes that the token is dead. Only a death between two probes of this
-// process tells at what age it was.
-func (s *bearer) dies(now time.Time, f *session.Fault) *session.Fault {
-	if s.alive.IsZero() || now.Sub(s.alive) > s.platform.window {
+// markDead notes that the token is dead. Only a death between two probes of this
+// process shows at what age it happened.
+func (s *bearer) markDead(now time.Time, f *session.Fault) *session.Fault {
+	if s.aliveAt.IsZero() || now.Sub(s.aliveAt) > s.platform.window {
 		return f
 	}
-	d := death{Alive: s.alive.Sub(s.key.Issued), Dead: now.Sub(s.key.Issued)}
+	d := death{Alive: s.aliveAt.Sub(s.key.Issued), Dead: now.Sub(s.key.Issued)}
 	known := s.platform.memory.learn(s.id, func(l life) life { return l.died(d, now) })
 	if known.Young >= 2 {
 		return codes.Fault(code.KeepAlive, codeContested, "")
@@ -195,20 +195,20 @@ func (s *bearer) unproven(ctx context.Context, f *session.Fault) (session.Batch,
 		return session.Batch{}, ctx.Err()
 	}
 	now := time.Now()
-	s.plan(now, now.Add(token.RetryRest))
+	s.plan(now, now.Add(token.RetryPause))
 	if f.Code == codeBarred {
-		first := !s.barred
-		s.barred = true
+		first := !s.asked403
+		s.asked403 = true
 		return session.Batch{Renew: first}, f
 	}
-	if f.Kind != session.Lost && sick(f) && s.asking.None() && s.asking.Ask(now, s.renewal(), token.AskAgain) {
+	if f.Kind != session.Lost && platformAnswered(f) && s.asking.None() && s.asking.Ask(now, s.renewal(), token.AskAgain) {
 		return session.Batch{Renew: true}, nil
 	}
 	return session.Batch{}, f
 }
 
-// sick reports whether the platform itself gave the answer.
-func sick(f *session.Fault) bool {
+// platformAnswered reports whether the platform itself gave the answer.
+func platformAnswered(f *session.Fault) bool {
 	return f.Cause == session.CauseAnswered || f.Code == code.Status(http.StatusInternalServerError)
 }
 
@@ -216,8 +216,8 @@ func sick(f *session.Fault) bool {
 // log-out, the token lapses by itself.
 func (s *bearer) SignOut(context.Context) error { return nil }
 
-// Info implements session.Session. The credential's ExpiresAt is what a token
-// that is a JWT tells of itself, zero for any other.
+// Info implements session.Session. The credential's ExpiresAt is the
+// exp of a token that is a JWT, zero for any other.
 func (s *bearer) Info() session.Info {
 	return session.Info{
 		Warnings: s.warnings(),

@@ -31,8 +31,8 @@ const (
 )
 
 // codes says what answers mean to a log-in and to a probe; there is no log-out. The
-// platform has no codes of its own, so they are HTTP statuses and this adapter's. What
-// a wrong password is answered no page tells; a 400 can only be about the credentials,
+// platform has no codes of its own, so they are HTTP statuses and this adapter's. How
+// a wrong password is answered is not documented; a 400 can only be about the credentials,
 // since a log-in sends nothing else, so it counts as one.
 var codes = code.Table{Lines: map[string]code.Line{
 	"http 400": {On: code.Verdicts{code.Credential, code.Done}, Text: "the request, or what it names, is not valid", Action: correct},

@@ -14,16 +14,16 @@ import (
 type key struct {
 	Token  string    `json:"token"`
 	Issued time.Time `json:"issued"`
-	// Told is the life that the token itself tells; 0: it does not.
-	Told  time.Duration `json:"told,omitempty"`
-	Share token.Share   `json:"share"`
+	// JWTLife is the life by the token's own exp; 0: it is no JWT with one.
+	JWTLife time.Duration `json:"told,omitempty"`
+	Share   token.Share   `json:"share"`
 	// Mismatch: the log-in's body and header carried different tokens.
 	Mismatch bool `json:"mismatch,omitempty"`
 	// Proven: the probe has shown this token alive.
 	Proven bool `json:"proven,omitempty"`
 	// Forbidden: the probe was last answered 403.
 	Forbidden bool `json:"forbidden,omitempty"`
-	// Unfit is the probe that told nothing about this token, and UnfitCode what
+	// Unfit is the probe that proves nothing about this token, and UnfitCode what
 	// it was answered; "": none did.
 	Unfit     string `json:"unfit,omitempty"`
 	UnfitCode string `json:"unfit_code,omitempty"`
@@ -34,10 +34,10 @@ type key struct {
 const renewFloor = 30 * time.Second
 
 // newKey takes over what a log-in's answer brought. date is the platform's time
-// then, zero where it does not tell.
-func newKey(w welcome, date, now time.Time) key {
+// then, zero where the answer has no Date.
+func newKey(w grant, date, now time.Time) key {
 	return key{
-		Token: w.token, Mismatch: w.mismatch, Issued: now, Told: lifeOf(w.token, date, now),
+		Token: w.token, Mismatch: w.mismatch, Issued: now, JWTLife: lifeOf(w.token, date, now),
 		Share: token.DrawShare(),
 	}
 }
@@ -55,8 +55,8 @@ func decodeKey(stored session.Key) (k key, ok bool) {
 	if json.Unmarshal([]byte(stored.Reveal()), &k) != nil || k.Token == "" || usable(k.Token) != k.Token || k.Issued.IsZero() {
 		return key{}, false
 	}
-	k.Share = k.Share.Sound()
-	k.Told = min(max(k.Told, 0), longestLife)
+	k.Share = k.Share.Clamp()
+	k.JWTLife = min(max(k.JWTLife, 0), longestLife)
 	return k, true
 }
 
@@ -69,7 +69,7 @@ func (k *key) header() http.Header {
 // plausible life, and not sooner than 30 s after the log-in.
 func (k *key) renewal(maxAge time.Duration) time.Time {
 	shortest := maxAge
-	for _, d := range []time.Duration{k.Told, k.Life.learned()} {
+	for _, d := range []time.Duration{k.JWTLife, k.Life.learned()} {
 		if d > 0 {
 			shortest = min(shortest, d)
 		}
@@ -78,12 +78,12 @@ func (k *key) renewal(maxAge time.Duration) time.Time {
 }
 
 // latest returns the end of the longest plausible life.
-func (k *key) latest(maxAge time.Duration) time.Time { return k.Issued.Add(max(maxAge, k.Told)) }
+func (k *key) latest(maxAge time.Duration) time.Time { return k.Issued.Add(max(maxAge, k.JWTLife)) }
 
-// expires returns the end that the token itself tells, zero where it does not.
+// expires returns the end by the token's own exp, zero where it has none.
 func (k *key) expires() time.Time {
-	if k.Told == 0 {
+	if k.JWTLife == 0 {
 		return time.Time{}
 	}
-	return k.Issued.Add(k.Told)
+	return k.Issued.Add(k.JWTLife)
 }

@@ -41,7 +41,7 @@ func decode(set option.Set, _ time.Duration) (any, session.Terms, []option.Probl
 	return s, session.Terms{ForceLimit: 3, ForceWithin: 10 * time.Minute}, r.Problems()
 }
 
-// fingerprint tells what of the options a sign-in sends: the locale.
+// fingerprint returns what of the options a sign-in sends: the locale.
 func fingerprint(options any) string {
 	s, _ := options.(Settings)
 	return "locale " + s.Locale

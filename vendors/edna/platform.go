@@ -50,7 +50,7 @@ func (p *platform) send(ctx context.Context, a session.Account, r wire.Request) 
 }
 
 // SignIn implements session.Platform by one log-in. There is nothing to force:
-// whether a log-in ends the account's other tokens, no page tells.
+// whether a log-in ends the account's other tokens is not documented.
 func (p *platform) SignIn(ctx context.Context, a session.Account, _ bool) (session.Session, error) {
 	s := p.session(a)
 	if fault := s.logIn(ctx, a); fault != nil {
@@ -73,7 +73,7 @@ func (s *bearer) logIn(ctx context.Context, a session.Account) *session.Fault {
 	if fault := refusal(code.SignIn, answer, s.clean); fault != nil {
 		return fault
 	}
-	w := welcomeOf(answer)
+	w := grantOf(answer)
 	switch {
 	case w.token != "":
 	case isPage(answer), isBinary(answer):
@@ -110,7 +110,7 @@ func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session
 	p.memory.recall(a.ID, k.Life)
 	s := p.session(a)
 	s.key, s.checkAt = k, time.Now()
-	if s.ageless = s.checkAt.Before(k.Issued); s.ageless {
+	if s.ageUnknown = s.checkAt.Before(k.Issued); s.ageUnknown {
 		s.key.Issued = s.checkAt
 	}
 	return s, nil
@@ -124,7 +124,7 @@ func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session
 // some say to a method that they do not know.
 func (p *platform) Probe(ctx context.Context, a session.Account) error {
 	answer, err := p.send(ctx, a, wire.Request{
-		Method: http.MethodGet, Path: loginPath, Header: http.Header{"Accept": {jsonType}}, Timeout: p.patience(),
+		Method: http.MethodGet, Path: loginPath, Header: http.Header{"Accept": {jsonType}}, Timeout: p.probeLimit(),
 	})
 	if err != nil && answer.Status == 0 {
 		return wire.Fault(err, false)
@@ -138,9 +138,9 @@ func (p *platform) Probe(ctx context.Context, a session.Account) error {
 	return nil
 }
 
-// patience is the time-out of a probe: several fit into the window.
-func (p *platform) patience() time.Duration {
-	return token.Patience(p.window, min(probeTimeout, p.timeout))
+// probeLimit is the time-out of a probe: several fit into the window.
+func (p *platform) probeLimit() time.Duration {
+	return token.ProbeTimeout(p.window, min(probeTimeout, p.timeout))
 }
 
 // session returns a session that is not signed in yet.

@@ -26,8 +26,8 @@ func TestRenewal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			least, most := tt.to, tt.from
 			for range 500 {
-				k := newKey(welcome{token: token1}, now, now)
-				k.Told = tt.told
+				k := newKey(grant{token: token1}, now, now)
+				k.JWTLife = tt.told
 				for range samples {
 					k.Life = k.Life.died(death{tt.learned, tt.learned}, now)
 				}

@@ -8,7 +8,7 @@ import (
 	"agentkeeper/vendors/option"
 )
 
-// advise tells of polls that keep the window only barely: a quiet poll that
+// advise reports polls that keep the window only barely: a quiet poll that
 // takes half of it, or one without an answer that leaves no time for a second.
 func advise(set option.Set, window time.Duration) []option.Problem {
 	r := option.Read(set, specs)
@@ -17,7 +17,7 @@ func advise(set option.Set, window time.Duration) []option.Problem {
 	}
 	hold, timeout := r.Duration("hold"), pollTimeout(r, window)
 	if len(r.Problems()) > 0 {
-		return nil // decode tells them
+		return nil // decode reports them
 	}
 	switch {
 	case hold+r.Duration("poll_pause") >= window/2:
@@ -28,7 +28,7 @@ func advise(set option.Set, window time.Duration) []option.Problem {
 	return r.Problems()
 }
 
-// oddLogin tells of a login that is no number, which an agentid is on every
+// oddLogin reports a login that is no number, which an agentid is on every
 // gateway that the vendor documents; "" for a number.
 func oddLogin(login string) string {
 	if strings.Trim(login, "0123456789") == "" {

@@ -42,12 +42,12 @@ type agent struct {
 	fields string      // headers of requests, from key
 	stored session.Key // key encoded; zero: to be encoded
 
-	forceOut   bool
-	races      uint8 // polls in a row that met a Guid replaced meanwhile
-	unsure     bool  // the last poll was answered "no permission", once
-	proven     bool  // a poll was answered well since the sign-in or the adoption
-	guidMissed bool  // a new one seems to have been announced unheard
-	unheard    bool  // an answer to a request of due was lost
+	forceOut    bool
+	races       uint8 // polls in a row that met a Guid replaced meanwhile
+	noRightOnce bool  // the last poll was answered "no permission", once
+	proven      bool  // a poll was answered well since the sign-in or the adoption
+	guidMissed  bool  // a new one seems to have been announced in an answer that was lost
+	answerLost  bool  // an answer to a request of due was lost
 }
 
 var _ session.Session = (*agent)(nil)
@@ -73,24 +73,24 @@ func (s *agent) ask(ctx context.Context, r wire.Request) (wire.Answer, error) {
 // adopt takes over the key in the answer to a request that was sent with used.
 func (s *agent) adopt(used string, h http.Header) {
 	if s.key.update(used, h, time.Now()) {
-		s.refresh()
+		s.keyChanged()
 	}
 }
 
-// refresh follows a change of the key.
-func (s *agent) refresh() {
+// keyChanged follows a change of the key.
+func (s *agent) keyChanged() {
 	s.stored = session.Key{}
 	s.fields = wire.Encode(s.key.header())
 	s.box.know(s.key.Guid)
 }
 
-// enter remembers what the sign-in's answer told.
-func (s *agent) enter(w welcome, now time.Time) {
+// begin takes over what the sign-in's answer holds.
+func (s *agent) begin(w grant, now time.Time) {
 	s.key.SignedIn, s.signedIn = now, now
 	s.key.LoginTime, s.key.MediaType, s.key.TimeRemaining = string(w.LoginTime), string(w.MediaType), string(w.TimeRemaining)
 	s.key.ForceChange = strings.EqualFold(string(w.IsForceChange), "true")
 	s.skills.wanted = s.skills.path != "" && !s.key.ForceChange
-	s.refresh()
+	s.keyChanged()
 	s.box.begin()
 }
 
@@ -137,7 +137,7 @@ func (s *agent) Step(ctx context.Context) (session.Batch, session.Wait, error) {
 		switch {
 		case !over:
 			return session.Batch{}, s.client.Wait(), nil
-		case !errors.Is(err, errUnsure):
+		case !errors.Is(err, errAskAgain):
 			return batch, session.Wait{}, err
 		}
 	}
@@ -163,7 +163,7 @@ func (s *agent) sleep(ctx context.Context) (session.Wait, error) {
 	return session.Wait{}, nil
 }
 
-// poll asks once. waits tells that the answer is to be waited for.
+// poll asks once. waits means that the answer is to be waited for.
 func (s *agent) poll(ctx context.Context) (waits bool) {
 	s.used, s.asked = s.key.Guid, s.platform.idle.reads()
 	return s.client.Begin(ctx, wire.Request{Method: http.MethodGet, Path: s.path("agentevent"), Fields: s.fields, Timeout: s.timeout, Limit: session.MessageLimit, Reads: s.asked})
@@ -183,7 +183,7 @@ func (s *agent) answered(ctx context.Context) (batch session.Batch, over bool, e
 	case err != nil:
 		return session.Batch{Missing: missing(answer, err)}, true, s.unanswered(ctx, err)
 	case reads.Brings(answer):
-		s.live()
+		s.markAlive()
 		s.rest = s.pause
 		return session.Batch{}, true, nil
 	}
@@ -191,13 +191,13 @@ func (s *agent) answered(ctx context.Context) (batch session.Batch, over bool, e
 	return batch, true, err
 }
 
-// live takes in that a poll was answered well.
-func (s *agent) live() {
+// markAlive notes that a poll was answered well.
+func (s *agent) markAlive() {
 	s.races = 0
-	s.unsure, s.proven = false, true
+	s.noRightOnce, s.proven = false, true
 }
 
-// missing tells whether a poll that failed with err may have brought an event that
+// missing reports whether a poll that failed with err may have brought an event that
 // is lost now: the platform does not send one twice. Under another status than one
 // of success there is none.
 func missing(a wire.Answer, err error) session.Missing {
@@ -228,7 +228,7 @@ func (s *agent) polled(used string, answer wire.Answer) (session.Batch, error) {
 		}
 		return batch, s.missed(used, fault)
 	}
-	s.live()
+	s.markAlive()
 	events := e.events()
 	if len(events) == 0 {
 		s.rest = s.pause
@@ -248,17 +248,17 @@ func (s *agent) unanswered(ctx context.Context, err error) error {
 }
 
 // raceLimit is how many polls in a row may meet a Guid that was replaced
-// meanwhile before "not signed in" is believed.
+// meanwhile before "not signed in" counts.
 const raceLimit = 2
 
-// errUnsure makes Step poll once more before it believes "no permission".
-var errUnsure = errors.New("to be asked once more")
+// errAskAgain makes Step poll once more before it accepts "no permission".
+var errAskAgain = errors.New("to be asked once more")
 
 // missed decides whether a poll that was answered "not signed in" means it.
-// The answer tells nothing if the Guid that it was asked with has been replaced
+// The answer says nothing if the Guid that it was asked with has been replaced
 // since; then the caller saves the new one and asks with it, at once. While the
 // skills' request is under way, its answer may be about to replace the Guid. "No
-// permission" under the current Guid is believed when it comes twice (vendor
+// permission" under the current Guid counts when it comes twice (vendor
 // page: error codes).
 func (s *agent) missed(used string, f *session.Fault) error {
 	s.rest = max(s.pause, failedRest)
@@ -274,10 +274,10 @@ func (s *agent) missed(used string, f *session.Fault) error {
 		}
 		return &session.Fault{Kind: session.Outage, Code: f.Code, Text: "the Guid may have been replaced while the poll was under way; it is asked again"}
 	}
-	if f.Code == ccgateway.NoRight && !s.unsure {
-		s.unsure = true
+	if f.Code == ccgateway.NoRight && !s.noRightOnce {
+		s.noRightOnce = true
 		s.client.Close() // another node may know better
-		return errUnsure
+		return errAskAgain
 	}
 	if s.key.Guid == "" && !s.proven {
 		return codes.Fault(code.KeepAlive, codeNoGuid, "")
@@ -318,7 +318,7 @@ func (s *agent) Info() session.Info {
 func (s *agent) Close() error {
 	s.stopSkills()
 	s.client.Close()
-	s.platform.doors.shut(s.box)
+	s.platform.inboxes.shut(s.box)
 	return nil
 }
 

@@ -52,7 +52,7 @@ func parseCallback(body []byte) (callback, error) {
 	return c, nil
 }
 
-// workNoOf returns whom an event is about, "" where it does not tell.
+// workNoOf returns whom an event is about, "" where it names nobody.
 func workNoOf(e session.Event) string {
 	var v struct {
 		WorkNo wire.Text `json:"workNo"`
@@ -121,7 +121,7 @@ func tokenIn(h http.Header) string {
 // admitted returns the inboxes that the token opens, those that know the Guid
 // before one that is still to learn its own.
 func (p *platform) admitted(login, token, guid string) ([]*inbox, error) {
-	all := p.doors.of(login)
+	all := p.inboxes.of(login)
 	if len(all) == 0 {
 		return nil, errNoSession
 	}
@@ -145,7 +145,7 @@ func rank(b *inbox, guid string) int {
 	return 1
 }
 
-// answers are what the platform is told: the status for whoever looks at that,
+// answers are what the platform is answered: the status for whoever looks at that,
 // the retcode for whoever looks at the body (vendor pages: push, error codes).
 var answers = map[session.Refusal]struct {
 	status  int

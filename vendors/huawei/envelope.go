@@ -40,7 +40,7 @@ func eventList(raw json.RawMessage) []session.Event {
 	return events
 }
 
-// blank reports whether raw stands for "no event".
+// blank reports whether raw means "no event".
 func blank(raw []byte) bool {
 	switch string(raw) {
 	case "", "null", `""`, "{}", "[]", "false":
@@ -49,7 +49,7 @@ func blank(raw []byte) bool {
 	return false
 }
 
-// unknownType names events that do not tell what they are.
+// unknownType names events without a type.
 const unknownType = "unknown"
 
 func newEvent(raw json.RawMessage) session.Event {
@@ -79,7 +79,7 @@ func moment(text string) time.Time {
 }
 
 // shutdownOf returns the start of the session whose end e reports, as the
-// vendor writes it. ok is false for other events and where e does not tell.
+// vendor writes it. ok is false for other events and where e names none.
 func shutdownOf(e session.Event) (loginTime string, ok bool) {
 	if e.Type != codeShutdown {
 		return "", false
@@ -95,19 +95,19 @@ func shutdownOf(e session.Event) (loginTime string, ok bool) {
 	return string(v.Content.LoginTime), true
 }
 
-// welcome is the result of a sign-in.
-type welcome struct {
+// grant is the result of a sign-in.
+type grant struct {
 	MediaType     wire.Text `json:"mediatype"`     // T or F for CTI server, web and mail media
 	LoginTime     wire.Text `json:"loginTime"`     // ms since 1970
 	IsForceChange wire.Text `json:"isForceChange"` // "true": no calls before the password is changed
 	TimeRemaining wire.Text `json:"timeRemaining"` // days until the password expires, "" = never
 }
 
-// welcome reads the result leniently: what cannot be read is left empty.
-func (e envelope) welcome() welcome {
-	var w welcome
+// grant reads the result leniently: what cannot be read is left empty.
+func (e envelope) grant() grant {
+	var w grant
 	if err := json.Unmarshal(e.Result, &w); err != nil {
-		return welcome{}
+		return grant{}
 	}
 	return w
 }

@@ -30,7 +30,7 @@ func FuzzEnvelope(f *testing.F) {
 			}
 			shutdownOf(event)
 		}
-		e.welcome()
-		e.standing()
+		e.grant()
+		e.presence()
 	})
 }

@@ -2,7 +2,7 @@ package huawei
 
 import "fmt"
 
-// fingerprint tells what of the options a sign-in sends (the fields, the
+// fingerprint returns what of the options a sign-in sends (the fields, the
 // skills and where events go): agents whose fingerprints differ need sessions made anew.
 func fingerprint(options any) string {
 	s, _ := options.(Settings)

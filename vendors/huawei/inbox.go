@@ -9,7 +9,7 @@ import (
 	"agentkeeper/session"
 )
 
-// What the sender of a callback may be told.
+// What the sender of a callback is answered.
 var (
 	errNoSession = errors.New("the agent is not signed in here")
 	errForbidden = errors.New("wrong Guid")
@@ -31,7 +31,7 @@ const takeLimit = 200
 // leaves: events may overtake its answer, and then wait for the Guid by which
 // they are known. A nil inbox is that of a session without callbacks.
 //
-// Order is kept over failures too: what waits behind callbacks that could not
+// Order is kept over failures too: what waits after callbacks that could not
 // be taken is refused with them, so that the platform sends all of it again.
 type inbox struct {
 	login  string
@@ -56,7 +56,7 @@ type delivery struct {
 	events []session.Event
 	done   chan error // buffered; gets what became of it
 
-	missing session.Missing // it was larger than is read: what stands for its events
+	missing session.Missing // it was larger than is read: the marker in the place of its events
 }
 
 func newInbox(login, token string) *inbox {
@@ -92,7 +92,7 @@ func (b *inbox) rouse() {
 	}
 }
 
-// begin tells that the session is signed in: what waits is its own.
+// begin notes that the session is signed in: what waits belongs to it.
 func (b *inbox) begin() {
 	if b == nil {
 		return
@@ -103,7 +103,7 @@ func (b *inbox) begin() {
 	b.rouse()
 }
 
-// know tells the session's newest Guid. The one before stays good for what was
+// know sets the session's newest Guid. The one before stays good for what was
 // on its way.
 func (b *inbox) know(guid string) {
 	if b == nil {
@@ -190,7 +190,7 @@ func (b *inbox) enqueue(d *delivery) error {
 	return nil
 }
 
-// giveUp refuses d and what waits behind it; if it was fetched already it may
+// giveUp refuses d and what waits after it; if it was fetched already it may
 // come twice, because nobody waits for the outcome.
 func (b *inbox) giveUp(d *delivery) {
 	b.mu.Lock()
@@ -242,7 +242,7 @@ func (b *inbox) take() session.Batch {
 	return batch
 }
 
-// settle tells the senders what became of what was fetched.
+// settle answers the senders what became of what was fetched.
 func (b *inbox) settle(taken []*delivery, err error) {
 	if err != nil {
 		err = errNotStored
@@ -284,14 +284,14 @@ func (b *inbox) close() {
 	b.refuse(0, errNoSession)
 }
 
-// doors are the inboxes of one gateway by login. An agent has two for a moment
+// inboxes are the inboxes of one gateway by login. An agent has two for a moment
 // when a new session displaces its old one.
-type doors struct {
+type inboxes struct {
 	mu      sync.Mutex
 	byLogin map[string][]*inbox // the newest last
 }
 
-func (d *doors) open(b *inbox) {
+func (d *inboxes) open(b *inbox) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.byLogin == nil {
@@ -301,7 +301,7 @@ func (d *doors) open(b *inbox) {
 }
 
 // shut refuses what waits in b and everything that comes.
-func (d *doors) shut(b *inbox) {
+func (d *inboxes) shut(b *inbox) {
 	if b == nil {
 		return
 	}
@@ -316,7 +316,7 @@ func (d *doors) shut(b *inbox) {
 }
 
 // of returns a login's inboxes, the newest first.
-func (d *doors) of(login string) []*inbox {
+func (d *inboxes) of(login string) []*inbox {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	list := slices.Clone(d.byLogin[login])

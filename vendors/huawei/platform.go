@@ -19,7 +19,7 @@ const probeTimeout = 5 * time.Second // the platform refuses a probe at once
 type platform struct {
 	transport *wire.Transport
 	timeout   time.Duration // of one operation
-	doors     doors         // of the agents whose events are pushed
+	inboxes   inboxes       // of the agents whose events are pushed
 	idle      idle          // what a poll without events is answered
 }
 
@@ -59,7 +59,7 @@ func (s *agent) signIn(ctx context.Context, a session.Account, force bool) *sess
 	if fault != nil {
 		return fault
 	}
-	s.enter(e.welcome(), time.Now())
+	s.begin(e.grant(), time.Now())
 	return nil
 }
 
@@ -94,7 +94,7 @@ func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session
 	if s.listen(k.Token); s.box == nil {
 		s.push = Push{} // as the session was made
 	}
-	s.refresh()
+	s.keyChanged()
 	s.box.begin()
 	return s, nil
 }
@@ -128,6 +128,6 @@ func (p *platform) agent(a session.Account) *agent {
 		pause: set.PollPause, timeout: set.PollTimeout, forceOut: set.ForceOut, push: set.Push,
 	}
 	s.skills.path = skillsPath(set)
-	s.refresh()
+	s.keyChanged()
 	return s
 }

@@ -22,7 +22,7 @@ func (s *agent) listen(token string) {
 	}
 	s.key.Token = token
 	s.box = newInbox(s.workNo, token)
-	s.platform.doors.open(s.box)
+	s.platform.inboxes.open(s.box)
 }
 
 // attend is Step where events are pushed: it returns what callbacks brought, or the
@@ -55,7 +55,7 @@ func (s *agent) attend(ctx context.Context) (session.Batch, session.Wait, error)
 }
 
 // keep sends what is due. It goes before what was pushed, for events cannot keep a
-// session. over tells that there is something to return.
+// session. over means that there is something to return.
 func (s *agent) keep(ctx context.Context) (batch session.Batch, over bool, err error) {
 	due := !time.Now().Before(s.due)
 	if ctx.Err() != nil || (!due && !s.missesGuid()) {
@@ -68,7 +68,7 @@ func (s *agent) keep(ctx context.Context) (batch session.Batch, over bool, err e
 		return session.Batch{}, false, nil
 	}
 	batch, err = s.keepAlive(ctx)
-	return batch, !errors.Is(err, errUnsure), err
+	return batch, !errors.Is(err, errAskAgain), err
 }
 
 // missesGuid reports whether a Guid is to be asked for now.
@@ -123,7 +123,7 @@ func (s *agent) keepAlive(ctx context.Context) (session.Batch, error) {
 	s.collectSkills(false)
 	if err != nil {
 		var e *wire.Error
-		s.unheard = s.unheard || errors.As(err, &e) && e.Sent
+		s.answerLost = s.answerLost || errors.As(err, &e) && e.Sent
 		err = s.unanswered(ctx, err)
 		s.due = time.Now().Add(s.rest)
 		return s.box.take(), err
@@ -131,15 +131,15 @@ func (s *agent) keepAlive(ctx context.Context) (session.Batch, error) {
 	if _, fault := read(code.KeepAlive, answer, s.clean); fault != nil {
 		err := s.missed(used, fault)
 		s.due = time.Now().Add(s.rest)
-		if errors.Is(err, errUnsure) {
+		if errors.Is(err, errAskAgain) {
 			return session.Batch{}, err
 		}
 		return s.box.take(), err
 	}
-	s.races, s.unsure = 0, false
+	s.races, s.noRightOnce = 0, false
 	s.due = time.Now().Add(s.push.Every)
-	s.guidMissed = s.guidMissed || s.unheard && s.key.Guid == used
-	s.unheard = false
+	s.guidMissed = s.guidMissed || s.answerLost && s.key.Guid == used
+	s.answerLost = false
 	batch := s.box.take()
 	return batch, s.ended(batch.Events)
 }

@@ -31,9 +31,9 @@ func (k *key) paced(before time.Time, now time.Time) {
 	}
 }
 
-// overdueAt returns when the platform should have told of a new Guid at last,
+// overdueAt returns when the platform should have announced a new Guid at the latest,
 // zero where it never changed one. every is how far apart the requests are whose
-// answers may tell; polls follow each other too closely to count.
+// answers may announce one; polls follow each other too closely to count.
 func (k *key) overdueAt(every time.Duration) time.Time {
 	switch {
 	case k.Pace == 0:
@@ -52,7 +52,7 @@ func (k *key) overdue(now time.Time, every time.Duration) bool {
 
 // renew asks for a Guid where a change is overdue, between two polls. It
 // reports whether there is a new one, which the driver must save first. That it
-// fails is no verdict on the session: the next poll's is.
+// fails says nothing about the session; the next poll does.
 func (s *agent) renew(ctx context.Context) bool {
 	now := time.Now()
 	if !s.guidMissed && !s.key.overdue(now, s.push.Every) || now.Sub(s.renewed) < renewEvery {
@@ -69,7 +69,7 @@ func (s *agent) renew(ctx context.Context) bool {
 	e, err := ccgateway.Parse(answer.Body)
 	if guid := e.Guid(); err == nil && guid != "" && guid != s.key.Guid {
 		s.key.Guid, s.key.GuidSince = guid, time.Now()
-		s.refresh()
+		s.keyChanged()
 	}
 	return s.key.Guid != before
 }

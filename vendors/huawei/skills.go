@@ -127,7 +127,7 @@ func (s *agent) stopSkills() {
 	}
 }
 
-// warning tells of a failure, as long as no later try succeeded.
+// warning reports a failure, as long as no later try succeeded.
 func (k *skillset) warning() (w session.Warning, ok bool) {
 	if k.fault == nil {
 		return session.Warning{}, false

@@ -27,7 +27,7 @@ var codes = ccgateway.Codes.With(map[string]code.Line{
 	codeLapsed: {On: code.Always(code.Expired), Text: "the Guid was not used for longer than the window", Action: ccgateway.SignsInAgain + "; set probe to keep the Guid alive instead"},
 })
 
-// evidence is what the answer to a keep-alive tells about the Guid.
+// evidence is what the answer to a keep-alive says about the Guid.
 type evidence uint8
 
 const (
@@ -35,7 +35,7 @@ const (
 	alive                    // it lives
 	failing                  // it lives, but the request itself failed
 	dead                     // it lives no longer
-	unsuited                 // the request is none that could tell
+	unsuited                 // the request is not one that could show it
 )
 
 // judge reads a keep-alive's fault, nil for a good answer.

@@ -9,7 +9,7 @@
 // (vendor page: configuration login). Each request with it compares now with the
 // Guid's time: after a gap of more than the window (CONFIG_GUIDTIMEOUT, 2
 // minutes) it is dead and only a new login helps (vendor page: dynamic
-// authentication). Whether it is ever replaced is not told, so any other Guid in
+// authentication). Whether it is ever replaced is not documented, so any other Guid in
 // a later answer's headers is adopted and used from the next request on.
 //
 // # With a probe
@@ -19,7 +19,7 @@
 // or an adoption and then at least every `keep_alive` (and every half window).
 // A new login is needed only when an answer says that the Guid is dead (107-000,
 // 107-007, HTTP 401): Lost, expired. Faults of the transport and of the platform
-// are no verdict.
+// say nothing about the Guid.
 //
 // A probe that cannot work must not cause a login after another: one whose first
 // answer after a login already says "dead", or that it is no such request, is

@@ -20,10 +20,10 @@ type key struct {
 	// for a new login, and when the Guid has certainly lapsed.
 	Renew   time.Time `json:"renew"`
 	Expires time.Time `json:"expires"`
-	// Misfit is the probe that was switched off, "" for none, and MisfitCode
+	// Unfit is the probe that was switched off, "" for none, and UnfitCode
 	// what it was answered.
-	Misfit     string `json:"misfit,omitempty"`
-	MisfitCode string `json:"misfit_code,omitempty"`
+	Unfit     string `json:"misfit,omitempty"`
+	UnfitCode string `json:"misfit_code,omitempty"`
 }
 
 // renewFloor is how soon after a login the next one may come, where the window leaves
@@ -38,10 +38,10 @@ func (k *key) begin(now time.Time, window time.Duration) {
 	k.Expires = now.Add(window)
 }
 
-// under follows a clock that was set since the key was stored, or is wrong now:
+// adjustClock follows a clock that was set since the key was stored, or is wrong now:
 // the Guid's age is not known then, so its renewal is due at once, and it
 // lives for a window from now at most.
-func (k *key) under(now time.Time, window time.Duration) {
+func (k *key) adjustClock(now time.Time, window time.Duration) {
 	if now.Before(k.GuidSince) {
 		k.GuidSince, k.Renew = now, now
 	}

@@ -97,7 +97,7 @@ func TestForeignKeys(t *testing.T) {
 func TestKeySurvivesStorage(t *testing.T) {
 	at := time.UnixMilli(1784529722590).UTC()
 	want := key{
-		Guid: guid1, GuidSince: at, Renew: at.Add(time.Minute), Expires: at.Add(window), Misfit: "GET /x", MisfitCode: "http 404",
+		Guid: guid1, GuidSince: at, Renew: at.Add(time.Minute), Expires: at.Add(window), Unfit: "GET /x", UnfitCode: "http 404",
 	}
 	want.Cookies.Update([]string{"a=1"}, at)
 	got, ok := decodeKey(want.encode())
@@ -130,7 +130,7 @@ func TestKeyUnderAnotherClock(t *testing.T) {
 	for _, ahead := range []time.Duration{time.Hour, 24 * time.Hour, 50 * 365 * 24 * time.Hour} {
 		var k key
 		k.begin(now.Add(ahead), window)
-		k.under(now, window)
+		k.adjustClock(now, window)
 		if k.GuidSince.After(now) || k.Renew.After(now) || k.Expires.After(now.Add(window)) {
 			t.Errorf("%v ahead: since %v, renewal %v, end %v", ahead, k.GuidSince, k.Renew, k.Expires)
 		}
@@ -138,7 +138,7 @@ func TestKeyUnderAnotherClock(t *testing.T) {
 	var k key
 	k.begin(now, window)
 	before := k.Renew
-	if k.under(now.Add(time.Second), window); !k.Renew.Equal(before) {
+	if k.adjustClock(now.Add(time.Second), window); !k.Renew.Equal(before) {
 		t.Error("a key of the same clock was changed")
 	}
 }

@@ -31,7 +31,7 @@ type Settings struct {
 	Window    time.Duration // the longest gap that a Guid survives
 	KeepAlive time.Duration // the longest pause between two keep-alives, as configured
 	Method    string        // of the keep-alive
-	Path      string        // of the keep-alive, behind the gateway's base; "" = none
+	Path      string        // of the keep-alive, below the gateway's base; "" = none
 }
 
 // decode turns an agent's merged options into Settings and the terms that the
@@ -55,11 +55,11 @@ func keepAlive(r *option.Reader, window time.Duration) time.Duration {
 	return window / 2
 }
 
-// advise tells of a keep_alive that is not kept to.
+// advise reports a keep_alive that is shortened.
 func advise(set option.Set, window time.Duration) []option.Problem {
 	r := option.Read(set, specs)
 	if len(r.Problems()) > 0 {
-		return nil // decode tells them
+		return nil // decode reports them
 	}
 	if d := r.Duration("keep_alive"); r.Has("keep_alive") && d > window/2 && d < window {
 		r.Problem("keep_alive", fmt.Sprintf("option \"keep_alive\": %s is above half the window of %s; %s is used", d, window, window/2))

@@ -15,7 +15,7 @@ import (
 	"agentkeeper/vendors/wire"
 )
 
-// loginPath is the login's, behind the gateway's base (vendor page:
+// loginPath is the login's, below the gateway's base (vendor page:
 // configuration login).
 const loginPath = "/config/login"
 
@@ -54,7 +54,7 @@ func agentID(login string) (id uint32, ok bool) {
 	return uint32(n), err == nil && n > 0 && strconv.FormatUint(n, 10) == login
 }
 
-// wrongLogin tells what is wrong with a login that is no agentId, "" for one that
+// wrongLogin says what is wrong with a login that is no agentId, "" for one that
 // is.
 func wrongLogin(login string) string {
 	if _, ok := agentID(login); ok {
@@ -116,7 +116,7 @@ func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session
 	}
 	s := p.login(a)
 	s.key, s.proven = k, true
-	s.key.under(time.Now(), s.set.Window)
+	s.key.adjustClock(time.Now(), s.set.Window)
 	return s, nil
 }
 

@@ -24,16 +24,16 @@ type login struct {
 	key    key
 	stored session.Key // key encoded; zero: to be encoded
 
-	due    time.Time      // the next keep-alive, or look without one; zero: at once
-	asking token.Asking   // for renewals
-	proven bool           // adopted, or a keep-alive showed the Guid alive
-	limps  *session.Fault // why the last keep-alive's own request failed; nil: it did not
+	due        time.Time      // the next keep-alive, or look without one; zero: at once
+	asking     token.Asking   // for renewals
+	proven     bool           // adopted, or a keep-alive showed the Guid alive
+	probeFault *session.Fault // why the last keep-alive's own request failed; nil: it did not
 }
 
 var _ session.Session = (*login)(nil)
 
 // Step implements session.Session. With a probe it waits until the next
-// keep-alive is due, sends it and returns what it tells. Without one it waits
+// keep-alive is due, sends it and returns its outcome. Without one it waits
 // until a renewal is due or half the window is over, and proves nothing.
 func (s *login) Step(ctx context.Context) (session.Batch, session.Wait, error) {
 	if !s.probing() {
@@ -46,7 +46,7 @@ func (s *login) Step(ctx context.Context) (session.Batch, session.Wait, error) {
 }
 
 // probing reports whether there is a request that can keep the Guid alive.
-func (s *login) probing() bool { return s.set.Path != "" && s.key.Misfit != s.probe() }
+func (s *login) probing() bool { return s.set.Path != "" && s.key.Unfit != s.probe() }
 
 func (s *login) probe() string { return s.set.Method + " " + s.set.Path }
 
@@ -76,10 +76,10 @@ func (s *login) keepAlive(ctx context.Context) error {
 	s.client.Heed(fault)
 	switch judge(fault) {
 	case alive:
-		s.lives(nil)
+		s.markAlive(nil)
 		return nil
 	case failing:
-		s.lives(fault)
+		s.markAlive(fault)
 		return nil
 	case dead:
 		if s.fresh() {
@@ -114,7 +114,7 @@ func interrupted(ctx context.Context) bool {
 // anybody looks at the rest of it.
 func (s *login) ask(ctx context.Context) (wire.Answer, error) {
 	used := s.key.Guid
-	r := wire.Request{Method: s.set.Method, Path: ccgateway.Base + s.set.Path, Header: s.key.header(), Timeout: s.patience()}
+	r := wire.Request{Method: s.set.Method, Path: ccgateway.Base + s.set.Path, Header: s.key.header(), Timeout: s.probeLimit()}
 	if r.Method == http.MethodPost {
 		r.Body = []byte("{}")
 	}
@@ -125,8 +125,8 @@ func (s *login) ask(ctx context.Context) (wire.Answer, error) {
 	return answer, err
 }
 
-// patience bounds one keep-alive so that several fit into the window.
-func (s *login) patience() time.Duration { return min(10*time.Second, s.set.Window/6) }
+// probeLimit bounds one keep-alive so that several fit into the window.
+func (s *login) probeLimit() time.Duration { return min(10*time.Second, s.set.Window/6) }
 
 func (s *login) read(a wire.Answer, err error) *session.Fault {
 	if err != nil {
@@ -136,8 +136,8 @@ func (s *login) read(a wire.Answer, err error) *session.Fault {
 	return fault
 }
 
-func (s *login) lives(limps *session.Fault) {
-	s.proven, s.limps, s.due = true, limps, time.Now().Add(s.pause())
+func (s *login) markAlive(probeFault *session.Fault) {
+	s.proven, s.probeFault, s.due = true, probeFault, time.Now().Add(s.pause())
 }
 
 // fresh reports whether the Guid cannot have lapsed though no keep-alive has
@@ -148,7 +148,7 @@ func (s *login) fresh() bool {
 
 // switchOff ends the keep-alives of this login.
 func (s *login) switchOff(f *session.Fault) {
-	s.key.Misfit, s.key.MisfitCode, s.stored = s.probe(), f.Code, session.Key{}
+	s.key.Unfit, s.key.UnfitCode, s.stored = s.probe(), f.Code, session.Key{}
 	s.due = time.Now().Add(s.pause())
 }
 
@@ -189,7 +189,7 @@ func (s *login) Key() session.Key {
 	return s.stored
 }
 
-// Info implements session.Session. When the Guid ends is not told: each request
+// Info implements session.Session. When the Guid ends is not known: each request
 // with it, by whomever, makes its life longer.
 func (s *login) Info() session.Info {
 	return session.Info{
@@ -205,13 +205,13 @@ func (s *login) warnings() []session.Warning {
 	case s.set.Path != "" && !s.probing():
 		return []session.Warning{{
 			Code:   "probe_off",
-			Text:   "the probe cannot keep the Guid alive (a fresh one was answered " + s.key.MisfitCode + "), so the program logs in anew before every window ends",
+			Text:   "the probe cannot keep the Guid alive (a fresh one was answered " + s.key.UnfitCode + "), so the program logs in anew before every window ends",
 			Action: "set probe to a query that this account may send",
 		}}
-	case s.limps != nil:
+	case s.probeFault != nil:
 		return []session.Warning{{
 			Code:   "probe_fails",
-			Text:   "the probe keeps the Guid alive but fails: " + s.limps.Code + ": " + s.limps.Text,
+			Text:   "the probe keeps the Guid alive but fails: " + s.probeFault.Code + ": " + s.probeFault.Text,
 			Action: "set probe to a query that succeeds",
 		}}
 	}

@@ -4,7 +4,7 @@
 //
 // # One normal form
 //
-// Servers differ in what they read in an odd spelling: "logout%3Fx", "logout;x",
+// Servers differ in what they read in an unusual spelling: "logout%3Fx", "logout;x",
 // "/a/../logout", "auth\u0000", a key that is written twice, a method that is
 // named in a header. So a request is decoded once, refused where it is not plain,
 // judged in its normal form, and it is this form that is sent, whatever the

@@ -33,7 +33,7 @@ var ErrObject = errors.New("not one plain JSON object")
 // and string decoded once and written again, no white space. It refuses, with
 // ErrObject, two keys of an object that differ in no more than capital letters,
 // keys with invisible characters or with letters that some servers take for
-// ASCII ones, nesting beyond MaxDepth, and anything behind the object.
+// ASCII ones, nesting beyond MaxDepth, and anything after the object.
 func ParseObject(body []byte) (members []Member, normal []byte, err error) {
 	if !utf8.Valid(body) {
 		return nil, nil, ErrObject
@@ -148,7 +148,7 @@ func plainKey(key string) bool {
 	return key != "" && printable(key) && strings.TrimSpace(key) == key && !strings.ContainsFunc(key, looksASCII)
 }
 
-// looksASCII tells letters beyond ASCII that a comparison without regard to
+// looksASCII reports letters beyond ASCII that a comparison without regard to
 // case takes for ASCII ones, for example the long s and the dotless i.
 func looksASCII(c rune) bool {
 	if c < utf8.RuneSelf {

@@ -13,7 +13,7 @@ import (
 // Raw is a request as a program wrote it, without its body.
 type Raw struct {
 	Method string
-	// Path is percent-encoded and stands behind the platform's address; one
+	// Path is percent-encoded and follows the platform's address; one
 	// leading slash may be left out.
 	Path string
 	// Query is percent-encoded, without the question mark.
@@ -143,7 +143,7 @@ func (r *Request) readHeader(h http.Header) error {
 	return r.readMedia(h.Get("Content-Type"))
 }
 
-// framing tells the headers that say where and how a body is.
+// framing lists the headers that say where and how a body is.
 func framing(name string) bool {
 	return strings.HasPrefix(name, "Content-") || name == "Transfer-Encoding" || name == "Connection" || name == "Upgrade" || name == "Trailer"
 }

@@ -17,7 +17,7 @@ type Set struct {
 	// Judge says what an answer means for the credential. nil where Admit is.
 	Judge func(Answer) Verdict
 	// AdmitAction judges a request that is an action with a JSON object, of a
-	// vendor whose sessions are spoken in frames; an empty payload stands for no
+	// vendor whose sessions are spoken in frames; an empty payload means no
 	// object. It returns the payload as it is to be sent, or why not. nil where
 	// the vendor is spoken over HTTP.
 	AdmitAction func(action string, payload []byte) (admitted []byte, why string)
@@ -48,7 +48,7 @@ type Verdict uint8
 const (
 	Good     Verdict = iota // nothing against it
 	Doubtful                // the session may be lost: its keeper, which polls it all the time, finds out by itself
-	Dead                    // the platform refuses it: the keeper must be told
+	Dead                    // the platform refuses it: the keeper must be informed
 )
 
 // JudgeStatus reads the HTTP status alone. 403 is a right that the account

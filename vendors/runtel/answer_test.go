@@ -393,7 +393,7 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("code %d", e.code)
 		}
 		_ = e.notice()
-		w, ok := e.welcome()
+		w, ok := e.grant()
 		if ok && !goodToken(string(w.Token)) {
 			t.Errorf("token %q", w.Token)
 		}

@@ -21,12 +21,12 @@ type bearer struct {
 	password session.Secret // only to keep it out of the platform's texts
 	key      key
 
-	checkAt time.Time // of the next probe, or of the next assumption where there is none
-	alive   time.Time // of the last good probe; zero: none by this process
-	asking  token.Asking
-	ageless bool // the clock was set since the token was stored: its age is not known, so its renewal is due
-	over    bool // logged out, or known to be dead
-	barred  bool // the probe was answered 403 though it was answered well before, and a renewal was asked for
+	checkAt    time.Time // of the next probe, or of the next check of the age where there is none
+	aliveAt    time.Time // of the last good probe; zero: none by this process
+	asking     token.Asking
+	ageUnknown bool // the clock was set since the token was stored: its age is not known, so its renewal is due
+	ended      bool // logged out, or known to be dead
+	asked403   bool // the probe was answered 403 though it was answered well before, and a renewal was asked for
 
 	stored  session.Key // key encoded; zero: to be encoded
 	learned int         // version of the memory that stored holds
@@ -54,7 +54,7 @@ func (s *bearer) Key() session.Key {
 	return s.stored
 }
 
-// probing reports whether there is a probe that tells something.
+// probing reports whether a probe is configured that was not shown unfit.
 func (s *bearer) probing() bool {
 	_, ok := s.settings.params(s.key.UserID)
 	return ok && s.settings.Probe.Action != "" && s.key.Unfit == ""
@@ -64,11 +64,11 @@ func (s *bearer) probing() bool {
 func (s *bearer) ends() (earliest, latest time.Time) {
 	known, _ := s.platform.memory.now()
 	plausible := known.plausible(s.key.Readings)
-	return s.key.earliest(plausible, s.probing() && s.platform.stand.isUseless()), s.key.latest(plausible)
+	return s.key.earliest(plausible, s.probing() && s.platform.retired.loginsRevoke()), s.key.latest(plausible)
 }
 
 // Step implements session.Session. It waits until the token is to be looked at:
-// two or three times in a window, right behind each plausible end of its life,
+// two or three times in a window, just after each plausible end of its life,
 // and when its renewal is due. Then it sends the probe, the first time at once.
 // Batch.Renew is set when renewal is due and, until somebody closes the session
 // for a new one, again after 10 s, 20 s and so on.
@@ -88,7 +88,7 @@ func (s *bearer) Step(ctx context.Context) (session.Batch, session.Wait, error) 
 func (s *bearer) check(ctx context.Context) (session.Batch, error) {
 	if s.probing() {
 		if err := s.prove(ctx); err != nil {
-			return session.Batch{Renew: s.barredNow(err)}, err
+			return session.Batch{Renew: s.renewAfter403(err)}, err
 		}
 	} else if err := s.assume(); err != nil {
 		return session.Batch{}, err
@@ -103,20 +103,20 @@ func (s *bearer) check(ctx context.Context) (session.Batch, error) {
 func (s *bearer) wait(ctx context.Context) (session.Wait, error) {
 	for {
 		due := s.due()
-		hearing, called := s.platform.stand.due(s.id)
-		if !called || !hearing.Before(due) {
+		probe, watched := s.platform.retired.due(s.id)
+		if !watched || !probe.Before(due) {
 			return session.Rest(ctx, due)
 		}
-		if wait, err := session.Rest(ctx, hearing); err != nil || !wait.None() {
+		if wait, err := session.Rest(ctx, probe); err != nil || !wait.None() {
 			return wait, err
 		}
-		s.platform.stand.hear(ctx, s.id)
+		s.platform.retired.probe(ctx, s.id)
 	}
 }
 
-// settled is how long behind a plausible end the probe is sent: the platform's
-// clock may differ by what beyond allows.
-const settled = beyond + time.Second
+// probeMargin is how long after a plausible end the probe is sent: the platform's
+// clock may differ by what clockTolerance allows.
+const probeMargin = clockTolerance + time.Second
 
 // due returns when there is something to do next.
 func (s *bearer) due() time.Time {
@@ -132,7 +132,7 @@ func (s *bearer) due() time.Time {
 		return at
 	}
 	for _, r := range s.key.Readings {
-		if end := r.Expires.Add(settled); end.After(s.alive) && end.Before(at) {
+		if end := r.Expires.Add(probeMargin); end.After(s.aliveAt) && end.Before(at) {
 			at = end
 		}
 	}
@@ -144,7 +144,7 @@ const askMost = 10 * time.Minute
 
 // renewal returns when the token is to be renewed.
 func (s *bearer) renewal() time.Time {
-	if s.ageless {
+	if s.ageUnknown {
 		return s.key.Issued
 	}
 	earliest, _ := s.ends()
@@ -159,14 +159,14 @@ func (s *bearer) assume() error {
 	return nil
 }
 
-// prove sends the probe and learns from its answer. nil also stands for a probe
-// that was shown unfit just now.
+// prove sends the probe and learns from its answer. It also returns nil for a
+// probe that was shown unfit just now.
 func (s *bearer) prove(ctx context.Context) error {
 	fault := s.ask(ctx)
 	now := time.Now()
 	switch {
 	case fault == nil:
-		s.lives(now)
+		s.markAlive(now)
 		return nil
 	case ctx.Err() != nil && fault.Kind != session.Lost:
 		return ctx.Err()
@@ -174,25 +174,25 @@ func (s *bearer) prove(ctx context.Context) error {
 		s.key.Unfit, s.stored = fault.Code, session.Key{}
 		return nil
 	case fault.Kind == session.Lost:
-		s.diedBy(now)
+		s.markDead(now)
 		return fault
 	}
-	s.checkAt = now.Add(token.RetryRest)
-	if _, latest := s.ends(); now.After(latest.Add(settled)) && !s.alive.After(latest) {
+	s.checkAt = now.Add(token.RetryPause)
+	if _, latest := s.ends(); now.After(latest.Add(probeMargin)) && !s.aliveAt.After(latest) {
 		return codes.Fault(code.KeepAlive, codeExpired, "")
 	}
 	return fault
 }
 
-// barredNow reports whether a token that was good is answered 403 for the first
+// renewAfter403 reports whether a token that was good is answered 403 for the first
 // time: some platforms answer so to one that died, others to a host that they
-// ban. One log-in tells, and a second one is not asked for.
-func (s *bearer) barredNow(err error) bool {
+// ban. One log-in shows which, and a second one is not asked for.
+func (s *bearer) renewAfter403(err error) bool {
 	f := session.AsFault(err)
-	if s.barred || !s.key.Proven || (f.Cause != session.CauseForbidden && f.Cause != session.CauseBan) {
+	if s.asked403 || !s.key.Proven || (f.Cause != session.CauseForbidden && f.Cause != session.CauseBan) {
 		return false
 	}
-	s.barred = true
+	s.asked403 = true
 	return true
 }
 
@@ -200,7 +200,7 @@ func (s *bearer) barredNow(err error) bool {
 func (s *bearer) ask(ctx context.Context) *session.Fault {
 	params, _ := s.settings.params(s.key.UserID)
 	c := newCall(s.settings.Probe.Action, s.settings.Probe.Obj, params)
-	answer, err := s.send(ctx, c, s.key.header(), s.platform.patience())
+	answer, err := s.send(ctx, c, s.key.header(), s.platform.probeLimit())
 	if err != nil {
 		return wire.Fault(err, false)
 	}
@@ -216,26 +216,26 @@ func (s *bearer) ask(ctx context.Context) *session.Fault {
 	return fault
 }
 
-// lives notes that the token answered.
-func (s *bearer) lives(now time.Time) {
-	s.alive, s.barred = now, false
+// markAlive notes that the token answered.
+func (s *bearer) markAlive(now time.Time) {
+	s.aliveAt, s.asked403 = now, false
 	if !s.key.Proven {
 		s.key.Proven, s.stored = true, session.Key{}
 	}
 	s.platform.memory.outlived(s.key.Readings, now)
 }
 
-// diedBy notes that the token is dead. Only a death between two probes of this
-// process tells when it was.
-func (s *bearer) diedBy(now time.Time) {
-	s.over = true
-	if !s.alive.IsZero() && now.Sub(s.alive) <= s.platform.window {
-		s.platform.memory.died(s.key.Readings, s.alive, now)
+// markDead notes that the token is dead. Only a death between two probes of this
+// process shows when it happened.
+func (s *bearer) markDead(now time.Time) {
+	s.ended = true
+	if !s.aliveAt.IsZero() && now.Sub(s.aliveAt) <= s.platform.window {
+		s.platform.memory.died(s.key.Readings, s.aliveAt, now)
 	}
 }
 
 // SignOut implements session.Session by one logout. Whether it ends the
-// account's other tokens too, no page tells.
+// account's other tokens too is not documented.
 func (s *bearer) SignOut(ctx context.Context) error {
 	c := newCall("logout", "User", json.RawMessage("{}"))
 	answer, err := s.send(ctx, c, s.key.header(), s.platform.timeout)
@@ -245,12 +245,12 @@ func (s *bearer) SignOut(ctx context.Context) error {
 	if _, fault := read(code.SignOut, c, answer, s.clean); fault != nil {
 		return fault
 	}
-	s.over = true
+	s.ended = true
 	return nil
 }
 
 // Info implements session.Session. The credential's ExpiresAt is the earliest
-// plausible end that is still to come, zero where the platform tells none.
+// plausible end that is still to come, zero where the platform names none.
 func (s *bearer) Info() session.Info {
 	info := session.Info{Credential: session.Credential{
 		Header: session.Headers{{Name: "Authorization", Value: "Bearer " + s.key.Token}},
@@ -272,7 +272,7 @@ func (s *bearer) expiresAt(now time.Time) time.Time {
 	return time.Time{}
 }
 
-// warning tells of a probe that proves nothing.
+// warning returns the warning about a probe that is off; ok is false for none.
 func (s *bearer) warning() (w session.Warning, ok bool) {
 	if s.settings.Probe.Action == "" || s.probing() {
 		return session.Warning{}, false
@@ -290,8 +290,8 @@ func (s *bearer) warning() (w session.Warning, ok bool) {
 // Close implements session.Session. There is nothing to free. The token stays
 // alive, for others may use it, and may bear witness to how long it lives.
 func (s *bearer) Close() error {
-	if s.probing() && s.key.Proven && !s.over {
-		s.platform.stand.offer(s)
+	if s.probing() && s.key.Proven && !s.ended {
+		s.platform.retired.watch(s)
 	}
 	return nil
 }

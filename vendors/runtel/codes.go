@@ -86,7 +86,7 @@ func read(r code.Request, c call, a wire.Answer, clean func(string) string) (env
 }
 
 // judged is the code to judge by: the envelope's, or the HTTP status where that
-// tells of a failure and the envelope of none that is known.
+// reports a failure and the envelope of none that is known.
 func (e envelope) judged(a wire.Answer) string {
 	name := strconv.Itoa(e.code)
 	if _, known := codes.Lines[name]; !a.OK() && (!known || e.code == good) {

@@ -8,7 +8,7 @@
 // HTTP status says so or the envelope's code does (vendor page: auth); the table
 // in codes.go says what each means for a log-in, a probe and a log-out. An
 // answer that does not repeat the request's action_id belongs to another
-// request and is never believed.
+// request and is ignored.
 //
 // # How long a token lives
 //
@@ -16,7 +16,7 @@
 // is read in every plausible way (expiry.go), each counted from the answer's
 // own Date; readings that are over already are dropped. Renewal is due at 70 to
 // 90 % of the shortest one left, and a token is proven by its probe before it is
-// believed dead. A token that answers beyond one of its readings refutes that
+// taken for dead. A token that is still accepted after one of its readings refutes that
 // reading; one that dies at a reading confirms it. Both are remembered for the
 // platform (memory.go) and travel with the keys, so that a restart knows them.
 // There is no call to extend a token: renewal is a new log-in, and nothing logs

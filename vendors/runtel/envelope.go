@@ -33,7 +33,7 @@ func (c call) encode() []byte {
 	return body
 }
 
-// envelope is every answer's outer form. Types wander, so scalars are read as
+// envelope is every answer's outer form. Types differ between installations, so scalars are read as
 // text.
 type envelope struct {
 	ActionID wire.Text       `json:"action_id"`
@@ -62,7 +62,7 @@ func parse(body []byte) (envelope, error) {
 }
 
 // notice returns what the platform says beside the code: the texts in notifies,
-// whose form no page tells. The caller makes it fit to show.
+// whose form is not documented. The caller makes it fit to show.
 func (e envelope) notice() string {
 	var list []json.RawMessage
 	if json.Unmarshal(e.Notifies, &list) != nil {
@@ -94,28 +94,28 @@ func textOf(raw json.RawMessage) string {
 	return string(text)
 }
 
-// welcome is the body of a good log-in (vendor page: auth); only the token is
+// grant is the body of a good log-in (vendor page: auth); only the token is
 // sure to be there.
-type welcome struct {
+type grant struct {
 	Token  wire.Text `json:"token"`
 	Exp    wire.Text `json:"exp"`
 	TZ     wire.Text `json:"tz"`
 	UserID wire.Text `json:"user_id"`
 }
 
-// tokenLimit is the longest token that is believed to be one; the vendor's have
+// tokenLimit is the longest token that is accepted; the vendor's have
 // some 250 characters.
 const tokenLimit = 64 << 10
 
-// welcome reads the body leniently. ok is false without a usable token.
-func (e envelope) welcome() (w welcome, ok bool) {
+// grant reads the body leniently. ok is false without a usable token.
+func (e envelope) grant() (w grant, ok bool) {
 	if json.Unmarshal(e.Body, &w) != nil {
-		return welcome{}, false
+		return grant{}, false
 	}
 	return w, goodToken(string(w.Token))
 }
 
-// goodToken tells what can stand in a header as it is.
+// goodToken reports whether a token can be sent in a header as it is.
 func goodToken(token string) bool {
 	return token != "" && len(token) <= tokenLimit && !strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' })
 }

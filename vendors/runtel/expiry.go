@@ -17,7 +17,7 @@ type reading struct {
 }
 
 // The names of readings. Those that are counted from our clock, because the
-// answer's Date is missing or far from it, have ownClock behind them.
+// answer's Date is missing or far from it, have ownClock appended.
 const (
 	inUTC    = "utc"    // exp is UTC, as Python's utcnow().isoformat() writes it
 	inTZ     = "tz"     // exp is in the zone that the answer names for the user
@@ -32,18 +32,18 @@ const (
 // taken as plausible.
 const clockSlack = time.Minute
 
-// lifeLimit is the longest life that is believed.
+// lifeLimit is the longest life that is accepted; a longer one counts as this.
 const lifeLimit = 365 * 24 * time.Hour
 
 // answered is when a log-in's answer came, by both clocks.
 type answered struct {
 	at   time.Time // ours
-	date time.Time // the platform's; zero: not told
+	date time.Time // the platform's; zero: the answer has no Date
 }
 
 // readings returns every way to understand when the token of w expires that is
 // still to come, earliest first. zone is the option exp_zone.
-func (t answered) readings(w welcome, zone string) []reading {
+func (t answered) readings(w grant, zone string) []reading {
 	var list []reading
 	for name, expires := range instants(w, zone) {
 		if !t.date.IsZero() {
@@ -71,7 +71,7 @@ func (t answered) add(list []reading, name string, life time.Duration) []reading
 
 // instants returns when the token expires by the platform's clock, by the name
 // of the reading.
-func instants(w welcome, zone string) map[string]time.Time {
+func instants(w grant, zone string) map[string]time.Time {
 	found := map[string]time.Time{}
 	if t, ok := jwtExpiry(string(w.Token)); ok {
 		found[inToken] = t
@@ -120,7 +120,7 @@ func location(name string) (*time.Location, error) {
 }
 
 // naiveTime reads a time without offset; Go takes a fraction, or none, by
-// itself. Where clocks are put back and the text stands for two instants, it is
+// itself. Where clocks are put back and the text means two instants, it is
 // the earlier one.
 func naiveTime(text string, place *time.Location) (time.Time, bool) {
 	for _, layout := range []string{"2006-01-02T15:04:05", time.DateTime, "2006-01-02T15:04"} {

@@ -42,7 +42,7 @@ func TestReadings(t *testing.T) {
 		"our clock is wrong":       {exp: naive, ours: 3 * time.Hour, want: []string{"moscow 1h0m0s", "utc@own 1h0m0s", "utc 4h0m0s"}},
 		"both clocks, a little":    {exp: naive, ours: 20 * time.Second, want: []string{"moscow 1h0m0s", "utc 4h0m0s"}},
 		"no Date":                  {exp: naive, date: -1, want: []string{"moscow@own 1h0m0s", "utc@own 4h0m0s"}},
-		"Date beyond all":          {exp: naive, date: 5 * time.Hour, want: []string{"moscow@own 1h0m0s", "utc@own 4h0m0s"}},
+		"Date clockTolerance all":  {exp: naive, date: 5 * time.Hour, want: []string{"moscow@own 1h0m0s", "utc@own 4h0m0s"}},
 		"offset":                   {exp: "2021-09-20T12:14:14+02:00", tz: "Europe/Prague", want: []string{"exact 4h0m0s"}},
 		"Z":                        {exp: "2021-09-20T07:14:14.5Z", want: []string{"exact 1h0m1s"}},
 		"seconds":                  {exp: fmt.Sprint(sample.Unix() + 60), want: []string{"exact 1m0s"}},
@@ -69,7 +69,7 @@ func TestReadings(t *testing.T) {
 			if zone == "" {
 				zone = zoneAuto
 			}
-			w := welcome{Token: wire.Text(tt.token), Exp: wire.Text(tt.exp), TZ: wire.Text(tt.tz)}
+			w := grant{Token: wire.Text(tt.token), Exp: wire.Text(tt.exp), TZ: wire.Text(tt.tz)}
 			var got []string
 			for _, r := range a.readings(w, zone) {
 				got = append(got, r.Name+" "+r.Expires.Sub(a.at).Round(time.Second).String())
@@ -152,7 +152,7 @@ func TestRenewal(t *testing.T) {
 		"a short one alone":                 {list[:1], true, 0, 1, 1},
 		"all of them short":                 {list[:2], true, 0, 8, 8},
 		"a limit":                           {list, true, 100, 100, 100},
-		"a limit beyond":                    {list, true, 300, 240, 240},
+		"a limit clockTolerance":            {list, true, 300, 240, 240},
 		"nothing told":                      {nil, true, 0, 60, 24 * 60},
 		"nothing but a limit":               {nil, true, 5, 5, 5},
 	} {
@@ -167,7 +167,7 @@ func TestRenewal(t *testing.T) {
 	}
 	var shares []float64
 	for range 2000 {
-		k := newKey(welcome{}, answered{at: sample}, Settings{})
+		k := newKey(grant{}, answered{at: sample}, Settings{})
 		shares = append(shares, float64(k.Share))
 		if at := k.renewal(sample.Add(40 * time.Second)).Sub(sample); at < renewFloor || at > 36*time.Second {
 			t.Fatalf("renewal after %v of 40 s", at)
@@ -203,7 +203,7 @@ func FuzzKey(f *testing.F) {
 		if !ok {
 			return
 		}
-		if k.Share != k.Share.Sound() || !goodToken(k.Token) {
+		if k.Share != k.Share.Clamp() || !goodToken(k.Token) {
 			t.Errorf("%+v", k)
 		}
 		if again, ok := decodeKey(k.encode()); again.encode() != k.encode() || !ok {

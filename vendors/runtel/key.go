@@ -21,7 +21,7 @@ type key struct {
 	Share    token.Share `json:"share"`
 	// Proven: the probe has answered with this token.
 	Proven bool `json:"proven,omitempty"`
-	// Unfit is the code with which the probe showed that it tells nothing about
+	// Unfit is the code with which the probe showed that it proves nothing about
 	// this token; "": it is fit.
 	Unfit   string  `json:"unfit,omitempty"`
 	Lessons lessons `json:"lessons"`
@@ -30,22 +30,22 @@ type key struct {
 const (
 	// renewFloor is how soon after a log-in the next one may come.
 	renewFloor = 5 * time.Second
-	// assumedLife is the life of a token whose end nobody tells: the shortest
+	// assumedLife is the life of a token whose end is not known: the shortest
 	// that fits the vendor's sample.
 	assumedLife = time.Hour
 	// assumedEnd is when such a token is dead at the latest, as far as nobody
 	// says that it lives.
 	assumedEnd = 24 * time.Hour
-	// shortLife is below which readings are tried out rather than obeyed where
+	// shortLife is below which readings are tested rather than followed where
 	// nothing else can refute them: see earliest.
 	shortLife = 10 * time.Minute
-	// beyond is how far behind its end a token that answers has outlived it, for
+	// clockTolerance is how long after an end a token must still be accepted to have outlived it, for
 	// Date counts whole seconds.
-	beyond = 2 * time.Second
+	clockTolerance = 2 * time.Second
 )
 
 // newKey takes over what a log-in's answer brought.
-func newKey(w welcome, t answered, s Settings) key {
+func newKey(w grant, t answered, s Settings) key {
 	k := key{
 		Token: string(w.Token), UserID: string(w.UserID), Issued: t.at, Readings: t.readings(w, s.Zone),
 		Share: token.DrawShare(),
@@ -69,7 +69,7 @@ func decodeKey(stored session.Key) (k key, ok bool) {
 	if json.Unmarshal([]byte(stored.Reveal()), &k) != nil || !goodToken(k.Token) || k.Issued.IsZero() {
 		return key{}, false
 	}
-	k.Share = k.Share.Sound()
+	k.Share = k.Share.Clamp()
 	return k, true
 }
 
@@ -96,8 +96,8 @@ var contentType = []string{"application/json"}
 // short, so that no consumer is given a dead token. The token that was renewed
 // lives on and refutes the reading once it has outlived it. tried is set where
 // that cannot be, because every log-in ends the token before: then readings of a
-// silly short life are not obeyed where there is a longer one, and the probe is
-// sent right behind each of them.
+// very short life are not followed where there is a longer one, and the probe is
+// sent just after each of them.
 func (k *key) earliest(plausible []reading, tried bool) time.Time {
 	end := k.Issued.Add(assumedLife)
 	for i, r := range plausible {

@@ -50,7 +50,7 @@ func (m *memory) outlived(list []reading, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, r := range list {
-		if now.Sub(r.Expires) > beyond {
+		if now.Sub(r.Expires) > clockTolerance {
 			m.refute(r.Name)
 		}
 	}
@@ -73,9 +73,9 @@ func without(list []string, name string) []string {
 // that was one moment of its readings, those are the true ones.
 func (m *memory) died(list []reading, alive, dead time.Time) {
 	fits := slices.DeleteFunc(slices.Clone(list), func(r reading) bool {
-		return r.Expires.Before(alive.Add(-beyond)) || r.Expires.After(dead.Add(beyond))
+		return r.Expires.Before(alive.Add(-clockTolerance)) || r.Expires.After(dead.Add(clockTolerance))
 	})
-	if len(fits) == 0 || fits[len(fits)-1].Expires.Sub(fits[0].Expires) > beyond {
+	if len(fits) == 0 || fits[len(fits)-1].Expires.Sub(fits[0].Expires) > clockTolerance {
 		return
 	}
 	names := make([]string, len(fits))

@@ -25,7 +25,7 @@ type platform struct {
 	timeout   time.Duration // of one operation
 	window    time.Duration
 	memory    memory
-	stand     stand
+	retired   retired
 }
 
 // newPlatform makes the adapter for one platform. It does no I/O.
@@ -50,7 +50,7 @@ func (s *bearer) send(ctx context.Context, c call, h http.Header, timeout time.D
 }
 
 // SignIn implements session.Platform by one auth. There is nothing to force:
-// whether another log-in of the account ends its tokens, no page tells.
+// whether another log-in of the account ends its tokens is not documented.
 func (p *platform) SignIn(ctx context.Context, a session.Account, _ bool) (session.Session, error) {
 	s := p.session(a)
 	if fault := s.logIn(ctx, a); fault != nil {
@@ -71,7 +71,7 @@ func (s *bearer) logIn(ctx context.Context, a session.Account) *session.Fault {
 	if fault != nil {
 		return fault
 	}
-	w, ok := e.welcome()
+	w, ok := e.grant()
 	if !ok {
 		return codes.Fault(code.SignIn, codeNoToken, "")
 	}
@@ -104,7 +104,7 @@ func (p *platform) Adopt(a session.Account, stored session.Key) (session.Session
 	p.memory.recall(k.Lessons)
 	s := p.session(a)
 	s.key, s.checkAt = k, time.Now()
-	if s.ageless = s.checkAt.Before(k.Issued); s.ageless {
+	if s.ageUnknown = s.checkAt.Before(k.Issued); s.ageUnknown {
 		s.key.move(s.checkAt.Sub(k.Issued))
 	}
 	return s, nil
@@ -123,7 +123,7 @@ const probeTimeout = 30 * time.Second
 func (p *platform) Probe(ctx context.Context, a session.Account) error {
 	client := p.transport.Client(a)
 	defer client.Close()
-	answer, err := client.Do(ctx, wire.Request{Method: http.MethodOptions, Path: p.path, Timeout: p.patience()})
+	answer, err := client.Do(ctx, wire.Request{Method: http.MethodOptions, Path: p.path, Timeout: p.probeLimit()})
 	if err != nil {
 		return wire.Fault(err, false)
 	}
@@ -136,9 +136,9 @@ func (p *platform) Probe(ctx context.Context, a session.Account) error {
 	return nil
 }
 
-// patience is the time-out of a probe: several fit into the window.
-func (p *platform) patience() time.Duration {
-	return token.Patience(p.window, min(probeTimeout, p.timeout))
+// probeLimit is the time-out of a probe: several fit into the window.
+func (p *platform) probeLimit() time.Duration {
+	return token.ProbeTimeout(p.window, min(probeTimeout, p.timeout))
 }
 
 // session returns a session that is not signed in yet.

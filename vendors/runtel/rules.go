@@ -78,7 +78,7 @@ func judgeMembers(members []rules.Member) string {
 }
 
 // signs reports whether an action is a log-in or a log-out, of whatever object:
-// which one a platform takes where "obj" is odd or missing is not documented.
+// which one a platform takes where "obj" is unknown or missing is not documented.
 func signs(action string) bool {
 	switch rules.Words(action) {
 	case "auth", "login", "logout":
@@ -87,8 +87,8 @@ func signs(action string) bool {
 	return false
 }
 
-// judgeAnswer reads the HTTP status and the envelope's code: which of them tells of a
-// failure, no page says.
+// judgeAnswer reads the HTTP status and the envelope's code: which of them reports
+// a failure is not documented.
 func judgeAnswer(a rules.Answer) rules.Verdict {
 	var envelope struct {
 		Code wire.Text `json:"code"`

@@ -12,9 +12,9 @@ import (
 // that is refused then is unfit.
 const FreshFor = time.Minute
 
-// RetryRest is the least rest after a probe that brought no verdict; the driver paces
+// RetryPause is the least rest after a probe that said nothing about the token; the driver paces
 // the rest.
-const RetryRest = 200 * time.Millisecond
+const RetryPause = 200 * time.Millisecond
 
 // Share is the part of a token's shortest plausible life after which it is renewed.
 // It is drawn once per token, so that those of a fleet are not renewed together.
@@ -29,8 +29,8 @@ const (
 // DrawShare returns one at random.
 func DrawShare() Share { return ShareFrom + (ShareTo-ShareFrom)*Share(rand.Float64()) }
 
-// Sound returns s, or the nearest share that there is: it may come from a store.
-func (s Share) Sound() Share { return min(max(s, ShareFrom), ShareTo) }
+// Clamp returns s, or the nearest share that there is: it may come from a store.
+func (s Share) Clamp() Share { return min(max(s, ShareFrom), ShareTo) }
 
 // Of returns that part of a life.
 func (s Share) Of(life time.Duration) time.Duration { return time.Duration(float64(life) * float64(s)) }
@@ -48,8 +48,8 @@ func NextCheck(now time.Time, window time.Duration) time.Time {
 	return now.Add(time.Duration(w/3 + rand.Float64()*(0.46*w-w/3)))
 }
 
-// Patience returns how long a probe may take, at most: several fit into the window.
-func Patience(window, most time.Duration) time.Duration {
+// ProbeTimeout returns how long a probe may take, at most: several fit into the window.
+func ProbeTimeout(window, most time.Duration) time.Duration {
 	return max(time.Second, min(most, window/6))
 }
 

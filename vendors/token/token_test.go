@@ -19,7 +19,7 @@ func TestShare(t *testing.T) {
 		t.Errorf("shares from %v by %v to %v", shares[0], shares[1000], shares[1999])
 	}
 	for stored, want := range map[Share]Share{0: ShareFrom, -1: ShareFrom, 0.8: 0.8, 7: ShareTo} {
-		if got := stored.Sound(); got != want {
+		if got := stored.Clamp(); got != want {
 			t.Errorf("%v is taken for %v, want %v", stored, got, want)
 		}
 	}
@@ -42,7 +42,7 @@ func TestNextCheck(t *testing.T) {
 		}
 	}
 	for window, want := range map[time.Duration]time.Duration{time.Hour: 30 * time.Second, time.Minute: 10 * time.Second, 3 * time.Second: time.Second} {
-		if got := Patience(window, 30*time.Second); got != want {
+		if got := ProbeTimeout(window, 30*time.Second); got != want {
 			t.Errorf("a window of %v: %v, want %v", window, got, want)
 		}
 	}

@@ -41,27 +41,27 @@ func TestWelcome(t *testing.T) {
 	tests := map[string]struct {
 		header []string
 		body   string
-		want   welcome
+		want   grant
 	}{
-		"Russian page":     {[]string{"Bearer " + token1}, `{"userId":1,"login":"k","token":"` + token1 + `","role":"INTEGRATION"}`, welcome{token: token1}},
-		"English page":     {[]string{"Bearer Bearer " + token1}, `{"userId":0,"login":null,"token":"Bearer ` + token1 + `","role":"OPERATOR"}`, welcome{token: token1}},
-		"header only":      {[]string{"bearer " + token1}, `{"userId":1}`, welcome{token: token1}},
-		"body only":        {nil, `{"token":"BEARER ` + token1 + `"}`, welcome{token: token1}},
-		"mismatch":         {[]string{"Bearer " + token2}, `{"token":"` + token1 + `"}`, welcome{token: token1, mismatch: true}},
-		"bare header":      {[]string{token1}, ``, welcome{token: token1}},
-		"second header":    {[]string{"Basic abc def", "Bearer " + token1}, `null`, welcome{token: token1}},
-		"unusable header":  {[]string{"Basic abc def"}, `{"token":"` + token1 + `"}`, welcome{token: token1}},
-		"number":           {nil, `{"token":12345}`, welcome{token: "12345"}},
-		"null token":       {[]string{"Bearer " + token1}, `{"token":null}`, welcome{token: token1}},
-		"object for token": {[]string{"Bearer " + token1}, `{"token":{"value":"x"}}`, welcome{token: token1}},
-		"page":             {nil, `<html>`, welcome{}},
-		"nothing":          {nil, ``, welcome{}},
-		"array":            {nil, `["` + token1 + `"]`, welcome{}},
-		"only the word":    {[]string{"Bearer"}, `{"token":"Bearer "}`, welcome{}},
+		"Russian page":     {[]string{"Bearer " + token1}, `{"userId":1,"login":"k","token":"` + token1 + `","role":"INTEGRATION"}`, grant{token: token1}},
+		"English page":     {[]string{"Bearer Bearer " + token1}, `{"userId":0,"login":null,"token":"Bearer ` + token1 + `","role":"OPERATOR"}`, grant{token: token1}},
+		"header only":      {[]string{"bearer " + token1}, `{"userId":1}`, grant{token: token1}},
+		"body only":        {nil, `{"token":"BEARER ` + token1 + `"}`, grant{token: token1}},
+		"mismatch":         {[]string{"Bearer " + token2}, `{"token":"` + token1 + `"}`, grant{token: token1, mismatch: true}},
+		"bare header":      {[]string{token1}, ``, grant{token: token1}},
+		"second header":    {[]string{"Basic abc def", "Bearer " + token1}, `null`, grant{token: token1}},
+		"unusable header":  {[]string{"Basic abc def"}, `{"token":"` + token1 + `"}`, grant{token: token1}},
+		"number":           {nil, `{"token":12345}`, grant{token: "12345"}},
+		"null token":       {[]string{"Bearer " + token1}, `{"token":null}`, grant{token: token1}},
+		"object for token": {[]string{"Bearer " + token1}, `{"token":{"value":"x"}}`, grant{token: token1}},
+		"page":             {nil, `<html>`, grant{}},
+		"nothing":          {nil, ``, grant{}},
+		"array":            {nil, `["` + token1 + `"]`, grant{}},
+		"only the word":    {[]string{"Bearer"}, `{"token":"Bearer "}`, grant{}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := welcomeOf(wire.Answer{Status: 200, Header: http.Header{"Authorization": tt.header}, Body: []byte(tt.body)})
+			got := grantOf(wire.Answer{Status: 200, Header: http.Header{"Authorization": tt.header}, Body: []byte(tt.body)})
 			if got != tt.want {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
@@ -118,7 +118,7 @@ func FuzzWelcome(f *testing.F) {
 		f.Add(seed, "Bearer "+token1)
 	}
 	f.Fuzz(func(t *testing.T, body, header string) {
-		w := welcomeOf(wire.Answer{Status: 200, Header: http.Header{"Authorization": {header}}, Body: []byte(body)})
+		w := grantOf(wire.Answer{Status: 200, Header: http.Header{"Authorization": {header}}, Body: []byte(body)})
 		if w.token == "" {
 			if w.mismatch {
 				t.Error("a mismatch of nothing")
@@ -130,8 +130,8 @@ func FuzzWelcome(f *testing.F) {
 		}
 		now := time.Unix(1_000_000, 0)
 		k := newKey(w, time.Time{}, now)
-		if k.Told < 0 || k.Told > longestLife {
-			t.Errorf("a life of %v", k.Told)
+		if k.JWTLife < 0 || k.JWTLife > longestLife {
+			t.Errorf("a life of %v", k.JWTLife)
 		}
 		again, ok := decodeKey(k.encode())
 		if !ok || again.Token != w.token || !again.Issued.Equal(now) {
@@ -177,7 +177,7 @@ func FuzzRefusal(f *testing.F) {
 
 func FuzzDecodeKey(f *testing.F) {
 	now := time.Unix(1_000_000, 0)
-	full := newKey(welcome{token: token1, mismatch: true}, now, now)
+	full := newKey(grant{token: token1, mismatch: true}, now, now)
 	full.Life = life{}.died(death{Alive: time.Hour, Dead: 2 * time.Hour}, now)
 	for _, seed := range []string{full.encode().Reveal(), "", "{}", "null", "[]", `{"token":"Bearer x","issued":"2025-01-01T00:00:00Z"}`, `{"guid":"x"}`, `{"token":"x","issued":"2025-01-01T00:00:00Z","share":99,"told":-1}`} {
 		f.Add(seed)
@@ -187,7 +187,7 @@ func FuzzDecodeKey(f *testing.F) {
 		if !ok {
 			return
 		}
-		if usable(k.Token) != k.Token || k.Token == "" || k.Share != k.Share.Sound() || k.Told < 0 {
+		if usable(k.Token) != k.Token || k.Token == "" || k.Share != k.Share.Clamp() || k.JWTLife < 0 {
 			t.Errorf("a key that cannot be used: %+v", k)
 		}
 		if again, ok := decodeKey(k.encode()); !ok || again.Token != k.Token || !again.Life.equal(k.Life) {

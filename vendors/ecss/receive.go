@@ -10,26 +10,26 @@ import (
 	"agentkeeper/vendors/wire"
 )
 
-// hear takes one message of the running session. told means that it proves
+// receive takes one message of the running session. contact means that it proves
 // the session alive.
-func (l *live) hear(m socket.Message) (told bool) {
+func (l *live) receive(m socket.Message) (contact bool) {
 	if m.Kind == socket.Pong {
-		l.heard()
-		l.deaf = false
+		l.markAlive()
+		l.pingsLost = false
 		return true
 	}
 	e, ok := l.open(m)
 	if !ok {
 		return false
 	}
-	if l.waiting != 0 && e.hasID && e.id == l.waiting {
-		l.swallowed()
-		l.heard()
+	if l.pendingID != 0 && e.hasID && e.id == l.pendingID {
+		l.notePingsLost()
+		l.markAlive()
 		return l.subscribed(e)
 	}
-	l.heard()
+	l.markAlive()
 	l.keep(e)
-	l.suspect(e)
+	l.noteEviction(e)
 	return true
 }
 
@@ -42,12 +42,12 @@ func (l *live) open(m socket.Message) (envelope, bool) {
 		}
 	}
 	if m.Kind != socket.Pong {
-		l.garbage++
+		l.unreadable++
 		level := slog.LevelDebug
-		if l.garbage == 1 {
+		if l.unreadable == 1 {
 			level = slog.LevelWarn
 		}
-		l.log(level, "the platform sent a frame that cannot be read", slog.Int("bytes", len(m.Data)), slog.Int("so_far", l.garbage))
+		l.log(level, "the platform sent a frame that cannot be read", slog.Int("bytes", len(m.Data)), slog.Int("so_far", l.unreadable))
 	}
 	return envelope{}, false
 }
@@ -62,8 +62,8 @@ func (l *live) keep(e envelope) {
 // the calls under way, so it is an event then. Only a platform that answered
 // well before can say that the session is gone; a first refusal is about
 // rights.
-func (l *live) subscribed(e envelope) (told bool) {
-	l.waiting = 0
+func (l *live) subscribed(e envelope) (contact bool) {
+	l.pendingID = 0
 	documented := e.failure() != ""
 	switch {
 	case e.good():
@@ -92,14 +92,14 @@ func (l *live) warn(e envelope) {
 	if !l.options.subscribe || len(l.warnings) > 0 {
 		return
 	}
-	fault, line := rejected(e, 0, l.tap.token.Reveal()), codes.Lines[codeNoSubscribe]
+	fault, line := rejected(e, 0, l.tracer.token.Reveal()), codes.Lines[codeNoSubscribe]
 	l.warnings = []session.Warning{{Code: codeNoSubscribe, Text: line.Text + " (" + fault.Code + ": " + fault.Text + ")", Action: line.Action}}
 	l.log(slog.LevelWarn, "call/subscribe was refused", slog.String("code", fault.Code), slog.String("detail", fault.Text))
 }
 
-// suspect notes a frame that speaks of the session's end: a close that follows
+// noteEviction notes a frame that speaks of the session's end: a close that follows
 // is put down to it.
-func (l *live) suspect(e envelope) {
+func (l *live) noteEviction(e envelope) {
 	if evicted(e.texts()...) {
 		l.evicted = time.Now()
 	}

@@ -13,20 +13,20 @@ import (
 	"agentkeeper/vendors/wire"
 )
 
-// welcome is what a good log-in's answer brings.
-type welcome struct {
+// grant is what a good log-in's answer brings.
+type grant struct {
 	token    string // without any Bearer; "": none that is usable
 	mismatch bool   // body and header carry different tokens
 }
 
-// welcomeOf reads the token: the body's, or else the header's (vendor page:
+// grantOf reads the token: the body's, or else the header's (vendor page:
 // log-in).
-func welcomeOf(a wire.Answer) welcome {
+func grantOf(a wire.Answer) grant {
 	body, header := bodyToken(a.Body), headerToken(a.Header)
 	if body == "" {
-		return welcome{token: header}
+		return grant{token: header}
 	}
-	return welcome{token: body, mismatch: header != "" && header != body}
+	return grant{token: body, mismatch: header != "" && header != body}
 }
 
 // bodyToken returns the token in a log-in's body, "" where there is none that is
@@ -76,7 +76,7 @@ func usable(text string) string {
 	return text
 }
 
-// The lives between which a token's own exp is believed.
+// The shortest and the longest life that a token's own exp is accepted for.
 const (
 	shortestLife = time.Minute
 	longestLife  = 10 * 365 * 24 * time.Hour
@@ -84,8 +84,8 @@ const (
 
 // lifeOf returns how long a token that is a JWT lives by its own exp: from its
 // iat or from the answer's Date, whichever is shorter (a platform may hand out a
-// token again that is older), or from now where neither is told. 0: it does not
-// tell, or nothing sensible.
+// token again that is older), or from now where both are missing. 0: there is
+// no exp, or no sensible one.
 func lifeOf(token string, date, now time.Time) time.Duration {
 	expires, issued, ok := claims(token)
 	if !ok {

@@ -6,19 +6,19 @@ import (
 	"agentkeeper/vendors/wire"
 )
 
-// tap leads what goes over a websocket to the trace of its agent.
-type tap struct {
+// tracer leads what goes over a websocket to the trace of its agent.
+type tracer struct {
 	place           *wire.Place
 	id              session.ID
 	password, token session.Secret // not to be shown
 }
 
-func (p *platform) tap(a session.Account) *tap {
-	return &tap{place: &p.place, id: a.ID, password: a.Password}
+func (p *platform) tracer(a session.Account) *tracer {
+	return &tracer{place: &p.place, id: a.ID, password: a.Password}
 }
 
 // trace returns the agent's trace, nil while there is none.
-func (t *tap) trace() socket.Trace {
+func (t *tracer) trace() socket.Trace {
 	one := t.place.Traces.Of(t.id)
 	if one == nil {
 		return nil // of the interface, not of the pointer
