@@ -75,7 +75,7 @@ func TestNonsenseIsNoRefusal(t *testing.T) {
 			contract(t, func(r *rig) {
 				r.faults.Add(sim.Fault{Op: sim.OpSignIn, Mode: mode})
 				_, fault := r.try(r.account("291"))
-				if fault == nil || fault.Kind != session.Outage && fault.Kind != session.Doubt {
+				if fault == nil || (fault.Kind != session.Outage && fault.Kind != session.Doubt) {
 					r.Errorf("%v, want an outage or doubt", fault)
 				}
 				if n := r.count("291").SignIns; n != 1 {

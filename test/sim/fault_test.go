@@ -70,7 +70,7 @@ func TestFaultCheckSaysWhatToDo(t *testing.T) {
 		{Mode: ModeCode},
 	} {
 		err := f.Check()
-		if err == nil || !strings.Contains(err.Error(), "use") && !strings.Contains(err.Error(), "example") {
+		if err == nil || (!strings.Contains(err.Error(), "use") && !strings.Contains(err.Error(), "example")) {
 			t.Errorf("Check(%+v) = %v", f, err)
 		}
 	}

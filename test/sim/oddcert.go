@@ -67,7 +67,9 @@ func (c *Certificates) resign(der []byte, kind CertKind) ([]byte, error) {
 	if kind == CertNegativeSerial {
 		tbs.Serial = tbs.Serial.Neg(tbs.Serial)
 	} else {
-		hash, tbs.Algorithm.Algorithm, cert.Algorithm.Algorithm = crypto.SHA1, ecdsaWithSHA1, ecdsaWithSHA1
+		hash = crypto.SHA1
+		tbs.Algorithm.Algorithm = ecdsaWithSHA1
+		cert.Algorithm.Algorithm = ecdsaWithSHA1
 	}
 	body, err := asn1.Marshal(tbs)
 	if err != nil {

@@ -66,7 +66,7 @@ func TestOddCertificates(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = greet(t, config, &tls.Config{RootCAs: ca.Pool(), ServerName: "localhost", MinVersion: tls.VersionTLS12})
-		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+		if (want == "" && err != nil) || (want != "" && (err == nil || !strings.Contains(err.Error(), want))) {
 			t.Errorf("%s: %v, want %q", kind, err, want)
 		}
 	}

@@ -265,7 +265,7 @@ func FuzzCutStrings(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte, limit int) {
 		out := cutStrings(bytes.Clone(text), limit)
-		if len(out) > len(text) || isASCII(text) && !bytes.Equal(out, text) {
+		if len(out) > len(text) || (isASCII(text) && !bytes.Equal(out, text)) {
 			t.Errorf("cutStrings(%q, %d) = %q", text, limit, out)
 		}
 	})

@@ -86,7 +86,7 @@ func TestAnswers(t *testing.T) {
 		{wire.Answer{Status: 404, Body: []byte(`{"retcode":"000-002"}`)}, true},
 		{wire.Answer{Status: 404, Body: []byte(`{"status":404}`)}, false},
 	} {
-		if f := Answers(tt.answer); (f == nil) != tt.want || f != nil && f.Kind != session.Outage {
+		if f := Answers(tt.answer); (f == nil) != tt.want || (f != nil && f.Kind != session.Outage) {
 			t.Errorf("%d %s: %v", tt.answer.Status, tt.answer.Body, f)
 		}
 	}

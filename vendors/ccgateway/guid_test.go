@@ -40,7 +40,7 @@ func FuzzGuid(f *testing.F) {
 	f.Add("ſession=\xff")
 	f.Fuzz(func(t *testing.T, value string) {
 		guid := GuidIn(http.Header{"Set-Guid": {value}})
-		if guid != "" && !ValidGuid(guid) || len(guid) > guidLimit {
+		if (guid != "" && !ValidGuid(guid)) || len(guid) > guidLimit {
 			t.Errorf("%q cannot stand in a header", guid)
 		}
 	})

@@ -127,7 +127,7 @@ func TestKeepActive(t *testing.T) {
 
 func gaps(t *testing.T, at []time.Time, least, most time.Duration) {
 	t.Helper()
-	if most == 0 && len(at) != 1 || most > 0 && len(at) < 3 {
+	if (most == 0 && len(at) != 1) || (most > 0 && len(at) < 3) {
 		t.Fatalf("%d requests", len(at))
 	}
 	for i := 1; i < len(at); i++ {

@@ -37,21 +37,31 @@ type live struct {
 	warnings []session.Warning
 
 	lastID       uint64
-	pendingID    uint64        // requestId of the call/subscribe that is not answered yet; 0 = none
-	idle         time.Duration // pause between harmless requests; 0 = none are needed
-	subscribeDue time.Time     // when the next one is due; zero = none
-	pingDue      time.Time     // when the next ping is due
-	pingedAt     time.Time     // when the oldest unanswered ping left; zero = none
-	pausedAt     time.Time     // since when nobody reads from the socket; zero: Step does
+	subscription subscription
+	ping         pinging
+	pausedAt     time.Time // since when nobody reads from the socket; zero: Step does
 	events       []session.Event
-	evicted      time.Time // when a message said that another session took over
-	unreadable   int
+	evicted      time.Time       // when a message said that another session took over
 	lost         *session.Fault  // why the session is over
+	unreadable   uint32          // frames so far
 	missing      session.Missing // reported with the last events, or beside the loss
+}
 
-	known          bool // the platform answered one call/subscribe well
-	askedByRequest bool // a request was sent since pingedAt, because it was not answered
-	pingsLost      bool // requests are answered, pings are not: requests take their place
+// subscription is what call/subscribe does for a session: the agent's calls, and a
+// harmless request that shows the platform and the session alive.
+type subscription struct {
+	pendingID uint64        // requestId of the one that is not answered yet; 0 = none
+	every     time.Duration // pause between two; 0 = none are needed
+	due       time.Time     // when the next one is; zero = none
+	known     bool          // the platform answered one well
+}
+
+// pinging is the state of the websocket's pings.
+type pinging struct {
+	due       time.Time // when the next one is
+	sentAt    time.Time // when the oldest unanswered one left; zero = none
+	byRequest bool      // a request was sent since sentAt, because it was not answered
+	lost      bool      // requests are answered, pings are not: requests take their place
 }
 
 func newLive(t *tracer, o *settings, conn *socket.Conn) *live {
@@ -64,18 +74,20 @@ func newLive(t *tracer, o *settings, conn *socket.Conn) *live {
 // a sign of life at once.
 func (l *live) begin(g grant, login string) {
 	now := time.Now()
-	l.since, l.pausedAt, l.pingDue = now, now, now
+	l.since = now
+	l.pausedAt = now
+	l.ping.due = now
 	l.tracer.token, l.agentID = session.NewSecret(g.token), g.agentID
 	if l.agentID == "" {
 		l.agentID = login
 	}
 	l.key = newKey(g.token, l.agentID)
 	if l.options.keepActive && g.autoLogout > 0 {
-		l.idle = max(g.autoLogout/3, minPause)
-		l.subscribeDue = now.Add(l.spread(l.idle))
+		l.subscription.every = max(g.autoLogout/3, minPause)
+		l.subscription.due = now.Add(l.spread(l.subscription.every))
 	}
 	if l.options.subscribe {
-		l.subscribeDue, l.pingDue = now, now.Add(l.spread(l.options.ping))
+		l.subscription.due, l.ping.due = now, now.Add(l.spread(l.options.ping))
 	}
 }
 
@@ -101,12 +113,12 @@ func (l *live) spread(d time.Duration) time.Duration {
 func (l *live) Key() session.Key { return l.key }
 
 // markAlive notes a sign of life.
-func (l *live) markAlive() { l.pingedAt, l.askedByRequest = time.Time{}, false }
+func (l *live) markAlive() { l.ping.sentAt, l.ping.byRequest = time.Time{}, false }
 
 // notePingsLost notes that a request was answered where pings were not.
 func (l *live) notePingsLost() {
-	if l.askedByRequest && !l.pingsLost && !l.options.pingless {
-		l.pingsLost = true
+	if l.ping.byRequest && !l.ping.lost && !l.options.pingless {
+		l.ping.lost = true
 		l.log(slog.LevelWarn, "websocket pings are not answered, but requests are: something on the way swallows the pings")
 	}
 }
@@ -115,7 +127,7 @@ func (l *live) notePingsLost() {
 // documents no header that takes it.
 func (l *live) Info() session.Info {
 	warnings := l.warnings
-	if l.pingsLost {
+	if l.ping.lost {
 		line := codes.Lines[codeNoPong]
 		warnings = append(slices.Clone(warnings), session.Warning{Code: codeNoPong, Text: line.Text, Action: line.Action})
 	}
@@ -134,8 +146,8 @@ func (l *live) Close() error { return l.conn.CloseNow() }
 // end of the websocket is Lost, or Taken where the platform said that another
 // session took over.
 func (l *live) Step(ctx context.Context) (session.Batch, session.Wait, error) {
-	if !l.pausedAt.IsZero() && !l.pingedAt.IsZero() {
-		l.pingedAt = l.pingedAt.Add(time.Since(l.pausedAt)) // an answer may lie there unread
+	if !l.pausedAt.IsZero() && !l.ping.sentAt.IsZero() {
+		l.ping.sentAt = l.ping.sentAt.Add(time.Since(l.pausedAt)) // an answer may lie there unread
 	}
 	l.pausedAt = time.Time{}
 	for ctx.Err() == nil && l.lost == nil && len(l.events) == 0 {
@@ -174,7 +186,7 @@ func (l *live) turn() (contact, idle bool) {
 		l.drain()
 	case !errors.Is(err, socket.ErrIdle):
 		l.lose(err)
-	case !l.pingedAt.IsZero() && !time.Now().Before(l.deadAt()):
+	case !l.ping.sentAt.IsZero() && !time.Now().Before(l.deadAt()):
 		l.lost = ended(codeDead, nil)
 		_ = l.conn.CloseNow() // it is dead already
 	default:
@@ -208,23 +220,23 @@ func (l *live) held() (n int) {
 
 // deadAt is when the oldest unanswered ping has waited too long: with the
 // pause before it, that is at most 3 x ping of silence.
-func (l *live) deadAt() time.Time { return l.pingedAt.Add((silentPings - 1) * l.options.ping) }
+func (l *live) deadAt() time.Time { return l.ping.sentAt.Add((silentPings - 1) * l.options.ping) }
 
 // requestAt is when an unanswered ping makes us ask by a request: halfway to the
 // verdict.
-func (l *live) requestAt() time.Time { return l.pingedAt.Add(l.options.ping) }
+func (l *live) requestAt() time.Time { return l.ping.sentAt.Add(l.options.ping) }
 
 // wake is when Step has something to do though nothing came.
 func (l *live) wake() time.Time {
-	at := l.pingDue
-	if !l.subscribeDue.IsZero() && l.subscribeDue.Before(at) {
-		at = l.subscribeDue
+	at := l.ping.due
+	if !l.subscription.due.IsZero() && l.subscription.due.Before(at) {
+		at = l.subscription.due
 	}
-	if l.pingedAt.IsZero() {
+	if l.ping.sentAt.IsZero() {
 		return at
 	}
 	next := l.deadAt()
-	if !l.askedByRequest {
+	if !l.ping.byRequest {
 		next = l.requestAt()
 	}
 	if next.Before(at) {
@@ -235,23 +247,23 @@ func (l *live) wake() time.Time {
 
 func (l *live) sendDue() error {
 	now := time.Now()
-	if !l.subscribeDue.IsZero() && !now.Before(l.subscribeDue) {
+	if !l.subscription.due.IsZero() && !now.Before(l.subscription.due) {
 		if err := l.sendSubscribe(now); err != nil {
 			return err
 		}
 	}
-	if !l.pingedAt.IsZero() && !l.askedByRequest && !now.Before(l.requestAt()) {
-		l.askedByRequest = true
+	if !l.ping.sentAt.IsZero() && !l.ping.byRequest && !now.Before(l.requestAt()) {
+		l.ping.byRequest = true
 		if err := l.sendSubscribe(now); err != nil {
 			return err
 		}
 	}
-	if now.Before(l.pingDue) {
+	if now.Before(l.ping.due) {
 		return nil
 	}
-	l.pingDue = now.Add(l.spread(l.options.ping))
-	if l.pingedAt.IsZero() {
-		l.pingedAt = now
+	l.ping.due = now.Add(l.spread(l.options.ping))
+	if l.ping.sentAt.IsZero() {
+		l.ping.sentAt = now
 	}
 	return l.sendPing(now)
 }
@@ -259,8 +271,8 @@ func (l *live) sendDue() error {
 // sendPing asks for a sign of life: by a ping, by a request, or by both where
 // pings are not answered, in case they are again.
 func (l *live) sendPing(now time.Time) error {
-	if l.options.pingless || l.pingsLost {
-		l.askedByRequest = true
+	if l.options.pingless || l.ping.lost {
+		l.ping.byRequest = true
 		if err := l.sendSubscribe(now); err != nil {
 			return err
 		}
@@ -274,12 +286,12 @@ func (l *live) sendPing(now time.Time) error {
 // sendSubscribe sends call/subscribe for the agent itself (vendor page:
 // call/subscribe): the subscription, and the harmless request later on.
 func (l *live) sendSubscribe(now time.Time) error {
-	l.pendingID, l.subscribeDue = l.nextID(), time.Time{}
-	if l.idle > 0 {
-		l.subscribeDue = now.Add(l.spread(l.idle))
+	l.subscription.pendingID, l.subscription.due = l.nextID(), time.Time{}
+	if l.subscription.every > 0 {
+		l.subscription.due = now.Add(l.spread(l.subscription.every))
 	}
 	payload := map[string][]string{"operatorIds": {l.agentID}}
-	return l.conn.Write(request{"call/subscribe", l.pendingID, payload}.encode(), now.Add(writeLimit))
+	return l.conn.Write(request{"call/subscribe", l.subscription.pendingID, payload}.encode(), now.Add(writeLimit))
 }
 
 func (l *live) nextID() uint64 {

@@ -69,7 +69,9 @@ func (p *platform) socketURL(o *settings) *url.URL {
 	u.Path, u.RawQuery = "/", ""
 	if !o.byPost {
 		if path, err := url.Parse(o.path); err == nil {
-			u.Path, u.RawPath, u.RawQuery = path.Path, path.RawPath, path.RawQuery
+			u.Path = path.Path
+			u.RawPath = path.RawPath
+			u.RawQuery = path.RawQuery
 		}
 	}
 	return &u

@@ -15,14 +15,14 @@ import (
 func (l *live) receive(m socket.Message) (contact bool) {
 	if m.Kind == socket.Pong {
 		l.markAlive()
-		l.pingsLost = false
+		l.ping.lost = false
 		return true
 	}
 	e, ok := l.open(m)
 	if !ok {
 		return false
 	}
-	if l.pendingID != 0 && e.hasID && e.id == l.pendingID {
+	if l.subscription.pendingID != 0 && e.hasID && e.id == l.subscription.pendingID {
 		l.notePingsLost()
 		l.markAlive()
 		return l.subscribed(e)
@@ -47,7 +47,7 @@ func (l *live) open(m socket.Message) (envelope, bool) {
 		if l.unreadable == 1 {
 			level = slog.LevelWarn
 		}
-		l.log(level, "the platform sent a frame that cannot be read", slog.Int("bytes", len(m.Data)), slog.Int("so_far", l.unreadable))
+		l.log(level, "the platform sent a frame that cannot be read", slog.Int("bytes", len(m.Data)), slog.Int("so_far", int(l.unreadable)))
 	}
 	return envelope{}, false
 }
@@ -63,18 +63,18 @@ func (l *live) keep(e envelope) {
 // well before can say that the session is gone; a first refusal is about
 // rights.
 func (l *live) subscribed(e envelope) (contact bool) {
-	l.pendingID = 0
+	l.subscription.pendingID = 0
 	documented := e.failure() != ""
 	switch {
 	case e.good():
-		if !l.known && l.options.subscribe && holds(e.payload) {
+		if !l.subscription.known && l.options.subscribe && holds(e.payload) {
 			l.keep(e)
 		}
-		l.known, l.warnings = true, nil
-	case e.denied() && l.known && !documented:
+		l.subscription.known, l.warnings = true, nil
+	case e.denied() && l.subscription.known && !documented:
 		l.lost = ended(codeExpired, nil)
 		return false
-	case !l.known:
+	case !l.subscription.known:
 		l.warn(e)
 	}
 	return true

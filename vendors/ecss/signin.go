@@ -99,7 +99,7 @@ func (l *live) ask(ctx context.Context, action string, payload any) (envelope, *
 			return envelope{}, l.unanswered(err, crossed)
 		}
 		e, ok := l.open(m)
-		crossed = crossed || ok && e.action == action
+		crossed = crossed || (ok && e.action == action)
 		switch {
 		case ok && e.answers(action, id, true):
 			return e, nil

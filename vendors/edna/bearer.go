@@ -129,7 +129,9 @@ func (s *bearer) prove(ctx context.Context) *session.Fault {
 	case fault == nil:
 		s.markAlive(now, status == http.StatusForbidden)
 	case s.fresh(now) && (fault.Kind == session.Lost || fault.Cause.Answered()):
-		s.key.Unfit, s.key.UnfitCode, s.stored = s.settings.Probe, fault.Code, session.Key{}
+		s.key.Unfit = s.settings.Probe
+		s.key.UnfitCode = fault.Code
+		s.stored = session.Key{}
 		return nil
 	case fault.Kind == session.Lost:
 		return s.markDead(now, fault)
@@ -168,7 +170,10 @@ func (s *bearer) markAlive(now time.Time, forbidden bool) {
 	if s.key.Proven && s.key.Forbidden == forbidden && s.key.Life.equal(known) {
 		return
 	}
-	s.key.Proven, s.key.Forbidden, s.key.Life, s.stored = true, forbidden, known, session.Key{}
+	s.key.Proven = true
+	s.key.Forbidden = forbidden
+	s.key.Life = known
+	s.stored = session.Key{}
 }
 
 // markDead notes that the token is dead. Only a death between two probes of this

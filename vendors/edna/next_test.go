@@ -56,7 +56,7 @@ func TestNextVerdicts(t *testing.T) {
 				}
 				_, err := sessiontest.Next(t.Context(), in)
 				f := session.AsFault(err)
-				if session.KindOf(err) != tt.kind || f != nil && (f.Cause != tt.cause || f.After != 0) {
+				if session.KindOf(err) != tt.kind || (f != nil && (f.Cause != tt.cause || f.After != 0)) {
 					t.Errorf("got %v, want %v", err, tt.kind)
 				}
 				if err != nil {

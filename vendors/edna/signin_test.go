@@ -230,7 +230,7 @@ func TestProbe(t *testing.T) {
 				s := &script{probes: []reply{tt.answer}}
 				begin := time.Now()
 				err := open(t, s).Probe(t.Context(), account(t, nil))
-				if f := session.AsFault(err); session.KindOf(err) != tt.kind || f != nil && f.Cause != tt.cause {
+				if f := session.AsFault(err); session.KindOf(err) != tt.kind || (f != nil && f.Cause != tt.cause) {
 					t.Errorf("got %v, want %v", err, tt.kind)
 				}
 				if a := s.seen()[0]; a.line != "GET /api/auth/login" || a.header.Get("Authorization") != "" || a.body != "" {

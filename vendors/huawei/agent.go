@@ -22,14 +22,8 @@ type agent struct {
 	platform *platform
 	client   *wire.Client
 	workNo   string // the login, as callbacks name it
-	pause    time.Duration
-	timeout  time.Duration
-
-	skills skillset
-	rest   time.Duration // before the next poll
-	rested time.Time     // the end of the rest that has begun; zero: it has not
-	asked  *wire.Reads   // what the poll under way is looked at for; nil: there is none
-	used   string        // and the Guid that it left with
+	polls    polls
+	skills   skillset
 
 	renewed time.Time // last attempt to renew an overdue Guid
 
@@ -51,6 +45,16 @@ type agent struct {
 }
 
 var _ session.Session = (*agent)(nil)
+
+// polls is the state of an agent's polls.
+type polls struct {
+	pause   time.Duration // after an empty answer
+	timeout time.Duration // of one
+	rest    time.Duration // before the next one
+	rested  time.Time     // the end of the rest that has begun; zero: it has not
+	asked   *wire.Reads   // what the answer to the one under way is searched for; nil: there is none
+	used    string        // and the Guid that it left with
+}
 
 func (s *agent) path(resource string) string {
 	return ccgateway.Base + "/" + resource + "/" + url.PathEscape(s.workNo)
@@ -87,7 +91,9 @@ func (s *agent) keyChanged() {
 // begin takes over what the sign-in's answer holds.
 func (s *agent) begin(w grant, now time.Time) {
 	s.key.SignedIn, s.signedIn = now, now
-	s.key.LoginTime, s.key.MediaType, s.key.TimeRemaining = string(w.LoginTime), string(w.MediaType), string(w.TimeRemaining)
+	s.key.LoginTime = string(w.LoginTime)
+	s.key.MediaType = string(w.MediaType)
+	s.key.TimeRemaining = string(w.TimeRemaining)
 	s.key.ForceChange = strings.EqualFold(string(w.IsForceChange), "true")
 	s.skills.wanted = s.skills.path != "" && !s.key.ForceChange
 	s.keyChanged()
@@ -121,7 +127,7 @@ func (s *agent) Step(ctx context.Context) (session.Batch, session.Wait, error) {
 		return s.attend(ctx)
 	}
 	for {
-		if s.asked == nil {
+		if s.polls.asked == nil {
 			if wait, err := s.sleep(ctx); err != nil || !wait.None() {
 				return session.Batch{}, wait, err
 			}
@@ -146,27 +152,27 @@ func (s *agent) Step(ctx context.Context) (session.Batch, session.Wait, error) {
 // sleep rests before a poll. A rest that ctx cuts begins anew.
 func (s *agent) sleep(ctx context.Context) (session.Wait, error) {
 	switch {
-	case s.rest <= 0:
+	case s.polls.rest <= 0:
 		return session.Wait{}, nil
 	case ctx.Err() != nil:
-		s.rested = time.Time{}
+		s.polls.rested = time.Time{}
 		return session.Wait{}, ctx.Err()
 	}
 	now := time.Now()
-	if s.rested.IsZero() {
-		s.rested = now.Add(s.rest)
+	if s.polls.rested.IsZero() {
+		s.polls.rested = now.Add(s.polls.rest)
 	}
-	if now.Before(s.rested) {
-		return session.Wait{Until: s.rested}, nil
+	if now.Before(s.polls.rested) {
+		return session.Wait{Until: s.polls.rested}, nil
 	}
-	s.rest, s.rested = 0, time.Time{}
+	s.polls.rest, s.polls.rested = 0, time.Time{}
 	return session.Wait{}, nil
 }
 
 // poll asks once. waits means that the answer is to be waited for.
 func (s *agent) poll(ctx context.Context) (waits bool) {
-	s.used, s.asked = s.key.Guid, s.platform.idle.reads()
-	return s.client.Begin(ctx, wire.Request{Method: http.MethodGet, Path: s.path("agentevent"), Fields: s.fields, Timeout: s.timeout, Limit: session.MessageLimit, Reads: s.asked})
+	s.polls.used, s.polls.asked = s.key.Guid, s.platform.idle.reads()
+	return s.client.Begin(ctx, wire.Request{Method: http.MethodGet, Path: s.path("agentevent"), Fields: s.fields, Timeout: s.polls.timeout, Limit: session.MessageLimit, Reads: s.polls.asked})
 }
 
 // answered reads the answer to the poll, if it is there.
@@ -175,19 +181,19 @@ func (s *agent) answered(ctx context.Context) (batch session.Batch, over bool, e
 	if !over {
 		return session.Batch{}, false, nil
 	}
-	reads := s.asked
-	s.asked = nil
-	s.adopt(s.used, answer.Header)
+	reads := s.polls.asked
+	s.polls.asked = nil
+	s.adopt(s.polls.used, answer.Header)
 	s.collectSkills(false)
 	switch {
 	case err != nil:
 		return session.Batch{Missing: missing(answer, err)}, true, s.unanswered(ctx, err)
 	case reads.Brings(answer):
 		s.markAlive()
-		s.rest = s.pause
+		s.polls.rest = s.polls.pause
 		return session.Batch{}, true, nil
 	}
-	batch, err = s.polled(s.used, answer)
+	batch, err = s.polled(s.polls.used, answer)
 	return batch, true, err
 }
 
@@ -231,7 +237,7 @@ func (s *agent) polled(used string, answer wire.Answer) (session.Batch, error) {
 	s.markAlive()
 	events := e.events()
 	if len(events) == 0 {
-		s.rest = s.pause
+		s.polls.rest = s.polls.pause
 		s.platform.idle.learn(answer.Body)
 	}
 	return session.Batch{Events: events}, s.ended(events)
@@ -243,7 +249,7 @@ func (s *agent) unanswered(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	s.rest = max(s.pause, failedRest)
+	s.polls.rest = max(s.polls.pause, failedRest)
 	return wire.Fault(err, false)
 }
 
@@ -261,7 +267,7 @@ var errAskAgain = errors.New("to be asked once more")
 // permission" under the current Guid counts when it comes twice (vendor
 // page: error codes).
 func (s *agent) missed(used string, f *session.Fault) error {
-	s.rest = max(s.pause, failedRest)
+	s.polls.rest = max(s.polls.pause, failedRest)
 	s.client.Heed(f)
 	if f.Code != ccgateway.NotSignedIn && f.Code != ccgateway.NoRight {
 		return f
@@ -270,7 +276,7 @@ func (s *agent) missed(used string, f *session.Fault) error {
 	if (replaced || s.skills.underWay()) && s.races < raceLimit {
 		s.races++
 		if replaced {
-			s.rest = 0
+			s.polls.rest = 0
 		}
 		return &session.Fault{Kind: session.Outage, Code: f.Code, Text: "the Guid may have been replaced while the poll was under way; it is asked again"}
 	}

@@ -84,7 +84,7 @@ func (p *platform) deliver(ctx context.Context, header http.Header, body []byte,
 	}
 	boxes, err := p.admitted(c.login, tokenIn(header), d.guid)
 	for _, b := range boxes {
-		if err = b.put(ctx, d); err == nil || !errors.Is(err, errNoSession) && !errors.Is(err, errForbidden) {
+		if err = b.put(ctx, d); err == nil || (!errors.Is(err, errNoSession) && !errors.Is(err, errForbidden)) {
 			break
 		}
 	}
@@ -127,7 +127,7 @@ func (p *platform) admitted(login, token, guid string) ([]*inbox, error) {
 	}
 	given := session.NewSecret(token)
 	boxes := slices.DeleteFunc(all, func(b *inbox) bool { return token != "" && !b.token.Equal(given) })
-	if len(boxes) == 0 || token == "" && guid == "" {
+	if len(boxes) == 0 || (token == "" && guid == "") {
 		return nil, errToken
 	}
 	slices.SortStableFunc(boxes, func(a, b *inbox) int { return rank(a, guid) - rank(b, guid) })

@@ -56,7 +56,9 @@ func (k *key) update(used string, h http.Header, now time.Time) bool {
 		if used != "" {
 			k.paced(k.GuidSince, now)
 		}
-		k.Guid, k.GuidSince, changed = guid, now, true
+		k.Guid = guid
+		k.GuidSince = now
+		changed = true
 	}
 	return changed
 }

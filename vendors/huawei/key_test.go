@@ -49,7 +49,7 @@ func FuzzKey(f *testing.F) {
 			t.Errorf("too much of it: %+v", k)
 		}
 		back, ok := decodeKey(k.encode())
-		if ok != (k.Guid != "") || ok && !cmp.Equal(k, back) {
+		if ok != (k.Guid != "") || (ok && !cmp.Equal(k, back)) {
 			t.Errorf("%+v became %+v, %v", k, back, ok)
 		}
 	})

@@ -125,7 +125,7 @@ func (p *platform) agent(a session.Account) *agent {
 	set := option.Settings[Settings](a, decode, window)
 	s := &agent{
 		platform: p, client: p.transport.Client(a), workNo: a.ID.Login,
-		pause: set.PollPause, timeout: set.PollTimeout, forceOut: set.ForceOut, push: set.Push,
+		polls: polls{pause: set.PollPause, timeout: set.PollTimeout}, forceOut: set.ForceOut, push: set.Push,
 	}
 	s.skills.path = skillsPath(set)
 	s.keyChanged()

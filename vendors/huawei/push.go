@@ -18,7 +18,9 @@ func (s *agent) listen(token string) {
 		return
 	}
 	if s.push.Every <= 0 { // a session of former options
-		s.push.KeepAlive, s.push.Every, s.push.Timeout = handshake, keepEvery, keepTimeout
+		s.push.KeepAlive = handshake
+		s.push.Every = keepEvery
+		s.push.Timeout = keepTimeout
 	}
 	s.key.Token = token
 	s.box = newInbox(s.workNo, token)
@@ -123,14 +125,14 @@ func (s *agent) keepAlive(ctx context.Context) (session.Batch, error) {
 	s.collectSkills(false)
 	if err != nil {
 		var e *wire.Error
-		s.answerLost = s.answerLost || errors.As(err, &e) && e.Sent
+		s.answerLost = s.answerLost || (errors.As(err, &e) && e.Sent)
 		err = s.unanswered(ctx, err)
-		s.due = time.Now().Add(s.rest)
+		s.due = time.Now().Add(s.polls.rest)
 		return s.box.take(), err
 	}
 	if _, fault := read(code.KeepAlive, answer, s.clean); fault != nil {
 		err := s.missed(used, fault)
-		s.due = time.Now().Add(s.rest)
+		s.due = time.Now().Add(s.polls.rest)
 		if errors.Is(err, errAskAgain) {
 			return session.Batch{}, err
 		}
@@ -138,7 +140,7 @@ func (s *agent) keepAlive(ctx context.Context) (session.Batch, error) {
 	}
 	s.races, s.noRightOnce = 0, false
 	s.due = time.Now().Add(s.push.Every)
-	s.guidMissed = s.guidMissed || s.answerLost && s.key.Guid == used
+	s.guidMissed = s.guidMissed || (s.answerLost && s.key.Guid == used)
 	s.answerLost = false
 	batch := s.box.take()
 	return batch, s.ended(batch.Events)

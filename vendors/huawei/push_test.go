@@ -509,7 +509,7 @@ func TestPushOptions(t *testing.T) {
 	for token, want := range map[string]string{
 		"abcXYZ-_019": "", strings.Repeat("x", 50): "", strings.Repeat("x", 51): "at most 50", "a b": "does not take", "ü": "does not take", "a\nb": "does not take",
 	} {
-		if got := checkToken(token); want == "" && got != "" || !strings.Contains(got, want) {
+		if got := checkToken(token); (want == "" && got != "") || !strings.Contains(got, want) {
 			t.Errorf("%q: %q, want %q", token, got, want)
 		}
 	}

@@ -62,7 +62,7 @@ func wrongCallback(text string) string {
 	const example = "write for example https://keeper.example:9466/callback/hq"
 	u, err := url.Parse(text)
 	switch {
-	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
+	case err != nil || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http"):
 		return "is no URL of HTTP; " + example
 	case u.User != nil:
 		return "contains credentials; remove them, the platform proves itself by the service token"

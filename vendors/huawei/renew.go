@@ -55,7 +55,7 @@ func (k *key) overdue(now time.Time, every time.Duration) bool {
 // fails says nothing about the session; the next poll does.
 func (s *agent) renew(ctx context.Context) bool {
 	now := time.Now()
-	if !s.guidMissed && !s.key.overdue(now, s.push.Every) || now.Sub(s.renewed) < renewEvery {
+	if (!s.guidMissed && !s.key.overdue(now, s.push.Every)) || now.Sub(s.renewed) < renewEvery {
 		return false
 	}
 	s.renewed, s.guidMissed = now, false

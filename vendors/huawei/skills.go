@@ -67,7 +67,9 @@ func (s *agent) startSkills() {
 	k.tries++
 	ctx, cancel := context.WithTimeout(context.Background(), s.platform.timeout)
 	k.cancel, k.result = cancel, make(chan skillResult, 1)
-	client, used, result := s.client.Another(), s.key.Guid, k.result
+	client := s.client.Another()
+	used := s.key.Guid
+	result := k.result
 	r := wire.Request{Method: http.MethodPost, Path: s.path("onlineagent") + k.path, Fields: s.fields, Timeout: s.platform.timeout}
 	box := s.box
 	box.asking()

@@ -74,7 +74,9 @@ func decodeKey(stored session.Key) (k key, ok bool) {
 func (k *key) update(used, guid string, h http.Header, now time.Time) bool {
 	changed := k.Cookies.Update(h.Values("Set-Cookie"), now)
 	if guid != "" && guid != used && guid != k.Guid {
-		k.Guid, k.GuidSince, changed = guid, now, true
+		k.Guid = guid
+		k.GuidSince = now
+		changed = true
 	}
 	return changed
 }

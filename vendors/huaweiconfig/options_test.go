@@ -85,7 +85,7 @@ func TestAgentID(t *testing.T) {
 		"101": 101, "1": 1, "100001": 100001, "1000001": 1000001,
 		"0": 0, "": 0, "007": 0, "+5": 0, "-5": 0, "12a": 0, " 1": 0, "1.0": 0, "4294967296": 0, "admin": 0,
 	} {
-		if id, ok := agentID(login); ok != (want > 0) || ok && id != want {
+		if id, ok := agentID(login); ok != (want > 0) || (ok && id != want) {
 			t.Errorf("%q: %d, %v", login, id, ok)
 		}
 	}

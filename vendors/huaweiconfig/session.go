@@ -137,7 +137,9 @@ func (s *login) read(a wire.Answer, err error) *session.Fault {
 }
 
 func (s *login) markAlive(probeFault *session.Fault) {
-	s.proven, s.probeFault, s.due = true, probeFault, time.Now().Add(s.pause())
+	s.proven = true
+	s.probeFault = probeFault
+	s.due = time.Now().Add(s.pause())
 }
 
 // fresh reports whether the Guid cannot have lapsed though no keep-alive has
@@ -148,7 +150,9 @@ func (s *login) fresh() bool {
 
 // switchOff ends the keep-alives of this login.
 func (s *login) switchOff(f *session.Fault) {
-	s.key.Unfit, s.key.UnfitCode, s.stored = s.probe(), f.Code, session.Key{}
+	s.key.Unfit = s.probe()
+	s.key.UnfitCode = f.Code
+	s.stored = session.Key{}
 	s.due = time.Now().Add(s.pause())
 }
 

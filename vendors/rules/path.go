@@ -11,7 +11,7 @@ import (
 const marks = "-._~@+*,:=!$'()"
 
 func isWord(c rune) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
 }
 
 // IsDots reports whether a decoded segment means this directory or the one

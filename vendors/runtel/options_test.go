@@ -89,7 +89,7 @@ func TestMistakes(t *testing.T) {
 
 func TestEveryOptionIsDescribed(t *testing.T) {
 	for _, spec := range specs {
-		if problems := option.Read(set(spec.Name, spec.Default), specs).Problems(); spec.Default != "" && len(problems) > 0 || spec.Doc == "" {
+		if problems := option.Read(set(spec.Name, spec.Default), specs).Problems(); (spec.Default != "" && len(problems) > 0) || spec.Doc == "" {
 			t.Errorf("%s: %v", spec.Name, problems)
 		}
 	}

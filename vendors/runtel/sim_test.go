@@ -133,7 +133,9 @@ func (s *site) drive(t *testing.T, a session.Account, d time.Duration) (n tally)
 		if in != nil {
 			_ = in.Close()
 		}
-		in, contact, started = next, time.Now(), time.Now()
+		in = next
+		contact = time.Now()
+		started = time.Now()
 	}
 	n.last = in
 	return n

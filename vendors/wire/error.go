@@ -152,7 +152,9 @@ func NewError(host string, err error, otherwise Reason) *Error {
 	}
 	e := &Error{Reason: r, Code: r.String(), Host: host, Text: reasonTexts[r], Action: reasonActions[r], Err: err}
 	if t, ok := TLSTrouble(err); ok {
-		e.Code, e.Text, e.Action = t.Code, t.Text, t.Action
+		e.Code = t.Code
+		e.Text = t.Text
+		e.Action = t.Action
 	}
 	if from, ok := Source(err); ok {
 		e.Text += " (from " + from.String() + ")"

@@ -85,7 +85,9 @@ func (p *KeyPair) current(every time.Duration) (*tls.Certificate, error) {
 	fresh, err := tls.LoadX509KeyPair(p.cert, p.key)
 	switch {
 	case err == nil:
-		p.loaded, p.stamped, p.cache = &fresh, now, newSessionCache()
+		p.loaded = &fresh
+		p.stamped = now
+		p.cache = newSessionCache()
 	case p.loaded == nil:
 		return nil, fmt.Errorf("%s %s and %s: %w", p.what, p.cert, p.key, err)
 	case time.Since(p.warned) >= pairEvery: // the stamps stay old, so that it is tried again

@@ -135,7 +135,9 @@ func (c *core) sit(a *agent, num string) *seat {
 // attach gives a session its websocket.
 func (c *core) attach(st *seat, k *socket) {
 	delete(c.loose, st)
-	st.socket, st.expires, k.seat = k, time.Time{}, st
+	st.socket = k
+	st.expires = time.Time{}
+	k.seat = st
 	st.agent.heard = time.Now()
 	k.nudge()
 }

@@ -84,7 +84,7 @@ func (s *Sim) assign(_ *account, r *http.Request) sim.Reply {
 	if _, status := threadID(r); status != 0 {
 		return failure(status, "", r.URL.Path)
 	}
-	if json.NewDecoder(r.Body).Decode(&v) != nil || v.UserID == "" && v.Login == "" {
+	if json.NewDecoder(r.Body).Decode(&v) != nil || (v.UserID == "" && v.Login == "") {
 		return failure(http.StatusBadRequest, "userId or login is required", r.URL.Path)
 	}
 	return empty(http.StatusOK)

@@ -144,7 +144,10 @@ func (s *Sim) welcome(a *account, t *token) sim.Reply {
 	header := bearer + t.text
 	switch s.cfg().Dialect {
 	case DialectEN:
-		header, body["token"], body["login"], body["role"] = bearer+bearer+t.text, bearer+t.text, nil, "OPERATOR"
+		header = bearer + bearer + t.text
+		body["token"] = bearer + t.text
+		body["login"] = nil
+		body["role"] = "OPERATOR"
 	case DialectHeader:
 		delete(body, "token")
 	case DialectBody:
@@ -153,7 +156,9 @@ func (s *Sim) welcome(a *account, t *token) sim.Reply {
 		header = bearer + s.newToken(a, t.born)
 	}
 	if s.cfg().ExtraFields {
-		body["userId"], body["permissions"], body["settings"] = "0", []any{1, "two", nil}, map[string]any{"token": "decoy"}
+		body["userId"] = "0"
+		body["permissions"] = []any{1, "two", nil}
+		body["settings"] = map[string]any{"token": "decoy"}
 	}
 	r := sim.JSON(body)
 	if header != "" {

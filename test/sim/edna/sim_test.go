@@ -219,7 +219,7 @@ func TestUnauthorizedBodies(t *testing.T) {
 	for body, begins := range map[string]string{BodyJSON: `{"error":"Unauthorized"`, BodyEmpty: "", BodyHTML: "<html>"} {
 		with(t, Switches{Unauthorized: body}, func(t *testing.T, _ *Sim, c *caller) {
 			a := c.call("GET", "/api/v1/threads/1", "Bearer dead", "")
-			if a.Status != 401 || !strings.HasPrefix(a.text, begins) || begins == "" && a.text != "" {
+			if a.Status != 401 || !strings.HasPrefix(a.text, begins) || (begins == "" && a.text != "") {
 				t.Errorf("%s: %d %q", body, a.Status, a.text)
 			}
 		})

@@ -119,7 +119,7 @@ func (s *session) wakeUp() {
 // than timeout, and the newest if only that one counts.
 func (s *session) guidIsValid(value string, now time.Time, timeout time.Duration, onlyNewest bool) bool {
 	i := slices.IndexFunc(s.guids, func(g guid) bool { return g.value == value })
-	if i < 0 || onlyNewest && i < len(s.guids)-1 {
+	if i < 0 || (onlyNewest && i < len(s.guids)-1) {
 		return false
 	}
 	return timeout == 0 || now.Sub(s.guids[i].born) < timeout

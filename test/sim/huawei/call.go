@@ -154,7 +154,7 @@ func (s *Sim) voice(f func(a *agent, q *request, now time.Time) (result any, cod
 // answer takes a ringing call (vendor page: answer).
 func (s *Sim) answer(a *agent, q *request, now time.Time) (result any, code string) {
 	c, id := a.call, first(q.query["callid"])
-	if c == nil || !c.ringing || id != "" && id != c.id {
+	if c == nil || !c.ringing || (id != "" && id != c.id) {
 		return nil, "200-002"
 	}
 	c.ringing, c.talking = false, true

@@ -27,7 +27,7 @@ func (f *fields) text(name string, limit int) string {
 		return ""
 	}
 	t, ok := v.(string)
-	if !ok || limit > 0 && utf8.RuneCountInString(t) > limit {
+	if !ok || (limit > 0 && utf8.RuneCountInString(t) > limit) {
 		f.fail("100-001")
 		return ""
 	}
@@ -100,7 +100,10 @@ func (f *fields) push(set *settings) {
 	set.callback, set.token = f.text("callBackUri", 0), token
 	set.push = set.callback != "" && token != ""
 	if older := f.text("pushUrl", 512); older != "" && !set.push {
-		set.push, set.older, set.callback, set.token = true, true, older, ""
+		set.push = true
+		set.older = true
+		set.callback = older
+		set.token = ""
 	}
 }
 

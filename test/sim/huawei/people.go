@@ -89,7 +89,9 @@ func (s *Sim) Generate(login string, rate float64, count int) error {
 	return s.with(login, func(a *agent) error {
 		old := a.gen
 		a.gen = generatorOf(rate)
-		a.gen.made, a.gen.unread, a.gen.unfollowed = old.made, old.unread, old.unfollowed
+		a.gen.made = old.made
+		a.gen.unread = old.unread
+		a.gen.unfollowed = old.unfollowed
 		if count > 0 {
 			a.gen.left = count
 		}

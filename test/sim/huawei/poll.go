@@ -149,7 +149,7 @@ func (a *agent) take(now time.Time, conn string) (ev event, wait time.Duration, 
 		a.gen.handed(conn)
 		return ev, 0, true
 	}
-	if soon := a.session.until(now); wait == 0 || soon > 0 && soon < wait {
+	if soon := a.session.until(now); wait == 0 || (soon > 0 && soon < wait) {
 		wait = soon
 	}
 	return ev, wait, false

@@ -159,7 +159,8 @@ func (s *Sim) portion(n *session, pending []event) int {
 func (s *Sim) deliver(ctx context.Context, a *agent, n *session, pending []event) (sent int) {
 	events := pending[:s.portion(n, pending)]
 	s.mu.Lock()
-	to, token, guid := n.callback, n.token, n.newest().value
+	to, token := n.callback, n.token
+	guid := n.newest().value
 	s.mu.Unlock()
 	err := s.post(ctx, n, to, token, guid, s.cfg().Wire.Text(s.pushBody(a.Login, n, events)))
 	if err != nil {

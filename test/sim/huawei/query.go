@@ -64,7 +64,7 @@ func (s *Sim) resetSkill(_ context.Context, q *request) sim.Reply {
 		return s.failure(code)
 	}
 	skills, linkage := first(q.query["skillid"]), first(q.query["phonelinkage"])
-	if len(skills) > 4000 || linkage != "" && linkage != "0" && linkage != "1" {
+	if len(skills) > 4000 || (linkage != "" && linkage != "0" && linkage != "1") {
 		return s.failure("000-002")
 	}
 	a.record.resetSkills = append(a.record.resetSkills, ResetSkill{

@@ -44,7 +44,7 @@ func (s *Sim) parse(login string, body []byte, media bool) (set settings, code s
 	if !media {
 		set.phone = or(set.phone, "none-"+login)
 	}
-	if set.phone == "" || set.password == "" && media && !s.cfg().EmptyPassword {
+	if set.phone == "" || (set.password == "" && media && !s.cfg().EmptyPassword) {
 		f.fail("100-001")
 	}
 	if media && !phoneNumber.MatchString(set.phone) {
@@ -165,7 +165,7 @@ func (s *Sim) credentials(a *agent, set settings, now time.Time) (code string) {
 	if !a.lockedUntil.IsZero() { // the lock is over
 		a.lockedUntil, a.failures = time.Time{}, 0
 	}
-	if set.password == a.Password || !set.media && set.password == "" {
+	if set.password == a.Password || (!set.media && set.password == "") {
 		a.failures = 0
 		return ""
 	}
@@ -233,7 +233,7 @@ func (s *Sim) open(a *agent, set settings) *session {
 	if s.cfg().Cookie {
 		n.cookie = newUUID()
 	}
-	if a.last != nil && (s.cfg().StaleShutdown || s.cfg().Displaced == Shutdown && a.last.farewell != nil) {
+	if a.last != nil && (s.cfg().StaleShutdown || (s.cfg().Displaced == Shutdown && a.last.farewell != nil)) {
 		n.emit(a.last.shutdown)
 	}
 	n.emit(firstEvents(set, now)...)

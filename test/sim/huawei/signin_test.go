@@ -233,7 +233,9 @@ func TestOverlappingOperationsAreRefusedAndReported(t *testing.T) {
 
 func TestAnswersCanBeChanged(t *testing.T) {
 	with(t, Switches{}, func(t *testing.T, s *Sim, a *caller) {
-		yes, media, days := true, "FTF", "3"
+		yes := true
+		media := "FTF"
+		days := "3"
 		if err := s.SetAnswers("291", Answers{ForceChange: &yes, MediaType: &media, TimeRemaining: &days}); err != nil {
 			t.Fatal(err)
 		}

@@ -71,9 +71,13 @@ func (a *agent) snapshot(now time.Time) AgentState {
 		state.LockedUntil = a.lockedUntil
 	}
 	if n := a.session; n != nil {
-		state.SignedIn, state.Since, state.LoginTime = true, n.started, n.loginTime()
+		state.SignedIn = true
+		state.Since = n.started
+		state.LoginTime = n.loginTime()
 		state.Push = n.push
-		state.Phone, state.OpenPolls, state.Queued = n.phone, n.open, len(n.queue)
+		state.Phone = n.phone
+		state.OpenPolls = n.open
+		state.Queued = len(n.queue)
 	}
 	return state
 }

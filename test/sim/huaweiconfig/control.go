@@ -130,7 +130,9 @@ func (s *Sim) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for a := range maps.Values(s.accounts) {
-		a.logins, a.lapsed, a.denied = nil, 0, 0
+		a.logins = nil
+		a.lapsed = 0
+		a.denied = 0
 	}
 }
 

@@ -23,7 +23,7 @@ func TestListsAsPublicClientsReadThem(t *testing.T) {
 				if err := json.Unmarshal([]byte(got.raw), &f); err != nil {
 					t.Error(err)
 				}
-				if !top && f.List != nil || top && string(f.Body) != "{}" {
+				if (!top && f.List != nil) || (top && string(f.Body) != "{}") {
 					t.Errorf("%s: %s", in, got.raw)
 				}
 				if !top {
