@@ -2,6 +2,9 @@
 // through the JSON dialogue that its ecss-cc-ui proxy offers over a websocket
 // (vendor pages: the login command, the use of websockets, call/subscribe).
 //
+// It exports one value, [Vendor], for the table in package vendors, and knows no other
+// vendor.
+//
 // # The session is the socket
 //
 // A login is a message on the websocket, and authentication sticks to that

@@ -2,6 +2,9 @@
 // logs in with a password, proves the bearer token by a cheap request that the
 // configuration names, and asks for a new log-in before the token can end.
 //
+// It exports one value, [Vendor], for the table in package vendors, and knows no other
+// vendor.
+//
 // # The token
 //
 // The log-in's answer carries the token twice, in the body and in the header

@@ -1,15 +1,12 @@
 package edna
 
 import (
-	"bytes"
-	"encoding/base64"
 	"encoding/json"
-	"math"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
+	"agentkeeper/vendors/token"
 	"agentkeeper/vendors/wire"
 )
 
@@ -44,8 +41,8 @@ func bodyToken(body []byte) string {
 // headerToken returns the first usable token in the headers Authorization.
 func headerToken(h http.Header) string {
 	for _, value := range h.Values("Authorization") {
-		if token := usable(value); token != "" {
-			return token
+		if text := usable(value); text != "" {
+			return text
 		}
 	}
 	return ""
@@ -86,8 +83,8 @@ const (
 // iat or from the answer's Date, whichever is shorter (a platform may hand out a
 // token again that is older), or from now where both are missing. 0: there is
 // no exp, or no sensible one.
-func lifeOf(token string, date, now time.Time) time.Duration {
-	expires, issued, ok := claims(token)
+func lifeOf(text string, date, now time.Time) time.Duration {
+	expires, issued, ok := token.JWT(text)
 	if !ok {
 		return 0
 	}
@@ -110,40 +107,4 @@ func shorter(end time.Time, since ...time.Time) (shortest time.Duration) {
 		}
 	}
 	return shortest
-}
-
-// claims reads exp and iat of a JWT, without looking at its signature: they are
-// a hint and nothing is decided on them alone. issued is zero where iat is
-// missing.
-func claims(token string) (expires, issued time.Time, ok bool) {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return time.Time{}, time.Time{}, false
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
-	if err != nil || !bytes.HasPrefix(bytes.TrimSpace(payload), []byte("{")) {
-		return time.Time{}, time.Time{}, false
-	}
-	var v struct {
-		Exp wire.Text `json:"exp"`
-		Iat wire.Text `json:"iat"`
-	}
-	if json.Unmarshal(payload, &v) != nil {
-		return time.Time{}, time.Time{}, false
-	}
-	expires, issued = instant(string(v.Exp)), instant(string(v.Iat))
-	return expires, issued, !expires.IsZero()
-}
-
-// instant reads seconds, or milliseconds, since 1970; zero for anything else.
-func instant(text string) time.Time {
-	const milliseconds = 1e11 // as seconds: the year 5138
-	n, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsNaN(n) || n <= 0 || n > 1e14 {
-		return time.Time{}
-	}
-	if n < milliseconds {
-		n *= 1000
-	}
-	return time.UnixMilli(int64(n))
 }

@@ -2,6 +2,9 @@
 // signs in with a password and a number, proves the session by a long poll that
 // also brings the agent's events, and signs out.
 //
+// It exports one value, [Vendor], for the table in package vendors. What it shares with
+// package huaweiconfig, the other interface of the same gateway, is package ccgateway's.
+//
 // # The Guid
 //
 // A sign-in's answer carries the session's Guid in the header Set-GUID, and any

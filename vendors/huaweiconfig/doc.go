@@ -3,6 +3,9 @@
 // Guid from lapsing by a cheap request, and hands the Guid on to the programs
 // that configure the gateway.
 //
+// It exports one value, [Vendor], for the table in package vendors. What it shares with
+// package huawei, the other interface of the same gateway, is package ccgateway's.
+//
 // # The Guid
 //
 // A good login's answer carries a Guid in the header Guid and in its body

@@ -1,6 +1,6 @@
 // Package rules is what a program other than the keeper may send to a platform
-// on an agent's session. It is used by the local proxy, and by whatever else
-// carries a program's requests.
+// on an agent's session. Each vendor gives its rules as a [Set]; the local proxy
+// (daemon/proxy) asks them. The package imports nothing of the program.
 //
 // # One normal form
 //

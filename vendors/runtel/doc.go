@@ -2,6 +2,9 @@
 // with a password, proves the bearer token by a cheap request of its own, asks
 // for a new log-in in time, and logs out.
 //
+// It exports one value, [Vendor], for the table in package vendors, and knows no other
+// vendor.
+//
 // # What an answer means
 //
 // There is one address, POST /api/, and one envelope. A request failed if its

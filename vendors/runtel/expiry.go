@@ -1,13 +1,12 @@
 package runtel
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"agentkeeper/vendors/token"
 )
 
 // reading is one way to understand when a token expires.
@@ -73,7 +72,7 @@ func (t answered) add(list []reading, name string, life time.Duration) []reading
 // of the reading.
 func instants(w grant, zone string) map[string]time.Time {
 	found := map[string]time.Time{}
-	if t, ok := jwtExpiry(string(w.Token)); ok {
+	if t, _, ok := token.JWT(string(w.Token)); ok {
 		found[inToken] = t
 	}
 	if t, ok := exactTime(string(w.Exp)); ok {
@@ -143,38 +142,5 @@ func exactTime(text string) (time.Time, bool) {
 			return t, true
 		}
 	}
-	return epoch(text)
-}
-
-// epoch reads seconds (with or without fraction) or milliseconds since 1970.
-func epoch(text string) (time.Time, bool) {
-	const year1973, year5138 = 1e8, 1e11
-	n, err := strconv.ParseFloat(text, 64)
-	switch {
-	case err != nil || n < year1973 || n >= 1000*year5138:
-		return time.Time{}, false
-	case n >= year5138:
-		return time.UnixMilli(int64(n)), true
-	}
-	return time.UnixMicro(int64(n * 1e6)), true
-}
-
-// jwtExpiry reads the exp of a token that happens to be a JWT. Nothing is
-// verified: it is a hint.
-func jwtExpiry(token string) (time.Time, bool) {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 || !strings.HasPrefix(token, "eyJ") {
-		return time.Time{}, false
-	}
-	claims, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
-	if err != nil {
-		return time.Time{}, false
-	}
-	var v struct {
-		Exp json.Number `json:"exp"`
-	}
-	if json.Unmarshal(claims, &v) != nil {
-		return time.Time{}, false
-	}
-	return epoch(v.Exp.String())
+	return token.Instant(text)
 }

@@ -1,6 +1,7 @@
 // Package token is what the adapters share whose session is a token that lives for a
-// while: how often it is looked at, when a new one is asked for, and for how long a
-// fresh one is not doubted. It knows no vendor and sends nothing.
+// while: how often it is looked at, when a new one is asked for, for how long a fresh
+// one is not doubted, and what a JWT says of its own life. It knows no vendor and sends
+// nothing; packages edna, runtel and huaweiconfig use it.
 package token
 
 import (
