@@ -1,5 +1,5 @@
 // Package adapter says what a vendor is made of: one value that holds everything the
-// program knows of it. Each vendor's package exports exactly that value, and package
+// program knows of it. Each vendor's package makes that value, and package
 // vendors puts them into the table that the configuration, the fleet and the local
 // proxy read. vendors/README.md tells how to add one.
 package adapter

@@ -1,21 +1,16 @@
 package edna
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"agentkeeper/session"
-	"agentkeeper/test/sim"
+	"agentkeeper/test/vendortest"
 	"agentkeeper/vendors/option"
-	"agentkeeper/vendors/wire"
 )
 
 // The secrets of the dialogues; none may show in any error.
@@ -142,48 +137,27 @@ func good(token string) reply {
 // open puts the adapter before the script.
 func open(t *testing.T, s *script) session.Platform {
 	t.Helper()
-	l := sim.Pipe()
-	server := sim.Serve(l, s, nil)
-	t.Cleanup(func() { _ = server.Close() })
-	u := &url.URL{Scheme: "http", Host: "chat.example:8043"}
-	return newPlatform(wire.Place{Name: "chat", URL: u, DialContext: l.DialContext, OperationTimeout: 30 * time.Second, Window: window})
+	return newPlatform(vendortest.Place(t, s, window))
 }
 
 // enter signs in.
 func enter(t *testing.T, p session.Platform, a session.Account) session.Session {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	s, err := p.SignIn(ctx, a, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return vendortest.SignIn(t, p, a)
 }
+
+// secrets are what no error may show.
+var secrets = []string{pass, token1, token2}
 
 // faultOf returns err as a *session.Fault and checks that it shows no secret.
 func faultOf(t *testing.T, err error) *session.Fault {
 	t.Helper()
-	var f *session.Fault
-	if !errors.As(err, &f) {
-		t.Fatalf("error %v (%T) is no *session.Fault", err, err)
-	}
-	noSecret(t, fmt.Sprintf("%v %+v %s %s %s", f, f.Err, f.Code, f.Text, f.Action))
-	return f
+	return vendortest.Fault(t, err, secrets...)
 }
 
 func noSecret(t *testing.T, shown string) {
 	t.Helper()
-	for _, s := range []string{pass, token1, token2} {
-		if strings.Contains(shown, s) {
-			t.Errorf("a secret shows: %s", shown)
-		}
-	}
+	vendortest.NoSecret(t, shown, secrets...)
 }
 
 // codesOf lists the warnings' codes.

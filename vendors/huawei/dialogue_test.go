@@ -1,12 +1,8 @@
 package huawei
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,10 +10,9 @@ import (
 	"time"
 
 	"agentkeeper/session"
-	"agentkeeper/test/sim"
+	"agentkeeper/test/vendortest"
 	"agentkeeper/vendors/ccgateway"
 	"agentkeeper/vendors/option"
-	"agentkeeper/vendors/wire"
 )
 
 // The secrets of the dialogues; none may show in any error.
@@ -186,16 +181,12 @@ func (g *gateway) arrivals() []arrival {
 func play(t *testing.T, text string) (session.Platform, *gateway) {
 	t.Helper()
 	g := &gateway{t: t, steps: script(t, text)}
-	l := sim.Pipe()
-	server := sim.Serve(l, g, nil)
-	t.Cleanup(func() {
-		_ = server.Close()
+	t.Cleanup(func() { // after the server's end
 		if len(g.steps) > 0 {
 			t.Errorf("not played: %v", g.steps)
 		}
 	})
-	u := &url.URL{Scheme: "http", Host: "gw.example:8043"}
-	return newPlatform(wire.Place{Name: "hq", URL: u, DialContext: l.DialContext, OperationTimeout: 30 * time.Second, Window: window}), g
+	return newPlatform(vendortest.Place(t, g, window)), g
 }
 
 const welcomed = `
@@ -214,34 +205,13 @@ const (
 // enter signs 291 in by the script's first exchange.
 func enter(t *testing.T, p session.Platform, a session.Account) session.Session {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	s, err := p.SignIn(ctx, a, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return vendortest.SignIn(t, p, a)
 }
 
 // fault returns err as a *session.Fault and checks that it shows no secret.
 func fault(t *testing.T, err error) *session.Fault {
 	t.Helper()
-	var f *session.Fault
-	if !errors.As(err, &f) {
-		t.Fatalf("error %v (%T) is no *session.Fault", err, err)
-	}
-	shown := fmt.Sprintf("%v %+v %s %s %s", f, f.Err, f.Code, f.Text, f.Action)
-	for _, s := range []string{pass, guid1, guid2, elb, tok} {
-		if strings.Contains(shown, s) {
-			t.Errorf("the fault shows a secret: %s", shown)
-		}
-	}
-	return f
+	return vendortest.Fault(t, err, pass, guid1, guid2, elb, tok)
 }
 
 // leaky is a vendor's message that repeats every secret.

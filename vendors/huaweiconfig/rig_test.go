@@ -1,21 +1,16 @@
 package huaweiconfig
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"agentkeeper/session"
-	"agentkeeper/test/sim"
+	"agentkeeper/test/vendortest"
 	"agentkeeper/vendors/option"
-	"agentkeeper/vendors/wire"
 )
 
 // The secrets of the dialogues; none may show in any error.
@@ -115,11 +110,7 @@ func (g *gateway) arrivals() []arrival {
 func play(t *testing.T, replies ...reply) (session.Platform, *gateway) {
 	t.Helper()
 	g := &gateway{replies: replies}
-	l := sim.Pipe()
-	server := sim.Serve(l, g, nil)
-	t.Cleanup(func() { _ = server.Close() })
-	u := &url.URL{Scheme: "http", Host: "gw.example:8043"}
-	return newPlatform(wire.Place{Name: "hq", URL: u, DialContext: l.DialContext, OperationTimeout: 30 * time.Second, Window: window}), g
+	return newPlatform(vendortest.Place(t, g, window)), g
 }
 
 // account is 101 with the options as a person would write them.
@@ -134,38 +125,21 @@ func account(t *testing.T, options option.Set) session.Account {
 
 func signIn(t *testing.T, p session.Platform, a session.Account) session.Session {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	s, err := p.SignIn(ctx, a, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return vendortest.SignIn(t, p, a)
 }
+
+// secrets are what no error may show.
+var secrets = []string{pass, guid1, guid2, elb}
 
 // fault returns err as a *session.Fault and checks that it shows no secret.
 func fault(t *testing.T, err error) *session.Fault {
 	t.Helper()
-	var f *session.Fault
-	if !errors.As(err, &f) {
-		t.Fatalf("error %v (%T) is no *session.Fault", err, err)
-	}
-	noSecret(t, fmt.Sprintf("%v %+v %s %s %s", f, f.Err, f.Code, f.Text, f.Action))
-	return f
+	return vendortest.Fault(t, err, secrets...)
 }
 
 func noSecret(t *testing.T, shown string) {
 	t.Helper()
-	for _, s := range []string{pass, guid1, guid2, elb} {
-		if strings.Contains(shown, s) {
-			t.Errorf("a secret is shown: %s", shown)
-		}
-	}
+	vendortest.NoSecret(t, shown, secrets...)
 }
 
 func mustURL(t *testing.T, text string) *url.URL {

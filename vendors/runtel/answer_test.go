@@ -19,6 +19,7 @@ import (
 	"agentkeeper/session"
 	"agentkeeper/session/sessiontest"
 	"agentkeeper/test/sim"
+	"agentkeeper/test/vendortest"
 	"agentkeeper/vendors/option"
 	"agentkeeper/vendors/wire"
 
@@ -64,13 +65,7 @@ func platformOf(t *testing.T, script func(arrival) reply) session.Platform {
 		}
 		script(a).write(w, a.ActionID)
 	})
-	l := sim.Pipe()
-	server := sim.Serve(l, handler, nil)
-	t.Cleanup(func() { _ = server.Close() })
-	return newPlatform(wire.Place{
-		Name: "pbx", URL: &url.URL{Scheme: "http", Host: "pbx.example"}, DialContext: l.DialContext,
-		OperationTimeout: 30 * time.Second, Window: window,
-	})
+	return newPlatform(vendortest.Place(t, handler, window))
 }
 
 func (r reply) write(w http.ResponseWriter, id string) {
@@ -109,17 +104,7 @@ func account(options ...string) session.Account {
 // fault returns err as a *session.Fault and checks that it shows no secret.
 func fault(t *testing.T, err error) *session.Fault {
 	t.Helper()
-	var f *session.Fault
-	if !errors.As(err, &f) {
-		t.Fatalf("error %v (%T) is no *session.Fault", err, err)
-	}
-	shown := fmt.Sprintf("%v %+v %s %s %s", f, f.Err, f.Code, f.Text, f.Action)
-	for _, s := range secrets {
-		if strings.Contains(shown, s) {
-			t.Errorf("the fault shows a secret: %s", shown)
-		}
-	}
-	return f
+	return vendortest.Fault(t, err, secrets...)
 }
 
 // class is one way to answer. code is to be explained, where it is not empty.
