@@ -38,7 +38,7 @@
 // is the only request a frame with its action or an exception that names no
 // request is its answer; every other frame is an event; a frame that cannot be read is counted and logged (its
 // size, not its contents) and never ends a session. A failure is classified by
-// its text ([Explain] knows the table), because the platform answers 401 to a
+// its text (the tables in codes.go), because the platform answers 401 to a
 // wrong password and to its own outages alike; what the table does not know is
 // an outage, never a refusal, but after three in a row it is repeated twice an hour
 // only. Under 401 and 403 the texts count inside longer ones and translated, too.

@@ -36,7 +36,7 @@ func settingsOf(t *testing.T, options map[string]string) Settings {
 	}
 	s, ok := decoded.(Settings)
 	if !ok {
-		t.Fatalf("Decode made a %T", decoded)
+		t.Fatalf("decode made a %T", decoded)
 	}
 	return s
 }
