@@ -158,7 +158,10 @@ func TestNonsenseKeepsTheSession(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m, at, signIns, first := New(testPolicy(false), 1), start, 0, true
+			m := New(testPolicy(false), 1)
+			at := start
+			signIns := 0
+			first := true
 			o := Outcome{Now: at, Kind: Woken}
 			for at.Before(start.Add(time.Hour)) {
 				a := m.Next(o)

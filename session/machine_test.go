@@ -196,8 +196,13 @@ func (t *truth) observe(before node, o Outcome) {
 			t.forces = t.forces[:len(t.forces)-1] // it displaced nobody
 		}
 		if o.Kind == OK {
-			t.in, t.ghost, t.contact, t.asked = true, time.Time{}, before.at, false
-			t.ours, t.sane, t.oddSince = time.Time{}, false, false
+			t.in = true
+			t.ghost = time.Time{}
+			t.contact = before.at
+			t.asked = false
+			t.ours = time.Time{}
+			t.sane = false
+			t.oddSince = false
 		}
 		if o.Kind == Doubt {
 			t.ghost = before.at.Add(p.OpTimeout + p.Window)
@@ -227,10 +232,15 @@ func (t *truth) observe(before node, o Outcome) {
 func (t *truth) observeNext(o Outcome, sent time.Time, p Policy) {
 	switch {
 	case o.Kind == Lost, o.Kind == Taken:
-		t.in, t.sane, t.oddSince = false, false, false
+		t.in = false
+		t.sane = false
+		t.oddSince = false
 		t.letGo(o, sent, p)
 	case o.Kind == OK:
-		t.contact, t.asked, t.sane, t.oddSince = sent, t.asked || o.Renew, false, false
+		t.contact = sent
+		t.asked = t.asked || o.Renew
+		t.sane = false
+		t.oddSince = false
 	default:
 		t.oddSince = t.sane && o.Cause == CauseAnswered
 	}

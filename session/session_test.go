@@ -171,7 +171,10 @@ func TestHostilePlatforms(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m, at, signIns, end := New(testPolicy(false), 3), start, 0, start.Add(48*time.Hour)
+			m := New(testPolicy(false), 3)
+			at := start
+			signIns := 0
+			end := start.Add(48 * time.Hour)
 			o := Outcome{Now: at, Kind: Woken}
 			for at.Before(end) {
 				a := m.Next(o)
@@ -217,7 +220,9 @@ func TestForceThatDisplacesNobody(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, at := New(testPolicy(true), 5), start
-			o, plain, forced := Outcome{Kind: Woken}, 0, 0
+			o := Outcome{Kind: Woken}
+			plain := 0
+			forced := 0
 			for at.Before(start.Add(time.Hour)) {
 				o.Now = at
 				a := m.Next(o)
@@ -225,9 +230,13 @@ func TestForceThatDisplacesNobody(t *testing.T) {
 				case a.Do == DoWait:
 					at, o = at.Add(a.For), Outcome{Kind: OK}
 				case a.Do == DoSignIn && a.Force:
-					at, o, forced = at.Add(time.Second), test.forced, forced+1
+					at = at.Add(time.Second)
+					o = test.forced
+					forced = forced + 1
 				case a.Do == DoSignIn:
-					at, o, plain = at.Add(time.Second), test.plain, plain+1
+					at = at.Add(time.Second)
+					o = test.plain
+					plain = plain + 1
 				default:
 					t.Fatalf("%v after %d plain and %d forced sign-ins, %v", a.Do, plain, forced, m.Reason())
 				}

@@ -432,6 +432,7 @@ func TestEventStream(t *testing.T) {
 			t.Errorf("%q after %q: %s", tt.query, tt.last, diff)
 		}
 	}
+	server.Close() // once all requests are over: the last events are counted after they are written
 	if s.taken.Load() < 6 {
 		t.Errorf("%d events counted as delivered", s.taken.Load())
 	}

@@ -80,7 +80,9 @@ type ComeUp struct {
 
 // ComeUps tells of every platform, in the order of the file.
 func (c *Config) ComeUps() []ComeUp {
-	counts, shared, failures := map[string]int{}, map[string]int{}, map[string]int{}
+	counts := map[string]int{}
+	shared := map[string]int{}
+	failures := map[string]int{}
 	for _, a := range c.Agents {
 		counts[a.ID.Platform]++
 	}

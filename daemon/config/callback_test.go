@@ -93,7 +93,7 @@ func TestCallbackMistakes(t *testing.T) {
 			inCallbackDir(t, tt.text)
 			_, warnings, err := Load(main)
 			wrong, warned := strings.Join(problemLines(t, err), "\n"), strings.Join(lines(warnings), "\n")
-			if !strings.Contains(wrong, tt.wrong) || tt.wrong == "" && wrong != "" || !strings.Contains(warned, tt.warned) {
+			if !strings.Contains(wrong, tt.wrong) || (tt.wrong == "" && wrong != "") || !strings.Contains(warned, tt.warned) {
 				t.Errorf("wrong:\n%s\nwarned:\n%s", wrong, warned)
 			}
 			if strings.Count(wrong, tt.wrong) > 1 && tt.wrong != "" {

@@ -30,7 +30,9 @@ func tokenKeys() map[string]string {
 // consumers decodes where programs connect to the stream, and which.
 func (l *loader) consumers(m *strict.Mapping) {
 	e := &l.config.Events
-	e.Listen, e.CertFile, e.KeyFile = m.Text("listen"), m.Path("cert_file"), m.Path("key_file")
+	e.Listen = m.Text("listen")
+	e.CertFile = m.Path("cert_file")
+	e.KeyFile = m.Path("key_file")
 	first := map[string]option.Pos{}
 	for _, u := range m.Items("users") {
 		l.consumer(u, first)

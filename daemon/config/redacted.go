@@ -25,7 +25,9 @@ func Redacted(text []byte) ([]byte, error) {
 }
 
 func redact(n *yaml.Node) {
-	n.HeadComment, n.LineComment, n.FootComment = "", "", ""
+	n.HeadComment = ""
+	n.LineComment = ""
+	n.FootComment = ""
 	switch n.Kind {
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {

@@ -39,7 +39,11 @@ func TestSampleShowsDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []*Config{shown, bare} {
-		c.Path, c.Agents, c.Groups, c.Days, c.Platforms = "", nil, nil, nil, c.Platforms[:1]
+		c.Path = ""
+		c.Agents = nil
+		c.Groups = nil
+		c.Days = nil
+		c.Platforms = c.Platforms[:1]
 		c.Platforms[0].Pos, c.Platforms[0].Options = option.Pos{}, nil
 	}
 	equal(t, shown, bare)

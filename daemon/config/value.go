@@ -40,7 +40,7 @@ func parseURL(text string, schemes []string) (u *url.URL, why string) {
 	case !slices.Contains(schemes, u.Scheme):
 		return nil, "has a scheme that this vendor does not speak; write one of " + strings.Join(schemes, ", ") +
 			", for example " + example
-	case u.Port() != "" && !address.Valid(u.Host) || strings.HasSuffix(u.Host, ":"):
+	case (u.Port() != "" && !address.Valid(u.Host)) || strings.HasSuffix(u.Host, ":"):
 		return nil, "has no valid port; write for example " + example
 	case u.Path != "" && u.Path != "/":
 		return nil, "has a path; write scheme, host and port only, the program adds the vendor's path"

@@ -95,10 +95,10 @@ func (l *loader) webhookURL(m *strict.Mapping, h *Webhook) *url.URL {
 	}
 	u, err := url.Parse(text)
 	switch {
-	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
+	case err != nil || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http"):
 		m.Wrong("url", "is no https:// or http:// address; write for example https://crm.example.com/agentkeeper")
 		return nil
-	case u.Port() != "" && !address.Valid(u.Host) || strings.HasSuffix(u.Host, ":"):
+	case (u.Port() != "" && !address.Valid(u.Host)) || strings.HasSuffix(u.Host, ":"):
 		m.Wrong("url", "has no valid port; write for example https://crm.example.com:8443/agentkeeper")
 		return nil
 	case u.Fragment != "":
@@ -156,7 +156,7 @@ func (l *loader) patterns(m *strict.Mapping, key, what string, slash bool) []str
 	for _, n := range m.List(key) {
 		text := strict.Target(n).Value
 		if text == "" || strings.ContainsFunc(text, unicode.IsControl) || strings.Contains(strings.TrimSuffix(text, "*"), "*") ||
-			slash && !strings.Contains(text, "/") && text != "*" {
+			(slash && !strings.Contains(text, "/") && text != "*") {
 			l.Wrong(m.PosOf(n), "%s holds something that is not %s", m.Name(key), what)
 			continue
 		}
@@ -212,8 +212,8 @@ func shownURL(u *url.URL) string {
 }
 
 func mayBeToken(part string) bool {
-	return len(part) >= longestSegment || len(part) >= longSegment &&
-		strings.ContainsFunc(part, func(c rune) bool { return !unicode.IsLower(c) && c != '-' && c != '_' && c != '.' })
+	return len(part) >= longestSegment || (len(part) >= longSegment &&
+		strings.ContainsFunc(part, func(c rune) bool { return !unicode.IsLower(c) && c != '-' && c != '_' && c != '.' }))
 }
 
 // hookName makes a name of an address: its host, port and path, without what

@@ -248,7 +248,9 @@ func (f *Fleet) writeOne(id session.ID) error {
 		f.mu.Unlock()
 		return nil
 	}
-	file, h, others := a.cfg.Credential, a.keeper.Credential(), f.tookOver(a)
+	file := a.cfg.Credential
+	h := a.keeper.Credential()
+	others := f.tookOver(a)
 	f.mu.Unlock()
 	if file.Path == "" || others {
 		return nil

@@ -31,7 +31,10 @@ func TestExplainHold(t *testing.T) {
 		got := tt.view
 		explainHold(&got, "hq", tt.held)
 		want := tt.view
-		want.Reason, want.Code, want.Action, want.Detail = tt.reason, tt.code, tt.action, tt.held.Held
+		want.Reason = tt.reason
+		want.Code = tt.code
+		want.Action = tt.action
+		want.Detail = tt.held.Held
 		if !cmp.Equal(got, want) {
 			t.Errorf("%+v held by %+v: %s", tt.view, tt.held, cmp.Diff(want, got))
 		}

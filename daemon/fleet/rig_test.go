@@ -166,8 +166,12 @@ func (s *site) token(login string) string {
 func (s *site) operations() (ins, outs, most int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ins, outs, most = s.ins, s.outs, s.most
-	s.ins, s.outs, s.most = 0, 0, 0
+	ins = s.ins
+	outs = s.outs
+	most = s.most
+	s.ins = 0
+	s.outs = 0
+	s.most = 0
 	return ins, outs, most
 }
 

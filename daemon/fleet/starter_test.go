@@ -127,7 +127,9 @@ func TestOrdersBeforeStart(t *testing.T) {
 		s := newSite(t, 400)
 		s.stored(400)
 		s.start()
-		paused, removed, renamed := s.cfg.Agents[0], s.cfg.Agents[1], s.cfg.Agents[2]
+		paused := s.cfg.Agents[0]
+		removed := s.cfg.Agents[1]
+		renamed := s.cfg.Agents[2]
 		if a, ok := s.fleet.Agent(paused.ID); !ok || a.Wish != session.Stay {
 			t.Fatalf("%v, %v", a, ok)
 		}

@@ -38,7 +38,9 @@ func twoAt(o ServiceOptions) (one, other *Gate) {
 func TestOneServiceOneBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, g := newFake(), newFake()
-		f.answer, f.takes, g.takes = always(errRefused), time.Second, time.Second
+		f.answer = always(errRefused)
+		f.takes = time.Second
+		g.takes = time.Second
 		told := make(chan Change, 10)
 		hq, ecss := twoAt(ServiceOptions{})
 		ecss.notify = func(c Change) { told <- c }

@@ -224,7 +224,7 @@ func FuzzRestore(f *testing.F) {
 				t.Fatal("changed in spite of an error:\n" + diff)
 			}
 		}
-		if g.until.Sub(now) > rules.Quiet || g.spent(now) > rules.Failures || g.suspicious(now.Add(-time.Hour)) && len(g.refused) == 0 {
+		if g.until.Sub(now) > rules.Quiet || g.spent(now) > rules.Failures || (g.suspicious(now.Add(-time.Hour)) && len(g.refused) == 0) {
 			t.Fatalf("restored %+v from %q", g, saved)
 		}
 		again := guard{rules: rules}

@@ -142,7 +142,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%d days and %d mistakes", len(days), len(mistakes))
 		}
 		for i, d := range days {
-			if _, err := time.Parse(time.DateOnly, d.Date); err != nil || i > 0 && d.Date <= days[i-1].Date || strings.ContainsAny(d.Name, "\r\n\x00") {
+			if _, err := time.Parse(time.DateOnly, d.Date); err != nil || (i > 0 && d.Date <= days[i-1].Date) || strings.ContainsAny(d.Name, "\r\n\x00") {
 				t.Errorf("%+v", d)
 			}
 		}

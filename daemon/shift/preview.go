@@ -50,7 +50,7 @@ func (s *Schedule) Preview(from, to time.Time) []Moment {
 // merge joins two lists in order; at the same instant a comes first.
 func merge(a, b []Moment) (all []Moment) {
 	for len(a) > 0 || len(b) > 0 {
-		if len(b) == 0 || len(a) > 0 && !b[0].At.Before(a[0].At) {
+		if len(b) == 0 || (len(a) > 0 && !b[0].At.Before(a[0].At)) {
 			all, a = append(all, a[0]), a[1:]
 		} else {
 			all, b = append(all, b[0]), b[1:]

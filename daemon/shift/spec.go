@@ -147,7 +147,9 @@ func (s *Schedule) drawOne(f firing) {
 
 // planOf returns the edges of a day on which those specs fire.
 func (s *Schedule) planOf(f firing) (plan []edge) {
-	in, early, late := s.signIn.minutes(f.in), s.signOut.minutes(f.early), s.signOut.minutes(f.late)
+	in := s.signIn.minutes(f.in)
+	early := s.signOut.minutes(f.early)
+	late := s.signOut.minutes(f.late)
 	out := &early
 	for hour := range in {
 		for written := in[hour] | early[hour] | late[hour]; written != 0; written &= written - 1 {

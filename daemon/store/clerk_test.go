@@ -270,7 +270,9 @@ func TestConsumersOfAnEarlierVersion(t *testing.T) {
 	list, err := s.ListConsumers(t.Context())
 	check(t, err)
 	for i := range list {
-		list[i].Created, list[i].LastActive, list[i].AckPending = time.Time{}, time.Time{}, 0
+		list[i].Created = time.Time{}
+		list[i].LastActive = time.Time{}
+		list[i].AckPending = 0
 	}
 	want := []ConsumerStatus{
 		{User: "crm", Name: "looked-up", Durable: true, Inactive: DefaultInactive},

@@ -238,7 +238,7 @@ func wantDenied(t *testing.T, c *consumer, what, subject string) {
 	check(t, c.Flush())
 	select {
 	case text := <-c.denied:
-		if !strings.Contains(text, "Permissions Violation") && !strings.Contains(text, "permissions violation") || !strings.Contains(text, `"`+subject+`"`) {
+		if (!strings.Contains(text, "Permissions Violation") && !strings.Contains(text, "permissions violation")) || !strings.Contains(text, `"`+subject+`"`) {
 			t.Errorf("%s: %s: %s", what, subject, text)
 		}
 	case <-time.After(patience):

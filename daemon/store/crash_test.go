@@ -90,7 +90,7 @@ func writeAgent(ctx context.Context, s *Store, i int, n uint64) error {
 func TestKill(t *testing.T) {
 	dir := t.TempDir()
 	acked := map[int]uint64{}
-	for round := 0; round < 6 || len(acked) < crashers && round < 40; round++ { // more where the machine is busy
+	for round := 0; round < 6 || (len(acked) < crashers && round < 40); round++ { // more where the machine is busy
 		killAfter(t, dir, time.Duration(60+40*round)*time.Millisecond, acked)
 		s := open(t, dir)
 		if d := s.Damage(); !cmp.Equal(d, Damage{}) {

@@ -225,7 +225,9 @@ func (e *engine) openStream(ctx context.Context, want jetstream.StreamConfig) er
 	if now.MaxAge == want.MaxAge && (want.MaxBytes == 0 || now.MaxBytes == want.MaxBytes) {
 		return nil
 	}
-	now.MaxAge, now.MaxBytes, now.Duplicates = want.MaxAge, want.MaxBytes, want.Duplicates
+	now.MaxAge = want.MaxAge
+	now.MaxBytes = want.MaxBytes
+	now.Duplicates = want.Duplicates
 	_, err = e.js.UpdateStream(ctx, now)
 	return err
 }

@@ -96,7 +96,9 @@ func openJournal(dir string, log *slog.Logger) (j *journal, found bool, err erro
 		_ = j.file.Close()
 		return nil, false, fmt.Errorf("open the second copy of the records: %w", err)
 	}
-	j.size, j.compact, j.behind = info.Size(), info.Size(), false
+	j.size = info.Size()
+	j.compact = info.Size()
+	j.behind = false
 	return j, true, nil
 }
 

@@ -95,8 +95,12 @@ func (m *mark) load(i int, slot []byte) {
 	case !ok:
 	case i < 2:
 		if v[3] >= m.turn {
-			m.last, m.first, m.holes = v[0], v[1], v[2]
-			m.turn, m.age, m.bytes = v[3], time.Duration(v[4]), int64(v[5])
+			m.last = v[0]
+			m.first = v[1]
+			m.holes = v[2]
+			m.turn = v[3]
+			m.age = time.Duration(v[4])
+			m.bytes = int64(v[5])
 		}
 	default:
 		m.ring[i-2] = point{v[0], time.Unix(0, int64(v[1]))}
@@ -221,7 +225,9 @@ func (m *mark) missing(s jetstream.StreamState, now time.Time, maxAge time.Durat
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	n := m.gone(s, now, lesser(m.age, maxAge), lesser(m.bytes, maxBytes))
-	m.first, m.holes, m.last = s.FirstSeq, holesOf(s), s.LastSeq
+	m.first = s.FirstSeq
+	m.holes = holesOf(s)
+	m.last = s.LastSeq
 	m.age, m.bytes = maxAge, maxBytes
 	m.forget()
 	m.save()

@@ -37,7 +37,7 @@ func openMended(ctx context.Context, set settings) (*engine, error) {
 		if err := mend(set, broken); err != nil {
 			return nil, errors.Join(broken, err)
 		}
-		torn = torn || had && !hasMessages(streamDir(set.dir, keeperName))
+		torn = torn || (had && !hasMessages(streamDir(set.dir, keeperName)))
 	}
 	e, err := openGuarded(ctx, set)
 	return whether(torn, e), err

@@ -128,7 +128,9 @@ func batchAcks(last uint64, n int) []ack {
 func (c *committer) answer() (index int, a ack, err error) {
 	tick := time.NewTicker(healthEvery)
 	defer tick.Stop()
-	began, stop, limit := time.Now(), c.stop, silence
+	began := time.Now()
+	stop := c.stop
+	limit := silence
 	for {
 		select {
 		case m := <-c.replies:

@@ -59,7 +59,7 @@ func (r *reconcile) run(ctx context.Context) (Damage, error) {
 	}
 	damaged := len(r.restore) > 0 || r.torn || r.fell
 	r.found.Copies = r.ix.damaged
-	r.found.Unknown = r.found.Unknown || (len(r.restore) > 0 || r.torn) && (r.ix.damaged > 0 || len(r.ix.entries) == 0)
+	r.found.Unknown = r.found.Unknown || ((len(r.restore) > 0 || r.torn) && (r.ix.damaged > 0 || len(r.ix.entries) == 0))
 	return r.found, r.renew(ctx, damaged)
 }
 
@@ -73,7 +73,7 @@ func (r *reconcile) compare(key string, value []byte, revision uint64) {
 	switch {
 	case known && e.same(value) && e.revision == revision:
 	case !known, revision > e.revision && !r.ours, e.same(value), revision >= e.revision && !e.readable():
-		r.fell = r.fell || known && revision < e.revision
+		r.fell = r.fell || (known && revision < e.revision)
 		if r.ahead++; r.ahead <= fewLines {
 			r.lines = append(r.lines, line{key, value, revision})
 		}

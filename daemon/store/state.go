@@ -16,7 +16,9 @@ type pair struct {
 // returns what Open could read, or fails with ErrUnavailable.
 func (s *Store) read(ctx context.Context, kind string) (pairs []pair, err error) {
 	s.mu.Lock()
-	e, trouble, snapshot := s.engine, s.err, s.snapshot
+	e := s.engine
+	trouble := s.err
+	snapshot := s.snapshot
 	s.mu.Unlock()
 	switch {
 	case e != nil:

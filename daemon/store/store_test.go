@@ -273,7 +273,7 @@ func TestStolenShardFencesItsAgentsOff(t *testing.T) {
 	}
 	wg.Wait()
 	for i, err := range errs {
-		if lost := shardOf(agent(i)) == stolen; lost != errors.Is(err, ErrFenced) || !lost && err != nil {
+		if lost := shardOf(agent(i)) == stolen; lost != errors.Is(err, ErrFenced) || (!lost && err != nil) {
 			t.Errorf("agent %d, its shard lost: %v: %v", i, lost, err)
 		}
 	}

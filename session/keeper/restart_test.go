@@ -143,7 +143,7 @@ func TestAdoption(t *testing.T) {
 		}
 		polled := false
 		for _, c := range b.vendor.seen() {
-			polled = polled || c.What == "poll" && c.At == asked
+			polled = polled || (c.What == "poll" && c.At == asked)
 		}
 		if !polled {
 			b.Error("the adopted session was not polled at once")

@@ -111,10 +111,12 @@ func (p *process) Save(ctx context.Context, _ session.ID, r session.Record) erro
 		return errDead
 	}
 	p.mu.Lock()
-	delay, broken, late := time.Duration(p.rng.Int64N(int64(20*time.Millisecond))), p.chance(p.mood/5), p.chance(0.5)
+	delay := time.Duration(p.rng.Int64N(int64(20 * time.Millisecond)))
+	broken := p.chance(p.mood / 5)
+	late := p.chance(0.5)
 	p.mu.Unlock()
 	err := p.rest(ctx, delay)
-	if errors.Is(err, errDead) && !late || p.killed() && err == nil {
+	if (errors.Is(err, errDead) && !late) || (p.killed() && err == nil) {
 		return errDead
 	}
 	if broken {
@@ -146,7 +148,10 @@ func (p *process) SignIn(ctx context.Context, _ session.Account, _ bool) (sessio
 	takes, answered := p.operate(session.OpSignIn, func() {
 		if fault == nil {
 			p.key++
-			p.alive, p.heard, p.older, key = true, p.busy, 0, p.key
+			p.alive = true
+			p.heard = p.busy
+			p.older = 0
+			key = p.key
 		}
 	})
 	p.mu.Unlock()

@@ -93,7 +93,9 @@ func TestCompare(t *testing.T) {
 		for i := range 12 {
 			h := held{at: time.Duration(i)*time.Minute + time.Second, goroutines: 100, files: 50, consumers: 5, memory: 40, heap: 10}
 			if i >= 10 {
-				h.goroutines, h.files, h.consumers = h.goroutines+last.goroutines, h.files+last.files, h.consumers+last.consumers
+				h.goroutines = h.goroutines + last.goroutines
+				h.files = h.files + last.files
+				h.consumers = h.consumers + last.consumers
 				h.memory, h.heap = h.memory+last.memory, h.heap+last.heap
 			}
 			all = append(all, h)

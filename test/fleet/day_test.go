@@ -72,7 +72,9 @@ const errDisk = diskError("no space left on device")
 // each of them shorter than the window. AGENTKEEPER_AGENTS, AGENTKEEPER_HOURS
 // and AGENTKEEPER_SEED change its size.
 func TestDay(t *testing.T) {
-	agents, hours, seed := size(t, "AGENTKEEPER_AGENTS", 100), size(t, "AGENTKEEPER_HOURS", 24), size(t, "AGENTKEEPER_SEED", 1)
+	agents := size(t, "AGENTKEEPER_AGENTS", 100)
+	hours := size(t, "AGENTKEEPER_HOURS", 24)
+	seed := size(t, "AGENTKEEPER_SEED", 1)
 	began := time.Now()
 	synctest.Test(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(uint64(seed), 0))

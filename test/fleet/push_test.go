@@ -235,7 +235,9 @@ var pushings = []pushing{
 // every numbered event comes, in order. AGENTKEEPER_AGENTS, AGENTKEEPER_HOURS and
 // AGENTKEEPER_SEED change its size.
 func TestPushedDay(t *testing.T) {
-	agents, hours, seed := size(t, "AGENTKEEPER_AGENTS", 5), size(t, "AGENTKEEPER_HOURS", 24), size(t, "AGENTKEEPER_SEED", 1)
+	agents := size(t, "AGENTKEEPER_AGENTS", 5)
+	hours := size(t, "AGENTKEEPER_HOURS", 24)
+	seed := size(t, "AGENTKEEPER_SEED", 1)
 	for _, p := range pushings {
 		t.Run(p.name, func(t *testing.T) {
 			began := time.Now()
@@ -274,10 +276,16 @@ func (p pushing) day(t *testing.T, agents int, d time.Duration, seed int) {
 func (o *office) judge(agents int, played map[string]int) {
 	t := o.t
 	time.Sleep(time.Minute) // the last events come in
-	generated, failed, lost, reaped := 0, 0, 0, 0
+	generated := 0
+	failed := 0
+	lost := 0
+	reaped := 0
 	o.sink.mu.Lock()
 	for login, a := range o.huawei.Agents() {
-		generated, failed, lost, reaped = generated+a.Generated, failed+a.PushFailed, lost+a.PushLost, reaped+a.Reaped
+		generated = generated + a.Generated
+		failed = failed + a.PushFailed
+		lost = lost + a.PushLost
+		reaped = reaped + a.Reaped
 		if got := o.sink.last[session.ID{Platform: "hq", Login: login}]; got < a.Generated-2 || got == 0 {
 			t.Errorf("%s: %d of %d numbered events came", login, got, a.Generated)
 		}

@@ -118,7 +118,9 @@ func consume(t *testing.T, h hostile, hours int) {
 	f := startOne(t, line, h.vendor, h.options, storetest.NewMemory())
 	id := session.ID{Platform: "p", Login: "1"}
 	time.Sleep(10 * time.Second)
-	checks, dead, none := 0, 0, 0
+	checks := 0
+	dead := 0
+	none := 0
 	for end := time.Now().Add(time.Duration(hours) * time.Hour); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		handed, err := f.Credential(id)
 		if err != nil {

@@ -208,7 +208,7 @@ func (z *zoo) knock() {
 			}
 			said, _ := io.ReadAll(res.Body)
 			_ = res.Body.Close()
-			if strings.Contains(string(said)+fmt.Sprint(res.Header), token) || res.StatusCode == http.StatusOK && header != "Authorization" {
+			if strings.Contains(string(said)+fmt.Sprint(res.Header), token) || (res.StatusCode == http.StatusOK && header != "Authorization") {
 				z.t.Errorf("the receiver of callbacks answers %d %s", res.StatusCode, said)
 			}
 		}
@@ -265,7 +265,7 @@ func (z *zoo) settled(k *service) error {
 	n := 0
 	for _, a := range list {
 		wrong := a.Login == "103" && a.State != "parked"
-		if wrong || (a.Login == "101" || a.Login == "102") && a.State != "online" {
+		if wrong || ((a.Login == "101" || a.Login == "102") && a.State != "online") {
 			return fmt.Errorf("%s is %s %s %s %s", a.ID, a.State, a.Reason, a.Code, a.Detail)
 		}
 		n++
@@ -336,7 +336,7 @@ func TestCanaries(t *testing.T) {
 	z.knock()
 	z.annoy()
 	for vendor := range zooOptions {
-		if status, body, err := k.control("POST", "/api/v1/agents/"+vendor+"/101/pause?wait=3s", `{"reason":"test"}`); err != nil || status >= 500 && status != 504 {
+		if status, body, err := k.control("POST", "/api/v1/agents/"+vendor+"/101/pause?wait=3s", `{"reason":"test"}`); err != nil || (status >= 500 && status != 504) {
 			t.Errorf("pause: %d %v %s", status, err, body)
 		}
 		_, _, _ = k.control("POST", "/api/v1/agents/"+vendor+"/101/resume", `{"reason":"test"}`)
@@ -429,7 +429,7 @@ func (z *zoo) events(k *service) string {
 // out by.
 func (z *zoo) files() {
 	err := filepath.WalkDir(z.dir, func(path string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) || err == nil && d.IsDir() {
+		if errors.Is(err, fs.ErrNotExist) || (err == nil && d.IsDir()) {
 			return nil // gone meanwhile
 		}
 		if err != nil {

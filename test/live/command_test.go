@@ -39,7 +39,7 @@ func (s *site) runs(k *service, steps []step) {
 			continue
 		}
 		for _, said := range []struct{ what, got, want string }{{"output", p.out.String(), st.out}, {"error", p.err.String(), st.err}} {
-			if !regexp.MustCompile(said.want).MatchString(said.got) || said.want == "" && said.got != "" {
+			if !regexp.MustCompile(said.want).MatchString(said.got) || (said.want == "" && said.got != "") {
 				s.t.Errorf("%s: the standard %s is\n%s\nwant %q", st.line, said.what, said.got, said.want)
 			}
 		}
@@ -246,7 +246,9 @@ func (e *notSaid) Error() string { return "the standard error is " + e.got + ", 
 func TestSocketTrouble(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	file, foreign, web := filepath.Join(dir, "file"), filepath.Join(dir, "foreign.sock"), filepath.Join(dir, "web.sock")
+	file := filepath.Join(dir, "file")
+	foreign := filepath.Join(dir, "foreign.sock")
+	web := filepath.Join(dir, "web.sock")
 	writeFile(t, file, "no socket")
 	serve(t, foreign, func(l net.Listener) {
 		for c, err := l.Accept(); err == nil; c, err = l.Accept() {

@@ -220,7 +220,7 @@ func (s *service) refusedByAll(login string, c credential, n int) (next credenti
 		s.t.Fatalf("waiting for a newer credential than generation %d: %d %s", c.Generation, r.status, r.body)
 	}
 	next = parseCredential(s.t, r.body)
-	if next.Generation <= c.Generation || next.Token == c.Token && sameHeaders(next, c) {
+	if next.Generation <= c.Generation || (next.Token == c.Token && sameHeaders(next, c)) {
 		s.t.Errorf("generation %d follows %d, and the credential is another one: %v", next.Generation, c.Generation, next.Token != c.Token || !sameHeaders(next, c))
 	}
 	return next
@@ -474,7 +474,7 @@ func TestCredentialCommand(t *testing.T) {
 				if code := got.code(patience); code != p.code {
 					t.Errorf("credential %v: exit code %d, want %d: %s", p.args, code, p.code, got.err)
 				}
-				if code := got.code(patience); code == 0 && p.out != "" && out != p.out || code != 0 && (out != "" || got.err.String() == "") {
+				if code := got.code(patience); (code == 0 && p.out != "" && out != p.out) || (code != 0 && (out != "" || got.err.String() == "")) {
 					t.Errorf("credential %v prints %d bytes and %q", p.args, len(out), got.err)
 				}
 				if len(p.args) == 1 && p.code == 0 && !same(parseCredential(t, out), now) {

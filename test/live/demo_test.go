@@ -89,7 +89,7 @@ func demo(t *testing.T, listen string) (p *process, address string) {
 func emptied(t *testing.T, p *process, tmp string) {
 	t.Helper()
 	left, err := os.ReadDir(tmp)
-	if err != nil || len(left) > 0 && p.cmd.ProcessState.ExitCode() == 0 {
+	if err != nil || (len(left) > 0 && p.cmd.ProcessState.ExitCode() == 0) {
 		t.Errorf("the demo left %v behind, %v", fmt.Sprint(left), err)
 	}
 }

@@ -87,7 +87,9 @@ func (s *site) wantGaps(k *service) {
 	if ids[0] != "1" {
 		s.t.Fatalf("the stream begins at %s: the test's events must all fit", ids[0])
 	}
-	missing, marked, marks := map[string]int{}, map[string]int{}, 0
+	missing := map[string]int{}
+	marked := map[string]int{}
+	marks := 0
 	next, total := map[string]int{}, 0
 	for _, e := range events {
 		var data struct {

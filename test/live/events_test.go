@@ -131,7 +131,9 @@ func (r *subscriber) inOrder(t *testing.T) (byLogin map[string][]int, repeats in
 	t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	byLogin, last, seen := map[string][]int{}, map[string]numbered{}, map[string]numbered{}
+	byLogin = map[string][]int{}
+	last := map[string]numbered{}
+	seen := map[string]numbered{}
 	for _, e := range r.got {
 		if before, known := seen[e.id]; known {
 			if repeats++; before != e {

@@ -32,7 +32,10 @@ func TestFilesAreForAgents(t *testing.T) {
 	s := newSite(t, simulate(t, "huawei", append(names, "9999"), "--hold", "5s", "--window", window.String()), names)
 	s.signIn = "rate: 300, concurrent: 30"
 	s.place = []string{fmt.Sprintf("window: %s", window), "options: {hold: 5s}"}
-	public, callback, proxy, events := freeAddress(t), freeAddress(t), freeAddress(t), freeAddress(t)
+	public := freeAddress(t)
+	callback := freeAddress(t)
+	proxy := freeAddress(t)
+	events := freeAddress(t)
 	s.listen = public
 	writeFile(t, filepath.Join(s.dir, "crm"), "s")
 	s.top = []string{

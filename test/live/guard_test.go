@@ -58,7 +58,9 @@ func asService(t *testing.T, env ...string) *service {
 	t.Helper()
 	names := logins(291, 2)
 	s := newSite(t, simulate(t, "huawei", names, "--hold", "1s"), names)
-	s.url, s.tls, s.place = newTap(t, s.platform).url, "", []string{"options: {hold: 1s}"}
+	s.url = newTap(t, s.platform).url
+	s.tls = ""
+	s.place = []string{"options: {hold: 1s}"}
 	s.write()
 	s.giveTo(serviceUser, serviceUser)
 	cmd := as(command("agentkeeper", "run", "-c", s.path()), serviceUser, serviceUser)
@@ -81,7 +83,9 @@ func visitWith(groups []uint32, uid, gid uint32, program string, args ...string)
 	var text bytes.Buffer
 	cmd := as(exec.Command(program, args...), uid, gid)
 	cmd.SysProcAttr.Credential.Groups = groups
-	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", &text, &text
+	cmd.Dir = "/"
+	cmd.Stdout = &text
+	cmd.Stderr = &text
 	_ = cmd.Run() // the code says it
 	return cmd.ProcessState.ExitCode(), text.String()
 }

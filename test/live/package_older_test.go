@@ -44,7 +44,9 @@ func TestPackageFromOlder(t *testing.T) {
 
 		m.run("dpkg", "-i", "/root/0.9.0.deb")
 		u := m.older()
-		kept, before, pid := m.configuration(), u.platform.huawei(), u.pid()
+		kept := m.configuration()
+		before := u.platform.huawei()
+		pid := u.pid()
 		if out := m.run("dpkg", "-i", "/root/1.0.0.deb"); u.pid() == pid {
 			t.Errorf("the old process runs after the upgrade: %s", out)
 		}
@@ -93,7 +95,9 @@ func TestPackageFromOlderByRPM(t *testing.T) {
 
 	m.rpm("-i", "/root/0.9.0.rpm")
 	u := m.older()
-	kept, before, pid := m.configuration(), u.platform.huawei(), u.pid()
+	kept := m.configuration()
+	before := u.platform.huawei()
+	pid := u.pid()
 	if out := m.rpm("-U", "/root/1.0.0.rpm"); u.pid() == pid {
 		t.Errorf("the old process runs after the upgrade: %s", out)
 	}

@@ -330,7 +330,11 @@ func listening(t *testing.T, pid int) (n int) {
 			continue // a host without IPv6
 		}
 		for line := range strings.Lines(string(text)) {
-			const stateColumn, inodeColumn, listen = 3, 9, "0A"
+			const (
+				stateColumn = 3
+				inodeColumn = 9
+				listen      = "0A"
+			)
 			if f := strings.Fields(line); len(f) > inodeColumn && f[stateColumn] == listen && own[f[inodeColumn]] {
 				n++
 			}

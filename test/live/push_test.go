@@ -37,7 +37,11 @@ func pushSite(t *testing.T, names []string, flags ...string) (*site, string) {
 // events none is missing and the order of each agent is kept.
 func TestPushed(t *testing.T) {
 	t.Parallel()
-	const agents, events, rate = 20, 120, 10
+	const (
+		agents = 20
+		events = 120
+		rate   = 10
+	)
 	names := logins(1000, agents)
 	s, _ := pushSite(t, names)
 	k := s.runOnline()

@@ -111,7 +111,7 @@ func polledSince(pl *platform, before state[huawei.AgentState], agents int) erro
 	}
 	heard := 0
 	for login, c := range now.Counts {
-		if b := before.Counts[login]; c.Polls > b.Polls || c.Messages > b.Messages && now.Agents[login].Push {
+		if b := before.Counts[login]; c.Polls > b.Polls || (c.Messages > b.Messages && now.Agents[login].Push) {
 			heard++
 		}
 	}

@@ -68,7 +68,9 @@ func TestSecretsStaySecret(t *testing.T) {
 	}
 	wrong := canary + "-wrong"
 	s.password("296", wrong)
-	s.url, s.top, s.place = tp.url, []string{"log: {level: debug}"}, []string{"options: {hold: 1s}", "backoff: {initial: 500ms, max: 1s}"}
+	s.url = tp.url
+	s.top = []string{"log: {level: debug}"}
+	s.place = []string{"options: {hold: 1s}", "backoff: {initial: 500ms, max: 1s}"}
 	s.write()
 	pl.order("faults", fmt.Sprintf(`{"op":"sign_in","agent":"295","mode":"code","code":"100-007","text":"internal: password %s","count":2}`, canary))
 	pl.order("faults", `{"op":"poll","agent":"294","mode":"garbage","count":2}`)

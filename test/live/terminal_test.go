@@ -26,7 +26,9 @@ func onTerminal(t *testing.T, columns int, env []string, program string, args ..
 	master, slave := openTerminal(t, columns)
 	cmd := command(program, args...)
 	cmd.Env = append(withoutColourSwitch(cmd.Env), append([]string{"TERM=xterm-256color"}, env...)...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	cmd.Stdin = slave
+	cmd.Stdout = slave
+	cmd.Stderr = slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

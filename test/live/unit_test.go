@@ -51,7 +51,9 @@ func newUnitSite(m *machine, pl *platform, names []string) *unitSite {
 	s := newSite(m.t, pl, names)
 	u := &unitSite{site: s, m: m}
 	s.dir = m.path("/etc/agentkeeper")
-	s.listen, s.control, s.store = "127.0.0.1:9464", "/run/agentkeeper/control.sock", "/var/lib/agentkeeper"
+	s.listen = "127.0.0.1:9464"
+	s.control = "/run/agentkeeper/control.sock"
+	s.store = "/var/lib/agentkeeper"
 	s.place = []string{"options: {hold: 1s}"}
 	for _, login := range names {
 		s.password(login, secret)
@@ -170,8 +172,16 @@ func TestUnit(t *testing.T) {
 // of lets a part of the test fail on its own.
 func (u *unitSite) of(t *testing.T, part func(*unitSite)) {
 	all := u.t
-	defer func() { u.t, u.m.t, u.k.t, u.platform.t = all, all, all, all }()
-	u.t, u.m.t, u.k.t, u.platform.t = t, t, t, t
+	defer func() {
+		u.t = all
+		u.m.t = all
+		u.k.t = all
+		u.platform.t = all
+	}()
+	u.t = t
+	u.m.t = t
+	u.k.t = t
+	u.platform.t = t
 	part(u)
 }
 

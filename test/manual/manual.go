@@ -58,7 +58,9 @@ func Pages(t *testing.T, root string) map[string]*Page {
 const fence = "```"
 
 func parse(at, text string) *Page {
-	p, inBlock, n := &Page{Path: at, Anchors: map[string]bool{}}, false, 0
+	p := &Page{Path: at, Anchors: map[string]bool{}}
+	inBlock := false
+	n := 0
 	var prose strings.Builder
 	for line := range strings.Lines(text) {
 		n++

@@ -59,8 +59,9 @@ func (s *agent) attend(ctx context.Context) (session.Batch, session.Wait, error)
 // keep sends what is due. It goes before what was pushed, for events cannot keep a
 // session. over means that there is something to return.
 func (s *agent) keep(ctx context.Context) (batch session.Batch, over bool, err error) {
+	cut := ctx.Err() != nil
 	due := !time.Now().Before(s.due)
-	if ctx.Err() != nil || (!due && !s.missesGuid()) {
+	if cut || (!due && !s.missesGuid()) {
 		return session.Batch{}, false, nil
 	}
 	if s.renew(ctx) {

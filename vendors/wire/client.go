@@ -184,7 +184,9 @@ func (c *Client) forget() {
 	if c.pending.slot != nil {
 		c.pending.slot.leave()
 	}
-	c.pending, c.head, c.ctx = pending{}, head{}, nil
+	c.pending = pending{}
+	c.head = head{}
+	c.ctx = nil
 }
 
 // drop closes the connection, if any.

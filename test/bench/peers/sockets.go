@@ -25,7 +25,11 @@ const (
 // frame is a client's frame with a mask of zeros, which leaves the payload as it
 // is. The payload has less than 64 KiB.
 func frame(kind byte, payload []byte) []byte {
-	const fin, masked, two = 0x80, 0x80, 126
+	const (
+		fin    = 0x80
+		masked = 0x80
+		two    = 126
+	)
 	f := []byte{fin | kind}
 	if len(payload) < two {
 		f = append(f, masked|byte(len(payload)))
@@ -38,7 +42,11 @@ func frame(kind byte, payload []byte) []byte {
 // cut takes a server's frame from the front of b; whole is false as long as there
 // is more to come.
 func cut(b []byte) (kind byte, payload, rest []byte, whole bool) {
-	const lengthBits, two, eight = 0x7f, 126, 127
+	const (
+		lengthBits = 0x7f
+		two        = 126
+		eight      = 127
+	)
 	if len(b) < 2 {
 		return 0, nil, nil, false
 	}
