@@ -39,121 +39,121 @@ const (
 var rootSection = strict.Section{
 	Doc: "Configuration of agentkeeper, which keeps contact-centre agents signed in.",
 	Keys: []strict.Key{
-		{Name: "listen", Kind: kindAddress, Restart: true, Fallback: "127.0.0.1:9464", Doc: "Address of metrics, health, the read-only API and the status page."},
-		{Name: "listen_hosts", Kind: kindTexts, Doc: "Names by which listen is reached through a proxy or an entry of the name service: keeper.example.com, or .example.com for all below it. On loopback addresses other names are refused; where any is listed, on all addresses."},
-		{Name: "cors_origins", Kind: kindTexts, Doc: "Sites whose pages may read the API of listen from a browser: https://board.example.com; no site may where none is listed, and no page may control anything."},
-		{Name: "web_config_file", Kind: kindPath, Restart: true, Doc: "TLS and basic auth for listen, in the Prometheus exporters' format."},
-		{Name: "control", Kind: kindFilled, Restart: true, Fallback: "/run/agentkeeper/control.sock", Doc: "Path of the unix socket where the commands find the service."},
-		{Name: "stop_timeout", Kind: kindDuration, Fallback: "30s", Doc: "How long a stop may take to sign every agent out."},
+		{Name: "listen", Kind: kindAddress, Restart: true, Fallback: "127.0.0.1:9464", Doc: "Address where metrics, health checks, the read-only API and the status page are served."},
+		{Name: "listen_hosts", Kind: kindTexts, Doc: "Host names under which clients reach listen, for example through a proxy: keeper.example.com, or .example.com for every name below it. On a loopback address, requests for other names are refused; once a name is listed, they are refused on every address."},
+		{Name: "cors_origins", Kind: kindTexts, Doc: "Web sites whose pages may read the API of listen in a browser (CORS), for example https://board.example.com. Without an entry no other site may. No page can control anything."},
+		{Name: "web_config_file", Kind: kindPath, Restart: true, Doc: "File with TLS and basic authentication for listen, in the web configuration format of the Prometheus exporters."},
+		{Name: "control", Kind: kindFilled, Restart: true, Fallback: "/run/agentkeeper/control.sock", Doc: "Path of the control socket, the Unix socket over which the commands talk to the service."},
+		{Name: "stop_timeout", Kind: kindDuration, Fallback: "30s", Doc: "The longest time that a stop may take to sign all agents out, and a restart to let open polls end."},
 		{Name: "log", Kind: kindSection, Of: &logSection},
 		{Name: "store", Kind: kindSection, Of: &storeSection},
-		{Name: "allow_inline_secrets", Kind: kindFlag, Fallback: "false", Doc: "Whether password: may stand in this file; without it that is a mistake."},
-		{Name: "per_agent_metrics", Kind: kindFlag, Restart: true, Fallback: "false", Doc: "Adds metrics with a label per agent."},
+		{Name: "allow_inline_secrets", Kind: kindFlag, Fallback: "false", Doc: "true allows passwords and tokens in this file (password, token). Otherwise they are mistakes."},
+		{Name: "per_agent_metrics", Kind: kindFlag, Restart: true, Fallback: "false", Doc: "true adds metrics that have a label for each agent."},
 		{Name: "proxy", Kind: kindSection, Of: &proxySection},
 		{Name: "callback", Kind: kindSection, Restart: true, Of: &callbackSection},
 		{Name: "events", Kind: kindSection, Of: &eventsSection},
-		{Name: "platforms", Kind: kindNamed, Of: &platformSection, Doc: "The vendors' systems by name. The name is part of each agent's, as in hq/291."},
-		{Name: "groups", Kind: kindList, Of: &groupSection, Doc: "The agents, in groups that are configured together."},
+		{Name: "platforms", Kind: kindNamed, Of: &platformSection, Doc: "The platforms by name. The name is the first part of an agent's full name, as in hq/291."},
+		{Name: "groups", Kind: kindList, Of: &groupSection, Doc: "The agents, in groups that share a platform and settings."},
 	},
 }
 
 var logSection = strict.Section{
-	Doc: "What is logged and how.",
+	Doc: "What is logged, and in which format.",
 	Keys: []strict.Key{
-		{Name: "level", Kind: kindChoice, Fallback: "info", Choices: []string{"debug", "info", "warn", "error"}, Doc: "The least important messages that are logged."},
-		{Name: "format", Kind: kindChoice, Restart: true, Fallback: "auto", Choices: []string{"auto", "text", "json"}, Doc: "auto: coloured text on a terminal, JSON otherwise."},
+		{Name: "level", Kind: kindChoice, Fallback: "info", Choices: []string{"debug", "info", "warn", "error"}, Doc: "The lowest level of the messages that are logged."},
+		{Name: "format", Kind: kindChoice, Restart: true, Fallback: "auto", Choices: []string{"auto", "text", "json"}, Doc: "auto writes coloured text on a terminal, entries with fields to the journal of systemd, and JSON otherwise."},
 		{Name: "trace", Kind: kindSection, Of: &traceSection},
 	},
 }
 
 var traceSection = strict.Section{
-	Doc: "Writes the exchange with the platform into the log, without secrets, for disputes with a vendor.",
+	Doc: "Writes the requests and answers of some agents into the log, without secrets, as evidence for the vendor.",
 	Keys: []strict.Key{
-		{Name: "agents", Kind: kindTexts, Doc: "Whose: full names, or patterns in which * is any text and ? any character; 50 agents at most."},
-		{Name: "for", Kind: kindDuration, Fallback: "10m", Doc: "For how long after the start and after each reload; 1h at most."},
+		{Name: "agents", Kind: kindTexts, Doc: "Agents to trace, by full name or by pattern: * stands for any text and ? for any character. At most 50 agents are traced."},
+		{Name: "for", Kind: kindDuration, Fallback: "10m", Doc: "How long the trace lasts after a start and after each reload; at most 1h."},
 	},
 }
 
 var storeSection = strict.Section{
-	Doc: "Where session keys, parked agents, overrides and events live.",
+	Doc: "Where session keys, parked agents, people's overrides and events are stored.",
 	Keys: []strict.Key{
-		{Name: "dir", Kind: kindFilled, Restart: true, Fallback: "/var/lib/agentkeeper", Doc: "Directory of the embedded engine."},
-		{Name: "nats", Kind: kindSection, Later: true, Doc: "A shared cluster instead."},
-		{Name: "node", Kind: kindText, Later: true, Doc: "Name of this machine in a shared cluster."},
+		{Name: "dir", Kind: kindFilled, Restart: true, Fallback: "/var/lib/agentkeeper", Doc: "Directory of the store."},
+		{Name: "nats", Kind: kindSection, Later: true, Doc: "A store shared by several machines."},
+		{Name: "node", Kind: kindText, Later: true, Doc: "Name of this machine among those that share a store."},
 	},
 }
 
 var proxySection = strict.Section{
-	Doc: "The local authenticating proxy.",
+	Doc: "The local proxy, which adds an agent's credential to the requests of other programs.",
 	Keys: []strict.Key{
-		{Name: "listen", Kind: kindText, Restart: true, Doc: "127.0.0.1:9465 or unix:/PATH; empty: off."},
+		{Name: "listen", Kind: kindText, Restart: true, Doc: "Address of the proxy: a loopback address such as 127.0.0.1:9465, or unix:/PATH. Empty switches the proxy off."},
 	},
 }
 
 var callbackSection = strict.Section{
-	Doc: "Where platforms that push events reach this service (huawei, events: push).",
+	Doc: "The listener to which platforms push events (vendor huawei with the option events: push).",
 	Keys: []strict.Key{
-		{Name: "listen", Kind: kindText, Doc: "host:port, for example 0.0.0.0:9466; empty: nowhere."},
-		{Name: "cert_file", Kind: kindPath, Doc: "Certificate in PEM; read again when it changes."},
-		{Name: "key_file", Kind: kindPath, Doc: "Its key."},
-		{Name: "plain_http", Kind: kindFlag, Fallback: "false", Doc: "true listens without a certificate, for a proxy in between that speaks TLS."},
+		{Name: "listen", Kind: kindText, Doc: "Address of the listener, for example 0.0.0.0:9466. Empty switches it off."},
+		{Name: "cert_file", Kind: kindPath, Doc: "Certificate of the listener in PEM. A changed file is read again by itself."},
+		{Name: "key_file", Kind: kindPath, Doc: "Private key of the certificate in PEM."},
+		{Name: "plain_http", Kind: kindFlag, Fallback: "false", Doc: "true listens without TLS, for use behind a proxy that ends TLS."},
 	},
 }
 
 var eventsSection = strict.Section{
-	Doc: "What is kept of the platforms' events, and who gets them.",
+	Doc: "How long events are kept, and who receives them.",
 	Keys: []strict.Key{
-		{Name: "max_age", Kind: kindDuration, Restart: true, Fallback: "24h", Doc: "Older events are dropped."},
-		{Name: "max_bytes", Kind: kindSize, Restart: true, Fallback: "1GiB", Doc: "Above this size the oldest events are dropped."},
-		{Name: "listen", Kind: kindText, Restart: true, Doc: "Address where NATS clients read the stream of events; empty: nowhere. Beyond the loopback it needs a certificate."},
-		{Name: "cert_file", Kind: kindPath, Restart: true, Doc: "Certificate in PEM for listen; a new one acts at the next connection."},
-		{Name: "key_file", Kind: kindPath, Restart: true, Doc: "The certificate's key."},
-		{Name: "users", Kind: kindList, Of: &userSection, Doc: "The programs that may connect to listen."},
-		{Name: "webhooks", Kind: kindList, Of: &webhookSection, Doc: "Consumers that every event is posted to."},
+		{Name: "max_age", Kind: kindDuration, Restart: true, Fallback: "24h", Doc: "Events older than this are dropped."},
+		{Name: "max_bytes", Kind: kindSize, Restart: true, Fallback: "1GiB", Doc: "Above this total size the oldest events are dropped."},
+		{Name: "listen", Kind: kindText, Restart: true, Doc: "Address where NATS clients read the stream of events. Empty switches it off. An address other than loopback needs cert_file and key_file."},
+		{Name: "cert_file", Kind: kindPath, Restart: true, Doc: "Certificate for listen in PEM. A changed file is used from the next connection on; while it cannot be read, the old certificate stays in use."},
+		{Name: "key_file", Kind: kindPath, Restart: true, Doc: "Private key of the certificate in PEM."},
+		{Name: "users", Kind: kindList, Of: &userSection, Doc: "The NATS clients that may connect to listen."},
+		{Name: "webhooks", Kind: kindList, Of: &webhookSection, Doc: "Addresses to which the service posts events."},
 	},
 }
 
 var webhookSection = strict.Section{
 	Title: "webhook",
-	Doc:   "One consumer that events are posted to, one a request, signed, in order per agent, until it answers 2xx.",
+	Doc:   "One address to which events are posted: one event in each signed request, in order for each agent, repeated until the receiver answers 2xx.",
 	Keys: []strict.Key{
-		{Name: "name", Kind: kindName, Doc: "Identifies the hook, its position and its metrics; left out: made from the url."},
-		{Name: "url", Kind: kindText, Must: true, Doc: "Where to post; http:// sends events in clear text."},
-		{Name: keySecretFile, Kind: kindPath, Must: true, Doc: "File that holds the secret which signs the requests; new content acts without a reload."},
-		{Name: "types", Kind: kindTexts, Doc: "Types of events, each whole or, with * at its end, its beginning; left out: all."},
-		{Name: "agents", Kind: kindTexts, Doc: "Full names of agents, likewise; left out: all."},
-		{Name: "timeout", Kind: kindDuration, Fallback: "10s", Doc: "Of one request."},
-		{Name: "concurrent", Kind: kindCount, Fallback: "8", Most: maxCount, Doc: "Requests in flight at once, of different agents."},
+		{Name: "name", Kind: kindName, Doc: "Name of the webhook in its stored position, in metrics and in commands. If omitted, it is made from url."},
+		{Name: "url", Kind: kindText, Must: true, Doc: "Address to post to. http:// sends events in clear text."},
+		{Name: keySecretFile, Kind: kindPath, Must: true, Doc: "File with the secret that signs the requests. New content is used without a reload."},
+		{Name: "types", Kind: kindTexts, Doc: "Types of events to post: whole names, or beginnings that end with *, such as session.*. If omitted, all."},
+		{Name: "agents", Kind: kindTexts, Doc: "Agents whose events are posted: full names, or beginnings that end with *, such as hq/*. If omitted, all."},
+		{Name: "timeout", Kind: kindDuration, Fallback: "10s", Doc: "Time limit of one request."},
+		{Name: "concurrent", Kind: kindCount, Fallback: "8", Most: maxCount, Doc: "How many requests may be in flight at once; each is for another agent."},
 		{Name: "tls", Kind: kindSection, Of: &tlsSection},
 	},
 }
 
 var userSection = strict.Section{
 	Title: "user",
-	Doc:   "A program that reads the stream of events, with exactly one source of its password or token.",
+	Doc:   "A NATS client that reads the stream of events. It has exactly one password or one token.",
 	Keys: []strict.Key{
-		{Name: "name", Kind: kindName, Must: true, Doc: "Letters, digits, -, _ and ."},
-		{Name: keyFile, Kind: kindPath, Doc: "File that holds the password; new content acts at the next connection."},
-		{Name: keyEnv, Kind: kindText, Doc: "Environment variable of the service that holds the password."},
-		{Name: keyCredential, Kind: kindText, Doc: "Systemd credential (LoadCredential=) that holds the password."},
-		{Name: keyInline, Kind: kindText, Doc: "The password itself, where allow_inline_secrets is true."},
-		{Name: "token_file", Kind: kindPath, Doc: "File that holds a token, which the program shows without its name."},
-		{Name: "token_env", Kind: kindText, Doc: "Environment variable of the service that holds the token."},
-		{Name: "token_credential", Kind: kindText, Doc: "Systemd credential (LoadCredential=) that holds the token."},
-		{Name: "token", Kind: kindText, Doc: "The token itself, where allow_inline_secrets is true."},
-		{Name: "max_consumers", Kind: kindCount, Fallback: "100", Most: MaxConsumers, Doc: "How many consumers the user may have at once, durable or not; up to 2000."},
+		{Name: "name", Kind: kindName, Must: true, Doc: "User name: letters, digits, -, _ and ."},
+		{Name: keyFile, Kind: kindPath, Doc: "File with the password. New content is used from the next connection on."},
+		{Name: keyEnv, Kind: kindText, Doc: "Environment variable of the service with the password."},
+		{Name: keyCredential, Kind: kindText, Doc: "Name of the systemd credential (LoadCredential=) with the password."},
+		{Name: keyInline, Kind: kindText, Doc: "The password itself. Needs allow_inline_secrets: true."},
+		{Name: "token_file", Kind: kindPath, Doc: "File with a token. The client shows the token alone, without a user name."},
+		{Name: "token_env", Kind: kindText, Doc: "Environment variable of the service with the token."},
+		{Name: "token_credential", Kind: kindText, Doc: "Name of the systemd credential (LoadCredential=) with the token."},
+		{Name: "token", Kind: kindText, Doc: "The token itself. Needs allow_inline_secrets: true."},
+		{Name: "max_consumers", Kind: kindCount, Fallback: "100", Most: MaxConsumers, Doc: "How many consumers the user may have at once, durable or not."},
 	},
 }
 
 var platformSection = strict.Section{
-	Doc: "One vendor's system at one address.",
+	Doc: "One installation of a vendor's product, at one address.",
 	Keys: []strict.Key{
-		{Name: "vendor", Kind: kindVendor, Must: true, Doc: "Whose system it is."},
-		{Name: "url", Kind: kindText, Must: true, Doc: "Scheme, host and port; http:// and ws:// send passwords in clear text."},
+		{Name: "vendor", Kind: kindVendor, Must: true, Doc: "Vendor of the platform."},
+		{Name: "url", Kind: kindText, Must: true, Doc: "Scheme, host and port of the platform. http:// and ws:// send passwords in clear text."},
 		{Name: "tls", Kind: kindSection, Of: &tlsSection},
-		{Name: "concurrent_dials", Kind: kindCount, Fallback: "32", Most: maxDials, Doc: "Connections that are being made at once, TLS handshake included; at most 1,000."},
-		{Name: "source_addresses", Kind: kindTexts, Doc: "This machine's addresses to connect from, in turn. One has about 28,000 ports to one platform, so more agents need more of them. Left out: the system chooses."},
-		{Name: "window", Kind: kindDuration, Doc: "The longest silence that the platform forgives. Left out: the vendor's default (huawei and huawei-config 2m, ecss 3 x ping, runtel and edna 5m)."},
+		{Name: "concurrent_dials", Kind: kindCount, Fallback: "32", Most: maxDials, Doc: "How many connections may be in the making at once, TLS handshake included."},
+		{Name: "source_addresses", Kind: kindTexts, Doc: "Addresses of this machine to connect from, used in turn. One address has about 28,000 ports for connections to one platform, so more agents need more addresses. If omitted, the system chooses."},
+		{Name: "window", Kind: kindDuration, Doc: "The longest time without a request after which the platform still keeps a session. If omitted, the vendor's default: 2m for huawei and huawei-config, 3 x ping for ecss, 5m for runtel and edna."},
 		{Name: "sign_in", Kind: kindSection, Of: &signInSection},
 		{Name: "backoff", Kind: kindSection, Of: &backoffSection},
 		{Name: "lockout", Kind: kindSection, Of: &lockoutSection},
@@ -162,95 +162,95 @@ var platformSection = strict.Section{
 }
 
 var tlsSection = strict.Section{
-	Doc: "How the two ends prove who they are; the system's authorities where left out.",
+	Doc: "TLS of the connections: which certificates are accepted, and which one this service shows.",
 	Keys: []strict.Key{
-		{Name: "ca_file", Kind: kindPath, Doc: "Authorities: PEM, DER or PKCS #7 (.p7b); empty: the system's."},
-		{Name: "cert_file", Kind: kindPath, Doc: "Our own certificate in PEM, where the server asks clients for one; read anew when it changes."},
-		{Name: "key_file", Kind: kindPath, Doc: "Its key in PEM."},
-		{Name: "server_name", Kind: kindText, Doc: "Name in the certificate; empty: the host in url."},
-		{Name: "pin_sha256", Kind: kindText, Doc: "SHA-256 of the server's certificate or public key, hex or base64."},
-		{Name: "insecure_skip_verify", Kind: kindFlag, Fallback: "false", Doc: "true accepts every certificate."},
-		{Name: "legacy", Kind: kindFlag, Fallback: "false", Doc: "UNSAFE: true accepts TLS 1.0, 1.1 and outdated ciphers."},
+		{Name: "ca_file", Kind: kindPath, Doc: "File with the certificate authorities to trust, as PEM, DER or PKCS #7 (.p7b). If omitted, those of the system."},
+		{Name: "cert_file", Kind: kindPath, Doc: "Client certificate in PEM, for a server that asks for one. A changed file is read again by itself."},
+		{Name: "key_file", Kind: kindPath, Doc: "Private key of the client certificate in PEM."},
+		{Name: "server_name", Kind: kindText, Doc: "Name that the server's certificate must have. If omitted, the host of url."},
+		{Name: "pin_sha256", Kind: kindText, Doc: "SHA-256 hash of the server's certificate or of its public key, in hex or base64. No other certificate is accepted."},
+		{Name: "insecure_skip_verify", Kind: kindFlag, Fallback: "false", Doc: "UNSAFE: true accepts any certificate."},
+		{Name: "legacy", Kind: kindFlag, Fallback: "false", Doc: "UNSAFE: true allows TLS 1.0, TLS 1.1 and outdated ciphers."},
 	},
 }
 
 var signInSection = strict.Section{
-	Doc: "Limits of the platform's sign-ins.",
+	Doc: "Limits for sign-ins and sign-outs.",
 	Keys: []strict.Key{
-		{Name: "rate", Kind: kindRate, Fallback: "20", Doc: "Per second, evenly spread."},
-		{Name: "concurrent", Kind: kindCount, Fallback: "10", Most: maxCount, Doc: "In flight at once."},
-		{Name: "timeout", Kind: kindDuration, Fallback: "30s", Doc: "For one sign-in or sign-out."},
+		{Name: "rate", Kind: kindRate, Fallback: "20", Doc: "Sign-ins per second, evenly spread."},
+		{Name: "concurrent", Kind: kindCount, Fallback: "10", Most: maxCount, Doc: "How many sign-ins and sign-outs may be in flight at once."},
+		{Name: "timeout", Kind: kindDuration, Fallback: "30s", Doc: "Time limit of one sign-in or sign-out."},
 	},
 }
 
 var backoffSection = strict.Section{
-	Doc: "Pause between two attempts.",
+	Doc: "Pauses between the attempts of one agent.",
 	Keys: []strict.Key{
-		{Name: "initial", Kind: kindDuration, Fallback: "1s", Doc: "The first pause; it doubles from attempt to attempt."},
+		{Name: "initial", Kind: kindDuration, Fallback: "1s", Doc: "The first pause. Each further pause is twice as long."},
 		{Name: "max", Kind: kindDuration, Fallback: "60s", Doc: "The longest pause."},
 	},
 }
 
 var lockoutSection = strict.Section{
-	Doc: "When to stop log-ins before the platform locks us out.",
+	Doc: "When log-ins are stopped, so that the platform does not lock accounts or this host.",
 	Keys: []strict.Key{
-		{Name: "failures", Kind: kindCount, Fallback: "3", Most: maxCount, Doc: "Refused log-ins of all accounts at the platform's host and port together, after which none goes for the quiet time."},
-		{Name: "within", Kind: kindDuration, Fallback: "10m", Doc: "The time in which refusals are counted."},
-		{Name: "quiet", Kind: kindDuration, Fallback: "15m", Doc: "How long no log-in goes; then one goes first."},
+		{Name: "failures", Kind: kindCount, Fallback: "3", Most: maxCount, Doc: "After this many refused log-ins, of all accounts at the platform's host and port together, no log-in is sent for the time of quiet (a quarantine)."},
+		{Name: "within", Kind: kindDuration, Fallback: "10m", Doc: "The time over which refused log-ins are counted."},
+		{Name: "quiet", Kind: kindDuration, Fallback: "15m", Doc: "How long no log-in is sent. After that, one log-in is tried first."},
 	},
 }
 
 var groupSection = strict.Section{
 	Title: "group",
-	Doc:   "Agents of one platform that are configured together.",
+	Doc:   "Agents of one platform that share settings.",
 	Keys: []strict.Key{
-		{Name: "name", Kind: kindName, Must: true, Doc: "Letters, digits, -, _ and ."},
-		{Name: "platform", Kind: kindText, Must: true, Doc: "Name of a platform under platforms."},
+		{Name: "name", Kind: kindName, Must: true, Doc: "Name of the group: letters, digits, -, _ and ."},
+		{Name: "platform", Kind: kindText, Must: true, Doc: "Name of the agents' platform, a key under platforms."},
 		{Name: "schedule", Kind: kindSection, Of: &scheduleSection},
-		{Name: "options", Kind: kindOptions, Doc: "The vendor's options; they come over those of the platform."},
-		{Name: keyDir, Kind: kindPath, Doc: "Directory with one file per login, named exactly as the login, that holds the password."},
-		{Name: "agents", Kind: kindList, Of: &agentSection, Doc: "The agents that are written here."},
-		{Name: "agents_file", Kind: kindFileOrList, Of: &agentsFileSection, Doc: "More agents as a CSV, whose first row names the columns: login, number, label, password_file (or another source) and options; or a mapping that says what they are called there."},
+		{Name: "options", Kind: kindOptions, Doc: "The vendor's options for this group. They override those of the platform."},
+		{Name: keyDir, Kind: kindPath, Doc: "Directory of password files: one file for each login, named exactly as the login."},
+		{Name: "agents", Kind: kindList, Of: &agentSection, Doc: "The agents of the group that are listed in this file."},
+		{Name: "agents_file", Kind: kindFileOrList, Of: &agentsFileSection, Doc: "Path of a CSV file with more agents. Its first row names the columns: login, number, label, password_file (or another source of the password) and options. Write a mapping where the columns have other names."},
 	},
 }
 
 var agentsFileSection = strict.Section{
 	Title: "agents_file",
-	Doc:   "A CSV whose columns have names of their own.",
+	Doc:   "A CSV file whose columns have other names.",
 	Keys: []strict.Key{
-		{Name: "path", Kind: kindPath, Must: true, Doc: "The CSV."},
-		{Name: "columns", Kind: kindColumns, Doc: "What our columns are called in the first row of the CSV: {login: Account, number: Extension}. The others keep our names."},
-		{Name: "ignore", Kind: kindTexts, Doc: "Columns of the CSV, by their names there, that are not for us."},
+		{Name: "path", Kind: kindPath, Must: true, Doc: "Path of the CSV file."},
+		{Name: "columns", Kind: kindColumns, Doc: "Which column of the file stands for which of ours, for example {login: Account, number: Extension}. Columns that are not listed have our names."},
+		{Name: "ignore", Kind: kindTexts, Doc: "Columns of the file to leave out, by their names in the file."},
 	},
 }
 
 var scheduleSection = strict.Section{
 	Title: "schedule",
-	Doc:   "When the agents are to be online; left out: always.",
+	Doc:   "When the agents are online. If omitted, always.",
 	Keys: []strict.Key{
-		{Name: "sign_in", Kind: kindCrons, Must: true, Doc: "Begin of shifts as cron: minute, hour, day, month, weekday (Sunday is 0 or 7). Or a list of such: each of them begins a shift."},
-		{Name: "sign_out", Kind: kindCrons, Must: true, Doc: "End of shifts, likewise."},
-		{Name: "time_zone", Kind: kindText, Doc: "The zone of the wall clock, such as Europe/Moscow; left out: the machine's."},
-		{Name: "holidays", Kind: kindDays, Doc: "Days without a sign-in: dates such as 2026-12-31, and files of them, one date a line or iCalendar. A shift begun before goes on to its end."},
-		{Name: keyWorkdays, Kind: kindWorkdays, Doc: "Days that count as another weekday, and never as holidays: dates, files of them as for holidays, and dates with the weekday, 2027-01-16: fri. Without one a Saturday or Sunday counts as Monday, another day as itself."},
+		{Name: "sign_in", Kind: kindCrons, Must: true, Doc: "When shifts begin, in cron format: minute, hour, day, month, weekday (Sunday is 0 or 7). In a list, each entry begins shifts."},
+		{Name: "sign_out", Kind: kindCrons, Must: true, Doc: "When shifts end, in the same format."},
+		{Name: "time_zone", Kind: kindText, Doc: "Time zone of the schedule, such as Europe/Moscow. If omitted, that of the machine."},
+		{Name: "holidays", Kind: kindDays, Doc: "Days without a sign-in: dates such as 2026-12-31, and files with one date a line or in iCalendar format. A shift that began earlier still goes on to its end."},
+		{Name: keyWorkdays, Kind: kindWorkdays, Doc: "Days that count as another weekday, and never as holidays: dates, files as for holidays, and dates with a weekday, such as 2027-01-16: fri. Without a weekday, a Saturday or Sunday counts as Monday, and any other day as itself."},
 	},
 }
 
 var agentSection = strict.Section{
 	Title: "agent",
-	Doc:   "One account that is to be kept signed in.",
+	Doc:   "One account that is kept signed in.",
 	Keys: []strict.Key{
-		{Name: "login", Kind: kindText, Must: true, Doc: "The account's name on the platform: huawei agentid, huawei-config agentId, otherwise login."},
-		{Name: "number", Kind: kindText, Doc: "Telephone number to seat the agent at; huawei and ecss need one."},
-		{Name: "label", Kind: kindText, Doc: "What people call the agent, a person's name or a bot's purpose; shown beside its name everywhere."},
-		{Name: keyFile, Kind: kindPath, Doc: "File that holds the password; new content acts without a reload."},
-		{Name: keyEnv, Kind: kindText, Doc: "Environment variable of the service that holds the password."},
-		{Name: keyCredential, Kind: kindText, Doc: "Systemd credential (LoadCredential=) that holds the password."},
-		{Name: keyInline, Kind: kindText, Doc: "The password itself, where allow_inline_secrets is true."},
-		{Name: "options", Kind: kindOptions, Doc: "The vendor's options; they come over those of group and platform."},
+		{Name: "login", Kind: kindText, Must: true, Doc: "Name of the account on the platform. Huawei calls it agentid or agentId; the other vendors, login."},
+		{Name: "number", Kind: kindText, Doc: "Telephone number at which the agent works. The vendors huawei and ecss need one."},
+		{Name: "label", Kind: kindText, Doc: "What people call the agent, such as a person's name or a bot's purpose. It is shown beside the agent's name."},
+		{Name: keyFile, Kind: kindPath, Doc: "File with the password. New content is used without a reload."},
+		{Name: keyEnv, Kind: kindText, Doc: "Environment variable of the service with the password."},
+		{Name: keyCredential, Kind: kindText, Doc: "Name of the systemd credential (LoadCredential=) with the password."},
+		{Name: keyInline, Kind: kindText, Doc: "The password itself. Needs allow_inline_secrets: true."},
+		{Name: "options", Kind: kindOptions, Doc: "The vendor's options for this agent. They override those of the group and the platform."},
 		{Name: "schedule", Kind: kindSection, Of: &scheduleSection},
-		{Name: keyCredentialFile, Kind: kindPath, Doc: "Where to write what other programs need to act within the agent's session, as JSON."},
-		{Name: keyCredentialMode, Kind: kindMode, Fallback: "0600", Doc: "Permissions of credential_file."},
-		{Name: keyCredentialGroup, Kind: kindText, Doc: "Group that is to own credential_file, name or number."},
+		{Name: keyCredentialFile, Kind: kindPath, Doc: "File in which the service keeps the credential of the session for other programs, as JSON."},
+		{Name: keyCredentialMode, Kind: kindMode, Fallback: "0600", Doc: "Permissions of credential_file, in octal."},
+		{Name: keyCredentialGroup, Kind: kindText, Doc: "Group of credential_file, by name or by number."},
 	},
 }

@@ -46,8 +46,9 @@ func schemaOf(table map[string]vendors.Vendor) string {
 
 // schemaWriter makes a schema for one table of vendors.
 type schemaWriter struct {
-	table map[string]vendors.Vendor
-	names []string
+	table   map[string]vendors.Vendor
+	names   []string
+	restart bool // a change within the present section acts at a restart
 }
 
 // section is the schema of a mapping.
@@ -66,7 +67,7 @@ func (w schemaWriter) section(s *strict.Section) schema {
 	switch s {
 	case &platformSection: // whose vendor tells which options there are
 		options, _ := s.Key("options")
-		properties["options"] = schema{"type": []string{"object", "null"}, "description": options.Doc}
+		properties["options"] = schema{"type": []string{"object", "null"}, "description": options.Doc + w.acts()}
 		out["allOf"] = w.vendorRules()
 	case &agentSection:
 		out["allOf"], out["dependentRequired"] = oneSecret(), schema{
@@ -76,11 +77,16 @@ func (w schemaWriter) section(s *strict.Section) schema {
 	return out
 }
 
-// key is the schema of a key's value.
+// key is the schema of a key's value. Its description ends with when a change of
+// the key acts, as the manual's table of keys says.
 func (w schemaWriter) key(k strict.Key) schema {
+	w.restart = w.restart || k.Restart
 	out := w.value(k)
 	if k.Doc != "" {
 		out["description"] = k.Doc
+	}
+	if k.Of == nil {
+		out["description"] = k.Doc + w.acts()
 	}
 	if k.Later {
 		out = schema{"description": k.Doc + " Not supported by this version.", "enum": []any{nil, "", []any{}, schema{}}}
@@ -92,6 +98,19 @@ func (w schemaWriter) key(k strict.Key) schema {
 		orNull(out)
 	}
 	return out
+}
+
+// The sentences that say when a change of a key acts.
+const (
+	actsAtReload  = " A change acts at a reload."
+	actsAtRestart = " A change acts at a restart."
+)
+
+func (w schemaWriter) acts() string {
+	if w.restart {
+		return actsAtRestart
+	}
+	return actsAtReload
 }
 
 // orNull allows null, which is left out.

@@ -176,6 +176,56 @@ func TestSchemaHasEveryKey(t *testing.T) {
 	equal(t, shown, slices.Compact(known))
 }
 
+// The schema says of every key when a change acts, as the manual's table does.
+func TestSchemaSaysWhenAKeyActs(t *testing.T) {
+	var root map[string]any
+	if err := json.Unmarshal([]byte(Schema()), &root); err != nil {
+		t.Fatal(err)
+	}
+	restarts := 0
+	keys := Keys()
+	for i, k := range keys {
+		if (i+1 < len(keys) && holds(k, keys[i+1])) || strings.HasSuffix(k.Doc, notYet) || strings.Contains(k.Doc, "The same keys as") {
+			continue // holds keys, or is not there yet
+		}
+		want := actsAtReload
+		if k.Restart {
+			want, restarts = actsAtRestart, restarts+1
+		}
+		if got := schemaAt(t, root, k.Path)["description"]; got != k.Doc+want {
+			t.Errorf("%s: description %q, want %q", k.Path, got, k.Doc+want)
+		}
+	}
+	if restarts == 0 {
+		t.Error("no key acts at a restart")
+	}
+}
+
+// schemaAt returns the schema of a key by its path, as Keys writes it.
+func schemaAt(t *testing.T, s map[string]any, path string) map[string]any {
+	t.Helper()
+	down := func(name string) {
+		inner, ok := s[name].(map[string]any)
+		if !ok {
+			t.Fatalf("%s: the schema has no %s", path, name)
+		}
+		s = inner
+	}
+	for name := range strings.SplitSeq(path, ".") {
+		if name == "NAME" {
+			down("additionalProperties")
+			continue
+		}
+		name, list := strings.CutSuffix(name, "[]")
+		down("properties")
+		down(name)
+		if list {
+			down("items")
+		}
+	}
+	return s
+}
+
 // schemaKeys lists the properties of a schema with their paths.
 func schemaKeys(s map[string]any, path string) (keys []string) {
 	properties, _ := s["properties"].(map[string]any)
