@@ -19,27 +19,29 @@ import (
 
 type checkCmd struct {
 	Config string `short:"c" placeholder:"FILE" env:"AGENTKEEPER_CONFIG" help:"Configuration file (default: /etc/agentkeeper/agentkeeper.yaml)."`
-	User   string `default:"agentkeeper" placeholder:"NAME" help:"As root: read with the rights of this user, whom the service runs as, where there is one (default: ${default}; root: with your own)."`
-	Output string `short:"o" enum:"text,json" default:"text" help:"text or json."`
-	Sample bool   `help:"Print a commented reference configuration instead."`
-	Schema bool   `help:"Print the configuration's JSON Schema instead, for editors."`
-	Hash   bool   `help:"Read a password from standard input and print its hash for web_config_file instead."`
+	User   string `default:"agentkeeper" placeholder:"NAME" help:"As root: read the files with the rights of this user, which should be the service's (default: ${default}, if there is such a user; root: with your own rights)."`
+	Output string `short:"o" enum:"text,json" default:"text" help:"text or json (default: ${default})."`
+	Sample bool   `help:"Instead, print an example configuration that has every key, with comments."`
+	Schema bool   `help:"Instead, print the configuration's JSON Schema, for editors."`
+	Hash   bool   `help:"Instead, read a password from standard input and print its hash for web_config_file."`
 }
 
 // Help is shown by check --help.
 func (checkCmd) Help() string {
-	return `Prints one mistake a line, FILE:LINE:COL: what is wrong and what to do, and
-exits with 78 if there is any. Advice (plain http, secrets readable by others,
-shifts that overlap, two agents at one number) is printed as warnings and does
-not fail the check. For a good file it tells how long the agents of each platform
-take to sign in, and how many fit under the limit of open files. At a first start
-no more log-ins are in flight than may be refused (lockout.failures), because
-nobody knows the passwords to be right; agents whose password has signed in before
-return as fast as sign_in.rate and sign_in.concurrent let them.
+	return `Prints each mistake in a line, FILE:LINE:COL: what is wrong and what to do, and
+exits with 78 if there is any. What is allowed but unwise (plain http, secrets
+readable by others, shifts that overlap, two agents at one number) is printed as a
+warning and does not fail the check.
 
-As root it reads with the rights of the service's user, and says so: what only
-root can read is a mistake. Outside of the service's unit systemd's credentials are
-not there, which is a warning.
+For a good file it prints how long the agents of each platform take to sign in,
+and how many agents fit under the limit of open files. At a first start, at most
+lockout.failures log-ins are in flight at once, because it is not yet known that
+the passwords are right. Agents whose password has signed in before return as fast
+as sign_in.rate and sign_in.concurrent allow.
+
+As root it reads the files with the rights of the service's user, and says so: a
+file that only root can read is a mistake. Credentials of systemd exist only
+within the service's unit; elsewhere a missing one is a warning.
 
     agentkeeper check --sample > agentkeeper.yaml
     agentkeeper check --schema > agentkeeper.schema.json

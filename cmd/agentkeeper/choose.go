@@ -15,7 +15,7 @@ import (
 
 // selection is the agents that a command is for.
 type selection struct {
-	Agents   []string `arg:"" optional:"" name:"agent" help:"Agents, for example hq/291, or patterns for a shell to leave alone, for example 'hq/29*'."`
+	Agents   []string `arg:"" optional:"" name:"agent" help:"Full names of agents, for example hq/291, or patterns in quotes, for example 'hq/29*'."`
 	All      bool     `help:"Every agent of the service."`
 	Group    string   `placeholder:"NAME" help:"Only this group's agents."`
 	Platform string   `placeholder:"NAME" help:"Only this platform's agents."`

@@ -15,29 +15,29 @@ const removeWord = "remove"
 
 type consumersCmd struct {
 	controlFlag
-	Word   string `arg:"" optional:"" name:"remove" help:"Delete a consumer and its position; its program has to create it anew."`
-	User   string `arg:"" optional:"" name:"user" help:"Whose consumer it is."`
-	Name   string `arg:"" optional:"" name:"consumer" help:"Which consumer is to go."`
-	Reason string `placeholder:"TEXT" help:"Why it is to go; it stands in the audit log."`
-	Output string `short:"o" enum:"table,json" default:"table" help:"table, or json as the API has it (default: ${default})."`
+	Word   string `arg:"" optional:"" name:"remove" help:"remove deletes a consumer and its position in the stream. Its program has to create it again."`
+	User   string `arg:"" optional:"" name:"user" help:"The user that the consumer belongs to."`
+	Name   string `arg:"" optional:"" name:"consumer" help:"The consumer to delete."`
+	Reason string `placeholder:"TEXT" help:"The reason, for the audit log."`
+	Output string `short:"o" enum:"table,json" default:"table" help:"table, or json in the form of the API (default: ${default})."`
 }
 
 // Help is shown by consumers --help.
 func (consumersCmd) Help() string {
-	return `Shows the consumers of the stream that programs have created with a NATS client:
-how many events wait, how many are delivered and not acknowledged, when it was
+	return `Shows the consumers that programs have created on the stream with a NATS client:
+how many events wait, how many are delivered but not acknowledged, when each was
 last active, and after how long without a reader it is deleted (KEPT). The user -
-stands for one that an earlier version made and nobody has used since.
+marks a consumer that an earlier version created and that nobody has used since.
 
-A user may have max_consumers of them. To remove one is to lose its position: its
-program is told that it is gone, and one that it creates anew begins where it
-asks to.
+A user may have max_consumers of them. Removing one deletes its position: its
+program gets an error, and a new consumer begins where the program asks to.
 
     agentkeeper consumers
     agentkeeper consumers -o json | jq '.consumers[] | select(.pending > 10000)'
     agentkeeper consumers remove crm old-report --reason "switched off in May"
 
-Exit codes: 0 good, 1 unknown consumer, 2 usage, 69 no service, 77 not permitted.`
+Exit codes: 0 good, 1 unknown consumer, 2 wrong command line, 69 the service
+cannot be reached, 77 not permitted.`
 }
 
 // Run shows the consumers, of which one may be removed before.

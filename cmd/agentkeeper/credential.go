@@ -15,23 +15,24 @@ import (
 
 type credentialCmd struct {
 	controlFlag
-	Agent  string        `arg:"" help:"The agent, for example runtel/bot@example.ru."`
-	Output string        `short:"o" enum:"json,token,header" default:"json" help:"json; token alone; or header lines as curl -H @- takes them."`
-	After  uint64        `placeholder:"N" help:"Wait for one newer than this generation."`
-	Wait   time.Duration `placeholder:"30s" help:"How long to wait for one."`
+	Agent  string        `arg:"" help:"Full name of the agent, for example cabinet/bot@example.ru."`
+	Output string        `short:"o" enum:"json,token,header" default:"json" help:"json, token for the token alone, or header for header lines as curl -H @- takes them (default: ${default})."`
+	After  uint64        `placeholder:"N" help:"Wait for a credential that is newer than this generation."`
+	Wait   time.Duration `placeholder:"30s" help:"How long to wait with --after."`
 }
 
 // Help is shown by credential --help.
 func (credentialCmd) Help() string {
-	return `Prints what another program needs to act within the agent's session. It is
-secret.
+	return `Prints the credential with which another program can send requests within the
+agent's session. It is a secret.
 
     agentkeeper credential cabinet/bot@example.ru -o token
     agentkeeper credential chat/integrator -o header | curl -H @- https://name.edna.example/api/v1/threads/1
     agentkeeper credential chat/integrator --after 7 --wait 30s
 
-Exit codes: 0 good, 1 unknown agent, 2 usage, 69 no service, 75 there is no
-session now, or none newer came in time, 77 not permitted.`
+Exit codes: 0 good, 1 unknown agent, 2 wrong command line, 69 the service cannot
+be reached, 75 there is no session now, or none newer came in time, 77 not
+permitted.`
 }
 
 // Run prints the credential.

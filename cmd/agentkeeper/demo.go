@@ -21,18 +21,18 @@ import (
 )
 
 type demoCmd struct {
-	Listen  string `default:"127.0.0.1:9464" placeholder:"ADDRESS" help:"Where the API and the metrics are served; another free port is taken where it is in use (default: ${default})."`
+	Listen  string `default:"127.0.0.1:9464" placeholder:"ADDRESS" help:"Address of the API, the status page and the metrics. If it is in use, a free port is taken instead (default: ${default})."`
 	Agents  int    `default:"20" help:"Agents of each vendor, up to 500 (default: ${default})."`
-	Verbose bool   `short:"v" help:"Show the service's log too."`
-	Calm    bool   `help:"Play no incidents."`
+	Verbose bool   `short:"v" help:"Print the service's log, too."`
+	Calm    bool   `help:"Simulate no incidents."`
 }
 
 // Help is shown by demo --help.
 func (demoCmd) Help() string {
-	return `All five platforms are simulated in this process, and the service keeps their
-agents online. Every minute one goes away for a while and sessions are lost on
-others, so that recovery can be watched. Nothing is written outside a temporary
-directory, which goes with the demo.`
+	return `Simulates all five platforms in this process and keeps their agents online. Every
+minute one platform becomes unreachable for a while and sessions are lost on
+others, so that you can watch the recovery. Files are written only to a temporary
+directory, which is removed at the end.`
 }
 
 // Run plays the demo until it is interrupted.

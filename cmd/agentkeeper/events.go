@@ -21,31 +21,33 @@ import (
 
 type eventsCmd struct {
 	controlFlag
-	Follow bool           `short:"f" help:"Go on with new events as they come, over restarts of the service too."`
-	Agent  []string       `placeholder:"AGENT" sep:"none" help:"Only this agent's; may be repeated, and may be a pattern for a shell to leave alone, for example 'hq/29*'."`
-	Type   []string       `placeholder:"TYPE" help:"Only of these types, for example session.lost or 'huawei.*'."`
-	After  *uint64        `placeholder:"POSITION" help:"Only behind this position; 0 is before the oldest kept."`
-	Since  *time.Duration `placeholder:"DURATION" help:"Only those of the last, for example, 10m."`
-	Output string         `short:"o" enum:"table,json" default:"table" help:"table, or json: one CloudEvent a line, with its position (default: ${default})."`
+	Follow bool           `short:"f" help:"Go on and print new events as they come, over restarts of the service, too."`
+	Agent  []string       `placeholder:"AGENT" sep:"none" help:"Only this agent's events; a full name, or a pattern in quotes, for example 'hq/29*'. May be repeated."`
+	Type   []string       `placeholder:"TYPE" help:"Only events of these types, for example session.lost or 'huawei.*'."`
+	After  *uint64        `placeholder:"POSITION" help:"Only events after this position; 0 is before the oldest event that is kept."`
+	Since  *time.Duration `placeholder:"DURATION" help:"Only events of the last DURATION, for example 10m."`
+	Output string         `short:"o" enum:"table,json" default:"table" help:"table, or json for one CloudEvent with its position in each line (default: ${default})."`
 }
 
 // Help is shown by events --help.
 func (eventsCmd) Help() string {
-	return `Prints the events that are kept and ends; with --follow those that come from now
-on, or from --after or --since on. Every event has a position: --after POSITION
-goes on behind it. An event may come twice, with the same id. Where events are
-gone before they could be printed, a line on standard error says so.
+	return `Prints the events that are kept, and ends. With --follow it prints new events as
+they come, beginning now, or where --after or --since says. Every event has a
+position, and --after POSITION begins with the one after it. An event may come
+twice, with the same id. If events were dropped before they could be printed, a
+line on standard error says so.
 
     agentkeeper events --agent hq/291 --since 1h
     agentkeeper events --agent 'hq/29*' --agent pbx/101 --follow
     agentkeeper events --follow --type 'session.*'
     agentkeeper events --follow --after 0 -o json >> events.jsonl
 
-The events of an agent that is configured no longer are printed, too, as long as
-they are kept; to --follow it is unknown.
+Events of an agent that is no longer configured are printed as long as they are
+kept. With --follow such an agent is unknown.
 
 Exit codes: 0 good, 1 failed, or an --agent of which there is neither an agent nor
-an event, 2 usage, 69 no service, 75 the store is not available, 77 not permitted.`
+an event, 2 wrong command line, 69 the service cannot be reached, 75 the store is
+not available, 77 not permitted.`
 }
 
 // Run prints events until their end, or until it is interrupted.

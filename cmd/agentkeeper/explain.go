@@ -14,20 +14,21 @@ import (
 
 type explainCmd struct {
 	controlFlag
-	Agent  string `arg:"" help:"The agent, for example hq/291."`
+	Agent  string `arg:"" help:"Full name of the agent, for example hq/291."`
 	Output string `short:"o" enum:"text,json" default:"text" help:"text or json (default: ${default})."`
 }
 
 // Help is shown by explain --help.
 func (explainCmd) Help() string {
-	return `Tells what the agent does and since when, who wants what and until when, the
-vendor's code in words, what comes next, what you can do, what its platform
-suffers from, and its last ten changes of state.
+	return `Prints the state of the agent and since when, who wants it online or offline and
+until when, the vendor's code in words, what comes next, what you can do, what is
+wrong with its platform, and its last ten changes of state.
 
     agentkeeper explain hq/294
     agentkeeper explain hq/294 -o json | jq -r '.explanation[]'
 
-Exit codes: 0 good, 1 unknown agent, 69 no service, 77 not permitted.`
+Exit codes: 0 good, 1 unknown agent, 69 the service cannot be reached, 77 not
+permitted.`
 }
 
 // Run asks the service, which composes the text.

@@ -33,40 +33,40 @@ type cli struct {
 
 // serviceCmds run the service, or say what a configuration means.
 type serviceCmds struct {
-	Run      runCmd      `cmd:"" help:"Run the service: sign the agents of a configuration in and keep them online."`
-	Demo     demoCmd     `cmd:"" help:"Run everything against built-in simulators, with nothing to set up."`
-	Check    checkCmd    `cmd:"" help:"Check a configuration and everything that it names."`
-	Schedule scheduleCmd `cmd:"" help:"Show the coming sign-ins and sign-outs of a configuration."`
-	Plan     planCmd     `cmd:"" help:"Say which agents a reload would start, stop, change or leave."`
-	Reload   reloadCmd   `cmd:"" help:"Load the configuration again, and wait until it is carried out."`
+	Run      runCmd      `cmd:"" help:"Run the service, which signs the agents of a configuration in and keeps them online."`
+	Demo     demoCmd     `cmd:"" help:"Run the service against built-in simulators, with nothing to set up."`
+	Check    checkCmd    `cmd:"" help:"Check a configuration and every file that it names."`
+	Schedule scheduleCmd `cmd:"" help:"Show the coming sign-ins and sign-outs of a configuration, by its schedules."`
+	Plan     planCmd     `cmd:"" help:"Show which agents a reload would start, stop or change."`
+	Reload   reloadCmd   `cmd:"" help:"Load the configuration again, and wait until its changes are carried out."`
 }
 
 // agentCmds are about agents of the running service.
 type agentCmds struct {
 	Status  statusCmd  `cmd:"" help:"Show the agents of the running service."`
-	Explain explainCmd `cmd:"" help:"Tell about one agent: what it does, why, what comes next, what you can do."`
+	Explain explainCmd `cmd:"" help:"Explain one agent: its state, the cause, what comes next, and what you can do."`
 	SignIn  signInCmd  `cmd:"" help:"Sign agents in, until the schedule's next change."`
 	SignOut signOutCmd `cmd:"" help:"Sign agents out, until the schedule's next change."`
 	Pause   pauseCmd   `cmd:"" help:"Sign agents out until resume, whatever the schedule says."`
-	Resume  resumeCmd  `cmd:"" help:"End a pause, a person's wish and a parking."`
+	Resume  resumeCmd  `cmd:"" help:"Let the schedule decide again: end a pause, an override or a parking."`
 }
 
 // flowCmds are about what goes out of the service, and what holds it up.
 type flowCmds struct {
-	Events     eventsCmd     `cmd:"" help:"Print the agents' events, those kept or as they come."`
-	Webhooks   webhooksCmd   `cmd:"" help:"Show the webhooks, or make one try again at once."`
-	Consumers  consumersCmd  `cmd:"" help:"Show the consumers that programs have on the stream of events, or remove one."`
+	Events     eventsCmd     `cmd:"" help:"Print the events that are kept, or follow new ones."`
+	Webhooks   webhooksCmd   `cmd:"" help:"Show the webhooks, or make one try again at once or skip an event."`
+	Consumers  consumersCmd  `cmd:"" help:"Show the consumers of NATS clients on the stream of events, or remove one."`
 	Report     reportCmd     `cmd:"" help:"Write a bundle for a bug report, without secrets."`
-	Quarantine quarantineCmd `cmd:"" help:"Show which platforms take no log-ins, and why, or let one log-in try now."`
-	Trace      traceCmd      `cmd:"" help:"Print what agents and their platform say to each other, without secrets, and write it into the log."`
-	Credential credentialCmd `cmd:"" help:"Print what another program needs to act within an agent's session."`
+	Quarantine quarantineCmd `cmd:"" help:"Show which platforms are in quarantine and why, or end a quarantine."`
+	Trace      traceCmd      `cmd:"" help:"Print the requests and answers of agents and their platform, without secrets, and write them into the log."`
+	Credential credentialCmd `cmd:"" help:"Print the credential with which another program can use an agent's session."`
 }
 
 // shellCmds are about the program itself.
 type shellCmds struct {
 	Completion completionCmd `cmd:"" help:"Print the completion script of a shell."`
 	Complete   completeCmd   `cmd:"" hidden:"" help:"Print what may stand at the end of a command line."`
-	Man        manCmd        `cmd:"" help:"Print the manual page."`
+	Man        manCmd        `cmd:"" help:"Print a manual page."`
 	Version    versionCmd    `cmd:"" help:"Print version, commit and Go version."`
 }
 

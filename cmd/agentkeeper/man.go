@@ -12,14 +12,14 @@ import (
 )
 
 type manCmd struct {
-	Page string `arg:"" optional:"" default:"agentkeeper" help:"Which page: agentkeeper, agentkeeper.yaml, or agentkeeper-COMMAND (default: ${default})."`
-	Dir  string `placeholder:"DIR" help:"Write all pages into the directories man1, man5 and man8 below DIR instead."`
+	Page string `arg:"" optional:"" default:"agentkeeper" help:"The page: agentkeeper, agentkeeper.yaml, or agentkeeper-COMMAND (default: ${default})."`
+	Dir  string `placeholder:"DIR" help:"Instead, write all pages into the directories man1, man5 and man8 below DIR."`
 }
 
 // Help is shown by man --help.
 func (manCmd) Help() string {
-	return `The pages are made from the same words as --help and from the table of keys of the
-configuration, for packages and for reading:
+	return `The pages are made from the texts of --help and from the table of configuration
+keys:
 
     agentkeeper man | man -l -
     agentkeeper man agentkeeper.yaml | man -l -

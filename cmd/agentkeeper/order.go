@@ -22,14 +22,14 @@ import (
 type orderCmd struct {
 	controlFlag
 	selection
-	Reason string   `required:"true" placeholder:"TEXT" help:"Why; it stands in the audit log."`
-	Wait   waitFlag `help:"Wait until it is done or has failed; with a duration (--wait 30s), no longer."`
-	Yes    bool     `short:"y" help:"Do not ask before a word to more than one agent."`
+	Reason string   `required:"true" placeholder:"TEXT" help:"The reason, for the audit log."`
+	Wait   waitFlag `help:"Wait until the agents are as wished or have failed; with a duration (--wait 30s), no longer than that."`
+	Yes    bool     `short:"y" help:"Do not ask for confirmation when more than one agent is concerned."`
 	Output string   `short:"o" enum:"text,json" default:"text" help:"text or json (default: ${default})."`
 }
 
 type holdFlag struct {
-	For *time.Duration `placeholder:"DURATION" help:"How long it holds (left out: until the schedule's next change; without a schedule, and for a pause, until the next word)."`
+	For *time.Duration `placeholder:"DURATION" help:"How long this holds. If omitted: until the schedule's next change; without a schedule, and for a pause, until the next such command."`
 }
 
 type (
@@ -50,17 +50,19 @@ type (
 
 const orderHelp = `
 
-More than one agent is asked about first; --yes does not ask, and without a
-terminal --yes is needed. Exit codes: 0 the wish is stored (with --wait:
-fulfilled), 1 unknown agent or failed, 2 usage, 69 no service, 75 not in time or
-the store cannot be written now, 77 not permitted.`
+For more than one agent the command asks for confirmation; --yes does not ask, and
+without a terminal --yes is needed.
+
+Exit codes: 0 the wish is stored (with --wait: fulfilled), 1 unknown agent, or the
+wish failed, 2 wrong command line, 69 the service cannot be reached, 75 not fulfilled
+in time, or the store cannot be written now, 77 not permitted.`
 
 // Help is shown by sign-in --help.
 func (signInCmd) Help() string {
-	return `Signs agents in; they are to stay online until the schedule's next change
-(without a schedule: until the next word), or for DURATION. A parked agent is
-tried once more; one that waits tries at once. The platform's rate, outage and
-quarantine hold for people too.
+	return `Signs agents in. They stay online until the schedule's next change (without a
+schedule: until the next such command), or for DURATION. A parked agent is tried
+once more, and one that waits is tried at once. The platform's sign-in rate, an
+outage and a quarantine still apply.
 
     agentkeeper sign-in hq/291 --reason "extra shift" --for 2h
     agentkeeper sign-in --group bots --reason "end of the drill" --yes --wait` + orderHelp
@@ -71,10 +73,9 @@ func (c signInCmd) Run() error { return c.carry(fleet.SignIn, c.For) }
 
 // Help is shown by sign-out --help.
 func (signOutCmd) Help() string {
-	return `Signs agents out; they are to stay offline until the schedule's next change
-(without a schedule: until the next word), or for DURATION. An agent in a call is
-not cut (unless sign_out: force): the sign-out is tried again until the call has
-ended.
+	return `Signs agents out. They stay offline until the schedule's next change (without a
+schedule: until the next such command), or for DURATION. A call is not cut (unless
+sign_out: force): the sign-out is repeated until the call has ended.
 
     agentkeeper sign-out hq/291 --reason "callers hear an echo" --wait
     agentkeeper sign-out 'hq/29*' --reason "move to the new gateway" --for 30m --yes` + orderHelp
@@ -85,8 +86,8 @@ func (c signOutCmd) Run() error { return c.carry(fleet.SignOut, c.For) }
 
 // Help is shown by pause --help.
 func (pauseCmd) Help() string {
-	return `Signs agents out and keeps them out until resume, whatever the schedule says and
-over restarts; or for DURATION.
+	return `Signs agents out and keeps them out until resume, or for DURATION, whatever the
+schedule says and over restarts.
 
     agentkeeper pause hq/291 --reason "training, ask Olga"
     agentkeeper pause --platform pbx --reason "maintenance" --yes --wait 2m` + orderHelp
@@ -97,8 +98,8 @@ func (c pauseCmd) Run() error { return c.carry(fleet.Pause, c.For) }
 
 // Help is shown by resume --help.
 func (resumeCmd) Help() string {
-	return `Ends a pause, a sign-in or sign-out by a person, and a parking: the schedule
-decides again, and a parked agent is tried once more.
+	return `Ends a pause, another override by a person (sign-in, sign-out) and a parking: the
+schedule decides again, and a parked agent is tried once more.
 
     agentkeeper resume hq/294 --reason "account unlocked" --wait
     agentkeeper resume --all --reason "maintenance is over" --yes --wait` + orderHelp

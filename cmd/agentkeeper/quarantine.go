@@ -16,29 +16,31 @@ const endWord = "end"
 
 type quarantineCmd struct {
 	controlFlag
-	Word   string `arg:"" optional:"" name:"end" help:"End the quiet time: one log-in tries next, and its success ends the quarantine."`
-	Name   string `arg:"" optional:"" name:"platform" help:"Of which platform; of others at its address too."`
-	Reason string `placeholder:"TEXT" help:"Why it is to end; it stands in the audit log."`
-	Output string `short:"o" enum:"table,json" default:"table" help:"table, or json as the API has it (default: ${default})."`
+	Word   string `arg:"" optional:"" name:"end" help:"end ends the quiet time: the next log-in is tried, and its success ends the quarantine."`
+	Name   string `arg:"" optional:"" name:"platform" help:"The platform; others at the same host and port are included."`
+	Reason string `placeholder:"TEXT" help:"The reason, for the audit log."`
+	Output string `short:"o" enum:"table,json" default:"table" help:"table, or json in the form of the API (default: ${default})."`
 }
 
 // Help is shown by quarantine --help.
 func (quarantineCmd) Help() string {
-	return `Shows for every platform whether it takes log-ins: how many refused ones it may
-still have (LEFT) before a quarantine, until when one lasts, and which platforms
-share it because they are at the same host and port.
+	return `Shows for each platform whether log-ins are sent to it: how many more may be
+refused before a quarantine (LEFT), until when a quarantine lasts, and which
+platforms share it because they have the same host and port.
 
-In a quarantine no agent logs in, renewals included, until the quiet time is over;
-then one log-in tries first. To end the quiet time sooner, correct the refused
-agents' passwords, and have the platform's people let this host's address in where
-it is blocked. If the log-in that tries is refused, the quarantine begins anew.
+In a quarantine no log-in is sent, not even to renew a token, until the quiet time
+is over. Then one log-in is tried before the others. Before you end the quiet
+time, correct the passwords of the refused agents, and if the platform has blocked
+this host's address, have it unblocked. If the log-in that is tried is refused,
+the quarantine begins anew.
 
     agentkeeper quarantine
     agentkeeper quarantine -o json | jq '.platforms[] | select(.quarantined)'
     agentkeeper quarantine end hq --reason "passwords corrected"
 
-Exit codes: 0 good, 1 unknown platform or one that is not quarantined, 2 usage, 69
-no service, 75 the store cannot be written now, 77 not permitted.`
+Exit codes: 0 good, 1 unknown platform or one that is not quarantined, 2 wrong
+command line, 69 the service cannot be reached, 75 the store cannot be written
+now, 77 not permitted.`
 }
 
 // Run shows the platforms, of which one's quarantine may be ended before.

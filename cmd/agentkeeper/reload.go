@@ -15,25 +15,27 @@ import (
 
 type reloadCmd struct {
 	controlFlag
-	Wait   time.Duration `default:"2m" placeholder:"DURATION" help:"How long to wait for the agents that change (default: ${default}; 0: not at all)."`
+	Wait   time.Duration `default:"2m" placeholder:"DURATION" help:"How long to wait for the agents that change; 0 does not wait (default: ${default})."`
 	NoWait bool          `help:"Do not wait for the agents: return when the configuration is in use."`
 	Output string        `short:"o" enum:"text,json" default:"text" help:"text or json (default: ${default})."`
 }
 
 // Help is shown by reload --help.
 func (reloadCmd) Help() string {
-	return `The service loads its configuration file again: all of it, or nothing where it
-has a mistake, of which each is printed as FILE:LINE:COL: what is wrong. Agents
-that are not concerned are not touched. Then it is waited until the others are
-started, stopped or changed, for two minutes at most: a bar shows how far it is,
-or a line every 5 s where standard error is no terminal.
+	return `Makes the service load its configuration file again. If the file has a mistake,
+each is printed as FILE:LINE:COL: what is wrong, and the old configuration stays
+in use. Agents that no change concerns are not touched. Then the command waits
+until the others are started, stopped or changed, for at most two minutes. It
+shows the progress as a bar, or as a line every 5 s if standard error is not a
+terminal.
 
     agentkeeper reload --wait 10m
     agentkeeper reload --no-wait
     agentkeeper plan && agentkeeper reload
 
-Exit codes: 0 good, 1 an agent failed (is parked), 69 no service, 75 not in
-time, 77 not permitted, 78 the configuration has mistakes and the old one stays.`
+Exit codes: 0 good, 1 an agent failed (is parked), 69 the service cannot be
+reached, 75 not carried out in time, 77 not permitted, 78 the configuration has
+mistakes and the old one stays.`
 }
 
 // Run reloads and waits.
@@ -117,27 +119,27 @@ func sum(p api.Plan, start, stop, change, leave string) string {
 
 type planCmd struct {
 	controlFlag
-	Config string `short:"c" placeholder:"FILE" help:"Configuration file, which you can read, with the files that it names (default: the service's own)."`
+	Config string `short:"c" placeholder:"FILE" help:"Configuration file. You must be able to read it and the files that it names (default: the service's own)."`
 	Output string `short:"o" enum:"text,json" default:"text" help:"text or json (default: ${default})."`
 }
 
 // Help is shown by plan --help.
 func (planCmd) Help() string {
-	return `Says what a reload with FILE would do to the agents of the running service, and
-does nothing. An agent that is changed signs out and in, or goes on with its
-session where the vendor lets it. Webhooks and users of the stream that are new,
-changed or gone are named, too.
+	return `Prints what a reload with FILE would do to the agents of the running service, and
+changes nothing. A changed agent signs out and in, or goes on with its session if
+the vendor allows that. Webhooks and users of the stream that are new, changed or
+removed are listed, too.
 
-FILE, and the lists of agents and days and the certificates that it names, are
-read with your rights and sent to the service. Secrets and keys are not looked
-at: an agent whose password alone differs is left as it is in any case. Without
--c the service reads its own file, secrets too, as a reload would.
+FILE is read with your rights and sent to the service, together with the lists of
+agents, the lists of days and the certificates that it names. Secrets and private
+keys are not read; a changed password alone would change no session anyway.
+Without -c the service reads its own file, secrets included, as a reload would.
 
     agentkeeper plan                       # the service's file as it is now
     agentkeeper plan -c new.yaml -o json
 
-Exit codes: 0 good, 69 no service, 77 not permitted, 78 the file has mistakes,
-which are printed as check prints them.`
+Exit codes: 0 good, 69 the service cannot be reached, 77 not permitted, 78 the
+file has mistakes, which are printed as check prints them.`
 }
 
 // request reads the file and what it names, as the one who asks and not as the

@@ -19,22 +19,22 @@ import (
 type reportCmd struct {
 	controlFlag
 	Config string `short:"c" placeholder:"FILE" help:"Configuration file (default: /etc/agentkeeper/agentkeeper.yaml)."`
-	Log    string `placeholder:"FILE" help:"The service's log, where it is not in systemd's journal; its end is taken."`
-	Unit   string `default:"agentkeeper" placeholder:"UNIT" help:"Unit whose journal is taken without --log (default: ${default})."`
-	Output string `short:"o" placeholder:"FILE" help:"Where to write the bundle, a .tar.gz (default: agentkeeper-report-TIME.tar.gz here)."`
+	Log    string `placeholder:"FILE" help:"The service's log, if it is not in the journal of systemd. The bundle contains its end."`
+	Unit   string `default:"agentkeeper" placeholder:"UNIT" help:"The unit whose journal is read without --log (default: ${default})."`
+	Output string `short:"o" placeholder:"FILE" help:"File to write the bundle to, a .tar.gz (default: agentkeeper-report-TIME.tar.gz in this directory)."`
 }
 
 // Help is shown by report --help.
 func (reportCmd) Help() string {
-	return `Writes a bundle for a bug report: version, configuration, agents, platforms, the
-service's health and that of its store, webhooks, consumers of the stream, metrics
-and the end of the log; for root also the goroutines and a heap profile. It does not
-change anything, and works without a service too, with what there is then. What is
-missing is told on standard error and in the bundle's README.
+	return `Writes a bundle for a bug report: version, configuration, agents, platforms,
+health of the service and its store, webhooks, consumers of the stream, metrics
+and the end of the log; for root also the goroutines and a heap profile. It
+changes nothing. If the service does not run, it writes what can be had without
+it. Standard error and the bundle's README say what is missing.
 
-Secrets, comments and what stands behind the host of a URL are taken out of the
-configuration; nothing else has secrets in it. Names of agents, telephone numbers and
-addresses stay: look through the bundle before you send it.
+Secrets, comments, and the part of a URL after the host are removed from the
+configuration; the other parts contain no secrets. Names of agents, telephone
+numbers and addresses stay in it, so look through the bundle before you send it.
 
     agentkeeper report
     agentkeeper report -c /etc/agentkeeper/agentkeeper.yaml -o /tmp/report.tar.gz

@@ -15,26 +15,26 @@ import (
 
 type runCmd struct {
 	Config    string `short:"c" placeholder:"FILE" env:"AGENTKEEPER_CONFIG" help:"Configuration file (default: /etc/agentkeeper/agentkeeper.yaml)."`
-	Listen    string `placeholder:"HOST:PORT" help:"Over the file's listen."`
-	LogLevel  string `enum:",debug,info,warn,error" default:"" placeholder:"LEVEL" help:"Over the file's log.level: debug, info, warn or error."`
-	LogFormat string `enum:",auto,text,json" default:"" placeholder:"FORMAT" help:"Over the file's log.format: auto, text or json."`
+	Listen    string `placeholder:"HOST:PORT" help:"Address to use in place of the key listen."`
+	LogLevel  string `enum:",debug,info,warn,error" default:"" placeholder:"LEVEL" help:"Level to use in place of the key log.level: debug, info, warn or error."`
+	LogFormat string `enum:",auto,text,json" default:"" placeholder:"FORMAT" help:"Format to use in place of the key log.format: auto, text or json."`
 }
 
 // Help is shown by run --help.
 func (runCmd) Help() string {
-	return `Signals: HUP reloads the configuration; TERM and INT sign every agent out and
-exit within stop_timeout, a second one more than 250 ms later exits at once; USR2
-exits and leaves the agents signed in, for the next process to adopt without a
-login. Polls in progress end by themselves first, which takes up to the platform's
-hold (of Huawei 10 s) and is bounded by stop_timeout.
+	return `Signals: HUP reloads the configuration. TERM and INT sign every agent out and
+exit, within stop_timeout; a second signal, more than 250 ms later, exits at once.
+USR2 hands over: the process exits and leaves the agents signed in, and the next
+process goes on with their sessions without a log-in. Open polls end by themselves
+first, which takes up to the hold of the platform (Huawei: 10 s) and at most
+stop_timeout.
 
-What the command line says stands over the file, at reloads too, for a minute's
-debugging:
+For debugging, flags override the file, at reloads, too:
 
     agentkeeper run -c try.yaml --listen 127.0.0.1:9999 --log-level debug --log-format text
 
-Exit codes: 0 good, 1 failed or agents had to be left signed in, 75 another
-process has the store, 78 the configuration has mistakes.`
+Exit codes: 0 good, 1 failed, or some agents could not be signed out in time, 75
+another process uses the store, 78 the configuration has mistakes.`
 }
 
 // Run is the service.

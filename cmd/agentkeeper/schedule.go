@@ -19,26 +19,25 @@ import (
 type scheduleCmd struct {
 	Config  string `short:"c" placeholder:"FILE" env:"AGENTKEEPER_CONFIG" help:"Configuration file (default: /etc/agentkeeper/agentkeeper.yaml)."`
 	Agent   string `placeholder:"AGENT" xor:"whom" help:"Only this agent, for example hq/291."`
-	Group   string `placeholder:"NAME" xor:"whom" help:"Only this group and its agents with a schedule of their own."`
+	Group   string `placeholder:"NAME" xor:"whom" help:"Only this group, and its agents that have a schedule of their own."`
 	Days    int    `default:"7" help:"How far to look ahead, up to 366 (default: ${default})."`
-	Output  string `short:"o" enum:"table,json" default:"table" help:"table or json."`
-	Control string `env:"AGENTKEEPER_CONTROL" placeholder:"PATH" help:"Control socket of the service (default: as the configuration says)."`
+	Output  string `short:"o" enum:"table,json" default:"table" help:"table or json (default: ${default})."`
+	Control string `env:"AGENTKEEPER_CONTROL" placeholder:"PATH" help:"Control socket of the service (default: the key control of the configuration)."`
 }
 
 // Help is shown by schedule --help.
 func (scheduleCmd) Help() string {
-	return `Reads the configuration, not the running service: what a change of it would
-mean can be seen before a reload. Times are in the schedule's own zone, with the
-local time of this terminal beside them where that differs. Holidays that keep a
-sign-in away, days that count as another weekday and changes of the clock are shown
-among the changes. Where the
-service can be reached, so are the words by which people overrule the schedule.
+	return `Reads the configuration file, so you can see the effect of a change before a
+reload. Times are in the schedule's time zone, with the local time of this
+terminal beside them if that differs. The list includes holidays without a
+sign-in, days that count as another weekday, and changes between winter and summer
+time. If the service can be reached, people's overrides are shown as well.
 
     agentkeeper schedule --group bots --days 14
     agentkeeper schedule -c new.yaml --agent hq/291
 
-Exit codes: 0 good, 1 no such agent or group, 2 usage, 78 the configuration has
-mistakes.`
+Exit codes: 0 good, 1 no such agent or group, 2 wrong command line, 78 the
+configuration has mistakes.`
 }
 
 // Run prints the plan.

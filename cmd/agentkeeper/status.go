@@ -15,19 +15,20 @@ import (
 type statusCmd struct {
 	controlFlag
 	Output   string        `short:"o" enum:"table,json" default:"table" help:"table or json (default: ${default})."`
-	Check    bool          `help:"Print one line and exit like a monitoring plugin: 0 good, 1 warning, 2 critical, 3 unknown."`
-	Watch    bool          `short:"w" help:"Show it again every --interval, until interrupted."`
-	Interval time.Duration `default:"2s" placeholder:"DURATION" help:"Of --watch (default: ${default})."`
+	Check    bool          `help:"Print one line and exit as a monitoring plugin: 0 good, 1 warning, 2 critical, 3 unknown."`
+	Watch    bool          `short:"w" help:"Repeat at every --interval, until interrupted."`
+	Interval time.Duration `default:"2s" placeholder:"DURATION" help:"Pause between repeats with --watch (default: ${default})."`
 	Platform string        `placeholder:"NAME" help:"Only this platform's agents."`
 	Group    string        `placeholder:"NAME" help:"Only this group's agents."`
-	Label    string        `placeholder:"TEXT" help:"Only agents whose label has this text in it, in whatever case."`
-	State    string        `placeholder:"STATE" help:"Only agents in this state: offline, signing_in, online, signing_out, waiting or parked; or unmet: not as they are wished."`
+	Label    string        `placeholder:"TEXT" help:"Only agents whose label contains this text; upper and lower case are the same."`
+	State    string        `placeholder:"STATE" help:"Only agents in this state: offline, signing_in, online, signing_out, waiting or parked; or unmet for those that are not as wished."`
 }
 
 // Help is shown by status --help.
 func (statusCmd) Help() string {
-	return `A line per agent, and a sum. On a terminal the table fits its width: what does
-not fit is left out, and where there is room the vendor's code is told in words.
+	return `Prints a line for each agent, and a summary. On a terminal the table fits the
+width: columns that do not fit are left out, and if there is room the vendor's
+code is explained in words.
 
     agentkeeper status --state parked
     agentkeeper status --state unmet        # those that are not as they are wished
@@ -36,11 +37,14 @@ not fit is left out, and where there is room the vendor's code is told in words.
     agentkeeper status -o json --state unmet | jq -r '.agents[].id'
     agentkeeper status --check              # for Icinga, Nagios, Zabbix
 
-Exit codes: 0 good, 1 no such platform or group, 2 usage, 69 no service, 77 not
-permitted; of --check: 0 all as wished, 1 some not yet, or the last reload failed,
-a webhook is stuck or the store was mended after damage, 2 some stopped (parked or
-in quarantine), or the store cannot be written or has lost something, 3 unknown (no
-service, one that is handing over or stopping, no such platform or group).`
+Exit codes: 0 good, 1 no such platform or group, 2 wrong command line, 69 the
+service cannot be reached, 77 not permitted.
+
+Exit codes of --check: 0 all agents are as wished; 1 some are not yet, or the last
+reload failed, a webhook is stuck, or the store was repaired after damage; 2 some
+are stopped (parked or in quarantine), or the store cannot be written or has lost
+something; 3 unknown (the service cannot be reached, hands over or stops; no such
+platform or group).`
 }
 
 // Run asks the running service.

@@ -20,24 +20,25 @@ import (
 type traceCmd struct {
 	controlFlag
 	selection
-	For     *time.Duration `placeholder:"DURATION" help:"For how long, up to 1h (default: 10m)."`
-	LogOnly bool           `help:"Switch it on and return; the lines go to the service's log alone."`
+	For     *time.Duration `placeholder:"DURATION" help:"How long to trace, up to 1h (default: 10m)."`
+	LogOnly bool           `help:"Begin the trace and return. Its lines go to the service's log alone."`
 	Off     bool           `help:"End the trace of these agents."`
-	Reason  string         `placeholder:"TEXT" help:"Why; it stands in the audit log."`
-	Output  string         `short:"o" enum:"text,json" default:"text" help:"text, or json: one line each (default: ${default})."`
+	Reason  string         `placeholder:"TEXT" help:"The reason, for the audit log."`
+	Output  string         `short:"o" enum:"text,json" default:"text" help:"text, or json with one line for each entry (default: ${default})."`
 }
 
 // Help is shown by trace --help.
 func (traceCmd) Help() string {
-	return `Writes what agents and their platform say to each other into the service's log,
-and prints it, until the time is over or Ctrl-C, which ends the trace: every
-connection, request and answer, for ECSS every websocket frame, for pushed events
-the platform's calls. Without agents it lists who is traced.
+	return `Writes the exchange between agents and their platform into the service's log and
+prints it: every connection, request and answer; for ECSS every websocket frame;
+for pushed events the platform's requests. It ends when the time is over, or with
+Ctrl-C, which ends the trace as well. Without agents the command lists who is
+traced.
 
-Passwords, tokens, Guids, cookies and what else looks like one are *** in it. The
-rest is shown as it is: telephone numbers and what callers say, too. A trace is for
-the time of a dispute with the vendor; 50 agents at most are traced at once, and of
-a body 8 KiB are shown.
+Passwords, tokens, Guids, cookies and whatever looks like one are shown as ***.
+Everything else is shown as it is, telephone numbers and what callers write
+included. At most 50 agents are traced at once, and at most 8 KiB of a body are
+shown.
 
     agentkeeper trace hq/2001
     agentkeeper trace hq/2001 --for 1m -o json > exchange.jsonl
@@ -46,11 +47,12 @@ a body 8 KiB are shown.
     agentkeeper trace hq/2001 --off
     agentkeeper trace
 
-In the text > is what was sent, < what came, and * a note; #7 joins a request and
-its answer.
+In the text, > marks what was sent, < what was received, and * a note; a number
+such as #7 joins a request and its answer.
 
-Exit codes: 0 good (the time is over, Ctrl-C), 1 unknown agent or too many, 2 usage,
-69 no service, or it went away, 75 the service is ending, 77 not permitted.`
+Exit codes: 0 good (the time is over, Ctrl-C), 1 unknown agent or too many, 2
+wrong command line, 69 the service cannot be reached, or it went away, 75 the
+service is ending, 77 not permitted.`
 }
 
 // Run traces.

@@ -20,31 +20,34 @@ const (
 
 type webhooksCmd struct {
 	controlFlag
-	Word   string `arg:"" optional:"" name:"resume" help:"resume ends what a webhook waits for: a stop after 410, a pause, a back-off; it tries at once. skip gives up the oldest event that its receiver does not take."`
-	Name   string `arg:"" optional:"" name:"webhook" help:"Which webhook is told so."`
-	Agent  string `placeholder:"AGENT" help:"With skip: the agent whose event is given up, for example hq/291."`
-	Reason string `placeholder:"TEXT" help:"Why; it stands in the audit log."`
-	Output string `short:"o" enum:"table,json" default:"table" help:"table, or json as the API has it (default: ${default})."`
+	Word   string `arg:"" optional:"" name:"resume" help:"resume makes a webhook try at once, whatever it waits for: after a 410, in a pause or a back-off. skip gives up the oldest event that its receiver does not take."`
+	Name   string `arg:"" optional:"" name:"webhook" help:"Name of the webhook."`
+	Agent  string `placeholder:"AGENT" help:"With skip: the agent whose event is given up, for example hq/291 (default: the oldest event that fails)."`
+	Reason string `placeholder:"TEXT" help:"The reason, for the audit log."`
+	Output string `short:"o" enum:"table,json" default:"table" help:"table, or json in the form of the API (default: ${default})."`
 }
 
 // Help is shown by webhooks --help.
 func (webhooksCmd) Help() string {
-	return `Shows what each webhook does, how many events wait and since when, how many were
-dropped before it could deliver them or given up (DEAD), and why the last request failed.
+	return `Shows the state of each webhook, how many events wait and since when, how many
+were dropped before delivery or given up (DEAD), and why the last request failed.
 
-A webhook that was answered with 410 is stopped until its configuration changes
-or it is resumed; it then gets what waited, as far as that is kept.
+A webhook whose receiver answered 410 is stopped until its configuration changes
+or somebody resumes it. It then gets the events that waited, as far as they are
+still kept.
 
     agentkeeper webhooks
     agentkeeper webhooks -o json | jq '.webhooks[] | select(.state != "delivering")'
     agentkeeper webhooks resume crm --reason "receiver mended"
     agentkeeper webhooks skip crm --agent hq/291 --reason "receiver cannot read it"
 
-An event that the receiver refuses holds up its agent's later ones. skip gives it
-up and goes on with the next; what was given up is counted (DEAD), listed by
--o json as given_up, and stays in the stream as long as that keeps it.
+While the receiver refuses an event, the later events of the same agent wait. skip
+gives that event up and goes on with the next. Events that were given up are
+counted (DEAD), listed by -o json under given_up, and stay in the stream as long
+as it keeps them.
 
-Exit codes: 0 good, 1 unknown webhook or nothing to skip, 2 usage, 69 no service, 77 not permitted.`
+Exit codes: 0 good, 1 unknown webhook or nothing to skip, 2 wrong command line, 69
+the service cannot be reached, 77 not permitted.`
 }
 
 // Run shows the webhooks, of which one may be resumed before.
