@@ -74,7 +74,7 @@ func TestCommandLine(t *testing.T) {
 		{"explain 291", 1, "", `no such agent: 291; did you mean hq/291\?`},
 		{"explain", 2, "", `expected "<agent>"\nTry: agentkeeper explain --help`},
 		{"sign-out hq/291", 2, "", "missing flags: --reason"},
-		{"sign-out hq/291 --reason ~", 2, "", "--reason is empty"},
+		{"sign-out hq/291 --reason ~", 2, "", "--reason is missing"},
 		{"sign-out --reason x", 2, "", "for which agents"},
 		{"sign-out --all hq/291 --reason x", 2, "", "--all and hq/291 together"},
 		{"sign-out hq/29* --reason x", 2, "", `sign-out 4 agents \(hq/291 … hq/294\): add --yes`},
