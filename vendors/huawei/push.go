@@ -59,9 +59,8 @@ func (s *agent) attend(ctx context.Context) (session.Batch, session.Wait, error)
 // keep sends what is due. It goes before what was pushed, for events cannot keep a
 // session. over means that there is something to return.
 func (s *agent) keep(ctx context.Context) (batch session.Batch, over bool, err error) {
-	cut := ctx.Err() != nil
 	due := !time.Now().Before(s.due)
-	if cut || (!due && !s.missesGuid()) {
+	if ended(ctx) || (!due && !s.missesGuid()) {
 		return session.Batch{}, false, nil
 	}
 	if s.renew(ctx) {
@@ -73,6 +72,9 @@ func (s *agent) keep(ctx context.Context) (batch session.Batch, over bool, err e
 	batch, err = s.keepAlive(ctx)
 	return batch, !errors.Is(err, errAskAgain), err
 }
+
+// ended reports whether the step was interrupted; whoever called it tells why.
+func ended(ctx context.Context) bool { return ctx.Err() != nil }
 
 // missesGuid reports whether a Guid is to be asked for now.
 func (s *agent) missesGuid() bool {
