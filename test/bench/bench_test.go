@@ -146,10 +146,10 @@ func TestQuantile(t *testing.T) {
 }
 
 func TestSettingsThatCannotBeMeasured(t *testing.T) {
-	if err := (&settings{Agents: 1, First: 1, Reps: 1, Span: 1, Hold: 1, Ping: 0}).check(); err == nil {
+	if err := (&settings{Agents: 1, First: 1, Reps: 1, Span: 1, Hold: 1, Guid: 1, Ping: 0}).check(); err == nil {
 		t.Error("a ping of 0 was taken")
 	}
-	err := (&settings{Agents: 1 << 30, First: 1, Reps: 1, Span: 1, Hold: 1, Ping: 1}).check()
+	err := (&settings{Agents: 1 << 30, First: 1, Reps: 1, Span: 1, Hold: 1, Guid: 1, Ping: 1}).check()
 	if err == nil || !strings.Contains(err.Error(), "hard limit") {
 		t.Errorf("a thousand million agents: %v", err)
 	}

@@ -23,6 +23,7 @@ type settings struct {
 	Reps          int
 	Span          time.Duration
 	Hold, Ping    time.Duration
+	Guid          time.Duration // the age at which the platform replaces an agent's Guid
 	Quick         bool
 	Only          string
 	Profiles      string
@@ -102,6 +103,7 @@ func flags() *settings {
 	flag.IntVar(&s.Reps, "reps", 3, "repetitions of each part")
 	flag.DurationVar(&s.Span, "span", 20*time.Second, "the window of polls, events and each row of followers; sockets takes 3 pings if that is longer")
 	flag.DurationVar(&s.Hold, "hold", 10*time.Second, "how long the platform holds a poll")
+	flag.DurationVar(&s.Guid, "guid", time.Minute, "the age at which the platform replaces an agent's Guid; 1h for polls that carry none")
 	flag.DurationVar(&s.Ping, "ping", 10*time.Second, "pause between the pings of a websocket")
 	flag.BoolVar(&s.Quick, "quick", false, "other defaults, for trying: -agents 500 -first 100 -reps 1 -span 8s -hold 2s -ping 2s")
 	flag.StringVar(&s.Only, "only", "", "parts, with commas between: "+strings.Join(partNames(), ", "))
@@ -149,7 +151,7 @@ func main() {
 const spareFiles = 200
 
 func (s *settings) check() error {
-	if s.Agents < 1 || s.First < 1 || s.Reps < 1 || s.Span <= 0 || s.Hold <= 0 || s.Ping <= 0 {
+	if s.Agents < 1 || s.First < 1 || s.Reps < 1 || s.Span <= 0 || s.Hold <= 0 || s.Ping <= 0 || s.Guid <= 0 {
 		return fmt.Errorf("-agents, -first, -reps, -span, -hold and -ping must be above 0")
 	}
 	var limit syscall.Rlimit

@@ -135,7 +135,7 @@ func (s *settings) self(role, dir, addr string, n int, more ...string) (*process
 	if err != nil {
 		return nil, err
 	}
-	args := append([]string{"-role", role, "-dir", dir, "-addr", addr, "-agents", fmt.Sprint(n), "-hold", s.Hold.String(), "-ping", s.Ping.String()}, more...)
+	args := append([]string{"-role", role, "-dir", dir, "-addr", addr, "-agents", fmt.Sprint(n), "-hold", s.Hold.String(), "-guid", s.Guid.String(), "-ping", s.Ping.String()}, more...)
 	return start(role, exec.Command(program, args...), "")
 }
 

@@ -62,7 +62,7 @@ type seen struct {
 func gateway(s *settings, l *sim.NetListener) http.Handler {
 	g := huawei.New(huawei.Config{
 		Agents: huawei.Range(1001, s.Agents, password, 100001), Line: l,
-		Switches: huawei.Switches{Hold: sim.Duration(s.Hold), Types: huawei.Types{EventNull: true}},
+		Switches: huawei.Switches{Hold: sim.Duration(s.Hold), GuidInterval: sim.Duration(s.Guid), Types: huawei.Types{EventNull: true}},
 	})
 	polls := &pollers{next: g, last: map[string]time.Time{}}
 	mux := http.NewServeMux()
