@@ -63,7 +63,9 @@ func (e *Event) take(line []byte) {
 // BrokenOff means that a stream ended in the middle.
 type BrokenOff struct{ err error }
 
+// Error implements error.
 func (e *BrokenOff) Error() string { return "the stream broke off: " + e.err.Error() }
 
 // Unwrap returns what broke it off.
+// Unwrap returns why the stream broke off.
 func (e *BrokenOff) Unwrap() error { return e.err }
