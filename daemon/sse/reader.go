@@ -67,5 +67,4 @@ type BrokenOff struct{ err error }
 func (e *BrokenOff) Error() string { return "the stream broke off: " + e.err.Error() }
 
 // Unwrap returns what broke it off.
-// Unwrap returns why the stream broke off.
 func (e *BrokenOff) Unwrap() error { return e.err }
