@@ -100,8 +100,8 @@ func TestParkedStepsOnTime(t *testing.T) {
 	})
 }
 
-// What ends the context ends a wait at the next step, at whatever time, and the
-// session goes on. One that is closed while it waits leaves nothing behind and
+// What ends the context ends a wait at the next step, or at the one after it if an
+// answer with events is there, at whatever time, and the session goes on. One that is closed while it waits leaves nothing behind and
 // tells the platform nothing.
 func TestParkedIsInterrupted(t *testing.T) {
 	contract(t, func(r *rig) {
@@ -118,7 +118,11 @@ func TestParkedIsInterrupted(t *testing.T) {
 			ctx, cancel := context.WithCancel(r.Context())
 			cancel()
 			batch, wait, err := s.Step(ctx)
-			if settle(batch); !wait.None() || !errors.Is(err, context.Canceled) {
+			if settle(batch); err == nil && len(batch.Events) > 0 { // an answer that was there is taken
+				batch, wait, err = s.Step(ctx)
+				settle(batch)
+			}
+			if !wait.None() || !errors.Is(err, context.Canceled) {
 				r.Errorf("interrupted after %v: %v, waits %v", after, err, !wait.None())
 			}
 			r.nobodyStands()
