@@ -45,6 +45,9 @@ func (a *agent) order(o keeper.Order) {
 // Wake implements keeper.Owner.
 func (a *agent) Wake() { a.seat.Wake() }
 
+// Blocks implements keeper.Owner.
+func (a *agent) Blocks() { a.seat.Blocks() }
+
 // Handed implements keeper.Owner.
 func (a *agent) Handed() { a.fleet.handed(a.id) }
 

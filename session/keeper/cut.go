@@ -3,6 +3,8 @@ package keeper
 import (
 	"context"
 	"sync"
+
+	"agentkeeper/session"
 )
 
 // actions is the context of an agent's actions, one after the other, until one is
@@ -11,6 +13,7 @@ import (
 // above it does not know of it until then.
 type actions struct {
 	context.Context // above: the end of all
+	owner           Owner
 
 	mu    sync.Mutex
 	err   error
@@ -18,6 +21,14 @@ type actions struct {
 	heard bool                 // somebody listened since reuse
 	funcs map[*func()]struct{} // to be called at the end
 	stop  func() bool          // of listening to what is above; nil: not yet
+}
+
+// Value implements context.Context.
+func (a *actions) Value(key any) any {
+	if session.IsBlockerKey(key) {
+		return a.owner
+	}
+	return a.Context.Value(key)
 }
 
 // Err implements context.Context.

@@ -64,6 +64,7 @@ func (j *journal) Adopt(a session.Account, key session.Key) (session.Session, er
 // gate; only a new order cuts it short, and not the limit of a wait in the gate.
 func (j *journal) Probe(ctx context.Context, a session.Account) error {
 	leave(ctx)
+	j.owner.Blocks()
 	(*Keeper)(j).leaveQueue()
 	ctx, cancel := context.WithTimeout(j.actions, j.now.Policy().OpTimeout)
 	defer cancel()
@@ -88,6 +89,7 @@ func (s *journalled) SignOut(ctx context.Context) error {
 // begin returns the context of an operation that is now on record. The
 // operation was not sent if it fails.
 func (k *Keeper) begin(ctx context.Context, op session.Op, force bool) (context.Context, func(), error) {
+	k.owner.Blocks()
 	limit := k.now.Policy().OpTimeout
 	rec := k.intend(op, limit)
 	saving, cancel := context.WithTimeout(ctx, saveTimeout)

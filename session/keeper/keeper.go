@@ -82,6 +82,9 @@ type Owner interface {
 	// Wake is called when what Step waits for is over before its time; Block
 	// returns all the same.
 	Wake()
+	// Blocks is called, on the agent's goroutine, before Step waits for something
+	// more than it works: an operation, a connection, the store.
+	Blocks()
 	// Handed is called, on the agent's goroutine, after Credential changed.
 	Handed()
 	// Turned is called, on the agent's goroutine, after the standing of the View
@@ -93,6 +96,7 @@ type Owner interface {
 type nobody struct{}
 
 func (nobody) Wake()           {}
+func (nobody) Blocks()         {}
 func (nobody) Handed()         {}
 func (nobody) Turned(Standing) {}
 

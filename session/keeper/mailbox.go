@@ -171,7 +171,7 @@ func (k *Keeper) arm(ctx context.Context, grace time.Duration) context.Context {
 	defer k.mu.Unlock()
 	if k.actions == nil || !k.actions.reuse() {
 		k.releaseLocked()
-		k.actions = &actions{Context: ctx}
+		k.actions = &actions{Context: ctx, owner: k.owner}
 	}
 	k.armed, k.grace = true, grace
 	if o := k.order; k.changed && (o.Wish != k.wish.Wish || k.resume || o.End) {

@@ -208,6 +208,7 @@ func (k *Keeper) save(ctx context.Context) {
 	if !k.rec.dirty {
 		return
 	}
+	k.owner.Blocks()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 	k.rec.sequence, k.rec.written = k.reserved(), time.Now().UnixNano()

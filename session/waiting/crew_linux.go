@@ -8,11 +8,13 @@ import (
 )
 
 // crew are the goroutines that step tasks. Few work at a time, as many as have a
-// use for the processors; who stands in one step for longer than a tick counts as
-// blocked, and somebody else takes the place. The room's mu guards all of it.
+// use for the processors; who says that its step blocks, or stands in it for longer
+// than a tick, counts as blocked, and somebody else takes the place. The room's mu
+// guards all of it.
 type crew struct {
 	room   *sockets
 	most   int       // at work at a time, the blocked ones aside
+	said   int       // goroutines that said that they block, and still do
 	atWork []*worker // without the blocked ones
 	idle   []*worker // the last one in is the first one out: its stack is warm
 	first  *Seat     // of those that wait for a goroutine
@@ -27,11 +29,17 @@ const idleMost = 16
 // burstMost is how many goroutines are sent to work at once.
 const burstMost = 1024
 
+// saidMost is how many goroutines lose their places at once because they said that
+// they block. Those beyond it are found by the tick: each is a stack.
+const saidMost = 256
+
 // worker is one goroutine.
 type worker struct {
 	calls chan *Seat
+	seat  *Seat     // whose task it steps
 	since time.Time // when it began its step
 	place int       // in atWork; -1: idle, or blocked
+	said  bool      // it is one of the crew's said
 }
 
 func (c *crew) init(r *sockets) {
@@ -67,9 +75,33 @@ func (c *crew) send(s *Seat) {
 		w.calls = make(chan *Seat, 1)
 		go w.work(c)
 	}
-	w.since, w.place = time.Now(), len(c.atWork)
-	c.atWork = append(c.atWork, w)
+	w.seat, w.since = s, time.Now()
+	c.join(w)
 	w.calls <- s // it has room: the goroutine has nothing to do
+}
+
+// join puts a goroutine among those at work.
+func (c *crew) join(w *worker) {
+	w.place = len(c.atWork)
+	c.atWork = append(c.atWork, w)
+}
+
+// blocks gives the place of the goroutine that steps a task to the next one.
+func (c *crew) blocks(s *Seat) {
+	if c.said >= saidMost {
+		return
+	}
+	for _, w := range c.atWork {
+		if w.seat == s {
+			c.said++
+			w.said = true
+			c.rest(w)
+			break
+		}
+	}
+	if c.first != nil && len(c.atWork) < c.most {
+		c.send(c.pop(time.Now()))
+	}
 }
 
 // work steps one task after the other.
@@ -87,14 +119,18 @@ func (c *crew) done(w *worker) *Seat {
 	c.room.mu.Lock()
 	defer c.room.mu.Unlock()
 	now := time.Now()
+	if w.said {
+		c.said--
+		w.said = false
+	}
 	if w.place < 0 && len(c.atWork) < c.most { // it was blocked
-		w.place = len(c.atWork)
-		c.atWork = append(c.atWork, w)
+		c.join(w)
 	}
 	if w.place >= 0 && c.first != nil {
-		w.since = now
-		return c.pop(now)
+		w.since, w.seat = now, c.pop(now)
+		return w.seat
 	}
+	w.seat = nil
 	c.rest(w)
 	if len(c.idle) >= idleMost {
 		close(w.calls)

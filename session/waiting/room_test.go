@@ -381,6 +381,32 @@ func TestBlockedTasksHoldNobodyUp(t *testing.T) {
 	})
 }
 
+// Tasks that say that they block step all, however many, and each goes on.
+func TestTasksSayThatTheyBlock(t *testing.T) {
+	rooms(t, func(t *testing.T, r waiting.Room, _ func()) {
+		var blocked []*script
+		for range 600 {
+			blocked = append(blocked, enter(r))
+		}
+		for round := range 3 {
+			for _, b := range blocked {
+				b.step(t)
+				b.Blocks()
+				if round == 1 {
+					b.Blocks() // said twice
+				}
+			}
+			for _, b := range blocked {
+				b.waits <- session.Wait{Until: time.Now()}
+			}
+		}
+		for _, b := range blocked {
+			b.step(t)
+			b.end(t)
+		}
+	})
+}
+
 // echo is a task that answers every byte that comes, until the end of the
 // connection, and rests in between.
 type echo struct {

@@ -124,6 +124,14 @@ func (r *sockets) wake(s *Seat) {
 	r.watchCrew()
 }
 
+// blocks implements Seat.Blocks.
+func (r *sockets) blocks(s *Seat) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.crew.blocks(s)
+	r.watchCrew()
+}
+
 func (r *sockets) wakeAll() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -150,6 +150,7 @@ type Client struct {
 // [Client.Begin] and [Client.End] are the same in two parts.
 func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 	waits := c.Begin(ctx, r)
+	session.Blocks(ctx)
 	for {
 		if waits {
 			c.Wait().Block(ctx)
@@ -221,6 +222,7 @@ func (c *Client) connect(ctx context.Context, now time.Time) error {
 	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
+	session.Blocks(ctx)
 	done := make(chan error, 1)
 	go func() {
 		conn, err := c.transport.connect(ctx)
