@@ -221,12 +221,13 @@ func (f *Fleet) Apply(cfg *config.Config, by string) Plan {
 // mu up now and then; when the fleet's end begins meanwhile, the rest of the plan
 // is left.
 func (f *Fleet) carryOut(cfg *config.Config, plan Plan, by string) (fresh []newcomer) {
+	unanswered := f.unanswered()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.ending {
 		return nil
 	}
-	f.setPlatforms(cfg)
+	f.setPlatforms(cfg, unanswered)
 	f.tellMassChanges(cfg)
 	b := f.hold()
 	for _, i := range plan.order {

@@ -162,6 +162,7 @@ func (f *Fleet) signOutLeft(by string) (fresh []newcomer) {
 	}
 	f.left.over = true
 	platforms, names := map[string]*platform{}, map[string][]string{}
+	unanswered := f.unanswered()
 	b := f.hold()
 	for id, rec := range f.records { // nobody changes them but Apply
 		if f.ending {
@@ -169,7 +170,7 @@ func (f *Fleet) signOutLeft(by string) (fresh []newcomer) {
 		}
 		p, known := platforms[id.Platform]
 		if !known {
-			p = f.platformLeft(id.Platform)
+			p = f.platformLeft(id.Platform, unanswered[id.Platform])
 			platforms[id.Platform] = p
 		}
 		if mayBeSignedIn(rec) {
@@ -214,14 +215,15 @@ func some(logins []string) string {
 }
 
 // platformLeft returns the platform that agents were left on, as it was when it
-// was last configured; nil where nothing is known of it. The caller holds mu.
-func (f *Fleet) platformLeft(name string) *platform {
+// was last configured; nil where nothing is known of it. unanswered is how many of
+// their sign-ins were never answered. The caller holds mu.
+func (f *Fleet) platformLeft(name string, unanswered int) *platform {
 	now := f.platforms[name]
 	c, stored := f.left.places[name]
 	if !stored || (now != nil && sameEndpoint(*now.cfg, c)) {
 		return now
 	}
-	p := f.newPlatform(&c, f.newGate(c))
+	p := f.newPlatform(&c, f.newGate(c, unanswered))
 	p.leaving = true
 	if now == nil {
 		f.platforms[name] = p

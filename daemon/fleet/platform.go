@@ -36,14 +36,15 @@ func (f *Fleet) newPlatform(c *config.Platform, g *gate.Gate) *platform {
 }
 
 // setPlatforms brings the platforms up to date. A gate survives every change
-// but that of the system it guards. The caller holds mu.
-func (f *Fleet) setPlatforms(cfg *config.Config) {
+// but that of the system it guards. unanswered is what [Fleet.unanswered] returned.
+// The caller holds mu.
+func (f *Fleet) setPlatforms(cfg *config.Config, unanswered map[string]int) {
 	for i := range cfg.Platforms {
 		c := &cfg.Platforms[i]
 		old := f.platforms[c.Name]
 		switch {
 		case old == nil:
-			f.platforms[c.Name] = f.newPlatform(c, f.newGate(*c))
+			f.platforms[c.Name] = f.newPlatform(c, f.newGate(*c, unanswered[c.Name]))
 		case sameEndpoint(*old.cfg, *c):
 			old.cfg, old.leaving = c, false
 			old.gate.Update(settings(*c))
@@ -53,7 +54,7 @@ func (f *Fleet) setPlatforms(cfg *config.Config) {
 			f.platforms[c.Name] = f.newPlatform(c, old.gate)
 		default:
 			old.gate.Leave()
-			f.platforms[c.Name] = f.newPlatform(c, f.newGate(*c))
+			f.platforms[c.Name] = f.newPlatform(c, f.newGate(*c, unanswered[c.Name]))
 		}
 	}
 }
@@ -98,14 +99,20 @@ func (f *Fleet) place(c config.Platform) wire.Place {
 		OperationTimeout: c.SignIn.Timeout, Window: c.Window, Log: f.log.With("platform", c.Name), Traces: f.traces}
 }
 
-// newGate returns the gate of a platform. The caller holds mu.
-func (f *Fleet) newGate(c config.Platform) *gate.Gate {
-	unanswered := 0
+// unanswered counts, by platform, the stored sign-ins that were never answered, of
+// agents that have no keeper yet. It is Apply's, which alone changes the records.
+func (f *Fleet) unanswered() map[string]int {
+	count := map[string]int{}
 	for id, r := range f.records {
-		if id.Platform == c.Name && (r.Intent.Op == session.OpSignIn || r.Memo.Doubt == session.OpSignIn) {
-			unanswered++
+		if r.Intent.Op == session.OpSignIn || r.Memo.Doubt == session.OpSignIn {
+			count[id.Platform]++
 		}
 	}
+	return count
+}
+
+// newGate returns the gate of a platform. The caller holds mu.
+func (f *Fleet) newGate(c config.Platform, unanswered int) *gate.Gate {
 	g := gate.New(gate.Options{
 		Name: c.Name, Settings: settings(c), Service: f.service(c), Unanswered: unanswered,
 		Notify: func(change gate.Change) {
