@@ -22,13 +22,13 @@ func TestRestoreUnderAnotherClock(t *testing.T) {
 		}{
 			{"a next try", Record{Written: then, Memo: Memo{NextAt: then.Add(40 * time.Second), Fails: 3}}, Stay, 40 * time.Second},
 			{"a platform's own word", Record{Written: then, Memo: Memo{NextAt: then.Add(30 * time.Minute), Fails: 1}}, Stay, 30 * time.Minute},
-			{"a truce", Record{Written: then, Memo: Memo{NextAt: then.Add(14 * time.Minute), Shorts: 11}}, Stay, 14 * time.Minute},
+			{"a pause after evictions", Record{Written: then, Memo: Memo{NextAt: then.Add(14 * time.Minute), ShortSessions: 11}}, Stay, 14 * time.Minute},
 			{"a next try without the time of writing", Record{Memo: Memo{NextAt: then, Fails: 3}}, Stay, time.Minute},
-			{"a truce without the time of writing", Record{Memo: Memo{NextAt: then, Shorts: 11}}, Stay, truce},
+			{"a pause after evictions without the time of writing", Record{Memo: Memo{NextAt: then, ShortSessions: 11}}, Stay, evictionPause},
 			{"an intent", Record{Written: then, Intent: Intent{OpSignIn, then.Add(32 * time.Second)}}, Stay, 32 * time.Second},
 			{"an intent without the time of writing", Record{Intent: Intent{OpSignIn, then}}, Stay, time.Minute},
 			{"a doubt", Record{Written: then, Memo: Memo{Doubt: OpSignIn, Until: then.Add(20 * time.Second)}}, Stay, 20 * time.Second},
-			{"a ghost", Record{Memo: Memo{Doubt: OpSignIn, Until: then, Ghost: then}}, Leave, 3*time.Minute + intentSlack},
+			{"a ghost", Record{Memo: Memo{Doubt: OpSignIn, Until: then, OrphanUntil: then}}, Leave, 3*time.Minute + intentSlack},
 		}
 		for _, tt := range tests {
 			t.Run(tt.name+" "+ahead.String(), func(t *testing.T) {
@@ -208,7 +208,7 @@ func TestMemoHasNoMonotonicClock(t *testing.T) {
 	m.Next(Outcome{Now: now, Kind: Taken})
 	m.Next(Outcome{Now: now, Kind: Doubt})
 	memo := m.Memo()
-	for _, at := range append(memo.Forced, memo.Until, memo.Ghost, memo.NextAt, memo.Ours) {
+	for _, at := range append(memo.Forced, memo.Until, memo.OrphanUntil, memo.NextAt, memo.OwnUntil) {
 		if diff := cmp.Diff(at.Round(0).String(), at.String()); diff != "" {
 			t.Error(diff)
 		}

@@ -50,7 +50,7 @@ func (m *Machine) keep() Action {
 		return Action{Do: DoProbe}
 	case renew && !m.before(m.nextAt):
 		return Action{Do: DoSignIn, Renew: true}
-	case m.adrift() && !m.before(m.nextAt):
+	case m.maybeDead() && !m.before(m.nextAt):
 		return m.replace()
 	case m.before(m.retry):
 		return m.waitUntil(m.retry)
@@ -62,20 +62,20 @@ func (m *Machine) keep() Action {
 	return Action{Do: DoNext}
 }
 
-// adrift reports whether the session may be dead though nobody says so: beyond
+// maybeDead reports whether the session may be dead though nobody says so: beyond
 // the window every answer was one that is no verdict, so that the platform may
 // have signed the agent out for its silence. Then, as soon as a probe shows the
 // platform working and the session's next request brings no verdict all the
 // same, a new session is tried. The old one is kept until there is a new one: a
 // server before the platform that answers in its place must not end it.
-func (m *Machine) adrift() bool {
+func (m *Machine) maybeDead() bool {
 	settled := m.doubt == OpNone || (m.doubt == OpSignOut && !m.before(m.until.Add(m.policy.Window)))
-	return m.held && m.odd >= oddLimit && m.parked == ReasonNone && settled
+	return m.held && m.unclassified >= unclassifiedLimit && m.parked == ReasonNone && settled
 }
 
 // replace goes one step towards a new session in the place of one that is adrift.
 func (m *Machine) replace() Action {
-	if !m.sane {
+	if !m.probeAnswered {
 		return Action{Do: DoProbe}
 	}
 	m.doubt = OpNone
@@ -101,9 +101,9 @@ func (m *Machine) leave() Action {
 		return m.waitUntil(m.until)
 	case m.doubt == OpSignIn:
 		return Action{Do: DoProbe}
-	case m.refresh && m.before(m.retry):
+	case m.pollAfterDoubt && m.before(m.retry):
 		return m.waitUntil(m.retry)
-	case m.refresh:
+	case m.pollAfterDoubt:
 		return m.next(Leave)
 	case m.before(m.outAt) && m.busy && m.before(m.retry):
 		return m.waitUntil(m.retry)
@@ -118,10 +118,10 @@ func (m *Machine) leave() Action {
 // leaveUnheld waits until a session that may exist, and whose key we never
 // saw, was signed out by the platform for its silence.
 func (m *Machine) leaveUnheld() Action {
-	if free := later(m.until, m.ghost); (m.doubt != OpNone || !m.ghost.IsZero()) && m.before(free) {
+	if free := later(m.until, m.orphanUntil); (m.doubt != OpNone || !m.orphanUntil.IsZero()) && m.before(free) {
 		return m.waitUntil(free)
 	}
-	m.doubt, m.ghost = OpNone, time.Time{}
+	m.doubt, m.orphanUntil = OpNone, time.Time{}
 	m.nextAt, m.fails = time.Time{}, 0
 	return Action{Do: DoPark}
 }

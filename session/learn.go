@@ -63,7 +63,7 @@ func (m *Machine) learnSignIn(o Outcome) {
 	if forced && o.displacedNobody() {
 		m.forced.giveBack()
 	}
-	m.own = o.Kind == Taken && (m.last.Renew || m.before(later(m.ghost, m.ours)))
+	m.own = o.Kind == Taken && (m.last.Renew || m.before(later(m.orphanUntil, m.ownUntil)))
 	switch {
 	case o.Kind == OK:
 		m.begin()
@@ -71,7 +71,7 @@ func (m *Machine) learnSignIn(o Outcome) {
 		m.park(ReasonRefused)
 	case o.Kind == Doubt:
 		m.fails++
-		m.sane = false
+		m.probeAnswered = false
 		m.unanswered(OpSignIn, o)
 	case m.last.Replace:
 		m.putOff(o)
@@ -100,9 +100,9 @@ func (o Outcome) displacedNobody() bool {
 // putOff notes a probe, or a sign-in, that did not help to replace a session
 // which is thought dead. The session is kept, and asked meanwhile.
 func (m *Machine) putOff(o Outcome) {
-	m.sane = false
-	m.tries++
-	rest := max(o.After, m.backoff(m.tries))
+	m.probeAnswered = false
+	m.replaceTries++
+	rest := max(o.After, m.backoff(m.replaceTries))
 	if o.Kind == Taken { // it is signed in, by us: the platform needs a window's silence to let go
 		rest = max(rest, m.policy.Window/2)
 	}
@@ -114,24 +114,24 @@ func (m *Machine) begin() {
 	m.started, m.contact = m.now, m.now
 	m.pollFails, m.retry = 0, time.Time{}
 	m.doubt, m.reason = OpNone, ReasonNone
-	m.ghost, m.ours = time.Time{}, time.Time{}
+	m.orphanUntil, m.ownUntil = time.Time{}, time.Time{}
 	m.renew, m.fails = false, 0
 	m.notLeaving()
-	m.trusted()
+	m.endDoubts()
 }
 
 // notLeaving forgets the sign-outs that failed: nobody is on the way out.
 func (m *Machine) notLeaving() {
-	m.busy, m.outs = false, 0
+	m.busy, m.signOutFailures = false, 0
 	m.outAt = time.Time{}
 }
 
-// trusted ends the doubts that answers without a verdict made.
-func (m *Machine) trusted() {
-	if m.tries > 0 {
-		m.tries, m.nextAt = 0, time.Time{}
+// endDoubts ends the doubts that answers without a verdict made.
+func (m *Machine) endDoubts() {
+	if m.replaceTries > 0 {
+		m.replaceTries, m.nextAt = 0, time.Time{}
 	}
-	m.odd, m.sane = 0, false
+	m.unclassified, m.probeAnswered = 0, false
 }
 
 func (m *Machine) learnTaken(o Outcome, forced bool) {
@@ -152,7 +152,7 @@ func (m *Machine) learnTaken(o Outcome, forced bool) {
 // heldBy is the reason of a wait after "taken".
 func (m *Machine) heldBy() Reason {
 	switch {
-	case m.own && m.before(m.ours):
+	case m.own && m.before(m.ownUntil):
 		return ReasonLost
 	case m.own:
 		return ReasonDoubt
@@ -174,28 +174,28 @@ func (m *Machine) learnNext(o Outcome) Loss {
 	m.pollFails++
 	silent := m.silent()
 	m.retry = m.now.Add(max(o.After, m.pollRetry(m.pollFails, silent)))
-	m.odd = min(m.odd+1, oddLimit)
+	m.unclassified = min(m.unclassified+1, unclassifiedLimit)
 	if known := m.now.Sub(m.restored) > m.policy.Window; !silent || !known || !o.Cause.Answered() {
-		m.odd, m.sane = 0, false
+		m.unclassified, m.probeAnswered = 0, false
 	}
 	return LossNone
 }
 
-// oddLimit is how many answers in a row, beyond the window, that are no verdict
+// unclassifiedLimit is how many answers in a row, beyond the window, that are no verdict
 // raise the question whether the session lives.
-const oddLimit = 2
+const unclassifiedLimit = 2
 
 func (m *Machine) alive() {
 	m.contact, m.unproven = m.now, false
 	m.pollFails, m.retry = 0, time.Time{}
-	m.trusted()
+	m.endDoubts()
 	if m.now.Sub(m.started) >= m.policy.stable() {
-		m.shorts, m.renewed = 0, 0
+		m.shortSessions, m.renewed = 0, 0
 	}
 	if m.doubt == OpSignOut && !m.now.Before(m.until) {
 		m.doubt = OpNone
 	}
-	m.refresh = m.doubt == OpSignOut && m.refresh
+	m.pollAfterDoubt = m.doubt == OpSignOut && m.pollAfterDoubt
 }
 
 // lose ends a session by the platform's word and says how it was lost.
@@ -211,16 +211,16 @@ func (m *Machine) lose(o Outcome) Loss {
 		m.wait(ReasonLost, m.backoff(m.fails))
 		return loss
 	}
-	if m.shorts++; lasted {
-		m.shorts = 0
+	if m.shortSessions++; lasted {
+		m.shortSessions = 0
 	}
 	if o.Kind == Taken && !m.forced.take(m.now, m.policy.Terms) {
 		m.park(ReasonReplaced)
 		return loss
 	}
 	switch {
-	case m.shorts > truceAfter:
-		m.wait(ReasonTaken, m.spread(truce, truce))
+	case m.shortSessions > pauseAfter:
+		m.wait(ReasonTaken, m.spread(evictionPause, evictionPause))
 	case o.Kind == Taken:
 		m.wait(ReasonTaken, max(o.After, m.backoff(1)))
 	default:
@@ -248,16 +248,16 @@ func (m *Machine) end() {
 	m.renew = false
 	m.pollFails, m.retry = 0, time.Time{}
 	m.leaving = leaving{}
-	m.trusted()
+	m.endDoubts()
 }
 
 // letGo notes until when the platform may count a session of ours that ended.
 // Where it says itself that there is none, a sign-in that is "taken" after that
 // is another client's doing.
 func (m *Machine) letGo(o Outcome) {
-	m.ours = time.Time{}
+	m.ownUntil = time.Time{}
 	if o.Kind == OK || o.Cause == CauseClosed || o.Cause == CauseRestart {
-		m.ours = m.now.Add(m.policy.Window)
+		m.ownUntil = m.now.Add(m.policy.Window)
 	}
 }
 
@@ -267,29 +267,29 @@ func (m *Machine) learnSignOut(o Outcome) {
 		m.end()
 		m.letGo(o)
 		m.doubt, m.reason = OpNone, ReasonNone
-		m.fails, m.shorts = 0, 0
+		m.fails, m.shortSessions = 0, 0
 	case Doubt:
-		m.outs++
+		m.signOutFailures++
 		m.unanswered(OpSignOut, o)
-		m.refresh = true
+		m.pollAfterDoubt = true
 	case Busy, Refused:
-		m.outs++
+		m.signOutFailures++
 		m.busy, m.reason = true, ReasonBusy
-		m.outAt = m.now.Add(max(o.After, m.backoff(m.outs)))
+		m.outAt = m.now.Add(max(o.After, m.backoff(m.signOutFailures)))
 	default:
-		m.outs++
+		m.signOutFailures++
 		m.busy, m.reason = false, ReasonOutage
-		m.outAt = m.now.Add(max(o.After, m.backoff(m.outs)))
+		m.outAt = m.now.Add(max(o.After, m.backoff(m.signOutFailures)))
 	}
 }
 
 func (m *Machine) learnProbe(o Outcome) {
 	failed := o.Kind == Outage || o.Kind == Doubt
 	switch {
-	case m.adrift() && failed:
+	case m.maybeDead() && failed:
 		m.putOff(o)
 		return
-	case m.adrift():
+	case m.maybeDead():
 		m.askOnce()
 		return
 	case failed:
@@ -298,7 +298,7 @@ func (m *Machine) learnProbe(o Outcome) {
 		return
 	}
 	m.doubt, m.nextAt = OpNone, time.Time{}
-	if m.adrift() {
+	if m.maybeDead() {
 		m.askOnce()
 	}
 }
@@ -306,7 +306,7 @@ func (m *Machine) learnProbe(o Outcome) {
 // askOnce has the session asked once more, and at once, because the platform
 // showed itself working: the answer decides whether a new session is tried.
 func (m *Machine) askOnce() {
-	m.sane, m.odd = true, oddLimit-1
+	m.probeAnswered, m.unclassified = true, unclassifiedLimit-1
 	m.retry = time.Time{}
 }
 
@@ -319,7 +319,7 @@ func (m *Machine) unanswered(op Op, o Outcome) {
 	m.doubt, m.reason = op, ReasonDoubt
 	m.until = later(sent.Add(m.policy.OpTimeout), m.now.Add(m.backoff(max(m.fails, 1))))
 	if op == OpSignIn {
-		m.ghost = sent.Add(m.policy.OpTimeout + m.policy.Window)
+		m.orphanUntil = sent.Add(m.policy.OpTimeout + m.policy.Window)
 	}
 }
 
@@ -332,7 +332,7 @@ func (m *Machine) park(r Reason) { m.parked, m.force = r, false }
 // signInDelay grows with failures and with sessions that did not last; the
 // first sign-in after a loss is at once.
 func (m *Machine) signInDelay() time.Duration {
-	return m.backoff(m.fails + max(m.shorts-1, 0))
+	return m.backoff(m.fails + max(m.shortSessions-1, 0))
 }
 
 // silent reports whether the platform gave no sign of life for longer than it

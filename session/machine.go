@@ -113,20 +113,20 @@ type holding struct {
 
 // silence is what went wrong with the session's own requests.
 type silence struct {
-	pollFails int       // failed Next in a row
-	retry     time.Time // next Next, after a failed one
-	odd       int       // answers that are no verdict, beyond the window, in a row
-	tries     int       // failed attempts, in a row, to replace the session because of these
-	sane      bool      // a probe was answered well since these began
+	pollFails     int       // failed Next in a row
+	retry         time.Time // next Next, after a failed one
+	unclassified  int       // answers that are no verdict, beyond the window, in a row
+	replaceTries  int       // failed attempts, in a row, to replace the session because of these
+	probeAnswered bool      // a probe was answered well since these began
 }
 
 // doubts are what the platform may be doing, or holding, that we do not know of.
 type doubts struct {
-	doubt Op        // the operation whose answer never came
-	own   bool      // the last "taken" was put down to a session of ours
-	until time.Time // no operation before; the platform is done with the doubtful one by then
-	ghost time.Time // until then the platform may hold a session whose key we never saw
-	ours  time.Time // until then it may not have let go of the session that was held last
+	doubt       Op        // the operation whose answer never came
+	own         bool      // the last "taken" was put down to a session of ours
+	until       time.Time // no operation before; the platform is done with the doubtful one by then
+	orphanUntil time.Time // until then the platform may hold a session whose key we never saw
+	ownUntil    time.Time // until then it may not have let go of the session that was held last
 }
 
 // renewal is of the session's credential.
@@ -137,19 +137,19 @@ type renewal struct {
 
 // attempts are those to sign in.
 type attempts struct {
-	fails  int       // failed ones in a row
-	shorts int       // sessions in a row that did not last
-	nextAt time.Time // the next one
-	force  bool      // it may be forced
-	forced budget    // forced ones, and evictions
+	fails         int       // failed ones in a row
+	shortSessions int       // sessions in a row that did not last
+	nextAt        time.Time // the next one
+	force         bool      // it may be forced
+	forced        budget    // forced ones, and evictions
 }
 
 // leaving is the way out.
 type leaving struct {
-	busy    bool      // the sign-out was refused during a call
-	refresh bool      // the platform's answer after a doubtful sign-out is still due
-	outs    int       // failed sign-outs in a row
-	outAt   time.Time // next sign-out
+	busy            bool      // the sign-out was refused during a call
+	pollAfterDoubt  bool      // the platform's answer after a doubtful sign-out is still due
+	signOutFailures int       // failed sign-outs in a row
+	outAt           time.Time // next sign-out
 }
 
 // parking is why an agent stands still.
@@ -158,10 +158,10 @@ type parking struct {
 	reason Reason // of waiting
 }
 
-// evictions in a row of short sessions after which a truce is kept.
+// evictions in a row of short sessions after which the next sign-in waits for evictionPause.
 const (
-	truceAfter = 10
-	truce      = 15 * time.Minute
+	pauseAfter    = 10
+	evictionPause = 15 * time.Minute
 )
 
 // New returns a machine that knows nothing and holds nothing. seed makes its

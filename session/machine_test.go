@@ -77,10 +77,10 @@ func (n node) key() key {
 	return key{
 		n.w, m.last.Do, m.doubt, m.parked,
 		[...]bool{m.last.Force, m.last.Renew, m.held, m.unproven, old(m.started), old(m.contact), rel(m.retry) > 1,
-			rel(m.nextAt) > 1, m.renew, m.force, m.busy, rel(m.outAt) > 1, m.refresh, n.t.in, n.t.asked, n.t.mustProbe, n.t.parked,
-			m.sane, n.t.oddSince, rel(m.ours) > 1},
-		[...]int{min(m.pollFails, 2), min(m.odd, 2), rel(m.until), rel(m.ghost), min(m.fails, 2), min(m.shorts, 2),
-			min(m.renewed, 1), forced, min(m.outs, 2), rel(n.t.ghost), min(m.tries, 1)},
+			rel(m.nextAt) > 1, m.renew, m.force, m.busy, rel(m.outAt) > 1, m.pollAfterDoubt, n.t.in, n.t.asked, n.t.mustProbe, n.t.parked,
+			m.probeAnswered, n.t.oddSince, rel(m.ownUntil) > 1},
+		[...]int{min(m.pollFails, 2), min(m.unclassified, 2), rel(m.until), rel(m.orphanUntil), min(m.fails, 2), min(m.shortSessions, 2),
+			min(m.renewed, 1), forced, min(m.signOutFailures, 2), rel(n.t.ghost), min(m.replaceTries, 1)},
 	}
 }
 

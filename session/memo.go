@@ -13,21 +13,22 @@ type Memo struct {
 	// Code, Text and Action explain the parking or the wait to people.
 	Code, Text, Action string
 
-	Doubt  Op        // an operation whose answer never came
-	Until  time.Time // no operation before
-	Ghost  time.Time // until then the platform may hold a session whose key was never seen
-	Ours   time.Time `json:",omitzero"` // until then it may not have let go of the session held last
-	Fails  int
-	Shorts int
-	NextAt time.Time
-	Forced []time.Time
+	Doubt Op        // an operation whose answer never came
+	Until time.Time // no operation before
+	// OrphanUntil, OwnUntil and ShortSessions are stored under older names.
+	OrphanUntil   time.Time `json:"Ghost"`         // until then the platform may hold a session whose key was never seen
+	OwnUntil      time.Time `json:"Ours,omitzero"` // until then it may not have let go of the session held last
+	Fails         int
+	ShortSessions int `json:"Shorts"`
+	NextAt        time.Time
+	Forced        []time.Time
 }
 
 // Memo returns what must survive. Its instants are the wall clock's alone.
 func (m Machine) Memo() Memo {
 	memo := Memo{
-		Parked: m.parked, Reason: m.reason, Doubt: m.doubt, Until: m.until.Round(0), Ghost: m.ghost.Round(0), Ours: m.ours.Round(0),
-		Fails: m.fails, Shorts: m.shorts, NextAt: m.nextAt.Round(0),
+		Parked: m.parked, Reason: m.reason, Doubt: m.doubt, Until: m.until.Round(0), OrphanUntil: m.orphanUntil.Round(0), OwnUntil: m.ownUntil.Round(0),
+		Fails: m.fails, ShortSessions: m.shortSessions, NextAt: m.nextAt.Round(0),
 	}
 	for _, at := range m.forced.list() {
 		memo.Forced = append(memo.Forced, at.Round(0))
@@ -38,8 +39,8 @@ func (m Machine) Memo() Memo {
 // Calm reports whether Memo would return the zero Memo, at less cost: beside its
 // session there is nothing about the agent that must survive.
 func (m *Machine) Calm() bool {
-	return m.parking == parking{} && m.fails == 0 && m.shorts == 0 && m.nextAt.IsZero() && m.forced.at == nil &&
-		m.doubt == OpNone && m.until.IsZero() && m.ghost.IsZero() && m.ours.IsZero()
+	return m.parking == parking{} && m.fails == 0 && m.shortSessions == 0 && m.nextAt.IsZero() && m.forced.at == nil &&
+		m.doubt == OpNone && m.until.IsZero() && m.orphanUntil.IsZero() && m.ownUntil.IsZero()
 }
 
 // Restore returns a machine that goes on from a record at the instant now. A key
@@ -54,22 +55,22 @@ func Restore(p Policy, seed uint64, r Record, now time.Time) Machine {
 	c := restored{now, r.Written}
 	m.parked, m.reason = memo.Parked, memo.Reason
 	m.doubt = memo.Doubt
-	m.fails, m.shorts = memo.Fails, memo.Shorts
+	m.fails, m.shortSessions = memo.Fails, memo.ShortSessions
 	m.until = c.future(memo.Until, p.doubtMost())
-	m.ghost = c.future(memo.Ghost, p.doubtMost()+p.Window)
-	m.ours = c.future(memo.Ours, p.Window)
+	m.orphanUntil = c.future(memo.OrphanUntil, p.doubtMost()+p.Window)
+	m.ownUntil = c.future(memo.OwnUntil, p.Window)
 	m.nextAt = c.future(memo.NextAt, m.waitMost(r.Written))
 	m.forced.restore(memo.Forced, c)
 	if !r.Key.IsZero() {
 		m.holding = holding{held: true, unproven: true, started: c.past(r.Started), contact: c.past(r.LastContact), restored: now}
-		m.refresh = m.doubt == OpSignOut
+		m.pollAfterDoubt = m.doubt == OpSignOut
 	}
 	if r.Intent.Op != OpNone {
 		m.doubt, m.until = r.Intent.Op, c.future(r.Intent.Deadline, p.doubtMost())
 		m.reason = ReasonDoubt
-		m.refresh = m.held && m.doubt == OpSignOut
+		m.pollAfterDoubt = m.held && m.doubt == OpSignOut
 		if m.doubt == OpSignIn {
-			m.ghost = m.until.Add(p.Window)
+			m.orphanUntil = m.until.Add(p.Window)
 		}
 	}
 	return m
@@ -92,8 +93,8 @@ func (m *Machine) waitMost(written time.Time) time.Duration {
 	switch {
 	case !written.IsZero():
 		return max(m.policy.Max, restMost)
-	case m.shorts > truceAfter:
-		return max(m.policy.Max, truce)
+	case m.shortSessions > pauseAfter:
+		return max(m.policy.Max, evictionPause)
 	}
 	return m.policy.Max
 }
@@ -133,7 +134,7 @@ func (m *Machine) SetClock(now time.Time, slept time.Duration) {
 			*t = now.Add(t.Sub(now) - slept)
 		}
 	}
-	for _, t := range []*time.Time{&m.now, &m.started, &m.contact, &m.restored, &m.retry, &m.until, &m.ghost, &m.ours, &m.nextAt, &m.outAt} {
+	for _, t := range []*time.Time{&m.now, &m.started, &m.contact, &m.restored, &m.retry, &m.until, &m.orphanUntil, &m.ownUntil, &m.nextAt, &m.outAt} {
 		move(t)
 	}
 	m.forced.move(move)

@@ -154,7 +154,7 @@ func (f *Fleet) departs(a *agent, rec session.Record) bool {
 func (a *agent) unfinished(rec session.Record) bool {
 	last := a.keeper.Order()
 	return last.End && last.Wish == session.Leave &&
-		(!rec.Key.IsZero() || rec.Memo.Doubt != session.OpNone || !rec.Memo.Ghost.IsZero())
+		(!rec.Key.IsZero() || rec.Memo.Doubt != session.OpNone || !rec.Memo.OrphanUntil.IsZero())
 }
 
 // succeed gives the agent its next keeper, or lets it go.

@@ -199,7 +199,7 @@ func (f *Fleet) tellLeft(platforms map[string]*platform, names map[string][]stri
 
 // mayBeSignedIn reports whether the platform may hold a session of the agent's.
 func mayBeSignedIn(r session.Record) bool {
-	return !r.Key.IsZero() || r.Intent.Op != session.OpNone || r.Memo.Doubt != session.OpNone || !r.Memo.Ghost.IsZero()
+	return !r.Key.IsZero() || r.Intent.Op != session.OpNone || r.Memo.Doubt != session.OpNone || !r.Memo.OrphanUntil.IsZero()
 }
 
 // maxNames is how many agents a line of the log names.

@@ -48,7 +48,7 @@ func encodeRecord(r session.Record) ([]byte, error) {
 // memoUTC leaves the caller's slice alone.
 func memoUTC(m session.Memo) session.Memo {
 	m.Until, m.NextAt = m.Until.UTC(), m.NextAt.UTC()
-	m.Ghost, m.Ours = m.Ghost.UTC(), m.Ours.UTC()
+	m.OrphanUntil, m.OwnUntil = m.OrphanUntil.UTC(), m.OwnUntil.UTC()
 	forced := m.Forced
 	m.Forced = nil
 	for _, at := range forced {

@@ -220,8 +220,8 @@ func (k *Keeper) save(ctx context.Context) {
 }
 
 func sameMemo(a, b *session.Memo) bool {
-	return a.Parked == b.Parked && a.Doubt == b.Doubt && a.Until.Equal(b.Until) && a.Ghost.Equal(b.Ghost) && a.Ours.Equal(b.Ours) &&
-		a.Fails == b.Fails && a.Shorts == b.Shorts && a.NextAt.Equal(b.NextAt) &&
+	return a.Parked == b.Parked && a.Doubt == b.Doubt && a.Until.Equal(b.Until) && a.OrphanUntil.Equal(b.OrphanUntil) && a.OwnUntil.Equal(b.OwnUntil) &&
+		a.Fails == b.Fails && a.ShortSessions == b.ShortSessions && a.NextAt.Equal(b.NextAt) &&
 		slices.EqualFunc(a.Forced, b.Forced, time.Time.Equal)
 }
 

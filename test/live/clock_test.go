@@ -56,7 +56,7 @@ func (s *site) age(d time.Duration) {
 		s.t.Fatalf("%d records, %v", len(all), err)
 	}
 	for id, r := range all {
-		for _, at := range []*time.Time{&r.Started, &r.LastContact, &r.Written, &r.Intent.Deadline, &r.Memo.Until, &r.Memo.Ghost, &r.Memo.Ours, &r.Memo.NextAt} {
+		for _, at := range []*time.Time{&r.Started, &r.LastContact, &r.Written, &r.Intent.Deadline, &r.Memo.Until, &r.Memo.OrphanUntil, &r.Memo.OwnUntil, &r.Memo.NextAt} {
 			if !at.IsZero() {
 				*at = at.Add(-d)
 			}
