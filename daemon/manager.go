@@ -51,8 +51,8 @@ const (
 func (d *Daemon) askToStart() task {
 	ask := d.asking(startMost, func() string { return "opening the store" })
 	return task{"start", func(ctx context.Context, ready func()) error {
-		ctx, deaf := signal.NotifyContext(ctx, unix.SIGTERM, unix.SIGINT, unix.SIGUSR2)
-		defer deaf()
+		ctx, unlisten := signal.NotifyContext(ctx, unix.SIGTERM, unix.SIGINT, unix.SIGUSR2)
+		defer unlisten()
 		return ask.run(ctx, ready)
 	}}
 }

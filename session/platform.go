@@ -34,13 +34,14 @@ type Platform interface {
 	SignIn(ctx context.Context, a Account, force bool) (Session, error)
 
 	// Adopt goes on with a stored session without a login. It does no I/O; the
-	// first Next proves it (see Session.Step). A key that cannot be adopted (another program's,
+	// first Step that answers proves it (see Live.Step). A key that cannot be adopted (another program's,
 	// or a vendor whose sessions die with their connection) is a Lost fault.
 	Adopt(a Account, k Key) (Session, error)
 
 	// Probe asks, without changing anything, whether the platform answers for
-	// this account. The driver calls it between an unanswered sign-in and the
-	// next one, when no key is held. nil and Lost both mean: it answers.
+	// this account. The driver calls it between an unanswered sign-in and the next
+	// one, and while it holds a session that may be dead though no answer says so.
+	// nil and Lost both mean: it answers.
 	Probe(ctx context.Context, a Account) error
 }
 

@@ -90,7 +90,7 @@ func (w *watch) run(ctx context.Context, limit time.Duration) (outcome, error) {
 // stopped says that only the waiting has ended.
 func (*watch) stopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return errors.New("interrupted: what was told stands, only the waiting has ended")
+		return errors.New("interrupted: the order stays in force, only the waiting has ended")
 	}
 	return err
 }
@@ -230,7 +230,7 @@ func (o outcome) exitError() error {
 	case len(o.failed) > 0:
 		return &exit{exitFailed, fmt.Errorf("%d of %d agents failed", len(o.failed), len(o.done)+len(o.failed)+len(o.pending))}
 	case len(o.pending) > 0:
-		return &exit{exitTryLater, fmt.Errorf("%d of %d agents were not ready in time; what was told stands",
+		return &exit{exitTryLater, fmt.Errorf("%d of %d agents were not ready in time; the order stays in force",
 			len(o.pending), len(o.done)+len(o.pending))}
 	}
 	return nil

@@ -147,7 +147,7 @@ func (e explanation) why() string {
 	if v.Reason == session.ReasonNone || v.Detail == e.p.Gate.Held { // the platform's trouble is told below
 		return ""
 	}
-	word := "The platform's word is"
+	word := "The platform answered"
 	if v.Reason == session.ReasonOutage || v.Reason == session.ReasonDoubt { // it said nothing, or nothing that helps
 		word = "What went wrong last is"
 	}
@@ -184,7 +184,7 @@ func (e explanation) next() string {
 	case session.Waiting:
 		return e.nextTry()
 	case session.Parked:
-		return "Nothing is tried before its secret or configuration changes, or a person says so: that could lock the account or start a tug-of-war."
+		return "Nothing is tried before its secret or configuration changes, or a person says so: that could lock the account, or two clients could sign each other out in turn."
 	}
 	return ""
 }

@@ -128,8 +128,8 @@ func TestExplain(t *testing.T) {
 		}, []string{
 			"hq/291 is parked, since 11:58:30 MSK (1 min 30 s ago): the platform refused its password or its settings.",
 			"The configuration wants it online around the clock: it has no schedule.",
-			"The platform's word is 100-004: wrong user or password.",
-			"Nothing is tried before its secret or configuration changes, or a person says so: that could lock the account or start a tug-of-war.",
+			"The platform answered 100-004: wrong user or password.",
+			"Nothing is tried before its secret or configuration changes, or a person says so: that could lock the account, or two clients could sign each other out in turn.",
 			"What you can do: correct the agent's password; `agentkeeper resume hq/291 --reason …` tries once more.",
 		}},
 		{"in a call at the end of its shift", func(a *fleet.Agent, _ *fleet.Platform) {

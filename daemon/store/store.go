@@ -72,12 +72,12 @@ func (o Options) withDefaults() Options {
 // it with [Open], end it with [Store.Close].
 type Store struct {
 	settings
-	hashKey []byte
-	cancel  context.CancelFunc
-	done    chan struct{} // closed when the supervisor has ended
-	kept    retention     // the supervisor's
-	deaf    bool          // likewise: consumers cannot connect
-	moved   bool          // likewise: the directory was replaced, and its records are not complete yet
+	hashKey       []byte
+	cancel        context.CancelFunc
+	done          chan struct{} // closed when the supervisor has ended
+	kept          retention     // the supervisor's
+	consumersShut bool          // likewise: consumers cannot connect
+	moved         bool          // likewise: the directory was replaced, and its records are not complete yet
 
 	mu       sync.Mutex // guards the fields below; never held across I/O
 	engine   *engine    // nil while the store is in trouble
@@ -252,10 +252,10 @@ func (s *Store) look(ctx context.Context, e *engine) error {
 // why they cannot.
 func (s *Store) listen(e *engine) {
 	err := e.listen()
-	if err != nil && !s.deaf {
+	if err != nil && !s.consumersShut {
 		s.log.Error("store: consumers cannot connect; trying again", "error", err)
 	}
-	s.deaf = err != nil
+	s.consumersShut = err != nil
 }
 
 // reopen tries until an engine runs; nil when the store closes first.

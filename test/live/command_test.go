@@ -125,7 +125,7 @@ func TestCommandLine(t *testing.T) {
 	s.runs(k, []step{{"pause hq/293 --reason drill --wait 30s", 0, "offline", ""}})
 	s.platform.order("outage", `{"mode":"status"}`)
 	s.runs(k, []step{
-		{"sign-in hq/293 --reason drill --wait 5s", 75, "", `not yet: hq/293 is waiting \(outage\)[\s\S]*1 of 1 agents were not ready in time; what was told stands`},
+		{"sign-in hq/293 --reason drill --wait 5s", 75, "", `not yet: hq/293 is waiting \(outage\)[\s\S]*1 of 1 agents were not ready in time; the order stays in force`},
 	})
 	within(t, patience, "the outage", func() error { return k.is("293", "waiting", "outage") })
 	s.runs(k, []step{{"explain hq/293", 0, `waits, since [\s\S]*does not\s+answer[\s\S]*Next, `, ""}})
