@@ -149,6 +149,7 @@ type Agent struct {
 	// agent's session.
 	Credential CredentialFile
 	Schedule   *Schedule // the agent's own or its group's; nil: always online
+	Work       *Work     // agents without a section work and schedule of their own share their group's; nil: the default
 	Pos        option.Pos
 }
 

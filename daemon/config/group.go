@@ -21,9 +21,11 @@ type group struct {
 	place            *place     // nil where the platform is unknown
 	options          option.Set // the group's over the platform's
 	secretsDir       string
-	secretsDirBroken bool     // written, but of no use; said once, not by each agent
-	base             *decoded // options without an agent's own; made when first needed
-	advised          bool     // about these
+	secretsDirBroken bool      // written, but of no use; said once, not by each agent
+	base             *decoded  // options without an agent's own; made when first needed
+	advised          bool      // about these
+	keys             *workKeys // of the group over those of the platform
+	work             *Work     // of agents without a section and a schedule of their own
 }
 
 // decoded is what a vendor made of a set of options.
@@ -41,6 +43,7 @@ type draft struct {
 	secrets       []cell
 	options       option.Set
 	schedule      *Schedule
+	work          *workKeys
 	handover      []cell
 }
 
@@ -57,6 +60,7 @@ func (l *loader) groups(root *strict.Mapping) {
 	for _, p := range l.places {
 		if !p.used {
 			l.settle(&group{place: p, options: p.Options}, draft{})
+			l.workOf(p, p.work, nil)
 		}
 	}
 }
@@ -83,6 +87,7 @@ func (l *loader) group(m *strict.Mapping) *group {
 		Pos:      m.Pos,
 	}}
 	l.placeOf(m, g)
+	l.workOfGroup(m, g)
 	specs := g.specs()
 	before := len(l.config.Agents)
 	l.passwordsDir(m, g)
@@ -181,6 +186,7 @@ func (l *loader) draft(g *group, m *strict.Mapping) draft {
 		d.options = l.rawOptions(m.Names("options"), p)
 	}
 	d.schedule = l.schedule(m, "schedule")
+	d.work = l.work(m)
 	d.handover = handoverCells(m)
 	m.Done(misplaced(g.specs()))
 	return d
@@ -213,6 +219,7 @@ func (l *loader) enlist(g *group, d draft) {
 	if a.Schedule == nil {
 		a.Schedule = g.Schedule
 	}
+	a.Work = l.workOfAgent(g, d, a.Schedule)
 	if l.login(d) && g.place != nil {
 		l.unique(a.ID, d.login.pos)
 		l.possible(g.place.vendor, d.login)

@@ -21,12 +21,14 @@ const (
 	kindCount                         // a whole number above 0, up to the key's most
 	kindRate                          // a number above 0
 	kindDuration                      // Go's, above 0
+	kindSpan                          // Go's, 0 or above
 	kindSize                          // bytes, with or without a unit
 	kindMode                          // octal permissions
 	kindCrons                         // five fields, or a list of such
 	kindDays                          // a list of dates and files of dates
 	kindWorkdays                      // the same, and dates with a weekday
 	kindTexts                         // a list of single values
+	kindChoices                       // a list of the key's choices
 	kindSection                       // a mapping
 	kindNamed                         // a mapping of names to mappings
 	kindList                          // a list of mappings, of anything where of is nil
@@ -158,6 +160,7 @@ var platformSection = strict.Section{
 		{Name: "backoff", Kind: kindSection, Of: &backoffSection},
 		{Name: "lockout", Kind: kindSection, Of: &lockoutSection},
 		{Name: "options", Kind: kindOptions, Doc: "The vendor's options, for all the platform's agents."},
+		{Name: "work", Kind: kindSection, Of: &workSection},
 	},
 }
 
@@ -208,6 +211,7 @@ var groupSection = strict.Section{
 		{Name: "platform", Kind: kindText, Must: true, Doc: "Name of the agents' platform, a key under platforms."},
 		{Name: "schedule", Kind: kindSection, Of: &scheduleSection},
 		{Name: "options", Kind: kindOptions, Doc: "The vendor's options for this group. They override those of the platform."},
+		{Name: "work", Kind: kindSection, Of: &workSection},
 		{Name: keyDir, Kind: kindPath, Doc: "Directory of password files: one file for each login, named exactly as the login."},
 		{Name: "agents", Kind: kindList, Of: &agentSection, Doc: "The agents of the group that are listed in this file."},
 		{Name: "agents_file", Kind: kindFileOrList, Of: &agentsFileSection, Doc: "Path of a CSV file with more agents. Its first row names the columns: login, number, label, password_file (or another source of the password) and options. Write a mapping where the columns have other names."},
@@ -233,6 +237,7 @@ var scheduleSection = strict.Section{
 		{Name: "time_zone", Kind: kindText, Doc: "Time zone of the schedule, such as Europe/Moscow. If omitted, that of the machine."},
 		{Name: "holidays", Kind: kindDays, Doc: "Days without a sign-in: dates such as 2026-12-31, and files with one date a line or in iCalendar format. A shift that began earlier still goes on to its end."},
 		{Name: keyWorkdays, Kind: kindWorkdays, Doc: "Days that count as another weekday, and never as holidays: dates, files as for holidays, and dates with a weekday, such as 2027-01-16: fri. Without a weekday, a Saturday or Sunday counts as Monday, and any other day as itself."},
+		{Name: "work", Kind: kindSection, Of: &workSection, Doc: "What is wished of the working state while a shift of this schedule runs: its keys come over those of the sections work beside the schedule."},
 	},
 }
 
@@ -249,6 +254,7 @@ var agentSection = strict.Section{
 		{Name: keyInline, Kind: kindText, Doc: "The password itself. Needs allow_inline_secrets: true."},
 		{Name: "options", Kind: kindOptions, Doc: "The vendor's options for this agent. They override those of the group and the platform."},
 		{Name: "schedule", Kind: kindSection, Of: &scheduleSection},
+		{Name: "work", Kind: kindSection, Of: &workSection},
 		{Name: keyCredentialFile, Kind: kindPath, Doc: "File in which the service keeps the credential of the session for other programs, as JSON."},
 		{Name: keyCredentialMode, Kind: kindMode, Fallback: "0600", Doc: "Permissions of credential_file, in octal."},
 		{Name: keyCredentialGroup, Kind: kindText, Doc: "Group of credential_file, by name or by number."},

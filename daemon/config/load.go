@@ -118,6 +118,7 @@ func newLoader(path string, options []Option) *loader {
 			logins:      map[session.ID]option.Pos{},
 			numbers:     map[session.ID]seat{},
 			credentials: map[string]option.Pos{},
+			works:       map[option.Pos]bool{},
 		},
 		secrets: secrets{inlineIn: map[string]inline{}, tokens: map[string]token{}, exposed: exposure{dirs: map[string]*exposed{}}},
 		calendar: calendar{
@@ -161,6 +162,7 @@ type first struct {
 	logins      map[session.ID]option.Pos
 	numbers     map[session.ID]seat   // by platform and number
 	credentials map[string]option.Pos // credential files, by cleaned path
+	works       map[option.Pos]bool   // what is wrong in sections work, where it was said
 }
 
 // secrets are what was found about secrets.

@@ -77,7 +77,7 @@ func valueOf(k strict.Key) string {
 	if text, ok := map[strict.Kind]string{
 		kindText: "text", kindName: "name", kindFilled: "text", kindAddress: "host:port", kindPath: "path",
 		kindFlag: "true, false", kindRate: "number", kindDuration: "duration", kindSize: "size", kindMode: "octal mode",
-		kindCrons: "cron, or a list", kindDays: "list of days", kindWorkdays: "list of days", kindTexts: "list of texts",
+		kindCrons: "cron, or a list", kindDays: "list of days", kindWorkdays: "list of days", kindTexts: "list of texts", kindSpan: "duration",
 		kindSection: "mapping", kindNamed: "mapping by name", kindList: "list of mappings", kindOptions: "mapping",
 		kindFileOrList: "path, or mapping", kindColumns: "mapping",
 	}[k.Kind]; ok {
@@ -86,6 +86,8 @@ func valueOf(k strict.Key) string {
 	switch k.Kind {
 	case kindChoice:
 		return strings.Join(k.Choices, ", ")
+	case kindChoices:
+		return "list of " + strings.Join(k.Choices, ", ")
 	case kindVendor:
 		return strings.Join(vendors.Names(), ", ")
 	case kindCount:

@@ -22,6 +22,7 @@ type place struct {
 	used      bool       // by a group
 	windowPos option.Pos // for relations of times with the window
 	ratePos   option.Pos
+	work      *workKeys
 }
 
 func (l *loader) platforms(m *strict.Mapping) {
@@ -46,6 +47,7 @@ func (l *loader) platform(parent *strict.Mapping, e strict.Entry) *place {
 	p.Backoff, p.Lockout = l.backoff(m.Section("backoff")), l.lockout(m.Section("lockout"))
 	p.Options = l.options(m, p)
 	l.window(m, p)
+	p.work = l.work(m)
 	l.address(m, p)
 	l.dials(m, p)
 	m.Done(misplaced(p.vendor.Options))

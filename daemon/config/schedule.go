@@ -27,6 +27,7 @@ type Schedule struct {
 	Pos      option.Pos
 
 	shift *shift.Schedule // nil only while Load decodes, after a mistake
+	work  *workKeys       // nil: the schedule says nothing of it
 }
 
 // Shift returns the wish at every instant; nil, of a nil Schedule, is always
@@ -52,7 +53,7 @@ func (l *loader) schedule(parent *strict.Mapping, key string) *Schedule {
 		return nil
 	}
 	m := parent.Section(key)
-	s := &Schedule{TimeZone: l.zone(m), Pos: m.Pos}
+	s := &Schedule{TimeZone: l.zone(m), Pos: m.Pos, work: l.work(m)}
 	in, out := cronsOf(m, "sign_in"), cronsOf(m, "sign_out")
 	s.SignIn, s.SignOut = in.texts, out.texts
 	l.holidays(m, s)

@@ -167,6 +167,8 @@ func (w schemaWriter) value(k strict.Key) schema {
 		return schema{"enum": k.Choices}
 	case kindVendor:
 		return schema{"enum": w.names}
+	case kindChoices:
+		return schema{"type": []string{"array"}, "items": schema{"enum": k.Choices}, "uniqueItems": true}
 	case kindDays, kindTexts:
 		return schema{"type": []string{"array"}, "items": schema{"type": scalar()}}
 	case kindWorkdays:
@@ -185,7 +187,7 @@ func (w schemaWriter) value(k strict.Key) schema {
 		return out
 	case kindColumns:
 		return schema{"type": []string{"object"}, "additionalProperties": schema{"type": scalar()}}
-	case kindFlag, kindCount, kindRate, kindDuration, kindSize, kindMode:
+	case kindFlag, kindCount, kindRate, kindDuration, kindSpan, kindSize, kindMode:
 		return quantity(k)
 	default:
 		return text(k.Kind)
@@ -225,6 +227,8 @@ func quantity(k strict.Key) schema {
 	case kindDuration:
 		return schema{"type": []string{"string"}, "pattern": durationPattern, "allOf": []schema{{"pattern": positivePattern}},
 			"examples": []string{"500ms", "30s", "1m30s", "2h"}}
+	case kindSpan:
+		return schema{"type": []string{"string", "integer"}, "pattern": fmt.Sprintf("%s|^0$", durationPattern), "minimum": 0, "maximum": 0, "examples": []string{"0s", "30s", "1m30s"}}
 	case kindSize:
 		return schema{"type": []string{"string", "number"}, "pattern": sizePattern, "minimum": 1, "examples": []string{"512MiB", "1GiB"}}
 	default:
@@ -257,6 +261,8 @@ func defaultOf(of schema, text string) any {
 	switch kinds[0] {
 	case "boolean":
 		return text == "true"
+	case "array":
+		return strings.Split(text, ", ")
 	case "integer", "number":
 		if n, err := strconv.ParseFloat(text, 64); err == nil {
 			return n

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"agentkeeper/session"
+	"agentkeeper/session/work"
 	"agentkeeper/vendors/code"
 	"agentkeeper/vendors/option"
 	"agentkeeper/vendors/rules"
@@ -30,6 +31,10 @@ type Vendor struct {
 	// OddLogin tells what is strange about a login that the vendor may know all the
 	// same, "" for a usual one. nil where every text is usual.
 	OddLogin func(login string) string
+	// WrongWish tells what is wrong with a wish for an agent's working state, other
+	// than work.AsIs, and its code ("" for none), and what to write; "" for one that
+	// can be kept. nil where the vendor has no documented way to set any.
+	WrongWish func(w work.Wish, code string) string
 	// Schemes lists the URL schemes that the adapter speaks.
 	Schemes []string
 	// Window returns the vendor's default window for the platform's options.

@@ -8,7 +8,7 @@ import (
 // Vendor is everything that the program knows of the vendor.
 var Vendor = adapter.Vendor{
 	Title:       "Huawei AICC / CC-Gateway agents",
-	NeedsNumber: true, Schemes: []string{"https", "http"},
+	NeedsNumber: true, WrongWish: wrongWish, Schemes: []string{"https", "http"},
 	Options: specs, Window: adapter.FixedWindow(window), Decode: decode, Advise: advise, OddLogin: oddLogin,
 	Fingerprint: fingerprint, Adopts: true,
 	Codes: codes, Rules: rules.Set{Admit: admit, Judge: judgeAnswer}, Open: newPlatform,
