@@ -36,5 +36,8 @@ func Bounds() []bound.Bound {
 		{Where: where, What: "`max_consumers` of one user", Limit: bound.Count(MaxConsumers), Beyond: "a mistake", Test: "TestCountLimits"},
 		{Where: where, What: "cron specs in one `sign_in` or `sign_out`", Limit: bound.Count(shift.MaxSpecs), Beyond: "a mistake", Test: "TestScheduleLimits"},
 		{Where: where, What: "`workdays` of one schedule, those of files included", Limit: bound.Count(shift.MaxWorkdays), Beyond: "a mistake", Test: "TestScheduleLimits"},
+		{Where: where, What: "`restore_limit` of `work`", Limit: bound.Count(maxRestores), Beyond: "a mistake", Test: "TestWorkMistakes"},
+		{Where: where, What: "`restore_after` of `work`, from " + minRestoreAfter.String(), Limit: bound.Time(maxRestoreAfter), Beyond: "a mistake", Test: "TestWorkMistakes"},
+		{Where: where, What: "`restore_within` and `wrap_up_max` of `work`", Limit: bound.Time(maxWorkTime), Beyond: "a mistake", Test: "TestWorkMistakes"},
 	}
 }

@@ -42,6 +42,7 @@ func testVendors() map[string]vendors.Vendor {
 		},
 	}
 	free := seated
+	seated.WrongWish = vendors.Table["huawei"].WrongWish
 	free.NeedsNumber, free.Schemes = false, []string{"wss", "ws"}
 	free.WrongLogin = func(login string) string {
 		if login == "impossible" {

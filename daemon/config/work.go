@@ -17,7 +17,7 @@ import (
 // Bounds of a section work.
 const (
 	minRestoreAfter = time.Second // callers hear each call that is not answered
-	maxRestoreAfter = time.Hour
+	maxRestoreAfter = work.MostAfter
 	maxRestores     = 100 // the instants of so many are kept for each agent
 	maxWorkTime     = 24 * time.Hour
 )
@@ -31,7 +31,7 @@ var workSection = strict.Section{
 		{Name: "wish", Kind: kindChoice, Fallback: string(work.AsIs), Choices: namesOf(work.Wishes()), Doc: "The working state that is wished: as_is leaves it alone. Others need a vendor with a documented way for it: huawei."},
 		{Name: "code", Kind: kindText, Doc: "The vendor's reason that goes with busy and rest. Huawei: 200 to 250 for busy, 0 to 255 for rest. If omitted, none."},
 		{Name: "restore", Kind: kindChoices, Fallback: strings.Join(namesOf(work.Causes()), ", "), Choices: namesOf(work.Causes()), Doc: "What the platform did and the keeper undoes: no_answer (a call was not answered), rejected (a call was rejected), phone (the telephone was away and is back). [] is nothing."},
-		{Name: "restore_after", Kind: kindDuration, Fallback: "5s", Doc: "How long a restore waits; each further one waits twice as long, up to 5m. From 1s to 1h."},
+		{Name: "restore_after", Kind: kindDuration, Fallback: "5s", Doc: "How long a restore waits; each further one waits twice as long, up to 5m. From 1s to 5m."},
 		{Name: "restore_limit", Kind: kindCount, Fallback: "6", Most: maxRestores, Doc: "How many restores may be sent within restore_within. After that the wish is held back, and an alert says so."},
 		{Name: "restore_within", Kind: kindDuration, Fallback: "1h", Doc: "The time over which restores are counted, over restarts too; at most 24h."},
 		{Name: "wrap_up_max", Kind: kindSpan, Fallback: "0s", Doc: "How long the work after a call may last before it is ended; 0s is as long as the platform lets it, and the most is 24h."},
@@ -55,32 +55,33 @@ type Work struct {
 }
 
 // At returns the policy of an instant: that of the schedule's section while one of
-// its shifts runs, that of the sections beside it at other times. The caller must not
-// change its Restore.
-func (w *Work) At(now time.Time) work.Policy {
-	if w == nil {
-		return work.DefaultPolicy()
+// its shifts runs, that of the sections beside it at other times. next is when another
+// one begins; zero: never. The caller must not change the policy's Restore.
+func (w *Work) At(now time.Time) (p work.Policy, next time.Time) {
+	switch {
+	case w == nil:
+		return work.DefaultPolicy(), time.Time{}
+	case w.inTime == nil:
+		return w.policy, time.Time{}
 	}
-	if w.inTime != nil {
-		if wish, _ := w.shift.At(now); wish == session.Stay {
-			return *w.inTime
-		}
+	wish, next := w.shift.At(now)
+	if wish == session.Stay {
+		return *w.inTime, next
 	}
-	return w.policy
+	return w.policy, next
 }
 
-// Kept reports whether any instant has another wish than work.AsIs.
-func (w *Work) Kept() bool {
-	return w != nil && (w.policy.Wish != work.AsIs || (w.inTime != nil && w.inTime.Wish != work.AsIs))
+// Wishes reports whether something is wished at any instant.
+func (w *Work) Wishes() bool {
+	return w != nil && (w.policy.Wishes() || (w.inTime != nil && w.inTime.Wishes()))
 }
 
 // workKeys is a section work as written.
 type workKeys struct {
-	policy   work.Policy
-	written  []string // the keys that have a value
-	wish     option.Pos
-	code     option.Pos
-	restored option.Pos
+	policy  work.Policy
+	written []string // the keys that have a value
+	wish    option.Pos
+	code    option.Pos
 }
 
 // work reads a section work of a platform, a group, an agent or a schedule; nil where
@@ -90,7 +91,7 @@ func (l *loader) work(parent *strict.Mapping) *workKeys {
 		return nil
 	}
 	m := parent.Section("work")
-	k := &workKeys{wish: m.At("wish"), code: m.At("code"), restored: m.At("restore")}
+	k := &workKeys{wish: m.At("wish"), code: m.At("code")}
 	k.policy = work.Policy{
 		Wish: work.Wish(m.Choice("wish")), Code: m.Text("code"), Restore: causes(m, "restore"),
 		After: m.Duration("restore_after"), Limit: m.Count("restore_limit"), Within: m.Duration("restore_within"), WrapUpMax: m.Span("wrap_up_max"),
@@ -164,7 +165,7 @@ func (k *workKeys) over(under *workKeys) *workKeys {
 		case "code":
 			out.policy.Code, out.code = k.policy.Code, k.code
 		case "restore":
-			out.policy.Restore, out.restored = k.policy.Restore, k.restored
+			out.policy.Restore = k.policy.Restore
 		case "restore_after":
 			out.policy.After = k.policy.After
 		case "restore_limit":
@@ -211,10 +212,6 @@ func (l *loader) policy(p *place, k *workKeys) work.Policy {
 	}
 	if p.vendor.WrongWish == nil {
 		l.wrongWork(k.wish, "the vendor %s has no documented way to set an agent's working state; leave wish out, or write as_is", p.Vendor)
-		return out
-	}
-	if why := p.vendor.WrongWish(out.Wish, ""); why != "" {
-		l.wrongWork(k.wish, "wish %s", why)
 	} else if why := p.vendor.WrongWish(out.Wish, out.Code); why != "" {
 		l.wrongWork(k.code, "code %s", why)
 	}
