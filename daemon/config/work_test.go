@@ -33,7 +33,10 @@ groups:
 	off := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
 	phone := []work.Cause{work.Phone}
 	busy := work.Policy{Wish: work.WishBusy, Code: "210", Restore: phone, After: 7 * time.Second, Limit: 3, Within: time.Hour}
-	ready, rest, asIs, day := busy, busy, busy, busy
+	ready := busy
+	rest := busy
+	asIs := busy
+	day := busy
 	ready.Wish, ready.Code = work.WishReady, ""
 	rest.Wish, rest.WrapUpMax = work.WishRest, 30*time.Second
 	rest.Restore = []work.Cause{}
