@@ -18,6 +18,8 @@ const (
 	ModeHang        = "hang"         // does not answer until the client gives up
 	ModeReset       = "reset"        // resets the connection, the request not carried out
 	ModeLost        = "lost"         // (p) resets the connection: the answer is lost
+	ModeSilent      = "silent"       // (p) does not answer until the client gives up
+	ModeGateway     = "gateway"      // (p) answers with HTTP Status (502) and an HTML body, as a balancer that lost the answer
 	ModeTruncate    = "truncate"     // (p) cuts the connection in the middle of the body
 	ModeHTML        = "html"         // answers 200 with an HTML page
 	ModeGarbage     = "garbage"      // answers 200 with bytes that are no JSON
@@ -32,19 +34,19 @@ const (
 
 // Modes lists the modes of a fault.
 func Modes() []string {
-	return []string{ModeStatus, ModeCode, ModeHang, ModeReset, ModeLost, ModeTruncate, ModeHTML,
+	return []string{ModeStatus, ModeCode, ModeHang, ModeReset, ModeLost, ModeSilent, ModeGateway, ModeTruncate, ModeHTML,
 		ModeGarbage, ModeEmpty, ModeBig, ModeBomb, ModeRedirect, ModeSlow, ModeNumberTypes, ModeRefuse}
 }
 
-var faultOps = []string{OpSignIn, OpSignOut, OpPoll, OpMessage, OpConnect, OpAny}
+var faultOps = []string{OpSignIn, OpSignOut, OpPoll, OpMessage, OpCommand, OpConnect, OpAny}
 
 // Fault is one thing that goes wrong on demand.
 type Fault struct {
 	ID     int      `json:"id"`
-	Op     string   `json:"op"`     // sign_in, sign_out, poll, message, connect or any; "" = any
+	Op     string   `json:"op"`     // sign_in, sign_out, poll, message, command, connect or any; "" = any
 	Agent  string   `json:"agent"`  // a glob such as 29*; "" = every agent
 	Mode   string   `json:"mode"`   // see the Mode constants
-	Status int      `json:"status"` // of modes status (0 = 503), code (0 = the vendor's own) and redirect (0 = 302)
+	Status int      `json:"status"` // of modes status (0 = 503), gateway (0 = 502), code (0 = the vendor's own) and redirect (0 = 302)
 	Code   string   `json:"code"`   // the vendor's code, of mode code
 	Text   string   `json:"text"`   // the message beside Code; of mode redirect: where to
 	Count  int      `json:"count"`  // how many times; 0 = without limit
@@ -96,7 +98,7 @@ func (f Fault) matches(ctx context.Context, op, agent string) bool {
 	if f.Kept && openedAt(ctx) > f.began {
 		return false
 	}
-	if f.Op != "" && f.Op != OpAny && f.Op != op {
+	if !f.concerns(op) {
 		return false
 	}
 	if f.Agent == "" {
@@ -104,6 +106,17 @@ func (f Fault) matches(ctx context.Context, op, agent string) bool {
 	}
 	ok, _ := path.Match(f.Agent, agent)
 	return ok
+}
+
+// concerns reports whether the fault is for requests of kind op.
+func (f Fault) concerns(op string) bool {
+	switch f.Op {
+	case "", OpAny, op:
+		return true
+	case OpMessage:
+		return op == OpCommand
+	}
+	return false
 }
 
 func (f Fault) over(now time.Time) bool { return !f.until.IsZero() && !now.Before(f.until) }

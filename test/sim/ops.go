@@ -15,6 +15,7 @@ const (
 	OpPoll      = "poll"
 	OpMessage   = "message"    // any other request that keeps a session alive
 	OpKeepAlive = "keep_alive" // a message of which there is one at a time
+	OpCommand   = "command"    // a message that changes something, of which there is one at a time; a fault of op message fits, too
 	OpOther     = "other"      // a request that proves nothing to the platform; counts as a message
 	OpConnect   = "connect"    // a new connection or websocket
 	OpAny       = "any"        // in faults: all of these
@@ -35,6 +36,8 @@ type Count struct {
 	SignOuts int `json:"sign_outs"`
 	Polls    int `json:"polls"`
 	Messages int `json:"messages"`
+	// Commands are those of Messages that change something.
+	Commands int `json:"commands"`
 	Connects int `json:"connects"`
 	// LargestGap is the longest time in which the agent had no poll or message
 	// under way though it was signed in: from the end of one (or of the
@@ -53,14 +56,17 @@ func (c *Count) add(op string) {
 		c.Polls++
 	case OpConnect:
 		c.Connects++
+	case OpCommand:
+		c.Messages++
+		c.Commands++
 	default:
 		c.Messages++
 	}
 }
 
 // Ops counts operations per agent and notices two at once: a sign-in or
-// sign-out beside another, a poll beside another, or a keep-alive beside
-// another. The zero Ops is ready; its methods may be called at the same time.
+// sign-out beside another, a poll beside another, a keep-alive or a command
+// beside another. The zero Ops is ready; its methods may be called at the same time.
 type Ops struct {
 	// OnViolation, where set before the first use, is told of each violation.
 	OnViolation func(string)
@@ -89,6 +95,8 @@ func laneOf(op string) lane {
 		return "poll"
 	case OpKeepAlive:
 		return "keep_alive"
+	case OpCommand:
+		return "command"
 	}
 	return ""
 }
@@ -239,6 +247,23 @@ func (o *Ops) agent(name string) *agentOps {
 	return a
 }
 
+// InFlight reports whether an operation of op's kind is under way whose client
+// is still there. It blocks for up to 250 ms when it has to find that out.
+func (o *Ops) InFlight(agent, op string) bool {
+	f := o.flightOf(agent, op)
+	if f == nil {
+		return false
+	}
+	f.settle()
+	return !f.excused()
+}
+
+func (o *Ops) flightOf(agent, op string) *flight {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.agent(agent).inFlight[laneOf(op)]
+}
+
 // Forget ends the measuring of the agent's gap, because its session is over.
 func (o *Ops) Forget(agent string) {
 	o.mu.Lock()
@@ -300,6 +325,7 @@ func (o *Ops) Total() Count {
 		t.SignOuts += c.SignOuts
 		t.Polls += c.Polls
 		t.Messages += c.Messages
+		t.Commands += c.Commands
 		t.Connects += c.Connects
 		t.Violations += c.Violations
 		t.LargestGap = max(t.LargestGap, c.LargestGap)

@@ -88,7 +88,7 @@ func (e Exchange) Serve(w http.ResponseWriter, r *http.Request, f Fault) {
 	switch {
 	case r.Context().Err() != nil:
 		Abort(w)
-	case f.Mode == ModeHang, f.Mode == ModeReset, f.Mode == ModeLost, f.Mode == ModeRefuse:
+	case f.Mode == ModeHang, f.Mode == ModeReset, f.Mode == ModeLost, f.Mode == ModeSilent, f.Mode == ModeRefuse:
 		Abort(w)
 	case f.Mode == ModeTruncate:
 		truncate(w, wire.dress(answer), begun)
@@ -101,7 +101,7 @@ func (e Exchange) Serve(w http.ResponseWriter, r *http.Request, f Fault) {
 // that headers may leave early.
 func (f Fault) carriedOut() bool {
 	switch f.Mode {
-	case "", ModeHang, ModeLost, ModeTruncate, ModeSlow, ModeNumberTypes:
+	case "", ModeHang, ModeLost, ModeSilent, ModeTruncate, ModeSlow, ModeNumberTypes:
 		return true
 	}
 	return false
@@ -151,6 +151,10 @@ func (e Exchange) process(ctx context.Context, f Fault) Reply {
 			delay = slowDelay
 		}
 		sleep(ctx, delay)
+	case ModeSilent:
+		<-ctx.Done()
+	case ModeGateway:
+		return HTML(cmp.Or(f.Status, http.StatusBadGateway))
 	case ModeNumberTypes:
 		answer.Body = Numbers(answer.Body)
 	}

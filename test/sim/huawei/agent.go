@@ -14,8 +14,12 @@ type agent struct {
 	Agent
 	failures    int       // wrong passwords in a row
 	lockedUntil time.Time // zero: not locked
-	call        *call     // nil: none
-	calls       int
+	calls       []*call
+	numbered    int  // calls so far
+	missed      int  // calls in a row that were not answered
+	phoneAway   bool // its phone cannot be reached
+	spoils      spoils
+	asked       int      // so many commands are a program's
 	session     *session // nil: signed out
 	last        *ending  // how the session before ended
 	gen         generator
@@ -33,6 +37,11 @@ type record struct {
 	pushFailed  int // callbacks that did not take what they were sent
 	pushLost    int // events that were given up
 	resetSkills []ResetSkill
+	commands    []*Command  // the latest
+	restores    []time.Time // of them those that were to make the agent ready again, within the last hour
+	rings       int         // calls from queues
+	answered    int
+	unanswered  int
 }
 
 // ResetSkill is one call of resetskill as it came.
@@ -45,6 +54,7 @@ type ResetSkill struct {
 // session is one sign-in until its end.
 type session struct {
 	of        *agent
+	sim       *Sim
 	started   time.Time
 	answered  time.Time // when the sign-in's answer left; zero: not yet
 	polled    bool      // the first poll came
@@ -62,8 +72,14 @@ type session struct {
 	queue     []event
 	later     []effect // what happens by itself, soonest first
 	wish      wish     // a state that was asked for and must wait
-	rests     int      // how many there were
+	by        string   // who brought the state about
+	reason    int      // of busy, or the cause of a rest
+	changes   int      // of the state, so far
+	mute      bool     // the state's events are kept back
+	noCalls   bool     // by settalkright
 	custom    int      // the site's own state
+	doubt     string   // the latest command, where it was not answered
+	renewing  *renewal // a Guid that the open poll is to bring at once; nil: none
 	// The settings that state calls change.
 	autoAnswer bool
 	autoIdle   bool
@@ -230,7 +246,7 @@ func (a *agent) state() int {
 	switch {
 	case a.session == nil:
 		return stateOut
-	case a.call != nil:
+	case len(a.calls) > 0:
 		return stateTalking
 	case a.session.wish.status == stateRest:
 		return statePreRest

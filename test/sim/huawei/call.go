@@ -1,14 +1,12 @@
 package huawei
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
-
-	"agentkeeper/test/sim"
 )
 
 // call is one call at an agent.
@@ -16,8 +14,11 @@ type call struct {
 	id      string
 	caller  string
 	called  string
+	out     bool // the agent calls
 	ringing bool // waits for the agent's answer
 	talking bool
+	held    bool // talked, and put on hold
+	talked  bool // it was answered at some time
 }
 
 func (c *call) content() json.RawMessage {
@@ -28,21 +29,50 @@ func (c *call) bare() json.RawMessage { return json.RawMessage(strconv.Quote(c.i
 
 func (c *call) object() json.RawMessage { return json.RawMessage(fmt.Sprintf(`{"callid":%q}`, c.id)) }
 
+// stage is what the call does, for people.
+func (c *call) stage() string {
+	switch {
+	case c.talking:
+		return CallTalking
+	case c.held:
+		return CallHeld
+	case c.ringing:
+		return CallRinging
+	}
+	return CallAlerting
+}
+
 // outsider is who calls, where nobody says otherwise.
 const outsider = "40001"
 
-// newCall begins a call of the agent; it has one at a time.
+// newCall begins a call of the agent.
 func (a *agent) newCall(caller, called string) *call {
-	a.calls++
-	a.call = &call{id: fmt.Sprintf("%s-%d", a.Login, a.calls), caller: caller, called: called}
-	return a.call
+	a.numbered++
+	c := &call{id: fmt.Sprintf("%s-%d", a.Login, a.numbered), caller: caller, called: called}
+	a.calls = append(a.calls, c)
+	return c
 }
+
+// has reports whether the call still is one of the agent's.
+func (a *agent) has(c *call) bool { return slices.Contains(a.calls, c) }
+
+// callThat returns the first call that fits, nil: there is none.
+func (a *agent) callThat(fits func(*call) bool) *call {
+	if i := slices.IndexFunc(a.calls, fits); i >= 0 {
+		return a.calls[i]
+	}
+	return nil
+}
+
+func isRinging(c *call) bool { return c.ringing }
+func isTalking(c *call) bool { return c.talking }
+func isHeld(c *call) bool    { return c.held }
 
 // step is one event of a call, and what it changes.
 type step struct {
 	kind    string
 	content json.RawMessage
-	change  func(*call)
+	change  func(*call, time.Time)
 }
 
 // play makes the steps of a call happen one after another, as long as it lives.
@@ -50,11 +80,11 @@ func (s *Sim) play(a *agent, c *call, steps []step) {
 	n := a.session
 	for i, p := range steps {
 		n.after(time.Duration(i)*time.Duration(s.cfg().Work.CallStep), func(now time.Time) {
-			if a.call != c {
+			if !a.has(c) {
 				return
 			}
 			if p.change != nil {
-				p.change(c)
+				p.change(c, now)
 			}
 			n.emit(event{kind: p.kind, at: now, content: p.content})
 		})
@@ -65,6 +95,11 @@ func (s *Sim) play(a *agent, c *call, steps []step) {
 // offer is a call to the agent: answered by the phone itself, or ringing until
 // the agent answers (developer guide: call with manual answer).
 func (s *Sim) offer(a *agent, c *call) {
+	ring := step{"AgentEvent_Ringing", c.content(), func(c *call, now time.Time) { s.startRinging(a, c, now) }}
+	if len(a.calls) > 1 { // the phone is in use: only the agent can take it
+		s.play(a, c, []step{ring})
+		return
+	}
 	steps := []step{
 		{"AgentState_Busy", null, nil},
 		{"AgentOther_PhoneAlerting", c.content(), nil},
@@ -72,24 +107,63 @@ func (s *Sim) offer(a *agent, c *call) {
 	}
 	if a.session.autoAnswer {
 		steps = append(steps, step{"AgentEvent_Auto_Answer", c.content(), nil},
-			step{"AgentEvent_Talking", c.content(), func(c *call) { c.talking = true }})
+			step{"AgentEvent_Talking", c.content(), func(c *call, _ time.Time) { a.talkIn(c) }})
 	} else {
-		steps = append(steps, step{"AgentEvent_Ringing", c.content(), func(c *call) { c.ringing = true }})
+		steps = append(steps, ring)
 	}
 	s.play(a, c, steps)
 }
 
-// over ends the agent's call: first the events of its end, then the state that
-// follows.
-func (a *agent) over(now time.Time, events ...event) {
+// startRinging lets a call ring until somebody takes it or nobody did.
+func (s *Sim) startRinging(a *agent, c *call, now time.Time) {
+	c.ringing = true
+	a.session.at(now.Add(time.Duration(s.cfg().Work.RingTime)), func(now time.Time) {
+		if a.has(c) && c.ringing {
+			s.notAnswered(a, c, now)
+		}
+	})
+}
+
+// talkIn makes the agent talk in a call.
+func (a *agent) talkIn(c *call) {
+	if !c.out && !c.talked {
+		a.record.answered++
+		a.missed = 0
+	}
+	c.ringing, c.talking = false, true
+	c.held, c.talked = false, true
+}
+
+// notAnswered takes a call away that rang for too long. As the switches say, it
+// makes the agent busy, which nothing of the platform's ends (vendor page: busy
+// reasons).
+func (s *Sim) notAnswered(a *agent, c *call, now time.Time) {
+	a.missed++
+	a.record.unanswered++
+	w := &s.cfg().Work
+	if n := a.session; w.NoAnswer == NoAnswerBusy && a.missed >= w.NoAnswerAfter && n.wish == (wish{}) {
+		a.missed = 0
+		n.wish = wish{status: stateBusy, reason: reasonNoAnswer, by: ByPlatform}
+	}
+	kind := "AgentEvent_No_Answer"
+	if w.NoAnswerFromCTI {
+		kind = "AgentEvent_No_Answer_From_Cti"
+	}
+	a.over(c, now, event{kind: kind, at: now, content: c.object()}, phoneRelease(byPlatform, now))
+}
+
+// over ends one of the agent's calls: first the events of its end, then, where
+// it was the last, the state that follows.
+func (a *agent) over(c *call, now time.Time, events ...event) {
 	n := a.session
-	a.call = nil
+	a.calls = slices.DeleteFunc(a.calls, func(o *call) bool { return o == c })
 	n.emit(events...)
 	switch {
+	case len(a.calls) > 0:
 	case n.wish != wish{}:
 		n.grant(n.wish, now)
-	case !n.autoIdle:
-		n.turn(stateWrapUp, "AgentState_Work", null, now)
+	case c.talked && !n.autoIdle:
+		n.enterWrapUp("AgentState_Work", now)
 	default:
 		n.turn(stateIdle, "AgentState_Ready", null, now)
 	}
@@ -106,117 +180,99 @@ func phoneRelease(who int, now time.Time) event {
 }
 
 // hangUp is the caller's.
-func (a *agent) hangUp(now time.Time) {
-	c := a.call
-	if !c.talking {
-		a.over(now, event{kind: "AgentEvent_No_Answer", at: now, content: c.object()}, phoneRelease(byPlatform, now))
+func (a *agent) hangUp(c *call, now time.Time) {
+	if !c.talked {
+		a.over(c, now, event{kind: "AgentEvent_No_Answer", at: now, content: c.object()}, phoneRelease(byPlatform, now))
 		return
 	}
-	a.over(now, event{kind: "AgentEvent_Call_Release", at: now, content: c.bare()},
+	a.over(c, now, event{kind: "AgentEvent_Call_Release", at: now, content: c.bare()},
 		event{kind: "AgentEvent_Customer_Release", at: now, content: c.object()}, phoneRelease(byPlatform, now))
 }
 
-// Call puts a call through to the agent, who is in it from now on.
+// ErrGetsNoCall is the error for a call to an agent that the queues do not give
+// any: one that is not idle, or may not be called.
+var ErrGetsNoCall = errors.New("the agent gets no call now")
+
+// Ring is a call from a queue: the platform gives it to an idle agent only. It
+// is answered by the phone where the agent signed in with autoanswer, else it
+// rings for the switch ring_time until the agent, or somebody at its phone,
+// answers.
+func (s *Sim) Ring(login string) (callID string, err error) {
+	err = s.with(login, func(a *agent) error {
+		if why := a.barred(); why != "" {
+			return fmt.Errorf("%q: %w: %s", login, ErrGetsNoCall, why)
+		}
+		a.record.rings++
+		c := a.newCall(outsider, a.session.phone)
+		s.offer(a, c)
+		callID = c.id
+		return nil
+	})
+	return callID, err
+}
+
+// barred tells why queues give the agent no call; "" where they do.
+func (a *agent) barred() string {
+	n := a.session
+	switch {
+	case n == nil:
+		return "it is signed out"
+	case a.ForceChange:
+		return "its password must be changed first"
+	case a.phoneAway:
+		return "its phone is away"
+	case n.noCalls:
+		return "settalkright took it out"
+	case a.state() != stateIdle:
+		return fmt.Sprintf("its state is %d", a.state())
+	}
+	return ""
+}
+
+// Direct is a call to the agent itself, as from a colleague: it comes whatever
+// the agent does, beside other calls too. One beside others always rings.
+func (s *Sim) Direct(login string) (callID string, err error) {
+	err = s.signedIn(login, func(a *agent) {
+		c := a.newCall(outsider, a.session.phone)
+		s.offer(a, c)
+		callID = c.id
+	})
+	return callID, err
+}
+
+// Call is Direct for an agent without a call; beside one it does nothing.
 func (s *Sim) Call(login string) error {
 	return s.signedIn(login, func(a *agent) {
-		if a.call == nil {
+		if len(a.calls) == 0 {
 			s.offer(a, a.newCall(outsider, a.session.phone))
 		}
 	})
 }
 
-// Hangup makes the caller of the agent's call hang up.
+// Answer makes somebody at the agent's phone take the call that rings.
+func (s *Sim) Answer(login string) error {
+	return s.signedIn(login, func(a *agent) {
+		if c := a.callThat(isRinging); c != nil {
+			s.pickUp(a, c, time.Now())
+		}
+	})
+}
+
+// GiveUp makes the platform take a ringing call away at once, as after
+// ring_time.
+func (s *Sim) GiveUp(login string) error {
+	return s.signedIn(login, func(a *agent) {
+		if c := a.callThat(isRinging); c != nil {
+			s.notAnswered(a, c, time.Now())
+		}
+	})
+}
+
+// Hangup makes the callers of all the agent's calls hang up.
 func (s *Sim) Hangup(login string) error {
 	return s.signedIn(login, func(a *agent) {
-		if a.call != nil {
-			a.hangUp(time.Now())
+		for _, c := range slices.Clone(a.calls) {
+			a.hangUp(c, time.Now())
 		}
 	})
-}
-
-// voice runs f for a signed-in agent; f returns the retcode of a refusal.
-func (s *Sim) voice(f func(a *agent, q *request, now time.Time) (result any, code string)) func(context.Context, *request) sim.Reply {
-	return func(_ context.Context, q *request) sim.Reply {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		a, n, code := s.authenticate(q)
-		if n == nil {
-			return s.failure(code)
-		}
-		result, code := f(a, q, time.Now())
-		if code != "" {
-			return s.failure(code)
-		}
-		return s.success(result)
-	}
-}
-
-// answer takes a ringing call (vendor page: answer).
-func (s *Sim) answer(a *agent, q *request, now time.Time) (result any, code string) {
-	c, id := a.call, first(q.query["callid"])
-	if c == nil || !c.ringing || (id != "" && id != c.id) {
-		return nil, "200-002"
-	}
-	c.ringing, c.talking = false, true
-	a.session.emit(event{kind: "AgentEvent_Talking", at: now, content: c.content()})
-	return struct{}{}, ""
-}
-
-// reject refuses a ringing call: mode 1 sends it back to its queue and makes the
-// agent busy, mode 2 releases it (vendor page: reject).
-func (s *Sim) reject(a *agent, q *request, now time.Time) (result any, code string) {
-	var body struct {
-		Mode   int    `json:"mode"`
-		CallID string `json:"callid"`
-	}
-	c := a.call
-	switch {
-	case json.Unmarshal(q.body, &body) != nil, body.Mode != 1 && body.Mode != 2:
-		return nil, "000-002"
-	case c == nil, !c.ringing, body.CallID != "" && body.CallID != c.id:
-		return nil, "200-002"
-	case body.Mode == 1:
-		a.session.wish = wish{status: stateBusy, reason: 7}
-		a.over(now, event{kind: "AgentEvent_No_Answer", at: now, content: c.object()})
-	default:
-		a.session.wish = wish{}
-		a.over(now, phoneRelease(byPlatform, now))
-	}
-	return struct{}{}, ""
-}
-
-// release ends the call that the agent talks in (vendor's demo: release).
-func (s *Sim) release(a *agent, _ *request, now time.Time) (result any, code string) {
-	c := a.call
-	if c == nil || !c.talking {
-		return nil, "200-017"
-	}
-	a.over(now, event{kind: "AgentEvent_Call_Release", at: now, content: c.bare()},
-		event{kind: "AgentEvent_Customer_Release", at: now, content: c.object()}, phoneRelease(byAgent, now))
-	return struct{}{}, ""
-}
-
-// callOut calls somebody; its result is the callid (developer guide: callout).
-func (s *Sim) callOut(a *agent, q *request, _ time.Time) (result any, code string) {
-	var body struct {
-		Called any `json:"called"`
-		Caller any `json:"caller"`
-	}
-	d := json.NewDecoder(bytes.NewReader(q.body))
-	d.UseNumber()
-	switch {
-	case d.Decode(&body) != nil, !phoneNumber.MatchString(scalar(body.Called)):
-		return nil, "000-002"
-	case a.call != nil:
-		return nil, "200-001"
-	}
-	c := a.newCall(or(scalar(body.Caller), a.session.phone), scalar(body.Called))
-	s.play(a, c, []step{
-		{"AgentOther_PhoneAlerting", c.content(), nil},
-		{"AgentOther_PhoneOffhook", null, nil},
-		{"AgentState_Busy", null, nil},
-		{"AgentEvent_Customer_Alerting", c.content(), nil},
-		{"AgentEvent_Talking", c.content(), func(c *call) { c.talking = true }},
-	})
-	return c.id, ""
 }

@@ -101,6 +101,7 @@ type Switches struct {
 
 	Types Types    `json:"types" embed:""`
 	Work  Work     `json:"work" embed:""`
+	Rules Rules    `json:"rules" embed:""`
 	Older Older    `json:"older" embed:""`
 	Web   Web      `json:"web" embed:""`
 	Wire  sim.Wire `json:"wire" embed:""`
@@ -117,6 +118,7 @@ type Web struct {
 type Types struct {
 	NumericWorkNo  bool `json:"numeric_workno" name:"numeric-workno" help:"workNo and workno are numbers."`
 	NumericRetcode bool `json:"numeric_retcode" name:"numeric-retcode" help:"A good answer's retcode is the number 0."`
+	StringReason   bool `json:"string_reason" name:"string-reason" help:"The reason in an event's content is a string."`
 	NumericVDN     bool `json:"numeric_vdn" name:"numeric-vdn" help:"vdnid is a number."`
 	Booleans       bool `json:"booleans" name:"booleans" help:"isForceChange is a boolean."`
 	EventNull      bool `json:"event_null" name:"event-null" help:"Polls without event answer \"event\":null."`

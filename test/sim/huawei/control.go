@@ -21,8 +21,14 @@ func Endpoints() []string {
 		`POST   /_sim/agents/{login}/displace   {"for":"10m"} another client takes the agent by force`,
 		`POST   /_sim/agents/{login}/event      {"type":"AgentState_Busy","content":null}, or "size":3000000 for a content of so many bytes`,
 		`POST   /_sim/agents/{login}/generate   {"rate":10,"count":1000} numbered events per second`,
-		`POST   /_sim/agents/{login}/call       a call begins; hangup ends it`,
-		`POST   /_sim/agents/{login}/hangup`,
+		`POST   /_sim/agents/{login}/ring       a call from a queue, for an idle agent; direct and call are put through whatever it does`,
+		`POST   /_sim/agents/{login}/answer     somebody at the phone answers; hangup: the caller goes; give_up: nobody answered in time`,
+		`POST   /_sim/agents/{login}/force      {"state":"busy"} or idle, rest: by an inspector`,
+		`POST   /_sim/agents/{login}/phone_away the phone cannot be reached; phone_back ends it`,
+		`POST   /_sim/agents/{login}/spoil      {"how":"denied","count":3} or ignored, unheard, renewed: the next commands go wrong`,
+		`POST   /_sim/agents/{login}/asked      {"count":1}: so many commands come from a program and break no rule`,
+		`POST   /_sim/agents/{login}/rotate     the open poll brings a new Guid`,
+		`GET    /_sim/agents/{login}/commands   the latest commands as they came`,
 		`POST   /_sim/agents/{login}/lock       {"for":"5m"}; unlock ends it`,
 		`POST   /_sim/agents/{login}/unlock`,
 		`POST   /_sim/agents/{login}/password   {"password":"…"}`,
@@ -41,21 +47,33 @@ type order struct {
 	Rate     float64         `json:"rate"`
 	Count    int             `json:"count"`
 	Password string          `json:"password"`
+	State    string          `json:"state"`
+	How      string          `json:"how"`
 	Answers
 }
 
 func (s *Sim) actions() map[string]func(login string, o order) error {
 	return map[string]func(login string, o order) error{
-		"kick":     func(login string, _ order) error { return s.Kick(login) },
-		"displace": func(login string, o order) error { return s.Displace(login, time.Duration(o.For)) },
-		"event":    s.orderEvent,
-		"generate": s.orderGenerate,
-		"call":     func(login string, _ order) error { return s.Call(login) },
-		"hangup":   func(login string, _ order) error { return s.Hangup(login) },
-		"lock":     func(login string, o order) error { return s.Lock(login, time.Duration(o.For)) },
-		"unlock":   func(login string, _ order) error { return s.Unlock(login) },
-		"password": func(login string, o order) error { return s.SetPassword(login, o.Password) },
-		"answers":  func(login string, o order) error { return s.SetAnswers(login, o.Answers) },
+		"kick":       func(login string, _ order) error { return s.Kick(login) },
+		"displace":   func(login string, o order) error { return s.Displace(login, time.Duration(o.For)) },
+		"event":      s.orderEvent,
+		"generate":   s.orderGenerate,
+		"ring":       func(login string, _ order) error { _, err := s.Ring(login); return err },
+		"direct":     func(login string, _ order) error { _, err := s.Direct(login); return err },
+		"call":       func(login string, _ order) error { return s.Call(login) },
+		"answer":     func(login string, _ order) error { return s.Answer(login) },
+		"give_up":    func(login string, _ order) error { return s.GiveUp(login) },
+		"hangup":     func(login string, _ order) error { return s.Hangup(login) },
+		"force":      func(login string, o order) error { return s.Force(login, o.State) },
+		"phone_away": func(login string, _ order) error { return s.PhoneAway(login) },
+		"phone_back": func(login string, _ order) error { return s.PhoneBack(login) },
+		"spoil":      func(login string, o order) error { return s.Spoil(login, o.How, o.Count) },
+		"asked":      func(login string, o order) error { return s.Asked(login, o.Count) },
+		"rotate":     func(login string, _ order) error { return s.Rotate(login) },
+		"lock":       func(login string, o order) error { return s.Lock(login, time.Duration(o.For)) },
+		"unlock":     func(login string, _ order) error { return s.Unlock(login) },
+		"password":   func(login string, o order) error { return s.SetPassword(login, o.Password) },
+		"answers":    func(login string, o order) error { return s.SetAnswers(login, o.Answers) },
 	}
 }
 
@@ -88,6 +106,7 @@ func (s *Sim) controlMux() *http.ServeMux {
 		s.act(w, r, actions[r.PathValue("action")])
 	})
 	mux.HandleFunc("GET /_sim/agents/{login}", s.getAgent)
+	mux.HandleFunc("GET /_sim/agents/{login}/commands", s.getCommands)
 	mux.HandleFunc("POST /_sim/disaster", s.postDisaster)
 	sim.HandleSwitches(mux, s.Switches, s.Switch)
 	return mux
@@ -119,6 +138,15 @@ func (s *Sim) actionNames() []string {
 	return names
 }
 
+func (s *Sim) getCommands(w http.ResponseWriter, r *http.Request) {
+	login := r.PathValue("login")
+	if err := s.with(login, func(*agent) error { return nil }); err != nil {
+		sim.Refuse(w, statusOf(err), err)
+		return
+	}
+	sim.Answer(w, map[string][]Command{"commands": s.Commands(login)})
+}
+
 func (s *Sim) getAgent(w http.ResponseWriter, r *http.Request) {
 	login := r.PathValue("login")
 	if err := s.with(login, func(*agent) error { return nil }); err != nil {
@@ -147,7 +175,7 @@ func statusOf(err error) int {
 	switch {
 	case errors.Is(err, ErrUnknownAgent):
 		return http.StatusNotFound
-	case errors.Is(err, ErrSignedOut), errors.Is(err, ErrSignedIn):
+	case errors.Is(err, ErrSignedOut), errors.Is(err, ErrSignedIn), errors.Is(err, ErrGetsNoCall):
 		return http.StatusConflict
 	}
 	return http.StatusBadRequest

@@ -284,7 +284,7 @@ func TestControlOverHTTP(t *testing.T) {
 	}{
 		{"/_sim/agents/291/kick", "", 409, "not signed in"},
 		{"/_sim/agents/500/kick", "", 404, "no such agent"},
-		{"/_sim/agents/291/dance", "", 404, "use one of [answers call displace"},
+		{"/_sim/agents/291/dance", "", 404, "use one of [answer answers asked call"},
 		{"/_sim/agents/291/displace", `{"for":"10m"}`, 200, `"signed_in":true`},
 		{"/_sim/agents/291/event", `{"type":"X","content":{"a":1}}`, 200, `"queued_events":3`},
 		{"/_sim/agents/291/event", `{}`, 400, "needs a type"},

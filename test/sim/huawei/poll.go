@@ -3,6 +3,7 @@ package huawei
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"agentkeeper/test/sim"
@@ -52,6 +53,7 @@ func (s *Sim) startPoll(q *request) (a *agent, n *session, refusal sim.Reply) {
 	n.seen = time.Now()
 	n.open++
 	a.gen.heard(q.conn)
+	n.renewing.arrived(q.guid)
 	if !n.polled {
 		n.polled = true
 		s.recordFirstPoll(a, n, q.arrived)
@@ -107,6 +109,9 @@ func (s *Sim) tryPoll(a *agent, n *session, until time.Time, conn string) (answe
 	if a.session != n {
 		return s.overtaken(a, n), 0
 	}
+	if n.renewing.due() && s.rotates() {
+		return s.setGuid(s.noEvent(), n.renewing.give(n, now)), 0
+	}
 	ev, soon, ok := a.take(now, conn)
 	if ok {
 		return s.rotateLate(s.withEvent(a.Login, ev), n, now), 0
@@ -141,6 +146,9 @@ func (a *agent) take(now time.Time, conn string) (ev event, wait time.Duration, 
 	if n := a.session; len(n.queue) > 0 {
 		ev, n.queue = n.queue[0], n.queue[1:]
 		a.record.events++
+		if strings.HasPrefix(ev.kind, "AgentState_") {
+			n.doubt = "" // whoever was in doubt is told
+		}
 		return ev, 0, true
 	}
 	ev, wait, ok = a.gen.next(now)

@@ -20,7 +20,7 @@ func (s *Sim) query(q *request, f func(*agent) sim.Reply) sim.Reply {
 	if n == nil {
 		return s.failure(code)
 	}
-	if a.throttled(time.Now()) {
+	if now := time.Now(); a.throttled(now) || s.queries.full(now) {
 		if s.cfg().FlowControl == "" {
 			return sim.HTML(http.StatusTooManyRequests)
 		}
@@ -31,8 +31,26 @@ func (s *Sim) query(q *request, f func(*agent) sim.Reply) sim.Reply {
 
 func (s *Sim) agentStatus(_ context.Context, q *request) sim.Reply {
 	return s.query(q, func(a *agent) sim.Reply {
-		return s.success(map[string]any{"agentState": a.state(), "isWorking": a.call != nil})
+		a.session.doubt = "" // whoever was in doubt has looked
+		return s.success(map[string]any{"agentState": a.state(), "isWorking": len(a.calls) > 0})
 	})
+}
+
+// throttle is the flow control of all queries together (vendor page: flow
+// control).
+type throttle struct {
+	since time.Time
+	count int
+}
+
+// full counts a query and reports whether it is one too many.
+func (t *throttle) full(now time.Time) bool {
+	const limit, within = 15_000, 2 * time.Second
+	if now.Sub(t.since) >= within {
+		*t = throttle{since: now}
+	}
+	t.count++
+	return t.count > limit
 }
 
 // updateGuid brings a new Guid in the body.
@@ -51,7 +69,7 @@ func (s *Sim) updateGuid(_ context.Context, q *request) sim.Reply {
 func (s *Sim) syncAgentInfo(_ context.Context, q *request) sim.Reply {
 	return s.query(q, func(a *agent) sim.Reply {
 		a.session.queue = nil
-		return s.success(map[string]any{"agentState": a.state(), "isWorking": a.call != nil})
+		return s.success(map[string]any{"agentState": a.state(), "isWorking": len(a.calls) > 0})
 	})
 }
 

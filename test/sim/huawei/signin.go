@@ -83,7 +83,7 @@ func (s *Sim) operate(ctx context.Context, q *request, force, media bool) sim.Re
 	if q.overlap {
 		return s.failure("000-007")
 	}
-	s.work(ctx)
+	s.spend(ctx, s.cfg().OperationTime)
 	set, code := s.parse(q.login, q.body, media)
 	if code != "" {
 		return s.failure(code)
@@ -115,10 +115,10 @@ func (s *Sim) decide(q *request, set settings, force bool) (answer sim.Reply, ea
 	return answer, early
 }
 
-// work takes the time that the platform needs for an operation. A client that
+// spend takes the time that the platform needs for an operation. A client that
 // goes away does not stop it.
-func (s *Sim) work(ctx context.Context) {
-	d := time.Duration(s.cfg().OperationTime)
+func (s *Sim) spend(ctx context.Context, needed sim.Duration) {
+	d := time.Duration(needed)
 	if d == 0 {
 		return
 	}
@@ -225,7 +225,7 @@ func (s *Sim) open(a *agent, set settings) *session {
 		s.displace(a)
 	}
 	n := &session{
-		of: a, started: now, seen: now, phone: set.phone, status: set.status, push: set.push, callback: set.callback, token: set.token,
+		of: a, sim: s, by: ByAgent, started: now, seen: now, phone: set.phone, status: set.status, push: set.push, callback: set.callback, token: set.token,
 		older: set.older, autoAnswer: set.autoAnswer, autoIdle: set.autoIdle, stirred: s.stirred,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
@@ -236,9 +236,12 @@ func (s *Sim) open(a *agent, set settings) *session {
 	if a.last != nil && (s.cfg().StaleShutdown || (s.cfg().Displaced == Shutdown && a.last.farewell != nil)) {
 		n.emit(a.last.shutdown)
 	}
-	n.emit(firstEvents(set, now)...)
+	n.emit(s.firstEvents(set, now)...)
 	a.gen.start(now)
 	a.session, s.seated[n.phone] = n, a
+	if a.phoneAway && n.status == stateIdle {
+		n.grant(wish{status: stateBusy, reason: reasonPhone, by: ByPlatform}, now)
+	}
 	return n
 }
 
@@ -251,7 +254,7 @@ func (s *Sim) displace(a *agent) {
 }
 
 // firstEvents are what a session's first polls bring (vendor page: sign-in).
-func firstEvents(set settings, now time.Time) []event {
+func (s *Sim) firstEvents(set settings, now time.Time) []event {
 	kinds := []string{"AgentOther_InService", "AgentState_Ready"}
 	switch set.status {
 	case 3:
@@ -266,7 +269,7 @@ func firstEvents(set settings, now time.Time) []event {
 	for i, kind := range kinds {
 		events[i] = event{kind: kind, at: now, content: null}
 		if kind == "AgentState_SetNotReady_Success" {
-			events[i].content = reasonOf(0)
+			events[i].content = s.reasonOf(0)
 		}
 	}
 	return events

@@ -24,7 +24,7 @@ func (s *Sim) leave(ctx context.Context, q *request, force bool) sim.Reply {
 	if q.overlap {
 		return s.failure("000-007")
 	}
-	s.work(ctx)
+	s.spend(ctx, s.cfg().OperationTime)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a, n, code := s.authenticate(q)
@@ -34,7 +34,7 @@ func (s *Sim) leave(ctx context.Context, q *request, force bool) sim.Reply {
 	if n == nil {
 		return s.failure(code)
 	}
-	if a.call != nil && !force {
+	if len(a.calls) > 0 && !force {
 		return s.keepIn()
 	}
 	s.end(a, NotSignedIn, "signed out")

@@ -54,6 +54,7 @@ type Sim struct {
 	client     *http.Client    // to the callbacks
 	closed     context.Context // ends with Close
 	close      context.CancelFunc
+	queries    throttle
 	stirred    chan struct{} // a token when any agent may have an event; capacity 1
 	disaster   time.Time     // until then a switch-over to another site is under way
 }
@@ -136,15 +137,14 @@ func (s *Sim) routes() {
 		"GET " + agent + "/agentskillsbyworkno/{workno}":       {sim.OpOther, s.agentSkills},
 		"GET " + base + "/agentgroup/{agentid}/allagentstatus": {sim.OpOther, s.allAgentStatus},
 		"GET " + base + "/agentgroup/{agentid}/idleagent":      {sim.OpOther, s.idleAgents},
-		"PUT " + base + "/voicecall/{agentid}/answer":          {sim.OpOther, s.voice(s.answer)},
-		"POST " + base + "/voicecall/{agentid}/reject":         {sim.OpOther, s.voice(s.reject)},
-		"DELETE " + base + "/voicecall/{agentid}/release":      {sim.OpOther, s.voice(s.release)},
-		"PUT " + base + "/voicecall/{agentid}/callout":         {sim.OpOther, s.voice(s.callOut)},
 	} {
 		s.mux.Handle(pattern, s.serve(h))
 	}
 	for name, c := range stateCalls {
-		s.mux.Handle("POST "+agent+"/"+name, s.serve(handler{sim.OpOther, s.changeState(c)}))
+		s.mux.Handle("POST "+agent+"/"+name, s.serve(handler{sim.OpCommand, s.command(name, c.carry)}))
+	}
+	for call, c := range voiceCalls {
+		s.mux.Handle(call[0]+" "+base+"/voicecall/{agentid}/"+call[1], s.serve(handler{sim.OpCommand, s.command(call[1], c)}))
 	}
 	s.mux.HandleFunc("GET "+base+"/agentevent/allagentevent", s.serveAll)
 	s.mux.HandleFunc(base+"/", s.unknownCall)
@@ -169,6 +169,7 @@ type request struct {
 	conn    string         // the client's end of the connection
 	overlap bool           // an operation of the agent is in flight
 	signIn  func(*session) // tells who waits for the answer about the new session
+	command *Command       // nil: it is none
 }
 
 func (s *Sim) serve(h handler) http.HandlerFunc {
@@ -182,11 +183,14 @@ func (s *Sim) serve(h handler) http.HandlerFunc {
 		q.signIn = func(n *session) { signedIn = n }
 		end := s.begin(r.Context(), h.op, q)
 		f, _ := s.Faults.Take(r.Context(), faultOp(h.op), q.login)
+		if h.op == sim.OpCommand {
+			s.arrive(q, r, f)
+		}
 		sim.Exchange{
 			Wire: &s.cfg().Wire, Early: s.early(h.op, q),
 			Process: func(ctx context.Context) sim.Reply { return h.process(ctx, q) },
 			Fail:    s.failureText,
-			End:     func() { end(); s.answered(signedIn) },
+			End:     func() { end(); s.answered(signedIn); s.leaves(r.Context(), q) },
 		}.Serve(w, r, f)
 	}
 }
@@ -199,13 +203,14 @@ func faultOp(op string) string {
 	return op
 }
 
-// begin counts the request. Polls and handshakes that the platform does not let in are not in
-// flight for anybody.
+// begin counts the request. Polls, handshakes and commands that the platform does
+// not let in are not in flight for anybody.
 func (s *Sim) begin(ctx context.Context, op string, q *request) (end func()) {
-	if (op == sim.OpPoll || op == sim.OpKeepAlive) && !s.letsIn(q) {
+	if (op == sim.OpPoll || op == sim.OpKeepAlive || op == sim.OpCommand) && !s.letsIn(q) {
 		s.Ops.Add(q.login, op)
 		return func() {}
 	}
+	s.judgeBeside(q.login, op)
 	end, q.overlap = s.Ops.Start(ctx, q.login, op)
 	return end
 }
@@ -350,7 +355,7 @@ func (s *Sim) reap(a *agent, now time.Time) {
 // the lock held.
 func (s *Sim) end(a *agent, code, why string) {
 	n := a.session
-	a.session, a.call = nil, nil
+	a.session, a.calls = nil, nil
 	a.last = &ending{of: n, code: code, shutdown: shutdownEvent(n, time.Now())}
 	delete(s.seated, n.phone)
 	close(n.ended)

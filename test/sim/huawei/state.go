@@ -37,6 +37,7 @@ type AgentState struct {
 	Push       bool `json:"push"`
 	PushFailed int  `json:"push_failed,omitempty"` // callbacks that were not taken
 	PushLost   int  `json:"push_lost,omitempty"`   // events that were given up
+	Working
 }
 
 // Agents returns every agent's state by login.
@@ -61,11 +62,11 @@ func (s *Sim) Agent(login string) AgentState {
 
 func (a *agent) snapshot(now time.Time) AgentState {
 	state := AgentState{
-		State: a.state(), InCall: a.call != nil, HandedOut: a.record.events, Generated: a.gen.made, Unfollowed: a.gen.open(),
+		State: a.state(), InCall: len(a.calls) > 0, HandedOut: a.record.events, Generated: a.gen.made, Unfollowed: a.gen.open(),
 		Failures: a.failures, SignIns: slices.Clone(a.record.signedIn),
 		FirstPoll: sim.Duration(a.record.firstPoll), SlowestFirstPoll: sim.Duration(a.record.slowestPoll),
 		Reaped: a.record.reaped, ResetSkills: slices.Clone(a.record.resetSkills),
-		PushFailed: a.record.pushFailed, PushLost: a.record.pushLost,
+		PushFailed: a.record.pushFailed, PushLost: a.record.pushLost, Working: a.working(),
 	}
 	if a.locked(now) {
 		state.LockedUntil = a.lockedUntil

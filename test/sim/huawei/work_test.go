@@ -243,7 +243,7 @@ func TestCallOut(t *testing.T) {
 		if d := cmp.Diff(want, kinds); d != "" {
 			t.Error(d)
 		}
-		for call, code := range map[string]string{"PUT answer": "200-002", `POST reject {"mode":1}`: "200-002", `POST reject {"mode":3}`: "000-002", "POST hold": "000-002"} {
+		for call, code := range map[string]string{"PUT answer": "200-002", `POST reject {"mode":1}`: "200-002", `POST reject {"mode":3}`: "000-002", "POST transfer": "000-002"} {
 			p := append(strings.SplitN(call, " ", 3), "")
 			a.want(a.call(p[0], "/voicecall/{id}/"+p[1], p[2]), code)
 		}
