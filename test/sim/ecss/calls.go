@@ -15,6 +15,7 @@ const (
 	callInitiating = "initiating"
 	callAlerting   = "alerting"
 	callWorking    = "working"
+	callHold       = "hold"
 	callACW        = "acw"
 	callReleased   = "released"
 	callFinished   = "finished"
@@ -27,6 +28,7 @@ type CallSpec struct {
 	Queue        string       `json:"queue"`          // "" = support
 	Type         string       `json:"type"`           // call, mail or chat; "" = call
 	Ring         sim.Duration `json:"ring"`           // not answered for so long, the call goes away; 0 = rings on
+	Direct       bool         `json:"direct"`         // not from a queue: it comes whatever the agent does
 }
 
 // call is one call at one agent.
@@ -47,8 +49,9 @@ type call struct {
 // in a status that allows it.
 const textNoCall = "No such call"
 
-// Call puts a call through to an agent that is available and tells who
-// subscribed. It returns the call's id.
+// Call puts a call through to an agent and tells who subscribed. It returns the
+// call's id. A queue's call needs an agent that is available and has no other
+// call; one in wrap-up has.
 func (s *Sim) Call(login string, spec CallSpec) (id string, err error) {
 	if spec.Type != "" && !slices.Contains([]string{"call", "mail", "chat"}, spec.Type) {
 		return "", fmt.Errorf("type %q is none of call, mail, chat", spec.Type)
@@ -71,8 +74,8 @@ func (s *Sim) startCall(login string, spec CallSpec) (*call, error) {
 	if err != nil {
 		return nil, err
 	}
-	if state := a.stateOf(); state != StateAvailable {
-		return nil, fmt.Errorf("agent %s is %s: only an available one gets calls", a.name, state)
+	if err := a.takes(spec.Direct); err != nil {
+		return nil, err
 	}
 	s.lastCall++
 	c := &call{
@@ -82,6 +85,18 @@ func (s *Sim) startCall(login string, spec CallSpec) (*call, error) {
 	a.calls = append(a.calls, c)
 	s.announce(c)
 	return c, nil
+}
+
+// takes returns why a call cannot be put through to the agent.
+func (a *agent) takes(direct bool) error {
+	state := a.stateOf()
+	switch {
+	case state == StateStopped, !direct && state != StateAvailable:
+		return fmt.Errorf("agent %s is %s: only an available one gets calls", a.name, state)
+	case !direct && len(a.calls) > 0:
+		return fmt.Errorf("agent %s has the call %s: a queue gives it no other", a.name, a.calls[0].id)
+	}
+	return nil
 }
 
 // ring gives the call up when nobody answers in time.
@@ -98,7 +113,7 @@ func (s *Sim) ring(c *call) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c.status == callAlerting {
-		s.unanswered(c)
+		s.unanswered(c, false)
 	}
 }
 
@@ -125,44 +140,85 @@ func (s *Sim) Hangup(login, id string) error {
 }
 
 func (s *Sim) hangup(c *call) {
-	switch {
-	case c.status == callAlerting, c.status == callInitiating:
+	switch c.status {
+	case callAlerting, callInitiating:
 		s.change(c, callReleased)
-	case c.status == callWorking && s.w.WrapUp:
-		s.change(c, callACW)
-	case c.status == callWorking:
+	case callWorking, callHold:
+		s.wrapUp(c)
+	}
+}
+
+// wrapUp ends a call that was talked in.
+func (s *Sim) wrapUp(c *call) {
+	if !s.w.WrapUp {
+		s.change(c, callFinished)
+		return
+	}
+	s.change(c, callACW)
+	if most := time.Duration(s.w.Queue.AutoComplete); most > 0 {
+		s.fork(func() { s.completeAfter(c, most) })
+	}
+}
+
+// completeAfter ends a wrap-up when its time is over.
+func (s *Sim) completeAfter(c *call, most time.Duration) {
+	pause(s.ctx, most)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.status == callACW {
 		s.change(c, callFinished)
 	}
 }
 
-func (s *Sim) unanswered(c *call) {
-	if s.w.AuxworkNoAnswer {
-		c.agent.away = true
+// unanswered takes a call away that was not answered, or was rejected; where the
+// queue says so, its agent gets no more.
+func (s *Sim) unanswered(c *call, rejected bool) {
+	away, locked := s.w.Queue.AuxworkNoAnswer, s.w.Queue.LockNoAnswer
+	if rejected {
+		away, locked = s.w.Queue.AuxworkReject, s.w.Queue.LockReject
 	}
 	s.change(c, callReleased)
+	s.setState(c.agent, c.agent.away || away, c.agent.blocked || locked)
 }
 
-func (s *Sim) accept(k *socket, req request) reply {
-	return s.onCall(k, req, callWorking, callAlerting)
+// setState sends an agent away or blocks it, or ends that, and tells its
+// websockets where the switch has an action for it.
+func (c *core) setState(a *agent, away, blocked bool) {
+	was := a.stateOf()
+	a.away, a.blocked = away, blocked
+	if a.stateOf() == was || c.w.Queue.StateNotice == "" {
+		return
+	}
+	for _, st := range a.seats {
+		if st.socket != nil {
+			st.socket.push(frameOut{text: c.w.encode(object{
+				"action": c.w.Queue.StateNotice, "payload": object{"operatorId": a.ID, "state": a.stateOf()},
+			})})
+		}
+	}
 }
 
-func (s *Sim) reject(k *socket, req request) reply {
-	c := k.call(req, callAlerting)
+func (s *Sim) accept(_ *socket, req request) reply {
+	return s.onCall(req, callWorking, callAlerting)
+}
+
+func (s *Sim) reject(_ *socket, req request) reply {
+	c := req.call(callAlerting)
 	if c == nil {
 		return failed(textNoCall)
 	}
-	s.unanswered(c)
+	s.unanswered(c, true)
 	return done()
 }
 
-func (s *Sim) complete(k *socket, req request) reply {
-	return s.onCall(k, req, callFinished, callWorking, callACW)
+func (s *Sim) complete(_ *socket, req request) reply {
+	return s.onCall(req, callFinished, callWorking, callHold, callACW)
 }
 
 // onCall moves the agent's call that the request names to a new status, if it
 // is in one of those given.
-func (s *Sim) onCall(k *socket, req request, to string, from ...string) reply {
-	c := k.call(req, from...)
+func (s *Sim) onCall(req request, to string, from ...string) reply {
+	c := req.call(from...)
 	if c == nil {
 		return failed(textNoCall)
 	}
@@ -172,9 +228,12 @@ func (s *Sim) onCall(k *socket, req request, to string, from ...string) reply {
 
 // call finds the agent's own call that the request names, in one of the
 // statuses; nil: there is none.
-func (k *socket) call(req request, statuses ...string) *call {
-	id := textField(req.Payload, "callId")
-	for _, c := range k.seat.agent.calls {
+func (req request) call(statuses ...string) *call {
+	return req.seat.agent.callIn(textField(req.Payload, "callId"), statuses...)
+}
+
+func (a *agent) callIn(id string, statuses ...string) *call {
+	for _, c := range a.calls {
 		if c.id == id && slices.Contains(statuses, c.status) {
 			return c
 		}
@@ -192,7 +251,9 @@ func (c *core) change(l *call, to string) {
 	l.status = to
 	switch to {
 	case callWorking:
-		l.answer = now
+		if l.answer.IsZero() {
+			l.answer = now
+		}
 	case callACW:
 		l.release = now
 	case callReleased, callFinished:
@@ -281,13 +342,13 @@ func (a *agent) remember(l *call) {
 // makeCall begins a call of the agent and answers its id; the payload's form is
 // not known, and a number is looked for in it. A feature code is answered alike
 // and changes nothing (field notes: dialled as a logout).
-func (s *Sim) makeCall(k *socket, req request) reply {
+func (s *Sim) makeCall(_ *socket, req request) reply {
 	s.lastCall++
-	a, id := k.seat.agent, fmt.Sprintf("call-%d", s.lastCall)
+	a, id := req.seat.agent, fmt.Sprintf("call-%d", s.lastCall)
 	to := cmp.Or(textField(req.Payload, "number"), textField(req.Payload, "numberB"), textField(req.Payload, "to"))
 	if !strings.ContainsAny(to, "#*") {
 		l := &call{
-			id: id, agent: a, spec: CallSpec{NumberA: k.seat.number}, numberB: to, outward: true, status: callInitiating, start: time.Now(),
+			id: id, agent: a, spec: CallSpec{NumberA: req.seat.number}, numberB: to, outward: true, status: callInitiating, start: time.Now(),
 		}
 		a.calls = append(a.calls, l)
 		s.announce(l)
@@ -299,9 +360,9 @@ func (s *Sim) makeCall(k *socket, req request) reply {
 }
 
 // getCall answers one call by its callRef, one that is over too.
-func (s *Sim) getCall(k *socket, req request) reply {
+func (s *Sim) getCall(_ *socket, req request) reply {
 	ref := textField(req.Payload, "callRef")
-	for _, l := range slices.Concat(k.seat.agent.calls, k.seat.agent.past) {
+	for _, l := range slices.Concat(req.seat.agent.calls, req.seat.agent.past) {
 		if l.ref() == ref {
 			return good(l.object())
 		}

@@ -29,12 +29,13 @@ type Record struct {
 
 // AgentState is one agent as /_sim/state shows it.
 type AgentState struct {
-	State    string   `json:"state"` // StateStopped, StateAvailable or StateAuxwork
+	State    string   `json:"state"` // StateStopped, StateAvailable, StateAuxwork or StateBlocked
 	Number   string   `json:"number,omitempty"`
 	Sessions int      `json:"sessions"`
 	Sockets  int      `json:"sockets"` // sessions with a websocket
 	Locked   bool     `json:"locked,omitempty"`
 	Calls    []string `json:"calls,omitempty"` // id and status
+	Commands int      `json:"commands,omitempty"`
 	Record   Record   `json:"record"`
 }
 
@@ -78,6 +79,7 @@ func (s *Sim) Reset() {
 	clear(s.refusals)
 	for _, a := range s.agents {
 		a.record = Record{}
+		a.log = nil
 	}
 }
 
@@ -90,7 +92,7 @@ func cloneCounts(counts map[string]int) map[string]int {
 }
 
 func (a *agent) snapshot() AgentState {
-	state := AgentState{State: a.stateOf(), Sessions: len(a.seats), Locked: a.isLocked(), Record: a.record}
+	state := AgentState{State: a.stateOf(), Sessions: len(a.seats), Locked: a.isLocked(), Commands: len(a.log), Record: a.record}
 	if a.record.Refused != nil {
 		state.Record.Refused = cloneCounts(a.record.Refused)
 	}
@@ -118,7 +120,12 @@ func Endpoints() []string {
 		`POST   /_sim/agents/{login}/hangup    {"id":"call-1"}, or all calls`,
 		`POST   /_sim/agents/{login}/password  {"password":"…"}`,
 		`POST   /_sim/agents/{login}/lock      {"for":"5m"}; unlock ends it`,
+		`POST   /_sim/agents/{login}/answer    {"id":"call-1"} at the telephone; hold, unhold, complete likewise`,
 		`POST   /_sim/agents/{login}/away      auxwork; available ends it`,
+		`POST   /_sim/agents/{login}/block     by a supervisor; unblock ends it`,
+		`POST   /_sim/agents/{login}/forbid    {"action":"call/accept"}: 500, code 5; permit ends it`,
+		`POST   /_sim/agents/{login}/asked     {"count":1}: so many commands come from a program and break no rule`,
+		`GET    /_sim/agents/{login}/commands  the latest commands as they came`,
 		`POST   /_sim/numbers/{number}/occupy  by another operator; free gives it back`,
 		`POST   /_sim/restart                  {"clean":false,"for":"5s"}`,
 		`POST   /_sim/core                     {"state":"gateway_timeout|system_error|up","for":"30s","end_sessions":false}`,
@@ -130,6 +137,8 @@ type order struct {
 	Signal      string       `json:"signal"`
 	ID          string       `json:"id"`
 	Password    string       `json:"password"`
+	Action      string       `json:"action"`
+	Count       int          `json:"count"`
 	State       string       `json:"state"`
 	For         sim.Duration `json:"for"`
 	Clean       bool         `json:"clean"`
@@ -152,6 +161,7 @@ func (s *Sim) controlMux() http.Handler {
 		}))
 	}
 	mux.HandleFunc("POST /_sim/agents/{login}/call", s.postCall)
+	mux.HandleFunc("GET /_sim/agents/{login}/commands", s.getCommands)
 	mux.HandleFunc("POST /_sim/restart", ordered(func(_ *http.Request, o order) error {
 		s.Restart(o.Clean, time.Duration(o.For))
 		return nil
@@ -176,6 +186,15 @@ func (s *Sim) agentOrders() map[string]func(login string, o order) error {
 		"unlock":    func(login string, _ order) error { return s.Unlock(login) },
 		"away":      func(login string, _ order) error { return s.SetAway(login, true) },
 		"available": func(login string, _ order) error { return s.SetAway(login, false) },
+		"block":     func(login string, _ order) error { return s.Block(login, true) },
+		"unblock":   func(login string, _ order) error { return s.Block(login, false) },
+		"answer":    func(login string, o order) error { return s.Answer(login, o.ID) },
+		"hold":      func(login string, o order) error { return s.Hold(login, o.ID, true) },
+		"unhold":    func(login string, o order) error { return s.Hold(login, o.ID, false) },
+		"complete":  func(login string, o order) error { return s.Complete(login, o.ID) },
+		"forbid":    func(login string, o order) error { return s.Forbid(login, o.Action, true) },
+		"permit":    func(login string, o order) error { return s.Forbid(login, o.Action, false) },
+		"asked":     func(login string, o order) error { return s.Asked(login, o.Count) },
 	}
 }
 
@@ -200,6 +219,15 @@ func refuseOrder(w http.ResponseWriter, err error) {
 		status = http.StatusNotFound
 	}
 	sim.Refuse(w, status, err)
+}
+
+func (s *Sim) getCommands(w http.ResponseWriter, r *http.Request) {
+	list, err := s.Commands(r.PathValue("login"))
+	if err != nil {
+		refuseOrder(w, err)
+		return
+	}
+	sim.Answer(w, object{"commands": list})
 }
 
 func (s *Sim) postCall(w http.ResponseWriter, r *http.Request) {

@@ -21,6 +21,7 @@ const (
 	StateStopped   = "stopped" // logged out
 	StateAvailable = "available"
 	StateAuxwork   = "auxwork" // away
+	StateBlocked   = "blocked" // by a supervisor, or by a queue
 )
 
 // core is what the platform knows: agents, numbers, sessions and calls. What
@@ -49,6 +50,11 @@ type agent struct {
 	Agent
 	name     string
 	away     bool
+	blocked  bool
+	barred   map[string]bool // actions that it has no right to
+	asked    int             // so many commands are a program's
+	doubt    string          // the latest command, where it was not answered
+	log      []*Command      // the latest commands
 	locked   bool
 	unlockAt time.Time // zero: by a person only
 	wrong    int       // passwords in a row
@@ -265,6 +271,8 @@ func (a *agent) stateOf() string {
 	switch {
 	case len(a.seats) == 0:
 		return StateStopped
+	case a.blocked:
+		return StateBlocked
 	case a.away:
 		return StateAuxwork
 	}

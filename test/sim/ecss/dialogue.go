@@ -1,12 +1,16 @@
 package ecss
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/coder/websocket"
 
 	"agentkeeper/test/sim"
 )
@@ -40,7 +44,9 @@ var actions = map[string]func(*Sim, *socket, request) reply{
 type task struct {
 	req     request
 	fault   sim.Fault
-	end     func()                 // the request is no longer in flight
+	command *Command               // nil: it is none
+	ease    func()                 // it may have company from now on
+	end     func()                 // it is no longer in flight
 	process func(send func(reply)) // carries it out; calls send once, under the lock
 }
 
@@ -54,49 +60,91 @@ func (k *socket) take(data []byte) {
 		return
 	}
 	w := k.sim.Switches()
-	op, name := sim.OpMessage, k.name()
-	switch {
-	case req.Action == actionLogin && w.LoginOver == "websocket":
-		op, name = sim.OpSignIn, k.sim.loginName(req.Payload)
-	case req.Action == w.LogoutAction:
-		op = sim.OpSignOut
+	op, name := k.kind(&w, req)
+	if !k.begin(&w, op) {
+		k.push(frameOut{close: int(websocket.StatusPolicyViolation)})
+		return
 	}
 	f, _ := k.sim.faults.Take(k.ctx, op, name)
-	if op == sim.OpSignIn || f.Delay > 0 || f.Mode == sim.ModeSlow || f.Mode == sim.ModeHang {
+	req.seat = k.session()
+	late := f.Delay > 0 || slow[f.Mode] || (op == sim.OpCommand && w.Commands.CommandTime > 0)
+	if op == sim.OpSignIn || late {
 		k.sim.spawn(func() { k.do(op, name, req, f) })
 		return
 	}
 	k.do(op, name, req, f)
 }
 
+// slow are the faults that take their time.
+var slow = map[string]bool{sim.ModeSlow: true, sim.ModeHang: true, sim.ModeSilent: true}
+
+// kind tells what a request counts as, and whose it is.
+func (k *socket) kind(w *Switches, req request) (op, name string) {
+	switch {
+	case req.Action == actionLogin && w.LoginOver == "websocket":
+		return sim.OpSignIn, k.sim.loginName(req.Payload)
+	case req.Action == w.LogoutAction:
+		return sim.OpSignOut, k.name()
+	case req.Action == actionSubscribe, req.Action == w.AuthorizeAction:
+		return sim.OpMessage, k.name()
+	}
+	return sim.OpCommand, k.name()
+}
+
+// begin counts a request in; false: it is one too many for the websocket.
+func (k *socket) begin(w *Switches, op string) bool {
+	k.outMu.Lock()
+	defer k.outMu.Unlock()
+	if w.Commands.InFlight == "one" && k.open > 0 && op != sim.OpSignIn {
+		return false
+	}
+	k.open++
+	return true
+}
+
+func (k *socket) finish() {
+	k.outMu.Lock()
+	defer k.outMu.Unlock()
+	k.open--
+}
+
 func (k *socket) do(op, name string, req request, f sim.Fault) {
-	t := task{req: req, fault: f, end: func() {}}
+	t := task{req: req, fault: f, ease: func() {}}
 	switch {
 	case op == sim.OpSignIn:
 		at, end := k.sim.newAttempt(k.ctx, req.Payload, k, k.host)
-		t.end, t.process = end, func(send func(reply)) { k.sim.carry(at, send) }
+		t.ease, t.process = end, func(send func(reply)) { k.sim.carry(at, send) }
 	default:
+		k.sim.judgeBeside(op, name)
 		if name != "?" {
-			t.end = k.sim.ops.BeginContext(k.ctx, name, op)
+			t.ease = k.sim.ops.BeginContext(k.ctx, name, op)
 		}
-		t.process = func(send func(reply)) { k.sim.act(k, req, send) }
+		t.process = func(send func(reply)) { k.sim.act(k, t, send) }
 	}
+	t.end = sync.OnceFunc(func() { t.ease(); k.finish() })
 	defer t.end()
+	if op == sim.OpCommand {
+		t.command = k.sim.arrive(req, f)
+		pause(k.sim.ctx, time.Duration(k.sim.Switches().Commands.CommandTime))
+	}
 	k.carry(t)
 }
 
 // carry carries a request out as its fault wants it.
 func (k *socket) carry(t task) {
+	if t.command != nil && t.fault.Mode != "" {
+		t.ease() // nobody can tell until when its client waits
+	}
 	if t.fault.Mode != sim.ModeSlow {
 		pause(k.ctx, time.Duration(t.fault.Delay))
 	}
 	switch t.fault.Mode {
-	case sim.ModeLost, sim.ModeTruncate, sim.ModeSlow, sim.ModeNumberTypes:
+	case sim.ModeLost, sim.ModeSilent, sim.ModeGateway, sim.ModeTruncate, sim.ModeSlow, sim.ModeNumberTypes:
 		k.spoil(t)
 	case "":
 		t.process(func(r reply) {
 			t.end()
-			k.pushReply(k.sim.w, t.req, r)
+			k.pushAnswer(t, r)
 		})
 	case sim.ModeHang:
 		<-k.ctx.Done()
@@ -113,7 +161,13 @@ func (k *socket) spoil(t task) {
 	if t.fault.Mode == sim.ModeSlow {
 		pause(k.ctx, cmpDuration(t.fault.Delay, 5*time.Second))
 	}
+	if t.fault.Mode == sim.ModeSilent {
+		<-k.ctx.Done()
+	}
 	t.end()
+	if t.fault.Mode == sim.ModeGateway {
+		k.reply(t.req, gatewayReply(t.fault))
+	}
 	for _, f := range frames {
 		switch t.fault.Mode {
 		case sim.ModeTruncate:
@@ -127,6 +181,12 @@ func (k *socket) spoil(t task) {
 	if t.fault.Mode == sim.ModeLost || t.fault.Mode == sim.ModeTruncate {
 		k.push(frameOut{drop: true})
 	}
+}
+
+// gatewayReply is what stands in the place of an answer that a proxy lost.
+func gatewayReply(f sim.Fault) reply {
+	status := cmp.Or(f.Status, http.StatusBadGateway)
+	return reply{status: status, text: http.StatusText(status)}
 }
 
 func cmpDuration(d sim.Duration, otherwise time.Duration) time.Duration {
@@ -214,43 +274,75 @@ func (w *Switches) noise() []frameOut {
 }
 
 // act carries out a request other than a login.
-func (s *Sim) act(k *socket, req request, send func(reply)) {
+func (s *Sim) act(k *socket, t task, send func(reply)) {
 	name := k.name()
-	if breach := s.actLocked(k, req, send); breach != "" {
+	if breach := s.actLocked(k, t, send); breach != "" {
 		s.ops.Violation(name, breach)
 	}
 }
 
-func (s *Sim) actLocked(k *socket, req request, send func(reply)) (breach string) {
+func (s *Sim) actLocked(k *socket, t task, send func(reply)) (breach string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sweep()
-	r := s.decide(k, req)
+	r := s.decide(k, t.req)
+	s.note(k, t, r)
 	send(r)
 	return r.breach
 }
 
 func (s *Sim) decide(k *socket, req request) reply {
-	if k.seat == nil {
+	if k.seat == nil && !s.stays(req.seat) {
 		if r, answered := s.identify(k, req); answered {
 			return r
 		}
 	}
-	st := k.seat
+	if k.seat != nil {
+		req.seat = k.seat
+	}
+	st := req.seat
 	st.agent.record.Requests++
 	s.hear(st)
 	s.touch(st, req.Action)
 	k.nudge()
 	if req.Action == s.w.LogoutAction {
-		return s.logout(k)
+		return s.logout(st)
 	}
 	if text := coreTexts[s.state]; text != "" {
 		return failed(text)
 	}
-	if action, known := actions[req.Action]; known {
+	if st.agent.barred[req.Action] {
+		return failed(TextNotAllowed)
+	}
+	return s.perform(k, req)
+}
+
+// stays reports whether a session outlived the websocket that a request came on.
+func (s *Sim) stays(st *seat) bool { return st != nil && slices.Contains(st.agent.seats, st) }
+
+// perform does what the action of a request says.
+func (s *Sim) perform(k *socket, req request) reply {
+	action, known := actions[req.Action]
+	switch {
+	case known:
 		return action(s, k, req)
+	case req.Action == s.w.Commands.AvailableAction:
+		s.setState(req.seat.agent, false, req.seat.agent.blocked)
+		return done()
+	case req.Action == s.w.Commands.AuxworkAction:
+		return s.auxwork(req)
 	}
 	return s.w.unknown()
+}
+
+// auxwork sends the agent away; a reason is needed, as in the core's own command
+// (vendor page: auxwork).
+func (s *Sim) auxwork(req request) reply {
+	if textField(req.Payload, "reason") == "" {
+		return failed("Bad request: reason")
+	}
+	s.setState(req.seat.agent, true, req.seat.agent.blocked)
+	return done()
 }
 
 // identify finds the session of a websocket that has none. answered tells that
@@ -295,20 +387,20 @@ func (s *Sim) claim(k *socket, req request) {
 	}
 }
 
-func (s *Sim) logout(k *socket) reply {
-	a := k.seat.agent
-	s.end(k.seat)
+func (s *Sim) logout(st *seat) reply {
+	a := st.agent
+	s.end(st)
 	a.record.Logouts++
 	r := done()
 	r.hangUp = s.w.LogoutCloses
 	return r
 }
 
-func (s *Sim) forceLogout(k *socket, req request) reply {
-	if !k.seat.agent.Supervisor {
+func (s *Sim) forceLogout(_ *socket, req request) reply {
+	if !req.seat.agent.Supervisor {
 		return failed(TextNotAllowed)
 	}
-	a := s.byID[operator{k.seat.agent.Domain, textField(req.Payload, "id")}]
+	a := s.byID[operator{req.seat.agent.Domain, textField(req.Payload, "id")}]
 	if a == nil {
 		return failed("No such agent")
 	}
@@ -327,9 +419,12 @@ func (s *Sim) subscribe(k *socket, req request) reply {
 	}
 	calls := []object{}
 	for _, id := range ids {
-		a := s.byID[operator{k.seat.agent.Domain, id}]
+		a := s.byID[operator{req.seat.agent.Domain, id}]
 		if a == nil {
 			continue
+		}
+		if k.seat == nil { // the websocket has ended
+			break
 		}
 		if _, known := a.watchers[k]; !known {
 			k.watching = append(k.watching, a)
@@ -353,6 +448,11 @@ func operatorIDs(payload []byte) (ids []string, ok bool) {
 func (s *Sim) spawn(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.fork(f)
+}
+
+// fork is spawn for those who hold the lock.
+func (s *Sim) fork(f func()) {
 	if s.ctx.Err() == nil {
 		s.tasks.Go(f)
 	}

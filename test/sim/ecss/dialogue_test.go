@@ -201,7 +201,7 @@ func TestCallsRunTheirCourse(t *testing.T) {
 }
 
 func TestUnansweredCallMakesAway(t *testing.T) {
-	bubble(t, ecss.Switches{AuxworkNoAnswer: true}, func(t *testing.T, r *rig) {
+	bubble(t, ecss.Switches{Queue: ecss.Queue{AuxworkNoAnswer: true, AuxworkReject: true}}, func(t *testing.T, r *rig) {
 		c := r.login("1")
 		c.ask("call/subscribe", me("1"))
 		start := time.Now()

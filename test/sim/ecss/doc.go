@@ -20,6 +20,11 @@
 //	POST   /_sim/agents/{login}/displace       another client logs in as this agent
 //	POST   /_sim/agents/{login}/call           {"number_a":"…","ring":"20s",…}; answers {"id":…}
 //	POST   /_sim/agents/{login}/hangup         the caller hangs up; {"id":…}, or all calls of the agent
+//	POST   /_sim/agents/{login}/answer         {"id":…} at the telephone; hold, unhold and complete likewise
+//	POST   /_sim/agents/{login}/block          by a supervisor; unblock ends it
+//	POST   /_sim/agents/{login}/forbid         {"action":…}: answered 500, code 5; permit ends it
+//	POST   /_sim/agents/{login}/asked          {"count":1}: so many commands come from a program
+//	GET    /_sim/agents/{login}/commands       the latest commands as they came
 //	POST   /_sim/agents/{login}/password       {"password":"…"}
 //	POST   /_sim/agents/{login}/lock           logins are refused, whatever the password; unlock ends it
 //	POST   /_sim/agents/{login}/away           the agent goes to auxwork; available ends it

@@ -34,6 +34,9 @@ type request struct {
 	Action  string
 	ID      json.RawMessage // a JSON number
 	Payload json.RawMessage // a JSON object
+	// seat is the session that it came in; nil: in none. A request is carried out
+	// for it though its websocket ended meanwhile.
+	seat *seat
 }
 
 var errFrame = errors.New(`want {"action": string, "requestId": number, "payload": object}`)

@@ -94,7 +94,8 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Sim) Ops() *sim.Ops { return &s.ops }
 
 // Faults returns what goes wrong on demand. Operations are sign_in, sign_out,
-// message (any other request) and connect (a new websocket). Mode status
+// command (all but a subscription), message (those and subscriptions) and connect
+// (a new websocket). Mode status
 // answers a message with that status inside the JSON; mode code takes a status
 // ("401") or the code beside status 500 ("5"), with Text.
 func (s *Sim) Faults() *sim.Faults { return &s.faults }
@@ -206,7 +207,13 @@ func (s *Sim) Unlock(login string) error {
 
 // SetAway moves an agent that is logged in to auxwork, or back to available.
 func (s *Sim) SetAway(login string, away bool) error {
-	return s.with(login, func(a *agent) { a.away = away && len(a.seats) > 0 })
+	return s.with(login, func(a *agent) { s.setState(a, away && len(a.seats) > 0, a.blocked) })
+}
+
+// Block blocks an agent as a supervisor does, or ends that and what a queue
+// blocked. It keeps its session.
+func (s *Sim) Block(login string, on bool) error {
+	return s.with(login, func(a *agent) { s.setState(a, a.away, on) })
 }
 
 // Occupy lets an operator outside the simulation take a number, or give it

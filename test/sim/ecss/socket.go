@@ -43,6 +43,7 @@ type socket struct {
 
 	outMu sync.Mutex
 	out   []frameOut
+	open  int // requests that are not answered
 }
 
 // serveSocket upgrades a request and carries the dialogue on until either side
@@ -210,6 +211,13 @@ func (k *socket) pinged() bool {
 		k.seat.agent.record.Pings++
 	}
 	return !s.w.PongBlackhole
+}
+
+// session returns the session of the websocket, nil for none.
+func (k *socket) session() *seat {
+	k.sim.mu.Lock()
+	defer k.sim.mu.Unlock()
+	return k.seat
 }
 
 // name returns the agent's name, "?" without a session.

@@ -51,7 +51,6 @@ type Switches struct {
 	LockFor            sim.Duration `json:"lock_for" name:"lock-for" help:"How long that lock lasts; 0 = until unlocked."`
 
 	AuxworkAfterLogin bool `json:"auxwork_after_login" name:"auxwork-after-login" help:"Agents are away after a login."`
-	AuxworkNoAnswer   bool `json:"auxwork_no_answer" name:"auxwork-no-answer" help:"Agents go away when a call is not answered or is rejected."`
 	WrapUp            bool `json:"wrap_up" name:"wrap-up" help:"A finished call stays in acw until call/complete."`
 
 	MakeCall       string `json:"make_call" name:"make-call" enum:"object,string" default:"object" help:"The payload of call/makeCall's answer: an object with callId, or the id as a string: ${enum}."`
@@ -70,7 +69,30 @@ type Switches struct {
 	TokenIn         string `json:"token_in" name:"token-in" enum:"header,query,message,none" default:"header" help:"How the websocket is to show the token: ${enum}."`
 	AuthorizeAction string `json:"authorize_action" name:"authorize-action" default:"authorize" help:"The action of the first message with the token (invented)."`
 
-	Wire sim.Wire `json:"wire" embed:""`
+	Queue    Queue    `json:"queue" embed:""`
+	Commands Commands `json:"commands" embed:""`
+	Wire     sim.Wire `json:"wire" embed:""`
+}
+
+// Queue is how the queues treat agents (vendor pages: cc queue, cc agent).
+type Queue struct {
+	AuxworkNoAnswer bool         `json:"auxwork_no_answer" name:"auxwork-no-answer" help:"Agents go away when they do not answer a call (auxwork_if_no_answer)."`
+	AuxworkReject   bool         `json:"auxwork_reject" name:"auxwork-reject" help:"They go away when they reject one (auxwork_if_reject)."`
+	LockNoAnswer    bool         `json:"lock_no_answer" name:"lock-no-answer" help:"Agents are blocked when they do not answer a call (lock_if_no_answer)."`
+	LockReject      bool         `json:"lock_reject" name:"lock-reject" help:"They are blocked when they reject one (lock_if_reject)."`
+	AutoComplete    sim.Duration `json:"auto_complete" name:"auto-complete" help:"How long a wrap-up lasts (auto_complete_timeout); left out: until call/complete."`
+	StateNotice     string       `json:"state_notice" name:"state-notice" help:"The action by which an agent's websocket is told its new state (invented); left out: it is not told."`
+}
+
+// Commands is how the platform carries out what changes something.
+type Commands struct {
+	AvailableAction string       `json:"available_action" name:"available-action" help:"The action that makes an agent available (invented); left out: there is none."`
+	AuxworkAction   string       `json:"auxwork_action" name:"auxwork-action" help:"The action that sends an agent away, with a reason in its payload (invented); left out: there is none."`
+	CommandTime     sim.Duration `json:"command_time" name:"command-time" help:"How long the core works on a command; a websocket that ends does not stop it."`
+	InFlight        string       `json:"in_flight" name:"in-flight" enum:"many,one" default:"many" help:"Requests that may be unanswered on one websocket: ${enum}; one more closes it."`
+	Replies         string       `json:"replies" name:"replies" enum:"once,twice,late" default:"once" help:"How often a command is answered: ${enum}; late = the second time after 2 s."`
+	Between         string       `json:"between" name:"between" enum:"nothing,bare,foreign,awaited" default:"nothing" help:"What comes before a command's answer: ${enum}; bare = a notification without requestId, foreign = the answer to another request, awaited = a notification with the command's requestId."`
+	KeeperRules     bool         `json:"keeper_rules" name:"keeper-rules" help:"A violation is: a command said again though it was not answered, a logout beside a command."`
 }
 
 // Minutes is autoLogoutTimeout; zero is JSON's null.
@@ -121,8 +143,10 @@ func (w *Switches) complete() error {
 	if w.CloseCode == 0 {
 		w.CloseCode = 1000
 	}
-	if err := sim.Complete(&w.Wire); err != nil {
-		return err
+	for _, group := range []any{&w.Queue, &w.Commands, &w.Wire} {
+		if err := sim.Complete(group); err != nil {
+			return err
+		}
 	}
 	return w.check()
 }

@@ -147,7 +147,7 @@ func (s *Sim) judgeBeside(login, op string) {
 	}
 	other := map[string]string{sim.OpSignOut: sim.OpCommand, sim.OpCommand: sim.OpSignOut}[op]
 	if other != "" && s.Ops.InFlight(login, other) {
-		s.Ops.Violation(login, op+" began while the agent's other request, a command or an operation, was unanswered")
+		s.Ops.Violation(login, op+" began while the agent's "+other+" was unanswered")
 	}
 }
 
