@@ -34,6 +34,8 @@ func Bounds() []bound.Bound {
 		{Where: where, What: "a secret's file", Limit: bound.Bytes(maxSecret), Beyond: "a mistake", Test: "TestSourceRead"},
 		{Where: where, What: "`concurrent` of a platform's sign-ins and of a webhook, `lockout.failures`", Limit: bound.Count(maxCount), Beyond: "a mistake", Test: "TestCountLimits"},
 		{Where: where, What: "`max_consumers` of one user", Limit: bound.Count(MaxConsumers), Beyond: "a mistake", Test: "TestCountLimits"},
+		{Where: where, What: "`commands.timeout`", Limit: bound.Time(maxCommandTimeout), Beyond: "a mistake", Test: "TestCommands"},
+		{Where: where, What: "entries in one `allow`", Limit: bound.Count(maxAllow), Beyond: "a mistake", Test: "TestCommands"},
 		{Where: where, What: "cron specs in one `sign_in` or `sign_out`", Limit: bound.Count(shift.MaxSpecs), Beyond: "a mistake", Test: "TestScheduleLimits"},
 		{Where: where, What: "`workdays` of one schedule, those of files included", Limit: bound.Count(shift.MaxWorkdays), Beyond: "a mistake", Test: "TestScheduleLimits"},
 		{Where: where, What: "`restore_limit` of `work`", Limit: bound.Count(maxRestores), Beyond: "a mistake", Test: "TestWorkMistakes"},

@@ -148,6 +148,7 @@ type Agent struct {
 	// Credential is where other programs find what they need to act within the
 	// agent's session.
 	Credential CredentialFile
+	Commands   *Commands // the agent's own or its group's; never nil after Load
 	Schedule   *Schedule // the agent's own or its group's; nil: always online
 	Work       *Work     // agents without a section work and schedule of their own share their group's; nil: the default
 	Pos        option.Pos

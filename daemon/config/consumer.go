@@ -19,6 +19,7 @@ type Consumer struct {
 	Secret  session.Secret
 	// MaxConsumers is how many consumers of the stream it may have at once.
 	MaxConsumers int
+	Commands     *Sender // nil: it may send none
 	Pos          option.Pos
 }
 
@@ -88,6 +89,7 @@ func (l *loader) consumer(m *strict.Mapping, first map[string]option.Pos) {
 	}
 	first[c.Name] = m.At("name")
 	c.MaxConsumers = m.Count("max_consumers")
+	c.Commands = l.sender(m)
 	secrets := consumerSecrets(m)
 	if len(secrets) != 1 {
 		l.Wrong(m.Pos, "a user needs exactly one of password_file, password_env, password_credential and the same of token_; %d are written",

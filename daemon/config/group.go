@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -26,6 +27,7 @@ type group struct {
 	advised          bool      // about these
 	keys             *workKeys // of the group over those of the platform
 	work             *Work     // of agents without a section and a schedule of their own
+	commands         *Commands // of agents that say nothing
 }
 
 // decoded is what a vendor made of a set of options.
@@ -44,6 +46,7 @@ type draft struct {
 	options       option.Set
 	schedule      *Schedule
 	work          *workKeys
+	commands      *Commands // nil: the group's
 	handover      []cell
 }
 
@@ -88,6 +91,7 @@ func (l *loader) group(m *strict.Mapping) *group {
 	}}
 	l.placeOf(m, g)
 	l.workOfGroup(m, g)
+	g.commands = l.commands(m, g.place, g.around())
 	specs := g.specs()
 	before := len(l.config.Agents)
 	l.passwordsDir(m, g)
@@ -162,6 +166,14 @@ func misplaced(specs []option.Spec) func(key string) string {
 	}
 }
 
+// around is what the platform says of commands.
+func (g *group) around() *Commands {
+	if g.place == nil {
+		return &Commands{}
+	}
+	return g.place.commands
+}
+
 // specs are the vendor's options, none where it is unknown.
 func (g *group) specs() []option.Spec {
 	if g.place == nil {
@@ -187,6 +199,7 @@ func (l *loader) draft(g *group, m *strict.Mapping) draft {
 	}
 	d.schedule = l.schedule(m, "schedule")
 	d.work = l.work(m)
+	d.commands = l.commands(m, g.place, g.commands)
 	d.handover = handoverCells(m)
 	m.Done(misplaced(g.specs()))
 	return d
@@ -213,11 +226,9 @@ func (l *loader) enlist(g *group, d draft) {
 		Group:    g.Name,
 		Number:   d.number.text,
 		Label:    l.label(d.label),
-		Schedule: d.schedule,
+		Schedule: cmp.Or(d.schedule, g.Schedule),
+		Commands: cmp.Or(d.commands, g.commands),
 		Pos:      d.pos,
-	}
-	if a.Schedule == nil {
-		a.Schedule = g.Schedule
 	}
 	a.Work = l.workOfAgent(g, d, a.Schedule)
 	if l.login(d) && g.place != nil {

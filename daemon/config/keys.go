@@ -144,6 +144,24 @@ var userSection = strict.Section{
 		{Name: "token_credential", Kind: kindText, Doc: "Name of the systemd credential (LoadCredential=) with the token."},
 		{Name: "token", Kind: kindText, Doc: "The token itself. Needs allow_inline_secrets: true."},
 		{Name: "max_consumers", Kind: kindCount, Fallback: "100", Most: MaxConsumers, Doc: "How many consumers the user may have at once, durable or not."},
+		{Name: "commands", Kind: kindSection, Of: &senderSection},
+	},
+}
+
+var senderSection = strict.Section{
+	Doc: "Lets the user send commands to agents over NATS. If omitted, it may send none.",
+	Keys: []strict.Key{
+		{Name: "agents", Kind: kindTexts, Must: true, Doc: "Agents to which the user may send commands: full names, or beginnings that end with *, such as hq/*."},
+		{Name: "allow", Kind: kindTexts, Doc: "What the user may send, of what its agents take: actions, do:VERB, or METHOD and the beginning of a path. If omitted, all of that."},
+	},
+}
+
+var commandsSection = strict.Section{
+	Doc: "What other programs may send on the agents' sessions. Of the blocks of platform, group and agent, the nearest one counts, key by key.",
+	Keys: []strict.Key{
+		{Name: "enabled", Kind: kindFlag, Fallback: "false", Doc: "true lets other programs send commands on the agents' sessions."},
+		{Name: "allow", Kind: kindTexts, Doc: "What they may send: actions such as call/accept (ECSS), do:VERB such as do:busy, or METHOD and the beginning of a path such as POST voicecall/291. If omitted or empty, the documented calls and states of the vendor."},
+		{Name: "timeout", Kind: kindDuration, Fallback: "10s", Doc: "How long a command may take, the wait for its turn included, where the program says nothing; at most 60s."},
 	},
 }
 
@@ -159,6 +177,7 @@ var platformSection = strict.Section{
 		{Name: "sign_in", Kind: kindSection, Of: &signInSection},
 		{Name: "backoff", Kind: kindSection, Of: &backoffSection},
 		{Name: "lockout", Kind: kindSection, Of: &lockoutSection},
+		{Name: "commands", Kind: kindSection, Of: &commandsSection},
 		{Name: "options", Kind: kindOptions, Doc: "The vendor's options, for all the platform's agents."},
 		{Name: "work", Kind: kindSection, Of: &workSection},
 	},
@@ -210,6 +229,7 @@ var groupSection = strict.Section{
 		{Name: "name", Kind: kindName, Must: true, Doc: "Name of the group: letters, digits, -, _ and ."},
 		{Name: "platform", Kind: kindText, Must: true, Doc: "Name of the agents' platform, a key under platforms."},
 		{Name: "schedule", Kind: kindSection, Of: &scheduleSection},
+		{Name: "commands", Kind: kindSection, Of: &commandsSection},
 		{Name: "options", Kind: kindOptions, Doc: "The vendor's options for this group. They override those of the platform."},
 		{Name: "work", Kind: kindSection, Of: &workSection},
 		{Name: keyDir, Kind: kindPath, Doc: "Directory of password files: one file for each login, named exactly as the login."},
@@ -255,6 +275,7 @@ var agentSection = strict.Section{
 		{Name: "options", Kind: kindOptions, Doc: "The vendor's options for this agent. They override those of the group and the platform."},
 		{Name: "schedule", Kind: kindSection, Of: &scheduleSection},
 		{Name: "work", Kind: kindSection, Of: &workSection},
+		{Name: "commands", Kind: kindSection, Of: &commandsSection},
 		{Name: keyCredentialFile, Kind: kindPath, Doc: "File in which the service keeps the credential of the session for other programs, as JSON."},
 		{Name: keyCredentialMode, Kind: kindMode, Fallback: "0600", Doc: "Permissions of credential_file, in octal."},
 		{Name: keyCredentialGroup, Kind: kindText, Doc: "Group of credential_file, by name or by number."},

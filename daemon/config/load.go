@@ -146,6 +146,7 @@ type loader struct {
 	secrets  secrets
 	calendar calendar
 	idle     idle
+	senders  []sending
 	stopPos  option.Pos // of stop_timeout
 }
 
@@ -223,6 +224,7 @@ func (l *loader) root(m *strict.Mapping) {
 	l.callback(m.Section("callback"))
 	l.platforms(m.Names("platforms"))
 	l.groups(m)
+	l.checkSenders()
 	l.trace(logged.Section("trace"))
 	m.Done(nil)
 	if len(l.Problems) == 0 {

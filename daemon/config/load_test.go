@@ -148,20 +148,21 @@ groups:
 	id := func(platform, login string) session.ID { return session.ID{Platform: platform, Login: login} }
 	all := []string{"all"}
 	nowhere := CredentialFile{Mode: 0o600, GID: -1}
+	usual := &Commands{Timeout: 10 * time.Second}
 	cell := option.Pos{File: "more.csv", Line: 2, Col: 1}
 	equal(t, c.Agents, []Agent{
 		{id("b.2", "1"), "g1", "", "", Source{Key: keyDir, Path: "pw/1", Name: "1", Pos: at(31, 9)}, session.NewSecret("dir-secret"),
-			decodedOptions{3, 5 * time.Second, all}, session.Terms{}, nil, session.Secret{}, nowhere, shift, nil, at(31, 9)},
+			decodedOptions{3, 5 * time.Second, all}, session.Terms{}, nil, session.Secret{}, nowhere, usual, shift, nil, at(31, 9)},
 		{id("b.2", "02"), "g1", "", "", Source{Key: keyFile, Path: "two", Pos: at(32, 36)}, session.NewSecret("file-secret"),
-			decodedOptions{3, 5 * time.Second, []string{"7", "8"}}, session.Terms{Force: true}, nil, session.Secret{}, nowhere, shift, nil, at(32, 9)},
+			decodedOptions{3, 5 * time.Second, []string{"7", "8"}}, session.Terms{Force: true}, nil, session.Secret{}, nowhere, usual, shift, nil, at(32, 9)},
 		{id("a", "3"), "g2", "23", "", Source{Key: keyEnv, Name: "AGENT_3", Pos: at(37, 50)}, session.NewSecret("env-secret"),
-			decodedOptions{4, 10 * time.Second, all}, session.Terms{}, nil, session.Secret{}, nowhere, own, nil, at(37, 9)},
+			decodedOptions{4, 10 * time.Second, all}, session.Terms{}, nil, session.Secret{}, nowhere, usual, own, nil, at(37, 9)},
 		{id("a", "4"), "g2", "24", "", Source{Key: keyCredential, Path: "creds/c4", Name: "c4", Pos: at(38, 57)}, session.NewSecret("cred-secret"),
-			decodedOptions{4, 10 * time.Second, all}, session.Terms{}, nil, session.Secret{}, nowhere, nil, nil, at(38, 9)},
+			decodedOptions{4, 10 * time.Second, all}, session.Terms{}, nil, session.Secret{}, nowhere, usual, nil, nil, at(38, 9)},
 		{id("a", "5"), "g2", "25", "", Source{Key: keyInline, Pos: at(39, 46), Inline: session.NewSecret("inline-secret")}, session.NewSecret("inline-secret"),
-			decodedOptions{4, 10 * time.Second, all}, session.Terms{}, nil, session.Secret{}, nowhere, nil, nil, at(39, 9)},
+			decodedOptions{4, 10 * time.Second, all}, session.Terms{}, nil, session.Secret{}, nowhere, usual, nil, nil, at(39, 9)},
 		{id("a", "1"), "g2", "21", "", Source{Key: keyDir, Path: "pw/1", Name: "1", Pos: cell}, session.NewSecret("dir-secret"),
-			decodedOptions{4, 10 * time.Second, []string{"7", "8"}}, session.Terms{}, nil, session.Secret{}, nowhere, nil, nil, cell},
+			decodedOptions{4, 10 * time.Second, []string{"7", "8"}}, session.Terms{}, nil, session.Secret{}, nowhere, usual, nil, nil, cell},
 	})
 
 	if p, ok := c.Platform("a"); !ok || p.Vendor != "huawei" {

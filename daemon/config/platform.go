@@ -23,6 +23,7 @@ type place struct {
 	windowPos option.Pos // for relations of times with the window
 	ratePos   option.Pos
 	work      *workKeys
+	commands  *Commands // of groups that say nothing
 }
 
 func (l *loader) platforms(m *strict.Mapping) {
@@ -46,6 +47,7 @@ func (l *loader) platform(parent *strict.Mapping, e strict.Entry) *place {
 	p.SignIn, p.ratePos = signIn(limits), limits.At("rate")
 	p.Backoff, p.Lockout = l.backoff(m.Section("backoff")), l.lockout(m.Section("lockout"))
 	p.Options = l.options(m, p)
+	p.commands = l.commands(m, p, nil)
 	l.window(m, p)
 	p.work = l.work(m)
 	l.address(m, p)
