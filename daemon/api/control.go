@@ -41,6 +41,7 @@ type Credentials interface {
 type Controller struct {
 	Reader
 	Commander   Commander
+	Commands    Commands
 	Credentials Credentials
 	Reloader    Reloader
 	Resumer     Resumer
@@ -54,6 +55,7 @@ func (c *Controller) Handler() http.Handler {
 	mux := http.NewServeMux()
 	c.routes(mux, doorControl)
 	mux.HandleFunc("POST /api/v1/agents/{platform}/{login}/{verb}", c.command)
+	mux.HandleFunc("POST /api/v1/agents/{platform}/{login}/command", c.send)
 	mux.HandleFunc("GET /api/v1/agents/{platform}/{login}/credential", c.credential)
 	mux.HandleFunc("POST /api/v1/agents/{platform}/{login}/credential/refused", c.refused)
 	mux.HandleFunc("POST /api/v1/webhooks/{name}/resume", c.resumeWebhook)
