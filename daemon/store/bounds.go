@@ -17,6 +17,7 @@ func Bounds() []bound.Bound {
 		{Where: at, What: "connections of one user, and no more than half of all", Limit: bound.Count(userConnections), Beyond: "\"maximum account active connections exceeded\"", Test: "TestDoorBoundsAUser"},
 		{Where: at, What: "a connection's beginning, login included", Limit: bound.Time(authTimeout), Beyond: "closed", Test: "TestDoorHoldsASilentCrowd"},
 		{Where: at, What: "a message from a client", Limit: bound.Bytes(userPayload), Beyond: "\"Maximum Payload Violation\"", Test: "TestDoorRefusesWhatIsTooLarge"},
+		{Where: at, What: "the answer to a command", Limit: bound.Bytes(MaxAnswer), Beyond: "the platform's answer is left out of it, with a sentence that says so", Test: "TestLongestAnswer"},
 		{Where: at, What: "a line of the protocol", Limit: bound.Bytes(maxControlLine), Beyond: "\"maximum control line exceeded\"", Test: "TestDoorRefusesWhatIsTooLarge"},
 		{Where: at, What: "consumers of all users together; of one user: `max_consumers`", Limit: bound.Count(maxConsumers), Beyond: "\"maximum consumers limit reached\"", Test: "TestConsumersOfAllUsersAreBounded"},
 		{Where: at, What: "a consumer's name", Limit: bound.Bytes(server.JSMaxNameLen), Beyond: refused, Test: "TestConsumersNamedByTheRequest"},

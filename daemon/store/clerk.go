@@ -17,6 +17,7 @@ import (
 
 const (
 	userPrefix = "agentkeeper.user." // where users' requests come to us
+	commandAPI = "cmd.*.*"           // shard and agent, as in an event's subject
 	ownPrefix  = "agentkeeper.own."  // within a user's account: requests to its own consumers
 	consumeAPI = "$JS.API.CONSUMER."
 	nextAPI    = consumeAPI + "MSG.NEXT." + eventsName + "."
@@ -43,7 +44,8 @@ var lent = [...]struct {
 	{consumeAPI + "LIST." + eventsName, userPrefix + "*.api.list", 1, server.Singleton},
 	{consumeAPI + "NAMES." + eventsName, userPrefix + "*.api.names", 1, server.Singleton},
 	{consumeAPI + "DELETE." + eventsName + ".*", userPrefix + "*.api.delete.*", 1, server.Singleton},
-	{nextAPI + "*", userPrefix + "*.next.*", 1, server.Singleton}, // of a consumer that is not the user's
+	{nextAPI + "*", userPrefix + "*.next.*", 1, server.Singleton},     // of a consumer that is not the user's
+	{commandAPI, userPrefix + "*." + commandAPI, 1, server.Singleton}, // see [Consumers.Sender]
 	{ownPrefix + "next.*", nextAPI + "*", 0, server.Streamed},
 	{ownPrefix + "ack.>", ackAPI + ">", 0, server.Singleton},
 }
@@ -52,6 +54,7 @@ var lent = [...]struct {
 // and the program asks again.
 const (
 	queuedRequests = 256
+	queuedCommands = 8192 // each is handed on at once
 	queuedBytes    = 16 << 20
 )
 
@@ -96,12 +99,18 @@ func (c *clerk) serve(user string, account *server.Account) error {
 			return err
 		}
 	}
-	at := userPrefix + token(user) + "."
-	for verb, handle := range map[string]func(user string, m *nats.Msg, rest string){"api.": c.answer, "next.": c.next} {
-		prefix := at + verb
-		sub, err := c.nc.Subscribe(prefix+">", func(m *nats.Msg) { handle(user, m, strings.TrimPrefix(m.Subject, prefix)) })
+	for _, desk := range []struct {
+		verb   string
+		queued int
+		handle func(user string, m *nats.Msg, rest string)
+	}{{"api.", queuedRequests, c.answer}, {"next.", queuedRequests, c.next}, {"cmd.", queuedCommands, c.command}} {
+		if desk.verb == "cmd." && c.Command == nil {
+			continue // the server tells that nobody responds
+		}
+		prefix := userPrefix + token(user) + "." + desk.verb
+		sub, err := c.nc.Subscribe(prefix+">", func(m *nats.Msg) { desk.handle(user, m, strings.TrimPrefix(m.Subject, prefix)) })
 		if err == nil {
-			err = sub.SetPendingLimits(queuedRequests, queuedBytes)
+			err = sub.SetPendingLimits(desk.queued, queuedBytes)
 		}
 		if err != nil {
 			return fmt.Errorf("subscribe for the consumers of %s: %w", user, err)

@@ -17,7 +17,7 @@ import (
 // Consumers opens the stream of events, and nothing else, to other programs.
 //
 // Each user is an account of its own on the server: it sees no subject of ours
-// and none of the other users', not even their inboxes. What it may ask of
+// and none of the other users', not even their inboxes, whatever prefix these have. What it may ask of
 // JetStream comes to us first, see [clerk]: every consumer belongs to the user
 // who created it, and nobody else can see, change, read or delete it. A
 // consumer that would have the server push its messages to a subject is
@@ -35,6 +35,12 @@ type Consumers struct {
 	// Connections is how many connections the listener may have now. It is asked
 	// at each connection, from any goroutine; nil: 512.
 	Connections func() int
+	// Sender reports whether a user may send commands at all. It is asked at each
+	// connection, from any goroutine; nil: nobody may.
+	Sender func(user string) bool
+	// Command takes what a user sends to an agent. It must not block, and comes from
+	// one goroutine for each user; nil: nobody responds.
+	Command func(Command)
 	// Refused is told the reason of each connection and each consumer that was
 	// not let in, one of [Refusals]; from any goroutine; nil: nobody.
 	Refused func(reason string)
@@ -73,13 +79,15 @@ func (c *Consumers) refused(reason string) {
 
 // permissions say once more what can be asked, so that what is out of reach is
 // denied at once instead of never answered.
-func permissions() *server.Permissions {
+func permissions(sender bool) *server.Permissions {
 	p := &server.Permissions{
 		Publish:   &server.SubjectPermission{},
 		Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX.>"}},
 	}
 	for _, l := range lent {
-		p.Publish.Allow = append(p.Publish.Allow, l.subject)
+		if l.subject != commandAPI || sender {
+			p.Publish.Allow = append(p.Publish.Allow, l.subject)
+		}
 	}
 	p.Publish.Allow = append(p.Publish.Allow, ackAPI+">")
 	return p
@@ -123,7 +131,8 @@ func (a *access) Check(c server.ClientAuthentication) bool {
 	if !a.door.welcome(from.String(), user) {
 		return false
 	}
-	c.RegisterUser(&server.User{Username: user, Account: account, Permissions: permissions()})
+	sender := a.Sender != nil && a.Sender(user)
+	c.RegisterUser(&server.User{Username: user, Account: account, Permissions: permissions(sender)})
 	return true
 }
 
