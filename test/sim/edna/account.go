@@ -12,10 +12,12 @@ import (
 // account is one user's state. The simulator's lock guards it.
 type account struct {
 	Account
+	id          string
 	failures    int       // wrong passwords in a row
 	lockedUntil time.Time // zero: not locked
 	tokens      []*token  // the latest, oldest first
 	status      string    // as an agent
+	reason      string    // of an inactive one
 	becoming    time.Time // INACTIVE from then on; zero: no change is under way
 	record      record
 }
@@ -25,6 +27,7 @@ type record struct {
 	logIns   []time.Time // good ones, the latest 1000
 	count    int         // of good ones
 	rejected int         // calls with a dead token
+	commands []Command   // the latest 1000
 }
 
 // token is one that was given out.

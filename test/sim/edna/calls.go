@@ -100,21 +100,48 @@ const (
 // setStatus answers PUT /api/v1/agents/{who}/status: 200 without a body. An agent
 // that is to become inactive finishes first.
 func (s *Sim) setStatus(_ *account, r *http.Request) sim.Reply {
+	refuse := func(status int, why string) sim.Reply { return failure(status, why, r.URL.Path) }
 	var v struct{ Status, Reason string }
-	if json.NewDecoder(r.Body).Decode(&v) != nil || !slices.Contains([]string{statusReady, statusOutgoing, statusInactive}, v.Status) {
-		return failure(http.StatusBadRequest, "status is READY, OUTGOING or INACTIVE", r.URL.Path)
+	decoded := json.NewDecoder(r.Body).Decode(&v) == nil
+	by := r.URL.Query().Get("userVariableName")
+	switch {
+	case s.cfg().NoStatusRight:
+		return refuse(http.StatusForbidden, "Access is denied")
+	case by != "" && by != "id" && by != "login":
+		return refuse(http.StatusBadRequest, "userVariableName is id or login")
+	case !decoded, !slices.Contains([]string{statusReady, statusOutgoing, statusInactive}, v.Status):
+		return refuse(http.StatusBadRequest, "status is READY, OUTGOING or INACTIVE")
+	case v.Status == statusInactive && v.Reason == "":
+		return refuse(http.StatusBadRequest, "reason is required")
+	case v.Reason != "" && !slices.Contains(strings.Split(s.cfg().Reasons, ","), v.Reason):
+		return refuse(http.StatusBadRequest, "reason is unknown")
 	}
-	if v.Status == statusInactive && v.Reason == "" {
-		return failure(http.StatusBadRequest, "reason is required", r.URL.Path)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.named(r.PathValue("who"), by == "login")
+	if a == nil {
+		return refuse(http.StatusNotFound, "")
 	}
-	if err := s.with(r.PathValue("who"), func(a *account) error { s.turn(a, v.Status, time.Now()); return nil }); err != nil {
-		return failure(http.StatusNotFound, err.Error(), r.URL.Path)
-	}
+	s.turn(a, v.Status, v.Reason, time.Now())
 	return empty(http.StatusOK)
 }
 
+// named finds an account by its login or its id. With the lock held.
+func (s *Sim) named(who string, byLogin bool) *account {
+	if byLogin {
+		return s.accounts[who]
+	}
+	for _, a := range s.accounts {
+		if a.id == who {
+			return a
+		}
+	}
+	return nil
+}
+
 // turn changes an agent's status. With the lock held.
-func (s *Sim) turn(a *account, status string, now time.Time) {
+func (s *Sim) turn(a *account, status, reason string, now time.Time) {
+	a.reason = reason
 	a.becoming = time.Time{}
 	if status == statusInactive && s.cfg().Finishing > 0 {
 		a.becoming = now.Add(span(s.cfg().Finishing))

@@ -65,6 +65,8 @@ type Switches struct {
 	LogInsPerHour int          `json:"log_ins_per_hour" name:"log-ins-per-hour" help:"Log-ins of one account within an hour, then 429; 0 = no limit."`
 	RetryAfter    sim.Duration `json:"retry_after" name:"retry-after" default:"30s" help:"What 423 and 429 ask the client to wait."`
 
+	Reasons       string       `json:"reasons" name:"reasons" default:"technical_break,lunch_break,short_break,meeting" help:"The reasons that the site has for inactive agents, separated by commas."`
+	NoStatusRight bool         `json:"no_status_right" name:"no-status-right" help:"The accounts' role may not set the status of others: 403."`
 	Finishing     sim.Duration `json:"finishing" name:"finishing" help:"How long an agent takes to become inactive, after the 200."`
 	OperationTime sim.Duration `json:"operation_time" name:"operation-time" help:"How long the platform works on a log-in."`
 	ExtraFields   bool         `json:"extra_fields" name:"extra-fields" help:"Answers have fields that no page names, and other types."`

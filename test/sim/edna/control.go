@@ -33,7 +33,10 @@ type AccountState struct {
 	Rejected    int         `json:"rejected"`            // calls with a dead token
 	Failures    int         `json:"wrong_passwords"`
 	LockedUntil time.Time   `json:"locked_until,omitzero"`
+	ID          string      `json:"id"`
 	Status      string      `json:"status"` // as an agent
+	Reason      string      `json:"reason,omitempty"`
+	Commands    []Command   `json:"commands,omitempty"` // the latest 1000
 }
 
 // Account returns one account's state; the zero AccountState for an unknown
@@ -61,7 +64,7 @@ func (s *Sim) snapshot(a *account, now time.Time) AccountState {
 	s.pass(now)
 	state := AccountState{
 		LogIns: a.record.count, Times: slices.Clone(a.record.logIns), Rejected: a.record.rejected,
-		Failures: a.failures, Status: a.statusAt(now),
+		Failures: a.failures, ID: a.id, Status: a.statusAt(now), Reason: a.reason, Commands: slices.Clone(a.record.commands),
 	}
 	for _, t := range a.tokens {
 		if s.lives(t, now) {

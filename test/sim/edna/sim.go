@@ -1,11 +1,13 @@
 package edna
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -49,8 +51,8 @@ func New(c Config) *Sim {
 	}
 	s.switches.Store(&c.Switches)
 	s.Ops.OnViolation = c.OnViolation
-	for _, a := range c.Accounts {
-		s.accounts[a.Login] = &account{Account: a, status: statusReady}
+	for i, a := range c.Accounts {
+		s.accounts[a.Login] = &account{Account: a, id: strconv.Itoa(i + 1), status: statusReady}
 	}
 	s.mux = s.controlMux()
 	s.routes()
@@ -101,14 +103,39 @@ func (s *Sim) serveCall(w http.ResponseWriter, r *http.Request, h handler) {
 	if a != nil {
 		name = a.Login
 	}
-	end := s.Ops.BeginContext(r.Context(), name, sim.OpMessage)
-	f, _ := s.Faults.Take(r.Context(), sim.OpMessage, name)
+	op := sim.OpMessage
+	if a != nil && r.Method != http.MethodGet {
+		op = sim.OpCommand
+	}
+	end := s.Ops.BeginContext(r.Context(), name, op)
+	f, _ := s.Faults.Take(r.Context(), op, name)
 	sim.Exchange{
 		Wire:    &s.cfg().Wire,
-		Process: func(context.Context) sim.Reply { return s.call(a, token, r, h) },
+		Process: func(context.Context) sim.Reply { return s.note(a, op, r, s.call(a, token, r, h)) },
 		Fail:    func(code, text string) sim.Reply { return failure(statusOf(code), text, r.URL.Path) },
 		End:     end,
 	}.Serve(w, r, f)
+}
+
+// Command is a request of an account that changes something, as it was answered.
+type Command struct {
+	At     time.Time `json:"at"`
+	Text   string    `json:"text"`   // method, path and query
+	Status int       `json:"status"` // of the answer, whether it arrived or not
+}
+
+// note keeps what a command was answered.
+func (s *Sim) note(a *account, op string, r *http.Request, answer sim.Reply) sim.Reply {
+	if op != sim.OpCommand {
+		return answer
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a.record.commands = append(a.record.commands, Command{At: time.Now(), Text: r.Method + " " + r.URL.RequestURI(), Status: cmp.Or(answer.Status, http.StatusOK)})
+	if over := len(a.record.commands) - kept; over > 0 {
+		a.record.commands = a.record.commands[over:]
+	}
+	return answer
 }
 
 // owner returns whose token the request carries, dead or alive. The header must

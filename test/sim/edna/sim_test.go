@@ -332,6 +332,8 @@ func TestCalls(t *testing.T) {
 			{"PUT", "/api/v1/threads/0/assign", `{"userId":1}`, 404, false},
 			{"PUT", "/api/v1/agents/2/status?userVariableName=login", `{"status":"OUTGOING"}`, 200, true},
 			{"PUT", "/api/v1/agents/2/status", `{"status":"INACTIVE"}`, 400, false},
+			{"PUT", "/api/v1/agents/2/status", `{"status":"INACTIVE","reason":"holidays"}`, 400, false},
+			{"PUT", "/api/v1/agents/2/status?userVariableName=name", `{"status":"READY"}`, 400, false},
 			{"PUT", "/api/v1/agents/2/status", `{"status":"ASLEEP"}`, 400, false},
 			{"PUT", "/api/v1/agents/9/status", `{"status":"READY"}`, 404, false},
 			{"PUT", "/api/v1/agents/3/status", `{"status":"INACTIVE","reason":"meeting"}`, 200, true},
@@ -344,9 +346,12 @@ func TestCalls(t *testing.T) {
 		if a, b := s.Account("2").Status, s.Account("3").Status; a != statusOutgoing || b != "FINISHING" {
 			t.Errorf("states %s and %s", a, b)
 		}
+		if n, list := s.Ops.Count("1").Commands, s.Account("1").Commands; n != len(list) || list[0].Text != "PUT /api/v1/threads/7/assign" || list[0].Status != 200 {
+			t.Errorf("%d commands, kept %+v", n, list)
+		}
 		time.Sleep(time.Minute)
-		if got := s.Account("3").Status; got != statusInactive {
-			t.Errorf("state %s", got)
+		if got := s.Account("3"); got.Status != statusInactive || got.Reason != "meeting" || got.ID != "3" {
+			t.Errorf("state %+v", got)
 		}
 	})
 	with(t, Switches{Unknown401: true}, func(t *testing.T, _ *Sim, c *caller) {

@@ -39,6 +39,8 @@ func (s *Sim) ask(q *request) sim.Reply {
 	switch {
 	case t.owner.Operator && p.DomainID == 0:
 		return s.fail(q, w.NoDomainID)
+	case w.Status == q.Obj+"/"+q.Action:
+		return s.setStatus(q, p)
 	case q.Action == "list":
 		return s.list(q)
 	case q.Obj != "User":
@@ -51,6 +53,26 @@ func (s *Sim) ask(q *request) sim.Reply {
 		return s.fail(q, http.StatusForbidden)
 	}
 	return s.get(q, p.ID)
+}
+
+// The words for an agent's status (FreeSWITCH's, as clients show them).
+const (
+	statusAvailable = -1
+	statusLoggedOut = -4
+)
+
+// setStatus sets the status of the user that the request names.
+func (s *Sim) setStatus(q *request, p params) sim.Reply {
+	if p.StatusID < statusLoggedOut || p.StatusID > statusAvailable {
+		return s.fail(q, http.StatusBadRequest)
+	}
+	for _, a := range s.agents {
+		if a.userID == p.UserID {
+			a.statusID = p.StatusID
+			return s.success(q, struct{}{})
+		}
+	}
+	return s.fail(q, http.StatusNotFound)
 }
 
 // get answers one user.
@@ -103,7 +125,7 @@ func (a *agent) user() map[string]any {
 // domainUser is an account as the object DomainUser, with its working state.
 func (a *agent) domainUser() map[string]any {
 	return map[string]any{
-		"id": a.userID + 10_000, "user_id": a.userID, "uid": a.Login, "pin": "", "agent": map[string]any{"status_id": -1},
+		"id": a.userID + 10_000, "user_id": a.userID, "uid": a.Login, "pin": "", "agent": map[string]any{"status_id": a.statusID},
 		"group_outbound": []int{}, "group_interception": []int{}, "group_eavesdrop": []int{},
 	}
 }

@@ -3,6 +3,7 @@ package runtel
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -54,6 +55,33 @@ func TestListsAsPublicClientsReadThem(t *testing.T) {
 			}
 			a.want(a.call("list", "Nothing", "{}"), "200 404")
 		})
+	}
+}
+
+// TestStatusOfTheSitesOwn: what sets a status is not known, so the test names it.
+func TestStatusOfTheSitesOwn(t *testing.T) {
+	with(t, Switches{Status: "DomainAgent/update"}, func(t *testing.T, s *Sim, a *caller) {
+		a.in("a@x")
+		for params, want := range map[string]string{
+			`{"user_id":1001,"status_id":-3}`: "200 200", `{"user_id":1001,"status_id":1}`: "200 400",
+			`{"user_id":7,"status_id":-1}`: "200 404",
+		} {
+			a.want(a.call("update", "DomainAgent", params), want)
+		}
+		a.want(a.call("delete", "DomainAgent", "{}"), "200 404")
+		now := s.Agent("b@x")
+		list := a.call("list", "DomainUser", `{"domain_id":3}`)
+		if now.StatusID != -3 || now.UserID != 1001 || !strings.Contains(list.raw, `"status_id":-3`) {
+			t.Errorf("%+v: %s", now, list.raw)
+		}
+		if got := s.Agent("a@x").Commands; len(got) != 4 || got[3] != "DomainAgent/delete {}" || s.Ops.Count("a@x").Commands != 4 {
+			t.Errorf("%q", got)
+		}
+	})
+	for _, name := range []string{"DomainAgent", "/update", "DomainAgent/"} {
+		if err := (Config{Switches: Switches{Status: name}}).Check(); err == nil {
+			t.Errorf("%q is taken", name)
+		}
 	}
 }
 

@@ -15,10 +15,11 @@ import (
 // agent is one account's state. The simulator's lock guards it.
 type agent struct {
 	Agent
-	userID  int
-	out     bool // the last thing it did was a logout
-	refused string
-	record  record
+	userID   int
+	statusID int  // in the words of status
+	out      bool // the last thing it did was a logout
+	refused  string
+	record   record
 }
 
 // record is what the simulator remembers about the account's client.
@@ -29,6 +30,7 @@ type record struct {
 	deadUses  int           // requests with a token that was dead
 	uncovered time.Duration // without a living token, between the first log-in and a logout
 	longest   time.Duration // the longest such time
+	commands  []string      // the latest 1000
 }
 
 // token is one log-in's.

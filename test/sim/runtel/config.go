@@ -3,6 +3,7 @@ package runtel
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"agentkeeper/test/sim"
@@ -82,6 +83,7 @@ type Switches struct {
 	WhiteList  bool         `json:"white_list" name:"white-list" help:"Every host is on the white list."`
 
 	ListsIn  string `json:"lists_in" name:"lists-in" enum:"list,body" default:"list" help:"Where get and list put what they find: top-level list with total_count, or body: ${enum}."`
+	Status   string `json:"status" name:"status" help:"What sets an agent's status, as object and action, for example DomainAgent/update (invented: the vendor's is not known); left out: nothing does."`
 	Crossed  bool   `json:"crossed" name:"crossed" help:"Answers carry another request's action_id."`
 	Notifies bool   `json:"notifies" name:"notifies" help:"Answers have notifies in several shapes."`
 	Extra    bool   `json:"extra" name:"extra" help:"Answers have fields that no page names."`
@@ -109,6 +111,9 @@ func (w *Switches) complete() error {
 	}
 	if _, err := time.LoadLocation(w.TZ); err != nil {
 		return fmt.Errorf("switch tz: %q is no time zone: use for example Europe/Prague", w.TZ)
+	}
+	if obj, action, ok := strings.Cut(w.Status, "/"); w.Status != "" && (!ok || obj == "" || action == "") {
+		return fmt.Errorf("switch status: %q names no object and action: use for example DomainAgent/update", w.Status)
 	}
 	for name, code := range map[string]int{"bad_login": w.BadLogin, "bad_token": w.BadToken, "no_domain_id": w.NoDomainID} {
 		if code < 400 || code > 599 {

@@ -36,6 +36,9 @@ type AgentState struct {
 	DeadUses         int          `json:"dead_uses"` // requests with a dead token
 	Uncovered        sim.Duration `json:"uncovered"` // time without a living token, up to the latest log-in
 	LongestUncovered sim.Duration `json:"longest_uncovered"`
+	UserID           int          `json:"user_id"`
+	StatusID         int          `json:"status_id"`          // as an agent: -1 available to -4 logged out
+	Commands         []string     `json:"commands,omitempty"` // object, action and params of what is no get, list, log-in or logout; the latest 1000
 }
 
 // Agents returns every account's state by login.
@@ -63,6 +66,7 @@ func (s *Sim) snapshot(a *agent) AgentState {
 	state := AgentState{
 		Logins: slices.Clone(a.record.logins), Refusals: a.record.refusals, Repeated: a.record.repeated,
 		DeadUses: a.record.deadUses, Uncovered: sim.Duration(a.record.uncovered), LongestUncovered: sim.Duration(a.record.longest),
+		UserID: a.userID, StatusID: a.statusID, Commands: slices.Clone(a.record.commands),
 	}
 	state.Tokens = s.living(a, time.Now())
 	return state

@@ -61,7 +61,7 @@ func New(c Config) *Sim {
 	s.switches.Store(&c.Switches)
 	s.Ops.OnViolation = c.OnViolation
 	for i, a := range c.Agents {
-		s.agents[a.Login] = &agent{Agent: a, userID: 1000 + i}
+		s.agents[a.Login] = &agent{Agent: a, userID: 1000 + i, statusID: statusAvailable}
 	}
 	s.mux = s.controlMux()
 	s.mux.HandleFunc("POST "+path+"{$}", s.serve)
@@ -113,6 +113,8 @@ type params struct {
 	Password string `json:"password"`
 	ID       int    `json:"id"`
 	DomainID int    `json:"domain_id"`
+	UserID   int    `json:"user_id"`
+	StatusID int    `json:"status_id"`
 }
 
 // op is what the request counts as.
@@ -123,7 +125,10 @@ func (q *request) op() string {
 	case "logout User":
 		return sim.OpSignOut
 	}
-	return sim.OpMessage
+	if q.Action == "get" || q.Action == "list" {
+		return sim.OpMessage
+	}
+	return sim.OpCommand
 }
 
 // read takes the request apart; status is not 0 where the web server in front of
@@ -164,6 +169,7 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
 		s.turnAway(w, r, q)
 		return
 	}
+	s.note(q)
 	f, _ := s.Faults.Take(r.Context(), q.op(), q.login)
 	sim.Exchange{
 		Wire:    &s.cfg().Wire,
@@ -171,6 +177,21 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
 		Fail:    func(code, text string) sim.Reply { return s.failText(q, code, text) },
 		End:     end,
 	}.Serve(w, r, f)
+}
+
+// note keeps a command as it came.
+func (s *Sim) note(q *request) {
+	const remembered = 1000
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.agents[q.login]
+	if a == nil || q.op() != sim.OpCommand {
+		return
+	}
+	a.record.commands = append(a.record.commands, q.Obj+"/"+q.Action+" "+string(q.Params))
+	if over := len(a.record.commands) - remembered; over > 0 {
+		a.record.commands = a.record.commands[over:]
+	}
 }
 
 // concerns returns the login that the request is counted for.
