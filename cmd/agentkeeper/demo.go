@@ -18,6 +18,7 @@ import (
 	"agentkeeper/daemon"
 	"agentkeeper/session"
 	"agentkeeper/test/sim"
+	"agentkeeper/test/sim/huawei"
 )
 
 type demoCmd struct {
@@ -30,8 +31,8 @@ type demoCmd struct {
 // Help is shown by demo --help.
 func (demoCmd) Help() string {
 	return `Simulates all five platforms in this process and keeps their agents online. Every
-minute one platform becomes unreachable for a while and sessions are lost on
-others, so that you can watch the recovery. Files are written only to a temporary
+minute one platform becomes unreachable for a while, sessions are lost on
+others, and a call is not answered, so that you can watch the recovery. Files are written only to a temporary
 directory, which is removed at the end.`
 }
 
@@ -109,7 +110,7 @@ func (c demoCmd) show(ctx context.Context, d *daemon.Daemon, s *demoPlatforms, b
 	}
 	fmt.Print("Ctrl-C signs everybody out and ends.\n\n")
 	defer s.huawei.EndOutage() // nobody could sign out in one
-	for !c.Calm && p.pause(ctx, 10*time.Second) {
+	for round := 0; !c.Calm && p.pause(ctx, 10*time.Second); round++ {
 		p.say("the platform hq goes away for 8 s (connections refused)")
 		_ = s.huawei.Outage(sim.ModeRefuse, 8*time.Second)
 		p.pause(ctx, 9*time.Second)
@@ -124,8 +125,36 @@ func (c demoCmd) show(ctx context.Context, d *daemon.Daemon, s *demoPlatforms, b
 		_ = s.runtel.Expire("bot1@demo")
 		p.pause(ctx, 500*time.Millisecond)
 		p.waitOnline(ctx, "%d agents online again", at)
-		p.pause(ctx, 25*time.Second)
+		p.pause(ctx, 10*time.Second)
+		p.missCall(ctx, s.huawei, s.platforms[0].logins[round%c.Agents])
+		p.pause(ctx, 10*time.Second)
 	}
+}
+
+// missCall lets a call ring that nobody answers, and tells what comes of it.
+func (p *commentary) missCall(ctx context.Context, platform *huawei.Sim, login string) {
+	if _, err := platform.Ring(login); err != nil {
+		return // signed out for the moment, or held back since an earlier round
+	}
+	p.say("a call rings at hq/%s, and nobody answers it", login)
+	if !p.waitState(ctx, platform, login, huawei.StateBusy, 2*demoRing) {
+		return
+	}
+	p.say("the platform has made hq/%s busy: online, but without calls", login)
+	began := time.Now()
+	if p.waitState(ctx, platform, login, huawei.StateIdle, demoRestore) {
+		p.say("hq/%s is ready for calls again (%.1f s)", login, time.Since(began).Seconds())
+	}
+}
+
+// waitState waits for d until the platform has the agent in a state.
+func (p *commentary) waitState(ctx context.Context, platform *huawei.Sim, login string, state int, d time.Duration) bool {
+	for end := time.Now().Add(d); platform.Agent(login).State != state; {
+		if time.Now().After(end) || !p.pause(ctx, 20*time.Millisecond) {
+			return false
+		}
+	}
+	return true
 }
 
 // commentary prints what happens.

@@ -36,6 +36,8 @@ type demoPlatform struct {
 const (
 	demoPassword = "demo"
 	demoHold     = 3 * time.Second // short, so that the demo ends soon
+	demoRing     = 4 * time.Second // of a call that nobody answers
+	demoRestore  = 15 * time.Second
 	demoLife     = 2 * time.Minute // of tokens, so that renewals can be watched
 )
 
@@ -71,12 +73,14 @@ type adder = func(demoPlatform, func(*sim.NetListener) (http.Handler, *sim.Ops))
 
 func (s *demoPlatforms) addHuawei(n int, add adder) error {
 	list := huawei.Range(291, n, demoPassword, 40000)
-	a := demoPlatform{name: "hq", vendor: "huawei", scheme: "http", group: "voice-bots", options: "hold: 3s"}
+	a := demoPlatform{name: "hq", vendor: "huawei", scheme: "http", group: "voice-bots", options: "hold: 3s, autoanswer: false"}
 	for _, agent := range list {
 		a.logins, a.numbers = append(a.logins, agent.Login), append(a.numbers, agent.Phone)
 	}
 	return add(a, func(line *sim.NetListener) (http.Handler, *sim.Ops) {
-		s.huawei = huawei.New(huawei.Config{Agents: list, Line: line, Switches: huawei.Switches{Hold: sim.Duration(demoHold)}})
+		s.huawei = huawei.New(huawei.Config{Agents: list, Line: line, Switches: huawei.Switches{
+			Hold: sim.Duration(demoHold), Work: huawei.Work{RingTime: sim.Duration(demoRing)}, Rules: huawei.Rules{Keeper: true},
+		}})
 		return s.huawei, &s.huawei.Ops
 	})
 }

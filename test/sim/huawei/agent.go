@@ -245,11 +245,11 @@ func (a *agent) throttled(now time.Time) bool {
 func (a *agent) state() int {
 	switch {
 	case a.session == nil:
-		return stateOut
+		return StateOut
 	case len(a.calls) > 0:
-		return stateTalking
-	case a.session.wish.status == stateRest:
-		return statePreRest
+		return StateTalking
+	case a.session.wish.status == StateRest:
+		return StatePreRest
 	}
 	return a.session.status
 }

@@ -143,7 +143,7 @@ func (s *Sim) notAnswered(a *agent, c *call, now time.Time) {
 	w := &s.cfg().Work
 	if n := a.session; w.NoAnswer == NoAnswerBusy && a.missed >= w.NoAnswerAfter && n.wish == (wish{}) {
 		a.missed = 0
-		n.wish = wish{status: stateBusy, reason: reasonNoAnswer, by: ByPlatform}
+		n.wish = wish{status: StateBusy, reason: reasonNoAnswer, by: ByPlatform}
 	}
 	kind := "AgentEvent_No_Answer"
 	if w.NoAnswerFromCTI {
@@ -165,7 +165,7 @@ func (a *agent) over(c *call, now time.Time, events ...event) {
 	case c.talked && !n.autoIdle:
 		n.enterWrapUp("AgentState_Work", now)
 	default:
-		n.turn(stateIdle, "AgentState_Ready", null, now)
+		n.turn(StateIdle, "AgentState_Ready", null, now)
 	}
 }
 
@@ -223,7 +223,7 @@ func (a *agent) barred() string {
 		return "its phone is away"
 	case n.noCalls:
 		return "settalkright took it out"
-	case a.state() != stateIdle:
+	case a.state() != StateIdle:
 		return fmt.Sprintf("its state is %d", a.state())
 	}
 	return ""

@@ -215,7 +215,7 @@ func (s *Sim) judge(a *agent, name string, now time.Time) {
 			s.Ops.Violation(a.Login, verb+" against an inspector")
 		}
 	}
-	if (n.status != stateBusy && n.status != stateRest) || !slices.Contains(readyVerbs, verb) {
+	if (n.status != StateBusy && n.status != StateRest) || !slices.Contains(readyVerbs, verb) {
 		return
 	}
 	a.record.restores = slices.DeleteFunc(a.record.restores, func(t time.Time) bool { return now.Sub(t) >= time.Hour })

@@ -69,7 +69,7 @@ func TestSpoiledCommands(t *testing.T) {
 		_ = s.Spoil("291", SpoilUnheard, 1)
 		a.want(a.do("rest/60/3"), "0")
 		time.Sleep(time.Second)
-		if got := a.told(); len(got) > 0 || s.Agent("291").State != stateRest {
+		if got := a.told(); len(got) > 0 || s.Agent("291").State != StateRest {
 			t.Errorf("rest without its event: %q, state %d", got, s.Agent("291").State)
 		}
 		_ = s.Spoil("291", SpoilDenied, 0)
@@ -144,7 +144,7 @@ func TestAnswersThatNeverCome(t *testing.T) {
 				t.Errorf("%s: %s", mode, got.raw)
 			}
 			synctest.Wait()
-			if busy := s.Agent("291").State == stateBusy; busy != effect {
+			if busy := s.Agent("291").State == StateBusy; busy != effect {
 				t.Errorf("%s: busy is %v", mode, busy)
 			}
 			want := "saybusy ?"
@@ -192,7 +192,7 @@ func TestClientThatGoesAwayStopsNoCommand(t *testing.T) {
 			t.Error("it was answered")
 		}
 		synctest.Wait()
-		if s.Agent("291").State != stateBusy {
+		if s.Agent("291").State != StateBusy {
 			t.Error("it was not carried out")
 		}
 		if d := cmp.Diff([]string{"saybusy 0?"}, texts(s)); d != "" {

@@ -116,7 +116,7 @@ func (s *Sim) allAgentStatus(_ context.Context, q *request) sim.Reply {
 // idleAgents answers the same of those that are idle.
 func (s *Sim) idleAgents(_ context.Context, q *request) sim.Reply {
 	return s.query(q, func(*agent) sim.Reply {
-		return s.success(s.statusOf(func(a *agent) bool { return a.state() == stateIdle }))
+		return s.success(s.statusOf(func(a *agent) bool { return a.state() == StateIdle }))
 	})
 }
 

@@ -46,10 +46,10 @@ func TestNotAnswered(t *testing.T) {
 		want  string // after each of three calls
 		state int
 	}{
-		"at once":         {Work{}, "No_Answer AgentOther_PhoneRelease " + busy, stateBusy},
-		"never":           {Work{NoAnswer: NoAnswerReady}, "No_Answer AgentOther_PhoneRelease Ready", stateIdle},
-		"after more":      {Work{NoAnswerAfter: 2}, "No_Answer AgentOther_PhoneRelease Ready", stateIdle},
-		"another's event": {Work{NoAnswerFromCTI: true}, "No_Answer_From_Cti AgentOther_PhoneRelease " + busy, stateBusy},
+		"at once":         {Work{}, "No_Answer AgentOther_PhoneRelease " + busy, StateBusy},
+		"never":           {Work{NoAnswer: NoAnswerReady}, "No_Answer AgentOther_PhoneRelease Ready", StateIdle},
+		"after more":      {Work{NoAnswerAfter: 2}, "No_Answer AgentOther_PhoneRelease Ready", StateIdle},
+		"another's event": {Work{NoAnswerFromCTI: true}, "No_Answer_From_Cti AgentOther_PhoneRelease " + busy, StateBusy},
 	} {
 		t.Run(name, func(t *testing.T) {
 			with(t, Switches{WaitFlagOff: true, Work: c.work}, func(t *testing.T, s *Sim, a *caller) {
@@ -144,7 +144,7 @@ func TestSeveralCalls(t *testing.T) {
 		voice("POST gethold", "000-002")
 		voice("POST gethold?callid=291-1", "0")
 		voice("DELETE release", "0")
-		if got := s.Agent("291").State; got != stateTalking {
+		if got := s.Agent("291").State; got != StateTalking {
 			t.Errorf("state %d with a call on hold", got)
 		}
 		want := "Ringing Ringing Talking Hold Talking Hold Talking Call_Release Customer_Release AgentOther_PhoneRelease"
@@ -152,7 +152,7 @@ func TestSeveralCalls(t *testing.T) {
 			t.Errorf("%s", got)
 		}
 		_ = s.Hangup("291")
-		if got := a.kinds(); got != "Call_Release Customer_Release AgentOther_PhoneRelease Ready" || s.Agent("291").State != stateIdle {
+		if got := a.kinds(); got != "Call_Release Customer_Release AgentOther_PhoneRelease Ready" || s.Agent("291").State != StateIdle {
 			t.Errorf("%s, state %d", got, s.Agent("291").State)
 		}
 	})
@@ -172,14 +172,14 @@ func TestWrapUpMaximum(t *testing.T) {
 		time.Sleep(time.Second)
 		_ = s.Answer("291")
 		_ = s.Hangup("291")
-		if got := s.Agent("291").State; got != stateWrapUp {
+		if got := s.Agent("291").State; got != StateWrapUp {
 			t.Errorf("state %d", got)
 		}
 		a.kinds()
 		time.Sleep(59 * time.Second)
 		a.want(a.poll(), "0")
 		time.Sleep(time.Second)
-		if got := a.kinds(); got != "CancelWork_Success" || s.Agent("291").State != stateIdle {
+		if got := a.kinds(); got != "CancelWork_Success" || s.Agent("291").State != StateIdle {
 			t.Errorf("%s, state %d", got, s.Agent("291").State)
 		}
 		a.do("work") // asked for: nobody ends it
@@ -219,7 +219,7 @@ func TestInspector(t *testing.T) {
 			_ = s.Force("291", ForceBusy)
 			a.want(a.do("sayfree"), "100-009")
 			_ = s.Hangup("291")
-			if now := s.Agent("291"); now.State != stateBusy || now.Reason != 3 {
+			if now := s.Agent("291"); now.State != StateBusy || now.Reason != 3 {
 				t.Errorf("after the call: %d %+v", now.State, now.Working)
 			}
 		})
@@ -244,7 +244,7 @@ func TestPhoneAway(t *testing.T) {
 			a.manual()
 			_ = s.PhoneAway("291")
 			a.want(a.do("cancelbusy"), c.code)
-			if got := a.kinds(); got != c.want || s.Agent("291").State != stateBusy {
+			if got := a.kinds(); got != c.want || s.Agent("291").State != StateBusy {
 				t.Errorf("%s: %s", c.away, got)
 			}
 			_ = s.PhoneBack("291")
@@ -264,7 +264,7 @@ func TestPhoneAway(t *testing.T) {
 			t.Errorf("%s", got)
 		}
 		a.want(a.force(), "0")
-		if now := s.Agent("291"); now.State != stateBusy || now.Reason != 5 || now.By != ByPlatform {
+		if now := s.Agent("291"); now.State != StateBusy || now.Reason != 5 || now.By != ByPlatform {
 			t.Errorf("after a sign-in: %d %+v", now.State, now.Working)
 		}
 	})
@@ -274,12 +274,12 @@ func TestPreRest(t *testing.T) {
 	with(t, Switches{WaitFlagOff: true, Work: Work{PreRest: true}, Types: Types{StringReason: true}}, func(t *testing.T, s *Sim, a *caller) {
 		a.manual()
 		a.want(a.do("rest/60/3"), "0")
-		if got := s.Agent("291").State; got != statePreRest {
+		if got := s.Agent("291").State; got != StatePreRest {
 			t.Errorf("state %d", got)
 		}
 		a.want(a.do("cancelrest"), "0")
 		time.Sleep(time.Second)
-		if got := a.kinds(); got != "" || s.Agent("291").State != stateIdle {
+		if got := a.kinds(); got != "" || s.Agent("291").State != StateIdle {
 			t.Errorf("taken back: %s", got)
 		}
 		a.want(a.do("rest/60/3"), "0")

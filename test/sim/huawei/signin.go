@@ -239,8 +239,8 @@ func (s *Sim) open(a *agent, set settings) *session {
 	n.emit(s.firstEvents(set, now)...)
 	a.gen.start(now)
 	a.session, s.seated[n.phone] = n, a
-	if a.phoneAway && n.status == stateIdle {
-		n.grant(wish{status: stateBusy, reason: reasonPhone, by: ByPlatform}, now)
+	if a.phoneAway && n.status == StateIdle {
+		n.grant(wish{status: StateBusy, reason: reasonPhone, by: ByPlatform}, now)
 	}
 	return n
 }

@@ -89,7 +89,7 @@ func (s *Sim) reject(a *agent, q *request, now time.Time) (result any, code stri
 	case c == nil:
 		return nil, code
 	case body.Mode == 1:
-		a.session.wish = wish{status: stateBusy, reason: reasonRejected, by: ByPlatform}
+		a.session.wish = wish{status: StateBusy, reason: reasonRejected, by: ByPlatform}
 		a.over(c, now, event{kind: "AgentEvent_No_Answer", at: now, content: c.object()})
 	default:
 		a.session.wish = wish{}

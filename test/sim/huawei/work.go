@@ -11,15 +11,16 @@ import (
 	"agentkeeper/test/sim"
 )
 
-// The platform's numbers for what an agent does (vendor page: agentstatus).
+// The platform's numbers for what an agent does (vendor page: agentstatus), as
+// AgentState has them.
 const (
-	stateOut     = 2
-	stateBusy    = 3
-	stateIdle    = 4
-	stateWrapUp  = 5
-	stateTalking = 7
-	stateRest    = 8
-	statePreRest = 9
+	StateOut     = 2
+	StateBusy    = 3
+	StateIdle    = 4
+	StateWrapUp  = 5
+	StateTalking = 7
+	StateRest    = 8
+	StatePreRest = 9
 )
 
 const stateFailed = "100-009" // the state could not be set
@@ -131,8 +132,8 @@ func (s *session) turn(status int, kind string, content json.RawMessage, now tim
 	s.by, s.reason = ByAgent, 0
 	s.changes++
 	s.tell(kind, content, now)
-	if status == stateIdle && s.of.phoneAway {
-		s.grant(wish{status: stateBusy, reason: reasonPhone, by: ByPlatform}, now)
+	if status == StateIdle && s.of.phoneAway {
+		s.grant(wish{status: StateBusy, reason: reasonPhone, by: ByPlatform}, now)
 	}
 }
 
@@ -159,12 +160,12 @@ func (s *session) grant(w wish, now time.Time) {
 	was := s.mute
 	s.mute = was || w.mute
 	switch w.status {
-	case stateBusy:
+	case StateBusy:
 		s.makeBusy(w, now)
-	case stateRest:
-		s.turn(stateRest, "AgentState_SetRest_Success", s.sim.reasonOf(w.reason), now)
+	case StateRest:
+		s.turn(StateRest, "AgentState_SetRest_Success", s.sim.reasonOf(w.reason), now)
 		s.remind(w.lasts, now)
-	case stateWrapUp:
+	case StateWrapUp:
 		s.enterWrapUp("AgentState_Work", now)
 	}
 	s.by, s.reason = or(w.by, ByAgent), w.reason
@@ -176,10 +177,10 @@ func (s *session) makeBusy(w wish, now time.Time) {
 	const usual, force = "AgentState_SetNotReady_Success", "AgentState_Force_SetNotReady"
 	content, forced := s.sim.reasonOf(w.reason), s.sim.cfg().Work.Forced
 	if w.by != ByInspector || forced == ForcedReason {
-		s.turn(stateBusy, usual, content, now)
+		s.turn(StateBusy, usual, content, now)
 		return
 	}
-	s.turn(stateBusy, force, content, now)
+	s.turn(StateBusy, force, content, now)
 	if forced == ForcedBoth {
 		s.tell(usual, content, now)
 	}
@@ -188,20 +189,20 @@ func (s *session) makeBusy(w wish, now time.Time) {
 // enterWrapUp begins the wrap-up after a call, which ends by itself where there
 // is a maximum.
 func (s *session) enterWrapUp(kind string, now time.Time) {
-	s.turn(stateWrapUp, kind, null, now)
+	s.turn(StateWrapUp, kind, null, now)
 	most, this := time.Duration(s.sim.cfg().Work.WrapUpMax), s.changes
 	if most == 0 {
 		return
 	}
 	s.at(now.Add(most), func(now time.Time) {
-		if s.status == stateWrapUp && s.changes == this {
+		if s.status == StateWrapUp && s.changes == this {
 			s.leaveWrapUp(now)
 		}
 	})
 }
 
 // later reports whether a state that is asked for now must wait.
-func (a *agent) later() bool { return len(a.calls) > 0 || a.session.status == stateWrapUp }
+func (a *agent) later() bool { return len(a.calls) > 0 || a.session.status == StateWrapUp }
 
 // kept reports whether the agent may not end its busy state: an inspector holds
 // it, or its phone is away.
@@ -210,13 +211,13 @@ func (s *Sim) kept(n *session) bool {
 	if w.InspectorHolds && (n.by == ByInspector || n.wish.by == ByInspector) {
 		return true
 	}
-	return w.PhoneAway == AwayRefused && n.of.phoneAway && n.status == stateBusy && n.reason == reasonPhone
+	return w.PhoneAway == AwayRefused && n.of.phoneAway && n.status == StateBusy && n.reason == reasonPhone
 }
 
 // leaveWrapUp ends a wrap-up; what was asked for meanwhile follows.
 func (s *session) leaveWrapUp(now time.Time) {
 	w := s.wish
-	s.turn(stateIdle, "AgentState_CancelWork_Success", null, now)
+	s.turn(StateIdle, "AgentState_CancelWork_Success", null, now)
 	s.grant(w, now)
 }
 
@@ -228,21 +229,30 @@ type stateCall func(s *Sim, a *agent, q *request, now time.Time) (code string)
 var stateCalls = map[string]stateCall{
 	"sayfree":              (*Sim).sayFree,
 	"saybusy":              (*Sim).sayBusy,
-	"cancelbusy":           cancel(stateBusy, "AgentState_CancelNotReady_Success"),
+	"cancelbusy":           cancel(StateBusy, "AgentState_CancelNotReady_Success"),
 	"rest/{time}/{cause}":  (*Sim).rest,
-	"cancelrest":           cancel(stateRest, "AgentState_CancelRest_Success"),
+	"cancelrest":           cancel(StateRest, "AgentState_CancelRest_Success"),
 	"work":                 (*Sim).wrapUp,
 	"cancelwork":           (*Sim).cancelWrapUp,
-	"autoanswer/{flag}":    func(_ *Sim, a *agent, q *request, _ time.Time) string { a.session.autoAnswer = flag(q); return "" },
-	"autoenteridle/{flag}": func(_ *Sim, a *agent, q *request, _ time.Time) string { a.session.autoIdle = flag(q); return "" },
+	"autoanswer/{flag}":    setFlag(func(n *session) *bool { return &n.autoAnswer }),
+	"autoenteridle/{flag}": setFlag(func(n *session) *bool { return &n.autoIdle }),
 	"settalkright":         (*Sim).setTalkRight,
 	"setcustomstate":       (*Sim).setCustomState,
 	"cancelsetcustomstate": func(_ *Sim, a *agent, _ *request, _ time.Time) string { a.session.custom = 0; return "" },
 }
 
-// flag reads a path's flag: anything but true is false (vendor page:
-// autoenteridle).
-func flag(q *request) bool { return q.values("flag") == "true" }
+// setFlag makes the call that sets a flag: of 1 to 5 characters, where anything
+// but true is false (vendor page: autoenteridle).
+func setFlag(of func(*session) *bool) stateCall {
+	return func(_ *Sim, a *agent, q *request, _ time.Time) string {
+		text := q.values("flag")
+		if len(text) > 5 {
+			return badParameter
+		}
+		*of(a.session) = text == "true"
+		return ""
+	}
+}
 
 // sayFree ends busy and wrap-up, and takes back what was asked for in a call.
 // Rest is ended by its own call.
@@ -253,15 +263,15 @@ func (s *Sim) sayFree(a *agent, _ *request, now time.Time) string {
 		return stateFailed
 	case len(a.calls) > 0:
 		n.wish = wish{}
-	case n.status == stateBusy:
-		n.turn(stateIdle, "AgentState_CancelNotReady_Success", null, now)
-	case n.status == stateWrapUp:
+	case n.status == StateBusy:
+		n.turn(StateIdle, "AgentState_CancelNotReady_Success", null, now)
+	case n.status == StateWrapUp:
 		n.wish = wish{}
 		n.leaveWrapUp(now)
-	case n.status == stateRest:
+	case n.status == StateRest:
 		return stateFailed
 	default:
-		n.turn(stateIdle, "AgentState_Ready", null, now)
+		n.turn(StateIdle, "AgentState_Ready", null, now)
 	}
 	return ""
 }
@@ -272,16 +282,16 @@ func (s *Sim) sayBusy(a *agent, q *request, now time.Time) string {
 	n := a.session
 	text, prolong := first(q.query["reason"]), first(q.query["prolong"])
 	reason, ok := number(text, 0, 250)
-	again := n.status == stateBusy && len(a.calls) == 0
+	again := n.status == StateBusy && len(a.calls) == 0
 	switch {
 	case !ok, reason > 0 && reason < 200, !isBool(prolong), again && (reason == 0 || prolong == ""):
 		return "000-002"
 	case a.later():
-		n.wish = wish{status: stateBusy, reason: reason, mute: n.mute}
-	case n.status == stateRest:
+		n.wish = wish{status: StateBusy, reason: reason, mute: n.mute}
+	case n.status == StateRest:
 		return stateFailed
 	default:
-		n.grant(wish{status: stateBusy, reason: reason}, now)
+		n.grant(wish{status: StateBusy, reason: reason}, now)
 	}
 	return ""
 }
@@ -293,8 +303,8 @@ func (s *Sim) rest(a *agent, q *request, _ time.Time) string {
 	seconds, ok := number(q.values("time"), 1, 86399)
 	cause, known := number(q.values("cause"), 0, 255)
 	prolong := first(q.query["prolong"])
-	again := n.status == stateRest && len(a.calls) == 0
-	w := wish{status: stateRest, reason: cause, lasts: time.Duration(seconds) * time.Second, mute: n.mute}
+	again := n.status == StateRest && len(a.calls) == 0
+	w := wish{status: StateRest, reason: cause, lasts: time.Duration(seconds) * time.Second, mute: n.mute}
 	switch {
 	case !ok, !known, q.values("time") == "", !isBool(prolong), again && prolong == "":
 		return "000-002"
@@ -332,7 +342,7 @@ func (s *session) remind(d time.Duration, now time.Time) {
 	}
 	this := s.changes
 	s.at(now.Add(d), func(now time.Time) {
-		if s.status == stateRest && s.changes == this {
+		if s.status == StateRest && s.changes == this {
 			s.emit(event{kind: "AgentState_Rest_Timeout", at: now, content: null})
 		}
 	})
@@ -348,7 +358,7 @@ func cancel(status int, kind string) stateCall {
 		case n.wish.status == status:
 			n.wish = wish{}
 		case n.status == status && len(a.calls) == 0:
-			n.turn(stateIdle, kind, null, now)
+			n.turn(StateIdle, kind, null, now)
 		default:
 			return stateFailed
 		}
@@ -360,11 +370,11 @@ func (s *Sim) wrapUp(a *agent, _ *request, now time.Time) string {
 	n := a.session
 	switch {
 	case len(a.calls) > 0:
-		n.wish = wish{status: stateWrapUp, mute: n.mute}
-	case n.status == stateRest, n.status == stateWrapUp:
+		n.wish = wish{status: StateWrapUp, mute: n.mute}
+	case n.status == StateRest, n.status == StateWrapUp:
 		return stateFailed
 	default:
-		n.turn(stateWrapUp, "AgentState_SetWork_Success", null, now)
+		n.turn(StateWrapUp, "AgentState_SetWork_Success", null, now)
 	}
 	return ""
 }
@@ -372,9 +382,9 @@ func (s *Sim) wrapUp(a *agent, _ *request, now time.Time) string {
 func (s *Sim) cancelWrapUp(a *agent, _ *request, now time.Time) string {
 	n := a.session
 	switch {
-	case n.wish.status == stateWrapUp:
+	case n.wish.status == StateWrapUp:
 		n.wish = wish{}
-	case n.status == stateWrapUp && len(a.calls) == 0:
+	case n.status == StateWrapUp && len(a.calls) == 0:
 		n.leaveWrapUp(now)
 	default:
 		return stateFailed

@@ -82,6 +82,7 @@ func TestStateCalls(t *testing.T) {
 			"settalkright?flag=2 | 000-002 | | 4",
 			"autoanswer/false | 0 | | 4",
 			"autoenteridle/other | 0 | | 4",
+			"autoenteridle/disabled | 000-002 | | 4",
 			"setcustomstate?customstate=65534 | 0 | | 4",
 			"setcustomstate?customstate=65535 | 000-002 | | 4",
 			"setcustomstate | 000-002 | | 4",
@@ -109,7 +110,7 @@ func TestRestTakesEffectLater(t *testing.T) {
 		a.in()
 		start := time.Now()
 		a.want(a.do("rest/60/3"), "0")
-		if s.Agent("291").State != stateIdle {
+		if s.Agent("291").State != StateIdle {
 			t.Error("it rests before its event")
 		}
 		for _, want := range []struct {
@@ -120,7 +121,7 @@ func TestRestTakesEffectLater(t *testing.T) {
 			for p.Event == "" {
 				p = a.poll()
 			}
-			if p.Event != want.event || time.Since(start) != want.after || s.Agent("291").State != stateRest {
+			if p.Event != want.event || time.Since(start) != want.after || s.Agent("291").State != StateRest {
 				t.Errorf("%s after %s, state %d", p.Event, time.Since(start), s.Agent("291").State)
 			}
 		}
@@ -129,7 +130,7 @@ func TestRestTakesEffectLater(t *testing.T) {
 		a.in()
 		a.want(a.do("rest/60/3"), "0")
 		time.Sleep(time.Minute)
-		if got := a.told(); len(got) > 0 || s.Agent("291").State != stateIdle {
+		if got := a.told(); len(got) > 0 || s.Agent("291").State != StateIdle {
 			t.Errorf("events %v", got)
 		}
 	})

@@ -56,9 +56,9 @@ func (s *Sim) Force(login, state string) error {
 	w := wish{by: ByInspector}
 	switch state {
 	case ForceBusy:
-		w.status, w.reason = stateBusy, reasonInspector
+		w.status, w.reason = StateBusy, reasonInspector
 	case ForceRest:
-		w.status = stateRest
+		w.status = StateRest
 	case ForceIdle:
 	default:
 		return fmt.Errorf("state %q cannot be forced: use busy, idle or rest", state)
@@ -83,8 +83,8 @@ func (s *Sim) forceIdle(a *agent, now time.Time) {
 		return
 	}
 	usual := map[int]string{
-		stateBusy: "AgentState_CancelNotReady_Success", stateRest: "AgentState_CancelRest_Success",
-		stateWrapUp: "AgentState_CancelWork_Success",
+		StateBusy: "AgentState_CancelNotReady_Success", StateRest: "AgentState_CancelRest_Success",
+		StateWrapUp: "AgentState_CancelWork_Success",
 	}[n.status]
 	usual = or(usual, "AgentState_Ready")
 	switch s.cfg().Work.Forced {
@@ -93,7 +93,7 @@ func (s *Sim) forceIdle(a *agent, now time.Time) {
 	case ForcedBoth:
 		n.tell("AgentState_Force_Ready", null, now)
 	}
-	n.turn(stateIdle, usual, null, now)
+	n.turn(StateIdle, usual, null, now)
 }
 
 // PhoneAway takes the agent's phone away: its calls end, and an idle agent becomes
@@ -107,8 +107,8 @@ func (s *Sim) PhoneAway(login string) error {
 		for _, c := range slices.Clone(a.calls) {
 			a.hangUp(c, now)
 		}
-		if n := a.session; !had && n.status == stateIdle {
-			n.grant(wish{status: stateBusy, reason: reasonPhone, by: ByPlatform}, now)
+		if n := a.session; !had && n.status == StateIdle {
+			n.grant(wish{status: StateBusy, reason: reasonPhone, by: ByPlatform}, now)
 		}
 		return nil
 	})
@@ -120,8 +120,8 @@ func (s *Sim) PhoneBack(login string) error {
 	return s.with(login, func(a *agent) error {
 		a.phoneAway = false
 		n := a.session
-		if n != nil && s.cfg().Work.PhoneBack == BackIdle && n.status == stateBusy && n.reason == reasonPhone && len(a.calls) == 0 {
-			n.turn(stateIdle, "AgentState_CancelNotReady_Success", null, time.Now())
+		if n != nil && s.cfg().Work.PhoneBack == BackIdle && n.status == StateBusy && n.reason == reasonPhone && len(a.calls) == 0 {
+			n.turn(StateIdle, "AgentState_CancelNotReady_Success", null, time.Now())
 		}
 		return nil
 	})
