@@ -74,8 +74,8 @@ var errViolations = errors.New("the client did what the contract forbids")
 // summary prints the counts. Violations are an error.
 func summary(c *console, p platform) error {
 	t := p.ops.Total()
-	c.printf("\nagents heard of     %d\nsign-ins            %d\nsign-outs           %d\npolls               %d\nother requests      %d\nlargest gap         %s\n",
-		len(p.ops.Counts()), t.SignIns, t.SignOuts, t.Polls, t.Messages, round(time.Duration(t.LargestGap)))
+	c.printf("\nagents heard of     %d\nsign-ins            %d\nsign-outs           %d\npolls               %d\nother requests      %d\nof them commands    %d\nlargest gap         %s\n",
+		len(p.ops.Counts()), t.SignIns, t.SignOuts, t.Polls, t.Messages, t.Commands, round(time.Duration(t.LargestGap)))
 	if p.report != nil {
 		p.report(c)
 	}
