@@ -4,6 +4,7 @@ import (
 	"agentkeeper/daemon/api"
 	"agentkeeper/daemon/bound"
 	"agentkeeper/daemon/callback"
+	"agentkeeper/daemon/command"
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/listener"
 	"agentkeeper/daemon/openfiles"
@@ -27,6 +28,7 @@ func bounds() []packageBounds {
 		{"proxy", proxy.Bounds()},
 		{"callback", callback.Bounds()},
 		{"webhook", webhook.Bounds()},
+		{"command", command.Bounds()},
 		{"store", store.Bounds()},
 		{"tracing", tracing.Bounds()},
 		{"config", config.Bounds()},

@@ -14,6 +14,7 @@ import (
 
 	"agentkeeper/daemon/api"
 	"agentkeeper/daemon/callback"
+	"agentkeeper/daemon/command"
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/events"
 	"agentkeeper/daemon/fleet"
@@ -68,6 +69,7 @@ type parts struct {
 	stream   *events.Stream
 	activity *page.Activity
 	fleet    *fleet.Fleet
+	commands *command.Service
 }
 
 // configured is the configuration: what the process began with, and that in use.
@@ -159,11 +161,14 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 	d.tasks.start(closing("traces", d.tracer.Close))
 	d.activity = page.NewActivity()
 	d.fleet, err = fleet.New(ctx, fleet.Options{
-		Store: d.store, Sink: sink{d.stream, d.activity}, Observer: d.metrics, Log: d.log, Dial: d.o.Dial, Asleep: asleep,
+		Store: d.store, Sink: sink{d.stream, d.activity, d.saw}, Observer: d.metrics, Log: d.log, Dial: d.o.Dial, Asleep: asleep,
 		Traces: d.tracer.Traces(),
 		Room:   d.room(),
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return d.openCommands(ctx)
 }
 
 // openStore opens the store, which may take long after a crash.

@@ -80,6 +80,7 @@ func (d *Daemon) keeping() task {
 }
 
 func (d *Daemon) endAgents() {
+	d.commands.Drain()
 	limit := d.cfg.Load().StopTimeout
 	most := d.remaining() - timeToClose(limit)
 	ctx, cancel := context.WithTimeout(context.Background(), most)

@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"context"
+
 	"agentkeeper/daemon/api"
 	"agentkeeper/daemon/config"
 	"agentkeeper/daemon/events"
@@ -10,10 +12,19 @@ import (
 	"agentkeeper/session/keeper"
 )
 
-// sink is the stream of events, and counts our own for the status page.
+// sink is the stream of events, counts our own for the status page, and tells those
+// who wait for an agent's.
 type sink struct {
 	*events.Stream
 	activity *page.Activity
+	saw      func(id session.ID, events []keeper.Event)
+}
+
+// Take implements keeper.Sink.
+func (s sink) Take(ctx context.Context, id session.ID, events []keeper.Event) error {
+	err := s.Stream.Take(ctx, id, events)
+	s.saw(id, events)
+	return err
 }
 
 // Note implements keeper.Sink.

@@ -38,7 +38,7 @@ func (d *Daemon) servers() []server {
 	}
 	controller := api.Controller{
 		Reader: reader, Commander: d.fleet, Credentials: d.fleet, Reloader: d, Resumer: d.hooks, Quarantines: d.fleet,
-		Consumers: &d.readers, Tracer: d.tracer,
+		Consumers: &d.readers, Tracer: d.tracer, Commands: d.commands,
 	}
 	all := d.publicServers(reader.Handler())
 	all = append(all, d.door(openfiles.Control, controlPart, controlReserved).server(controller.Handler(), func(s *http.Server) error {
@@ -47,7 +47,7 @@ func (d *Daemon) servers() []server {
 	}))
 	if d.doors.proxy != nil {
 		at := d.door(openfiles.Proxy, proxyPart, 0)
-		p := proxy.New(proxy.Options{Fleet: d.fleet, Rules: rulesOf, Log: d.log, Refusals: at.refusals})
+		p := proxy.New(proxy.Options{Fleet: d.fleet, Rules: rulesOf, Lanes: d.commands, Log: d.log, Refusals: at.refusals})
 		all = append(all, at.server(p, func(s *http.Server) error {
 			defer p.Close()
 			return s.Serve(d.doors.proxy)

@@ -46,6 +46,7 @@ type Metrics struct {
 	reloaded, reloadedAt prometheus.Gauge
 	sessionCounters
 	eventCounters
+	commandCounters
 	refused       *prometheus.CounterVec
 	streamRefused *prometheus.CounterVec
 	followers     *followers
@@ -76,6 +77,7 @@ func New(source Source, o Options) *Metrics {
 	m.sinks.Store(&map[string]sink{})
 	m.makeCounters()
 	m.makeHistograms()
+	m.makeCommands()
 	m.makeReload()
 	m.followers = newFollowers(o.Doors)
 	m.drops = make(map[string]prometheus.Counter, len(o.DropReasons))
@@ -93,6 +95,7 @@ func New(source Source, o Options) *Metrics {
 		m.reloaded, m.reloadedAt,
 		m.signIns, m.signOuts, m.contacts, m.lost, m.adopted, m.received, m.delivered, m.dropped, m.refused,
 		m.delivery, m.signInTook, m.firstContact, m.followers.now, m.followers.refused,
+		m.commands, m.commandTook,
 	)
 	m.makeStream(o.StreamRefusals)
 	return m
@@ -198,9 +201,10 @@ func (m *Metrics) SetSinks(names []string) {
 }
 
 func (m *Metrics) forget(labels prometheus.Labels) {
-	for _, vec := range []*prometheus.CounterVec{m.signIns, m.signOuts, m.contacts, m.lost, m.adopted, m.received} {
+	for _, vec := range []*prometheus.CounterVec{m.signIns, m.signOuts, m.contacts, m.lost, m.adopted, m.received, m.commands} {
 		vec.DeletePartialMatch(labels)
 	}
+	m.commandTook.DeletePartialMatch(labels)
 }
 
 // of returns a platform's series, nil where it is not configured.

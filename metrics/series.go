@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"agentkeeper/daemon/command"
 	"agentkeeper/session"
 )
 
@@ -19,6 +20,7 @@ type series struct {
 	contacts [results]prometheus.Counter // by what a contact's result folds to
 	adopted  [results]prometheus.Counter
 	lost     map[string]prometheus.Counter
+	commands map[command.Outcome]prometheus.Counter
 	events   prometheus.Counter
 	gap      prometheus.Histogram
 }
@@ -28,6 +30,10 @@ func (m *Metrics) newSeries(name string, window time.Duration) *series {
 	s.lost = make(map[string]prometheus.Counter, len(session.Losses()))
 	for _, loss := range session.Losses() {
 		s.lost[string(loss)] = m.lost.WithLabelValues(name, string(loss))
+	}
+	s.commands = make(map[command.Outcome]prometheus.Counter, len(command.Outcomes()))
+	for _, o := range command.Outcomes() {
+		s.commands[o] = m.commands.WithLabelValues(name, string(o))
 	}
 	for _, k := range session.Kinds() {
 		s.signIns[k] = m.signIns.WithLabelValues(name, k.String())

@@ -1,6 +1,3 @@
-// Package command carries what other programs ask for through an agent's session:
-// one command of an agent at a time, in the order of arrival, each sent at most
-// once, with an outcome that says whether it was sent.
 package command
 
 import (
@@ -45,6 +42,9 @@ const (
 	Refused  Outcome = "refused"  // by this service's own rules; nothing was sent
 )
 
+// Outcomes returns all outcomes.
+func Outcomes() []Outcome { return []Outcome{Done, Rejected, NotSent, Doubt, Refused} }
+
 // Effect is what the platform's events say of a command that was a verb.
 type Effect string
 
@@ -78,4 +78,13 @@ type Result struct {
 	HTTP int `json:"-"`
 	// Retry is when to ask again where HTTP is 429 or 503; 0 otherwise.
 	Retry time.Duration `json:"-"`
+}
+
+// since is the time from a command's arrival to its answer, or to now where there is
+// none: what a verb's effect is waited for does not count.
+func (r *Result) since(arrived time.Time) time.Duration {
+	if r.AnsweredAt == nil || r.Repeated {
+		return time.Since(arrived)
+	}
+	return max(r.AnsweredAt.Sub(arrived), 0)
 }

@@ -1,5 +1,11 @@
 package events
 
+import (
+	"strings"
+
+	"agentkeeper/session"
+)
+
 // The events of our own, as their keepers name them.
 const (
 	SignedIn  = "signed_in"
@@ -16,12 +22,18 @@ const ownPrefix = "session."
 // lost; its data is a Gap.
 const GapType = ownPrefix + "gap"
 
-// OwnType is the type of the CloudEvent of an event of our own.
-func OwnType(name string) string { return ownPrefix + name }
+// OwnType is the type of the CloudEvent of an event of our own: its name behind
+// "session.", or as it is where it has a prefix of its own, as "command.answered_late".
+func OwnType(name string) string {
+	if strings.Contains(name, ".") {
+		return name
+	}
+	return ownPrefix + name
+}
 
 // OwnTypes are the types of all CloudEvents that are our own.
 func OwnTypes() []string {
-	types := []string{GapType}
+	types := []string{GapType, session.AnsweredLate}
 	for _, name := range []string{SignedIn, Adopted, Lost, SignedOut, Parked} {
 		types = append(types, OwnType(name))
 	}

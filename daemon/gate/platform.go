@@ -128,6 +128,9 @@ type guarded struct {
 	ticket *ticket // of a sign-out that waits for its turn; nil: none does
 }
 
+// Unwrap returns the session inside, see session.CommanderOf.
+func (s *guarded) Unwrap() session.Live { return s.Session }
+
 // Step implements session.Live.
 func (s *guarded) Step(ctx context.Context) (session.Batch, session.Wait, error) {
 	batch, wait, err := s.Session.Step(ctx)

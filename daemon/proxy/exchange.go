@@ -31,6 +31,7 @@ type exchange struct {
 	target target
 	handed keeper.Handed // what the request goes with
 	body   body
+	out    func() // leaves the lane; nil: it is in none
 }
 
 // rewrite makes the platform's request of the client's: the normal form of what
@@ -41,9 +42,35 @@ func (x *exchange) rewrite(r *httputil.ProxyRequest) {
 	stripRequest(r.Out.Header)
 }
 
+// enter waits for the turn of a request that may change something.
+func (x *exchange) enter() *fault {
+	switch x.asked.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return nil
+	}
+	if x.proxy.lanes == nil {
+		return nil
+	}
+	out, refused := x.proxy.lanes.Enter(x.ctx, x.route.id, x.asked)
+	if refused != nil {
+		return &fault{status: refused.HTTP, retry: refused.Retry, text: refused.Error}
+	}
+	x.out = out
+	return nil
+}
+
+// leave lets the next one in.
+func (x *exchange) leave() {
+	if x.out != nil {
+		x.out()
+		x.out = nil
+	}
+}
+
 // RoundTrip implements http.RoundTripper: it sends the request, and once more
 // where the platform refuses the credential and a newer one comes.
 func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
+	defer x.leave()
 	answer, err := x.send(req)
 	if err != nil {
 		return nil, err
@@ -53,6 +80,9 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		return answer, nil
 	}
 	_ = answer.Body.Close() // its connection is of no more use
+	if f := x.enter(); f != nil {
+		return nil, errors.New(f.text)
+	}
 	again, err := x.send(req)
 	if err != nil {
 		return nil, err
@@ -126,9 +156,10 @@ func (x *exchange) report(generation uint64) bool {
 	return false
 }
 
-// await blocks until there is another credential than the refused one, or
+// await leaves the lane, and blocks until there is another credential than the refused one, or
 // renewalTimeout or the request ended.
 func (x *exchange) await(refused uint64) bool {
+	x.leave()
 	ctx, cancel := context.WithTimeout(x.ctx, renewalTimeout)
 	defer cancel()
 	tick := time.NewTicker(lookEvery)

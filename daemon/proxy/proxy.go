@@ -10,6 +10,7 @@ import (
 	"net/http/httputil"
 	"time"
 
+	"agentkeeper/daemon/command"
 	"agentkeeper/daemon/listener"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
@@ -47,11 +48,19 @@ type Fleet interface {
 	Place(platform string) (place wire.Place, vendor string, ok bool)
 }
 
+// Lanes are where whatever changes something waits, one request of an agent at a time.
+type Lanes interface {
+	// Enter blocks until the request may leave. leave is called once its answer came.
+	// refused says why it may not.
+	Enter(ctx context.Context, id session.ID, r rules.Request) (leave func(), refused *command.Result)
+}
+
 // Options are what a proxy is made from. Fleet and Rules are required.
 type Options struct {
 	Fleet Fleet
 	// Rules are a vendor's; the zero Set lets nothing through.
 	Rules    func(vendor string) rules.Set
+	Lanes    Lanes              // nil: writes wait for nothing
 	Log      *slog.Logger       // nil: no logging
 	Refusals *listener.Refusals // nil: nothing is counted
 	// Transport carries the requests to a platform, and follows no redirects; nil:
@@ -70,7 +79,7 @@ func New(o Options) *Proxy {
 		o.Transport = func(p wire.Place) http.RoundTripper { return NewTransport(p) }
 	}
 	return &Proxy{
-		fleet: o.Fleet, log: o.Log, refusals: o.Refusals,
+		fleet: o.Fleet, lanes: o.Lanes, log: o.Log, refusals: o.Refusals,
 		targets: targets{fleet: o.Fleet, rules: o.Rules, transport: o.Transport, all: map[string]target{}},
 		slots:   make(chan struct{}, concurrent), large: make(chan struct{}, largeBodies),
 	}
@@ -79,6 +88,7 @@ func New(o Options) *Proxy {
 // Proxy is an http.Handler; see New.
 type Proxy struct {
 	fleet    Fleet
+	lanes    Lanes
 	targets  targets
 	log      *slog.Logger
 	refusals *listener.Refusals
@@ -135,13 +145,17 @@ func (p *Proxy) serve(w http.ResponseWriter, req *http.Request, limit time.Time)
 	if f != nil {
 		return f
 	}
-	handed, err := p.fleet.Credential(way.id)
-	switch {
-	case err != nil:
-		return unknownAgent(way.id)
-	case !handed.Live:
-		return &fault{retry: absentRetry,
-			text: way.id.String() + " is not signed in now: try again later, or see `agentkeeper explain " + way.id.String() + "`"}
+	handed, f := p.credential(way.id)
+	if f != nil {
+		return f
+	}
+	x := &exchange{proxy: p, ctx: req.Context(), route: way, asked: asked, target: target, handed: handed, body: body}
+	if f := x.enter(); f != nil {
+		return f
+	}
+	defer x.leave()
+	if x.handed, f = p.credential(way.id); f != nil { // that of now
+		return f
 	}
 	select {
 	case p.slots <- struct{}{}:
@@ -155,8 +169,20 @@ func (p *Proxy) serve(w http.ResponseWriter, req *http.Request, limit time.Time)
 	} else {
 		awaitUntil(w, earlier(limit, time.Now().Add(bodyTimeout+timeFor(req.ContentLength))))
 	}
-	p.forward(w, req, &exchange{proxy: p, ctx: req.Context(), route: way, asked: asked, target: target, handed: handed, body: body})
+	p.forward(w, req, x)
 	return nil
+}
+
+// credential returns the agent's present credential.
+func (p *Proxy) credential(id session.ID) (keeper.Handed, *fault) {
+	handed, err := p.fleet.Credential(id)
+	switch {
+	case err != nil:
+		return handed, unknownAgent(id)
+	case !handed.Live:
+		return handed, &fault{retry: absentRetry, text: id.String() + " is not signed in now: try again later, or see `agentkeeper explain " + id.String() + "`"}
+	}
+	return handed, nil
 }
 
 // admit returns the request in the form in which it is sent, or says why it is

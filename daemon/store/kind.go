@@ -31,6 +31,8 @@ var (
 	Platforms = Kind{prefix: "platform"}
 	// Hooks are the positions of webhooks.
 	Hooks = Kind{prefix: "hook", fenced: true, salt: "hook/"}
+	// Commands are requests with a key against sending twice, and their outcomes.
+	Commands = Kind{prefix: "command", fenced: true}
 )
 
 // String returns the kind's name in the keys.

@@ -36,7 +36,8 @@ func (k *Keeper) handOn(ctx context.Context, events []session.Event, again bool)
 	now := time.Now()
 	out := make([]Event, len(events))
 	for i, e := range events {
-		out[i] = Event{Event: e, Sequence: k.number(now), Received: now, Again: again}
+		own := e.Type == session.AnsweredLate // its place is in the order of the frames
+		out[i] = Event{Event: e, Own: own, Sequence: k.number(now), Received: now, Again: again}
 	}
 	k.mu.Lock()
 	k.events += uint64(len(events))

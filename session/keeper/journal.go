@@ -76,6 +76,9 @@ type journalled struct {
 	k *Keeper
 }
 
+// Unwrap returns the session inside, see session.CommanderOf.
+func (s *journalled) Unwrap() session.Live { return s.Session }
+
 // SignOut implements session.Session.
 func (s *journalled) SignOut(ctx context.Context) error {
 	ctx, done, err := s.k.begin(ctx, session.OpSignOut, false)

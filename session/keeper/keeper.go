@@ -129,7 +129,7 @@ type Order struct {
 // end; Set, View and Update may be called from any goroutine at any time.
 //
 // There are as many as agents, and each waits for most of its life: what is rare
-// is behind a pointer, and made on first use. With 1,008 bytes it fits one of the
+// is behind a pointer, and made on first use. With 1,016 bytes it fits one of the
 // runtime's size classes, 1,024 with the header of such an object.
 type Keeper struct {
 	id    session.ID
@@ -137,7 +137,8 @@ type Keeper struct {
 	site  *Site
 	owner Owner
 
-	mu sync.Mutex // never held over I/O
+	mu    sync.Mutex // never held over I/O
+	loans *loans     // nil: the session is not lent
 	mailbox
 	credentials
 	reporter

@@ -98,8 +98,11 @@ func (k *Keeper) signOut(ctx context.Context) (o session.Outcome, wait session.W
 	return k.trySignOut(ctx)
 }
 
-// trySignOut signs out if the agent's turn has come.
+// trySignOut signs out if the session is not lent and the agent's turn has come.
 func (k *Keeper) trySignOut(ctx context.Context) (o session.Outcome, wait session.Wait, over bool) {
+	if wait = k.recall(); !wait.None() && k.actions.Err() == nil {
+		return o, k.within(wait), false
+	}
 	queued, request, cancel := k.request()
 	defer cancel()
 	wait, err := k.session.SignOut(queued)

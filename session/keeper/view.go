@@ -158,6 +158,7 @@ func (k *Keeper) look(a session.Action) {
 	before := k.standing()
 	k.notices, k.informed = told, now
 	handed := k.hand(a.Do != session.DoNothing)
+	k.reopen(a.Do)
 	k.see(a)
 	k.unlockTurned(before)
 	if handed {

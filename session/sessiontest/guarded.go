@@ -33,6 +33,9 @@ func (o open) Probe(ctx context.Context, a session.Account) (w session.Wait, err
 
 type openSession struct{ session.Session }
 
+// Unwrap returns the session inside, see session.CommanderOf.
+func (s openSession) Unwrap() session.Live { return s.Session }
+
 func (s openSession) SignOut(ctx context.Context) (w session.Wait, err error) {
 	return w, s.Session.SignOut(ctx)
 }
@@ -76,6 +79,9 @@ func (b blocking) Probe(ctx context.Context, a session.Account) error {
 }
 
 type blockingSession struct{ session.GuardedSession }
+
+// Unwrap returns the session inside, see session.CommanderOf.
+func (s blockingSession) Unwrap() session.Live { return s.GuardedSession }
 
 func (s blockingSession) SignOut(ctx context.Context) error {
 	for {

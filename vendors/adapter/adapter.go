@@ -11,6 +11,7 @@ import (
 	"agentkeeper/session"
 	"agentkeeper/session/work"
 	"agentkeeper/vendors/code"
+	"agentkeeper/vendors/command"
 	"agentkeeper/vendors/option"
 	"agentkeeper/vendors/rules"
 	"agentkeeper/vendors/wire"
@@ -59,6 +60,8 @@ type Vendor struct {
 	Codes code.Table
 	// Rules are what other programs may send on an agent's session.
 	Rules rules.Set
+	// Commands are what programs may ask for by the service, one at a time.
+	Commands command.Set
 	// Open makes the adapter for one platform. It does no I/O.
 	Open func(p wire.Place) session.Platform
 }
@@ -84,6 +87,7 @@ func (v Vendor) Lacks() (parts []string) {
 		{"Open", v.Open != nil},
 		{`Codes with a line "http ###"`, answered},
 		{"Rules with Admit and Judge, or with AdmitAction for a vendor that is not spoken over HTTP", overHTTP != (v.Rules.AdmitAction != nil)},
+		{"Commands with Read, for a vendor that is spoken over HTTP", !overHTTP || v.Commands.Read != nil},
 	} {
 		if !part.there {
 			parts = append(parts, part.name)

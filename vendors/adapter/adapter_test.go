@@ -9,6 +9,7 @@ import (
 	"agentkeeper/session"
 	"agentkeeper/vendors/adapter"
 	"agentkeeper/vendors/code"
+	"agentkeeper/vendors/command"
 	"agentkeeper/vendors/option"
 	"agentkeeper/vendors/rules"
 	"agentkeeper/vendors/wire"
@@ -24,6 +25,7 @@ func whole() adapter.Vendor {
 		Fingerprint: func(any) string { return "" },
 		Codes:       code.Table{Lines: map[string]code.Line{"200": {}, "http ###": {Text: "a status"}}},
 		Rules:       rules.Set{Admit: func(r rules.Request) (rules.Request, string) { return r, "" }, Judge: rules.JudgeStatus},
+		Commands:    command.Set{Read: func(int, []byte) (string, command.Verdict) { return "", command.Accepted }},
 		Open:        func(wire.Place) session.Platform { return nil },
 	}
 }
@@ -39,8 +41,9 @@ func TestLacks(t *testing.T) {
 	for want, spoil := range map[string]func(v *adapter.Vendor){
 		both:                           func(v *adapter.Vendor) { v.Rules = rules.Set{} },
 		`Codes with a line "http ###"`: func(v *adapter.Vendor) { delete(v.Codes.Lines, "http ###") },
-		"Doc of the option probe":      func(v *adapter.Vendor) { v.Options[0].Doc = " " },
-		"Text of the code 7":           func(v *adapter.Vendor) { v.Codes.Lines["7"] = code.Line{On: code.Always(code.Outage)} },
+		"Commands with Read, for a vendor that is spoken over HTTP": func(v *adapter.Vendor) { v.Commands = command.Set{} },
+		"Doc of the option probe":                                   func(v *adapter.Vendor) { v.Options[0].Doc = " " },
+		"Text of the code 7":                                        func(v *adapter.Vendor) { v.Codes.Lines["7"] = code.Line{On: code.Always(code.Outage)} },
 	} {
 		v := whole()
 		spoil(&v)

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"agentkeeper/session"
@@ -45,6 +47,9 @@ type live struct {
 	lost         *session.Fault  // why the session is over
 	unreadable   uint32          // frames so far
 	missing      session.Missing // reported with the last events, or beside the loss
+
+	turning  sync.Mutex                // held by whoever reads or writes: Step, and a command that is sent
+	commands atomic.Pointer[commander] // nil: there was none
 }
 
 // subscription is what call/subscribe does for a session: the agent's calls, and a
@@ -138,7 +143,12 @@ func (l *live) Info() session.Info {
 }
 
 // Close drops the connection without logging out. It does not wait.
-func (l *live) Close() error { return l.conn.CloseNow() }
+func (l *live) Close() error {
+	l.turning.Lock()
+	defer l.turning.Unlock()
+	l.endCommands()
+	return l.conn.CloseNow()
+}
 
 // Step implements session.Session. It returns the platform's next sign of life:
 // notifications as events, or an empty batch for a pong or the answer to a request
@@ -146,6 +156,8 @@ func (l *live) Close() error { return l.conn.CloseNow() }
 // end of the websocket is Lost, or Taken where the platform said that another
 // session took over.
 func (l *live) Step(ctx context.Context) (session.Batch, session.Wait, error) {
+	l.turning.Lock()
+	defer l.turning.Unlock()
 	if !l.pausedAt.IsZero() && !l.ping.sentAt.IsZero() {
 		l.ping.sentAt = l.ping.sentAt.Add(time.Since(l.pausedAt)) // an answer may lie there unread
 	}
@@ -161,6 +173,9 @@ func (l *live) Step(ctx context.Context) (session.Batch, session.Wait, error) {
 		}
 	}
 	l.pausedAt = time.Now()
+	if l.lost != nil {
+		l.endCommands()
+	}
 	switch {
 	case len(l.events) > 0:
 		return l.batch(), session.Wait{}, nil

@@ -28,6 +28,12 @@ func (l *live) receive(m socket.Message) (contact bool) {
 		return l.subscribed(e)
 	}
 	l.markAlive()
+	if l.answersCommand(e) {
+		if doubts(e) {
+			l.subscription.due = time.Now()
+		}
+		return !doubts(e)
+	}
 	l.keep(e)
 	l.noteEviction(e)
 	return true

@@ -19,6 +19,9 @@ const logoutLimit = 5 * time.Second
 // Lost means that the socket was gone before, Doubt that nothing could be sent
 // in time. The session is over in every case. It takes 7 s at most.
 func (l *live) SignOut(ctx context.Context) error {
+	l.turning.Lock()
+	defer l.turning.Unlock()
+	defer l.endCommands()
 	if l.lost != nil {
 		return l.lost
 	}
@@ -59,7 +62,7 @@ func (l *live) askLogout(ctx context.Context, until time.Time) (asked bool, err 
 		switch {
 		case ok && e.hasID && e.id == id:
 			return true, nil
-		case ok:
+		case ok && !l.answersCommand(e):
 			l.keep(e)
 		}
 	}

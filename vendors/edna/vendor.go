@@ -11,5 +11,5 @@ var Vendor = adapter.Vendor{
 	Schemes: []string{"https", "http"},
 	Options: specs, Window: adapter.FixedWindow(window), Decode: decode, Fingerprint: fingerprint,
 	Adopts: true, Renews: true,
-	Codes: codes, Rules: rules.Set{Admit: admit, Judge: rules.JudgeStatus}, Open: newPlatform,
+	Codes: codes, Rules: rules.Set{Admit: admit, Judge: rules.JudgeStatus}, Commands: commands, Open: newPlatform,
 }

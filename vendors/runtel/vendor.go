@@ -12,5 +12,5 @@ var Vendor = adapter.Vendor{
 	Options: specs, Window: adapter.FixedWindow(window), Decode: decode,
 	Fingerprint: func(any) string { return "" }, // a log-in sends none of the options
 	Adopts:      true, Renews: true,
-	Codes: codes, Rules: rules.Set{Admit: admit, Judge: judgeAnswer}, Open: newPlatform,
+	Codes: codes, Rules: rules.Set{Admit: admit, Judge: judgeAnswer}, Commands: commands, Open: newPlatform,
 }

@@ -186,8 +186,9 @@ func (c *Client) transmit(ctx context.Context, reused bool) {
 	if c.line == nil {
 		c.arm()
 	}
-	if err := c.send(&p.request); err != nil {
+	if some, err := c.send(&p.request); err != nil {
 		p.fail = c.failed(ctx, err, false)
+		p.fail.Partly = some
 	}
 	c.disarm()
 }

@@ -64,6 +64,11 @@ func (t *Transport) Client(a session.Account) *Client {
 	return &Client{transport: t, owner: owner{id: a.ID, password: a.Password, token: a.Token}}
 }
 
+// Serve makes the requests from now on those of a, on the connection that there is.
+func (c *Client) Serve(a session.Account) {
+	c.owner = owner{id: a.ID, password: a.Password, token: a.Token}
+}
+
 // Another returns a new client of the same agent without a connection.
 func (c *Client) Another() *Client { return &Client{transport: c.transport, owner: c.owner} }
 

@@ -100,6 +100,9 @@ type Error struct {
 	// platform may have carried it out. It is false where TLS itself was refused
 	// before a byte of an answer: nothing was read on the other side then.
 	Sent bool
+	// Partly is true when a part of the request was handed to the connection before
+	// that failed, and perhaps left.
+	Partly bool
 	// Began is true when at least one byte of the answer had come. What the rest
 	// of it carried is lost.
 	Began  bool

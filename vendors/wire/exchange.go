@@ -29,15 +29,15 @@ func (c *Client) failed(ctx context.Context, err error, sent bool) *Error {
 	return e
 }
 
-// send writes the request in one piece.
-func (c *Client) send(r *Request) error {
+// send writes the request in one piece. some tells whether any of it was written.
+func (c *Client) send(r *Request) (some bool, err error) {
 	buffer := c.transport.writers.Get().(*bytes.Buffer)
 	defer c.transport.writers.Put(buffer)
 	buffer.Reset()
 	r.encode(buffer, c.transport.place.URL.Host)
-	_, err := c.conn.Write(buffer.Bytes())
+	n, err := c.conn.Write(buffer.Bytes())
 	clear(buffer.Bytes()) // it may hold a password
-	return err
+	return n > 0, err
 }
 
 func (r *Request) encode(b *bytes.Buffer, host string) {

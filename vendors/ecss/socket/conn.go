@@ -161,6 +161,29 @@ func (c *Conn) Pending() bool {
 // connection is over.
 func (c *Conn) Write(text []byte, until time.Time) error { return c.write(opText, text, until) }
 
+// WriteBeside is Write for another goroutine than the one whose calls the Conn
+// takes: it may run while that one is in Block, and beside no other call. some tells,
+// beside an error, whether any of the frame left; the connection shows its end when it
+// is read then.
+func (c *Conn) WriteBeside(text []byte, until time.Time) (some bool, err error) {
+	switch {
+	case c.err != nil:
+		return false, c.err
+	case c.bye:
+		return false, net.ErrClosed
+	}
+	if err := c.limitWrites(until); err != nil {
+		return false, fmt.Errorf("write websocket: %w", err)
+	}
+	c.tellSent(opText, text)
+	n, err := c.nc.Write(encode(opText, text))
+	if err != nil {
+		_ = c.nc.Close()
+		return n > 0, fmt.Errorf("write websocket: %w", err)
+	}
+	return true, nil
+}
+
 // Ping sends a ping; the server's pong comes through Read.
 func (c *Conn) Ping(until time.Time) error { return c.write(opPing, nil, until) }
 
@@ -340,14 +363,19 @@ func (c *Conn) write(op byte, payload []byte, until time.Time) error {
 	if err := c.limitWrites(until); err != nil {
 		return c.end(fmt.Errorf("write websocket: %w", err))
 	}
-	if to := c.trace.now(); to != nil {
-		f := frame{op: op, payload: payload}
-		to.Frame(true, f.kind(), f.told())
-	}
+	c.tellSent(op, payload)
 	if _, err := c.nc.Write(encode(op, payload)); err != nil {
 		return c.end(fmt.Errorf("write websocket: %w", err))
 	}
 	return nil
+}
+
+// tellSent writes a frame down that is about to be sent.
+func (c *Conn) tellSent(op byte, payload []byte) {
+	if to := c.trace.now(); to != nil {
+		f := frame{op: op, payload: payload}
+		to.Frame(true, f.kind(), f.told())
+	}
 }
 
 // limitWrites has the writes that follow end by until. Where that needs no timer,

@@ -1,0 +1,23 @@
+package runtel
+
+import (
+	"strconv"
+
+	"agentkeeper/vendors/command"
+)
+
+// commands are requests that a site allows by name: no page tells which action sets an
+// operator's status, so nothing is allowed by itself and there are no verbs.
+var commands = command.Set{Read: readAnswer}
+
+// readAnswer reads the envelope's code, whatever the HTTP status.
+func readAnswer(_ int, body []byte) (string, command.Verdict) {
+	e, err := parse(body)
+	switch {
+	case err != nil:
+		return "", command.Unclear
+	case e.code == good:
+		return strconv.Itoa(e.code), command.Accepted
+	}
+	return strconv.Itoa(e.code), command.Refused
+}
