@@ -33,6 +33,6 @@ func (m *Metrics) Command(platform string, o command.Outcome, took time.Duration
 	}
 	s.commands[o].Inc()
 	if o == command.Done || o == command.Rejected || o == command.Doubt {
-		m.commandTook.WithLabelValues(platform).Observe(took.Seconds())
+		s.took.Observe(took.Seconds())
 	}
 }

@@ -102,6 +102,8 @@ func every() []string {
 		expand(`agentkeeper_sign_outs_total{platform="hq",result="%s"}`, results...),
 		expand(`agentkeeper_contacts_total{platform="hq",result="%s"}`, "ok", "outage", "lost"),
 		expand(`agentkeeper_sessions_lost_total{platform="hq",reason="%s"}`, "outage", "lost", "taken", "closed", "expired"),
+		expand(`agentkeeper_commands_total{outcome="%s",platform="hq"}`, "done", "rejected", "not_sent", "doubt", "refused"),
+		expand(`agentkeeper_command_duration_seconds_%s{platform="hq"}`, "sum", "count"),
 		expand(`agentkeeper_sessions_adopted_total{platform="hq",result="%s"}`, "ok", "lost", "outage"),
 	)
 }

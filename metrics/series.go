@@ -21,6 +21,7 @@ type series struct {
 	adopted  [results]prometheus.Counter
 	lost     map[string]prometheus.Counter
 	commands map[command.Outcome]prometheus.Counter
+	took     prometheus.Observer // of commands
 	events   prometheus.Counter
 	gap      prometheus.Histogram
 }
@@ -31,6 +32,7 @@ func (m *Metrics) newSeries(name string, window time.Duration) *series {
 	for _, loss := range session.Losses() {
 		s.lost[string(loss)] = m.lost.WithLabelValues(name, string(loss))
 	}
+	s.took = m.commandTook.WithLabelValues(name)
 	s.commands = make(map[command.Outcome]prometheus.Counter, len(command.Outcomes()))
 	for _, o := range command.Outcomes() {
 		s.commands[o] = m.commands.WithLabelValues(name, string(o))

@@ -1,0 +1,168 @@
+package command_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"agentkeeper/daemon/command"
+	"agentkeeper/test/sim"
+)
+
+func withID(s *site, n int, id string) command.Request {
+	r := numbered(s, n, 0)
+	r.ID = id
+	return r
+}
+
+func TestTheSameIDIsSentOnce(t *testing.T) {
+	run(t, slow(), func(s *site) {
+		first := s.begin(hq, withID(s, 1, "a"))
+		s.is(s.do(hq, withID(s, 1, "a")), command.Refused, http.StatusConflict)
+		s.is(s.do(hq, withID(s, 2, "a")), command.Refused, http.StatusUnprocessableEntity)
+		one := <-first
+		s.is(one, command.Done, 200)
+		again := s.do(hq, withID(s, 1, "a"))
+		if s.is(again, command.Done, 200); !again.Repeated || string(again.Answer) != string(one.Answer) || again.ID != "a" || !again.SentAt.Equal(*one.SentAt) {
+			t.Errorf("got %+v", again)
+		}
+		s.is(s.do(hq, withID(s, 2, "a")), command.Refused, http.StatusUnprocessableEntity)
+		time.Sleep(11 * time.Minute)
+		if n := s.recorded(); n != 0 {
+			t.Errorf("%d outcomes are kept after their time", n)
+		}
+		s.is(s.do(hq, withID(s, 2, "a")), command.Done, 200)
+		s.count(hq, "POST", 2)
+	})
+}
+
+func TestAgentsHaveIDsOfTheirOwn(t *testing.T) {
+	w := slow()
+	w.agents = 2
+	run(t, w, func(s *site) {
+		other := hq
+		other.Login = "1002"
+		r := command.Request{Do: "busy", ID: "a"}
+		s.is(s.do(hq, r), command.Done, 200)
+		if got := s.do(other, r); got.Outcome != command.Done || got.Repeated {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+func TestARecordedDoubtStaysOneOverRestarts(t *testing.T) {
+	run(t, slow(), func(s *site) {
+		s.huawei.Faults.Add(sim.Fault{Op: sim.OpCommand, Mode: sim.ModeLost, Count: 1})
+		s.is(s.do(hq, withID(s, 1, "lost")), command.Doubt, http.StatusGatewayTimeout)
+		done := s.do(hq, withID(s, 2, "done"))
+		s.is(done, command.Done, 200)
+		s.is(s.do(hq, withID(s, 1, "lost")), command.Doubt, http.StatusGatewayTimeout)
+		s.crash()
+		s.online(2)
+		for range 2 {
+			s.is(s.do(hq, withID(s, 1, "lost")), command.Doubt, http.StatusGatewayTimeout)
+			again := s.do(hq, withID(s, 2, "done"))
+			if s.is(again, command.Done, 200); !again.Repeated || string(again.Answer) != string(done.Answer) {
+				t.Errorf("got %+v", again)
+			}
+		}
+		s.count(hq, "POST", 2)
+		time.Sleep(11 * time.Minute)
+		if n := s.recorded(); n != 0 {
+			t.Errorf("%d outcomes of the process before are kept after their time", n)
+		}
+	})
+}
+
+func TestACrashLeavesTheOneUnderWayInDoubt(t *testing.T) {
+	run(t, slow(), func(s *site) {
+		underWay, waits := s.begin(hq, withID(s, 1, "sent")), s.begin(hq, withID(s, 2, "waits"))
+		time.Sleep(100 * time.Millisecond)
+		s.crash()
+		<-underWay
+		<-waits
+		s.online(2)
+		r := s.do(hq, withID(s, 1, "sent"))
+		if s.is(r, command.Doubt, http.StatusGatewayTimeout); !r.Repeated {
+			t.Errorf("got %+v", r)
+		}
+		s.is(s.do(hq, withID(s, 2, "waits")), command.Done, 200)
+		s.count(hq, "POST", 2)
+	})
+}
+
+func TestAnIDThatWasNotSentIsFree(t *testing.T) {
+	run(t, slow(), func(s *site) {
+		if err := s.huawei.Outage("refuse", time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		s.is(s.do(hq, withID(s, 1, "a")), command.NotSent, http.StatusServiceUnavailable)
+		if n := s.recorded(); n != 0 {
+			t.Errorf("%d intents are left", n)
+		}
+		s.huawei.EndOutage()
+		time.Sleep(2 * time.Minute)
+		s.is(s.do(hq, withID(s, 2, "a")), command.Done, 200)
+	})
+}
+
+func TestWithoutAStoreNothingWithAnIDIsSent(t *testing.T) {
+	run(t, switches{}, func(s *site) {
+		s.store.Fail(errors.New("the disk is full"))
+		s.is(s.do(hq, withID(s, 1, "a")), command.NotSent, http.StatusServiceUnavailable)
+		s.is(s.do(hq, numbered(s, 2, 0)), command.Done, 200)
+		s.store.Fail(nil)
+		s.is(s.do(hq, withID(s, 3, "a")), command.Done, 200)
+		s.count(hq, "POST", 2)
+	})
+}
+
+// A crash between the intent and the request, and at any other point: what is recorded
+// decides, and nothing is sent twice.
+func TestACrashAtEveryPoint(t *testing.T) {
+	for at := time.Duration(0); at <= 1300*time.Millisecond; at += 50 * time.Millisecond {
+		t.Run(at.String(), func(t *testing.T) {
+			run(t, slow(), func(s *site) {
+				s.store.Delay(100 * time.Millisecond)
+				first := s.begin(hq, withID(s, 1, "a"))
+				time.Sleep(at)
+				sent := len(s.arrived(hq))
+				s.crash()
+				<-first
+				s.online(2)
+				r := s.do(hq, withID(s, 1, "a"))
+				switch {
+				case sent == 0 && r.Outcome == command.NotSent, r.Outcome == command.Done, r.Outcome == command.Doubt:
+				default:
+					t.Errorf("got %+v", r)
+				}
+				if n := len(s.arrived(hq)); n > 1 {
+					t.Errorf("sent %d times", n)
+				}
+				if sent == 1 && !r.Repeated {
+					t.Errorf("it was sent, and the outcome is not the recorded one: %+v", r)
+				}
+			})
+		})
+	}
+}
+
+func TestIDsAreBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fills the memory of outcomes")
+	}
+	run(t, switches{}, func(s *site) {
+		for n := range 100_000 {
+			r := command.Request{Method: "GET", Path: "onlineagent/1001/agentstatus", Reason: "a test", ID: fmt.Sprint(n)}
+			command.Claim(s.service, hq, r)
+		}
+		s.is(s.do(hq, withID(s, 1, "one more")), command.NotSent, http.StatusServiceUnavailable)
+		s.is(s.do(hq, numbered(s, 1, 0)), command.Done, 200)
+		time.Sleep(11 * time.Minute)
+		synctest.Wait()
+		s.is(s.do(hq, withID(s, 1, "one more")), command.Done, 200)
+	})
+}
