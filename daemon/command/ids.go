@@ -166,7 +166,8 @@ func (d *ids) settle(c *claim, r Result) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.bytes += len(r.Answer) - len(c.result.Answer)
-	c.running, c.at, c.result = false, time.Now(), r
+	c.running, c.at = false, time.Now()
+	c.result = r
 	d.sweepLocked()
 	if err != nil {
 		d.log.Warn("the outcome of a command could not be recorded: after a restart it is in doubt", "agent", c.key.agent.String(), "error", err)

@@ -163,7 +163,8 @@ func (s *site) start() {
 // crash ends the process as kill -9 does and starts another one: what was not stored
 // is gone.
 func (s *site) crash() {
-	next, old, service := s.store.Restart(), s.fleet, s.service
+	next := s.store.Restart()
+	old, service := s.fleet, s.service
 	for _, l := range s.lines {
 		l.DropAll()
 	}
