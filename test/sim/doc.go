@@ -10,6 +10,6 @@
 //
 // The simulators follow the vendors' contracts and not this program's client:
 // what a platform would not forgive is answered with its error, and what it
-// forbids (two operations of one agent in flight) is a violation, kept until a
+// forbids (two operations or two commands of one agent in flight) is a violation, kept until a
 // reset and reported by /_sim/violations.
 package sim
