@@ -15,6 +15,7 @@ type call struct {
 	caller  string
 	called  string
 	out     bool // the agent calls
+	queued  bool // from the queue, where it goes back to
 	ringing bool // waits for the agent's answer
 	talking bool
 	held    bool // talked, and put on hold
@@ -140,6 +141,7 @@ func (a *agent) talkIn(c *call) {
 func (s *Sim) notAnswered(a *agent, c *call, now time.Time) {
 	a.missed++
 	a.record.unanswered++
+	s.backToQueue(c)
 	w := &s.cfg().Work
 	if n := a.session; w.NoAnswer == NoAnswerBusy && a.missed >= w.NoAnswerAfter && n.wish == (wish{}) {
 		a.missed = 0

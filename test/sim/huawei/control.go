@@ -33,6 +33,7 @@ func Endpoints() []string {
 		`POST   /_sim/agents/{login}/unlock`,
 		`POST   /_sim/agents/{login}/password   {"password":"…"}`,
 		`POST   /_sim/agents/{login}/answers    {"isForceChange":true,"mediatype":"FTF","timeRemaining":"3","noForce":true}`,
+		`POST   /_sim/callers                   {"count":5}: so many more wait in the queue, which gives them to idle agents`,
 		`POST   /_sim/disaster                  {"for":"20s","then":"105-006"} a switch-over: 000-004 meanwhile`,
 	}
 }
@@ -108,6 +109,7 @@ func (s *Sim) controlMux() *http.ServeMux {
 	mux.HandleFunc("GET /_sim/agents/{login}", s.getAgent)
 	mux.HandleFunc("GET /_sim/agents/{login}/commands", s.getCommands)
 	mux.HandleFunc("POST /_sim/disaster", s.postDisaster)
+	mux.HandleFunc("POST /_sim/callers", s.postCallers)
 	sim.HandleSwitches(mux, s.Switches, s.Switch)
 	return mux
 }
@@ -154,6 +156,15 @@ func (s *Sim) getAgent(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	sim.Answer(w, s.Agent(login))
+}
+
+func (s *Sim) postCallers(w http.ResponseWriter, r *http.Request) {
+	var o order
+	if !sim.Decode(w, r, &o) {
+		return
+	}
+	s.Callers(o.Count)
+	sim.Answer(w, map[string]int{"waiting": s.Waiting()})
 }
 
 func (s *Sim) postDisaster(w http.ResponseWriter, r *http.Request) {

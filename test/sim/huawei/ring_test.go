@@ -331,3 +331,39 @@ func TestPeopleOverHTTP(t *testing.T) {
 		ask("GET", "9/commands", "", 404)
 	})
 }
+
+// TestCallersWhomNobodyAnswers ring at one agent after the other, and again at
+// each that becomes idle.
+func TestCallersWhomNobodyAnswers(t *testing.T) {
+	with(t, Switches{Work: Work{RingTime: sim.Duration(5 * time.Second)}}, func(t *testing.T, s *Sim, a *caller) {
+		a.in()
+		a.want(a.do("autoanswer/false"), "0")
+		s.Callers(2)
+		if now := s.Agent("291"); s.Waiting() != 1 || now.Rings != 1 {
+			t.Errorf("%d wait, %+v", s.Waiting(), now.Working)
+		}
+		a.keep(10 * time.Second) // it is busy for the first, who waits again
+		if now := s.Agent("291"); s.Waiting() != 2 || now.State != StateBusy {
+			t.Errorf("%d wait, state %d", s.Waiting(), now.State)
+		}
+		for i := range 3 {
+			a.want(a.do("cancelbusy"), "0")
+			a.keep(10 * time.Second)
+			if now := s.Agent("291"); now.Rings != i+2 || now.Unanswered != i+2 || now.State != StateBusy {
+				t.Errorf("%d: %+v", i, now.Working)
+			}
+		}
+		b := a.as("292") // answers by itself
+		b.want(b.signIn(), "0")
+		b.keep(5 * time.Second)
+		if now := s.Agent("292"); s.Waiting() != 1 || now.Answered != 1 || now.State != StateTalking {
+			t.Errorf("%d wait, %+v", s.Waiting(), now.Working)
+		}
+		_ = s.Hangup("292")
+		b.keep(5 * time.Second)
+		s.Callers(-9)
+		if now := s.Agent("292"); s.Waiting() != 0 || now.Answered != 2 {
+			t.Errorf("%d wait, %+v", s.Waiting(), now.Working)
+		}
+	})
+}

@@ -239,9 +239,10 @@ func (s *Sim) open(a *agent, set settings) *session {
 	n.emit(s.firstEvents(set, now)...)
 	a.gen.start(now)
 	a.session, s.seated[n.phone] = n, a
-	if a.phoneAway && n.status == StateIdle {
+	if n.status == StateIdle && a.phoneAway {
 		n.grant(wish{status: StateBusy, reason: reasonPhone, by: ByPlatform}, now)
 	}
+	n.awaitCall(now)
 	return n
 }
 

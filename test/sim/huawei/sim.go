@@ -55,6 +55,7 @@ type Sim struct {
 	closed     context.Context // ends with Close
 	close      context.CancelFunc
 	queries    throttle
+	waiting    int           // callers in the queue
 	stirred    chan struct{} // a token when any agent may have an event; capacity 1
 	disaster   time.Time     // until then a switch-over to another site is under way
 }

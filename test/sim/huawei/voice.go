@@ -90,6 +90,7 @@ func (s *Sim) reject(a *agent, q *request, now time.Time) (result any, code stri
 		return nil, code
 	case body.Mode == 1:
 		a.session.wish = wish{status: StateBusy, reason: reasonRejected, by: ByPlatform}
+		s.backToQueue(c)
 		a.over(c, now, event{kind: "AgentEvent_No_Answer", at: now, content: c.object()})
 	default:
 		a.session.wish = wish{}

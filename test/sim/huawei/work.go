@@ -132,9 +132,14 @@ func (s *session) turn(status int, kind string, content json.RawMessage, now tim
 	s.by, s.reason = ByAgent, 0
 	s.changes++
 	s.tell(kind, content, now)
-	if status == StateIdle && s.of.phoneAway {
-		s.grant(wish{status: StateBusy, reason: reasonPhone, by: ByPlatform}, now)
+	if status != StateIdle {
+		return
 	}
+	if s.of.phoneAway {
+		s.grant(wish{status: StateBusy, reason: reasonPhone, by: ByPlatform}, now)
+		return
+	}
+	s.awaitCall(now)
 }
 
 // tell queues an event of the agent's state, unless it is to be kept back.
