@@ -89,6 +89,23 @@ func (c *client) open(ctx context.Context, method, path string, body any, header
 // send makes one request and returns its good answer, whose body the caller
 // closes.
 func (c *client) send(ctx context.Context, method, path string, body any, header http.Header) (*http.Response, error) {
+	req, err := request(ctx, method, path, body, header)
+	if err != nil {
+		return nil, err
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, unreachable(c.socket, err)
+	}
+	if res.StatusCode >= http.StatusBadRequest {
+		defer func() { _ = res.Body.Close() }()
+		return nil, c.refused(res)
+	}
+	return res, nil
+}
+
+// request is a request to the service; body is sent as JSON, nil sends none.
+func request(ctx context.Context, method, path string, body any, header http.Header) (*http.Request, error) {
 	var text io.Reader = http.NoBody
 	if body != nil {
 		encoded, err := json.Marshal(body)
@@ -104,15 +121,7 @@ func (c *client) send(ctx context.Context, method, path string, body any, header
 	for name, values := range header {
 		req.Header[name] = values
 	}
-	res, err := c.http.Do(req)
-	if err != nil {
-		return nil, unreachable(c.socket, err)
-	}
-	if res.StatusCode >= http.StatusBadRequest {
-		defer func() { _ = res.Body.Close() }()
-		return nil, c.refused(res)
-	}
-	return res, nil
+	return req, nil
 }
 
 // refused turns an answer's status into an exit code.

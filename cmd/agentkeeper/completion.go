@@ -14,6 +14,7 @@ import (
 	"agentkeeper/daemon/api"
 	"agentkeeper/daemon/events"
 	"agentkeeper/session"
+	"agentkeeper/vendors/command"
 )
 
 // The scripts only ask the program what fits; it knows.
@@ -234,6 +235,10 @@ func (c *completer) values(v *kong.Value, word, head string) (list []string) {
 		return fitting(c.consumers(func(o api.Consumer) string { return o.Name }), word, head)
 	case v.Name == "group", v.Name == "platform":
 		return fitting(c.names(v.Name), word, head)
+	case v.Name == "do":
+		return fitting(command.Verbs(), word, head)
+	case v.Name == "method":
+		return fitting(methods, word, head)
 	case v.Name == "state":
 		return fitting(states(), word, head)
 	case v.Name == "type":

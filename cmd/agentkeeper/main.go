@@ -19,6 +19,7 @@ const (
 	exitUsage       = 2
 	exitUnavailable = 69
 	exitTryLater    = 75
+	exitDoubt       = 76
 	exitNotAllowed  = 77
 	exitConfig      = 78
 )
@@ -49,6 +50,7 @@ type agentCmds struct {
 	SignOut signOutCmd `cmd:"" help:"Sign agents out, until the schedule's next change."`
 	Pause   pauseCmd   `cmd:"" help:"Sign agents out until resume, whatever the schedule says."`
 	Resume  resumeCmd  `cmd:"" help:"Let the schedule decide again: end a pause, an override or a parking."`
+	Command commandCmd `cmd:"" help:"Send a command to the platform on an agent's session."`
 }
 
 // flowCmds are about what goes out of the service, and what holds it up.

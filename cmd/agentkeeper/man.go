@@ -130,6 +130,7 @@ var exitCodes = []struct{ code, text string }{
 	{"2", "the command line is wrong"},
 	{"69", "the service cannot be reached"},
 	{"75", "try again later: another process has the store, there is no session now, a wish is not fulfilled in time"},
+	{"76", "in doubt: a command was sent and nobody knows what became of it"},
 	{"77", "not permitted"},
 	{"78", "the configuration has mistakes; systemd does not try again"},
 }
