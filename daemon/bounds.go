@@ -22,6 +22,7 @@ import (
 func bounds() []packageBounds {
 	return []packageBounds{
 		{".", connectionBounds()},
+		{".", senderBounds()},
 		{"listener", listener.Bounds()},
 		{"api", api.Bounds()},
 		{"page", page.Bounds()},

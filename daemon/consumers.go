@@ -25,6 +25,7 @@ func (d *Daemon) consumers(cfg *config.Config) (*store.Consumers, error) {
 	c := &store.Consumers{
 		Address: e.Listen, Permit: d.permit, Limit: d.maxConsumers, Refused: d.metrics.StreamRefused,
 		Connections: func() int { return d.files.Connections(openfiles.Events) },
+		Sender:      d.senders.may, Command: d.senders.take,
 	}
 	if e.CertFile != "" {
 		p, err := wire.NewKeyPair("the event stream's key pair", e.CertFile, e.KeyFile, d.log)
@@ -71,10 +72,12 @@ func (d *Daemon) maxConsumers(user string) int {
 }
 
 // dismiss ends the connections of users that the configuration does not name
-// any more, and those that are too many now.
-func (d *Daemon) dismiss(cfg *config.Config) {
+// any more or whose right to send commands began or ended, which counts from a
+// connection's beginning, and those that are too many now.
+func (d *Daemon) dismiss(old, cfg *config.Config) {
 	d.store.Disconnect(func(user string) bool {
-		return slices.ContainsFunc(cfg.Consumers, func(c config.Consumer) bool { return c.Name == user })
+		named := slices.ContainsFunc(cfg.Consumers, func(c config.Consumer) bool { return c.Name == user })
+		return named && (rights(old, user) == nil) == (rights(cfg, user) == nil)
 	})
 	d.store.CrowdOut()
 }

@@ -63,6 +63,7 @@ type parts struct {
 	manager  *systemd.Manager
 	tracer   *tracing.Tracer
 	store    *store.Store
+	senders  *senders
 	readers  readers
 	doors    *doors
 	hooks    *webhook.Hooks
@@ -119,6 +120,7 @@ func Open(ctx context.Context, o Options) (*Daemon, error) {
 		d.log.Warn("configuration: " + w.String())
 	}
 	d.tracer = tracing.New(d.log)
+	d.senders = newSenders(d.cfg.Load, d.log)
 	d.cfg.Store(cfg)
 	if err := d.open(ctx, cfg); err != nil {
 		d.tasks.end() // each part has its own limit
@@ -193,6 +195,7 @@ func (d *Daemon) openStore(ctx context.Context, cfg *config.Config) error {
 			d.log.Warn("closing the store", "error", err)
 		}
 	}))
+	d.tasks.start(closing("commands of users of the stream", func() { d.senders.close(min(d.remaining(), graceOfRequests)) }))
 	return nil
 }
 

@@ -30,9 +30,10 @@ func (d *Daemon) Reload(_ context.Context, by string) (fleet.Plan, error) {
 		d.log.Warn("configuration: " + w)
 	}
 	d.level.Set(cfg.Log.Level)
-	notes := consumerNotes(d.cfg.Swap(cfg), cfg)
+	old := d.cfg.Swap(cfg)
+	notes := consumerNotes(old, cfg)
 	d.divideFiles(cfg) // before new agents start
-	d.dismiss(cfg)
+	d.dismiss(old, cfg)
 	d.consume(cfg)
 	d.trace(cfg)
 	plan := d.fleet.Apply(cfg, by)

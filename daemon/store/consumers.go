@@ -237,7 +237,7 @@ func (s *Store) Disconnect(stay func(user string) bool) {
 	}
 	for _, c := range list.Conns {
 		if c.AuthorizedUser != self && !stay(c.AuthorizedUser) {
-			s.log.Info("store: disconnecting a consumer that is no user any more", "user", c.AuthorizedUser)
+			s.log.Info("store: disconnecting a user of the stream that is none any more, or whose right to send commands changed", "user", c.AuthorizedUser)
 			_ = e.srv.DisconnectClientByID(c.Cid) // it may have gone by itself
 		}
 	}
