@@ -22,6 +22,7 @@ var messages = map[string]string{
 	"100-005": "the parameter of logging out is invalid",
 	"100-006": "agent not login",
 	"100-008": "agent has logged out",
+	"100-009": "failed to set the agent state",
 	"100-010": "the agent state is incorrect",
 	"100-011": "the sign-in parameter is invalid",
 	"100-012": "the agent type is incorrect",
@@ -34,6 +35,11 @@ var messages = map[string]string{
 	"105-007": "recovery is switched off",
 	"110-016": "the account is locked",
 	"110-021": "too many incorrect passwords, the account is locked",
+	"200-001": "the agent is in a call",
+	"200-002": "no call to answer",
+	"200-005": "no call to hold",
+	"200-013": "no call on hold",
+	"200-017": "no call to release",
 }
 
 // failure is a well-formed answer with the platform's own text.
