@@ -42,13 +42,15 @@ func (s *Sim) signedIn(login string, f func(*agent)) error {
 // Kick signs the agent out as an inspector does; what its client sees is
 // the switch Kicked.
 func (s *Sim) Kick(login string) error {
-	return s.signedIn(login, func(a *agent) {
-		if s.cfg().Kicked == Shutdown {
-			s.endShown(a, "kicked")
-			return
-		}
-		s.end(a, s.cfg().Kicked, "kicked")
-	})
+	return s.signedIn(login, s.kick)
+}
+
+func (s *Sim) kick(a *agent) {
+	if s.cfg().Kicked == Shutdown {
+		s.endShown(a, "kicked")
+		return
+	}
+	s.end(a, s.cfg().Kicked, "kicked")
 }
 
 // Displace signs the agent in by force from another client, which polls for d

@@ -234,6 +234,37 @@ func TestInspector(t *testing.T) {
 	})
 }
 
+// TestInspectorsRequests: an inspector is an agent that may force others.
+func TestInspectorsRequests(t *testing.T) {
+	with(t, Switches{WaitFlagOff: true, Work: Work{Inspectors: "292,293"}}, func(t *testing.T, s *Sim, a *caller) {
+		a.manual()
+		b := a.as("292").manual()
+		force := func(c *caller, path, code string) {
+			t.Helper()
+			c.want(c.call("POST", "/qualitycontrol/{id}/"+path, ""), code)
+		}
+		force(a, "forcebusy/292", "300-001")
+		force(b, "forcebusy/293", "000-005")
+		force(b, "forcebusy/777", "300-002")
+		force(b, "forcebusy/291", "0")
+		force(b, "forceidle/291", "0")
+		force(b, "forcerest/291/0/5", "000-002")
+		force(b, "forcerest/291/60/5", "0")
+		if got := a.kinds(); got != `SetNotReady_Success{"reason":3} CancelNotReady_Success SetRest_Success{"reason":5}` {
+			t.Errorf("%s", got)
+		}
+		time.Sleep(time.Minute)
+		if got := a.kinds(); got != "Rest_Timeout" {
+			t.Errorf("%s", got)
+		}
+		force(b, "forcelogout/291", "0")
+		force(b, "forcelogout/291", "300-002")
+		if got := a.poll(); got.Event != "AgentOther_ShutdownService" {
+			t.Errorf("%s", got.raw)
+		}
+	})
+}
+
 func TestPhoneAway(t *testing.T) {
 	const busy = `SetNotReady_Success{"reason":5}`
 	for _, c := range []struct{ away, back, code, want, then string }{

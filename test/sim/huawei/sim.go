@@ -147,6 +147,9 @@ func (s *Sim) routes() {
 	for call, c := range voiceCalls {
 		s.mux.Handle(call[0]+" "+base+"/voicecall/{agentid}/"+call[1], s.serve(handler{sim.OpCommand, s.command(call[1], c)}))
 	}
+	for name, c := range inspections {
+		s.mux.Handle("POST "+base+"/qualitycontrol/{agentid}/"+name, s.serve(handler{sim.OpCommand, s.command(name, c.inspect)}))
+	}
 	s.mux.HandleFunc("GET "+base+"/agentevent/allagentevent", s.serveAll)
 	s.mux.HandleFunc(base+"/", s.unknownCall)
 }

@@ -72,6 +72,7 @@ type Work struct {
 	PreRest         bool         `json:"pre_rest" name:"pre-rest" help:"The agent's state is 9 meanwhile, and cancelrest takes it back."`
 	WrapUpMax       sim.Duration `json:"wrap_up_max" name:"wrap-up-max" help:"How long a wrap-up after a call may last (maxAgentWrapupTime); left out: without end."`
 	Forced          string       `json:"forced" name:"forced" enum:"reason,event,both" default:"reason" help:"How an inspector's busy and idle are told: ${enum}; reason is SetNotReady_Success with reason 3, event is AgentState_Force_SetNotReady and AgentState_Force_Ready."`
+	Inspectors      string       `json:"inspectors" name:"inspectors" help:"The logins of agents that may force others (qualitycontrol), separated by commas."`
 	InspectorHolds  bool         `json:"inspector_holds" name:"inspector-holds" help:"The agent cannot end what an inspector forced: 100-009."`
 	PhoneAway       string       `json:"phone_away" name:"phone-away" enum:"again,refused" default:"again" help:"Idle while the phone is away: busy again at once, or refused by 100-009: ${enum}."`
 	PhoneBack       string       `json:"phone_back" name:"phone-back" enum:"nothing,idle" default:"nothing" help:"What a phone that is back does to an agent that is busy for it: ${enum}."`

@@ -53,27 +53,30 @@ const (
 // Force is an inspector's: it makes the agent busy, idle or rest; in a call,
 // after it.
 func (s *Sim) Force(login, state string) error {
-	w := wish{by: ByInspector}
-	switch state {
-	case ForceBusy:
-		w.status, w.reason = StateBusy, reasonInspector
-	case ForceRest:
-		w.status = StateRest
-	case ForceIdle:
-	default:
+	w, ok := forced[state]
+	if !ok {
 		return fmt.Errorf("state %q cannot be forced: use busy, idle or rest", state)
 	}
-	return s.signedIn(login, func(a *agent) {
-		now := time.Now()
-		switch n := a.session; {
-		case state == ForceIdle:
-			s.forceIdle(a, now)
-		case len(a.calls) > 0:
-			n.wish = w
-		default:
-			n.grant(w, now)
-		}
-	})
+	return s.signedIn(login, func(a *agent) { s.force(a, w) })
+}
+
+// forced are the wishes of an inspector; that for idle has no state.
+var forced = map[string]wish{
+	ForceBusy: {status: StateBusy, reason: reasonInspector, by: ByInspector},
+	ForceRest: {status: StateRest, by: ByInspector},
+	ForceIdle: {by: ByInspector},
+}
+
+func (s *Sim) force(a *agent, w wish) {
+	now := time.Now()
+	switch n := a.session; {
+	case w.status == 0:
+		s.forceIdle(a, now)
+	case len(a.calls) > 0:
+		n.wish = w
+	default:
+		n.grant(w, now)
+	}
 }
 
 // forceIdle ends whatever keeps the agent from calls.
