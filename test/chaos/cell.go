@@ -37,7 +37,7 @@ func (w *world) newCell(ctx context.Context, name string) (*cell, error) {
 	c := &cell{w: w, dir: filepath.Join(w.dir, name)}
 	err := os.Mkdir(c.dir, 0o700)
 	if err == nil {
-		c.hq, err = w.simulate(ctx, "huawei", cellFirst, cellAll, "--hold", "1s", "--lock-after", "100")
+		c.hq, err = w.simulate(ctx, "huawei", cellFirst, cellAll, "--hold", "1s", "--lock-after", "100", "--keeper-rules")
 	}
 	if err == nil {
 		err = c.configure()

@@ -115,10 +115,10 @@ func (w *world) open(ctx context.Context) (err error) {
 }
 
 func (w *world) platforms(ctx context.Context) (err error) {
-	if w.hq, err = w.simulate(ctx, "huawei", 1000, atHQ+spare, "--hold", hold.String(), "--window", window.String()); err != nil {
+	if w.hq, err = w.simulate(ctx, "huawei", 1000, atHQ+spare, "--hold", hold.String(), "--window", window.String(), "--keeper-rules"); err != nil {
 		return err
 	}
-	if w.pbx, err = w.simulate(ctx, "ecss", 101, atPBX); err != nil {
+	if w.pbx, err = w.simulate(ctx, "ecss", 101, atPBX, "--keeper-rules"); err != nil {
 		return err
 	}
 	w.cabinet, err = w.simulate(ctx, "runtel", 201, atCabinet, "--white-list")

@@ -49,8 +49,10 @@ func newWorld(t *testing.T, n int, extra string) *world {
 		w.log = os.Stderr
 	}
 	fail := func(text string) { t.Errorf("violation: %s", text) }
-	w.huawei = huawei.New(huawei.Config{Agents: huawei.Range(1001, n, password, 40001), Line: w.lines["huawei.test"], OnViolation: fail})
-	w.ecss = ecss.New(ecss.Config{Agents: ecss.Agents(101, n, password), Line: w.lines["ecss.test"], OnViolation: fail})
+	w.huawei = huawei.New(huawei.Config{Agents: huawei.Range(1001, n, password, 40001), Line: w.lines["huawei.test"], OnViolation: fail,
+		Switches: huawei.Switches{Rules: huawei.Rules{Keeper: true}}})
+	w.ecss = ecss.New(ecss.Config{Agents: ecss.Agents(101, n, password), Line: w.lines["ecss.test"], OnViolation: fail,
+		Switches: ecss.Switches{Commands: ecss.Commands{KeeperRules: true}}})
 	w.servers = []*sim.Server{sim.Serve(w.lines["huawei.test"], w.huawei, nil), sim.Serve(w.lines["ecss.test"], w.ecss, nil)}
 	w.write(n, extra)
 	return w
