@@ -82,8 +82,8 @@ func (p Policy) Undoes(c Cause) bool { return c != "" && slices.Contains(p.Resto
 // Wishes reports whether anything is wished.
 func (p Policy) Wishes() bool { return p.Wish.State() != "" }
 
-// pause is the time before the next try when n counted.
-func (p Policy) pause(n int) time.Duration {
+// Pause is the time before the next try when n counted.
+func (p Policy) Pause(n int) time.Duration {
 	pause := p.After
 	for range n {
 		if pause *= 2; pause >= MostAfter {

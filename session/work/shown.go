@@ -1,12 +1,26 @@
 package work
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// Errors of a person's wish.
+var (
+	// ErrNoWay means that the vendor documents no way to the wished state.
+	ErrNoWay = errors.New("the vendor documents no way to this working state")
+	// ErrCode means that the vendor takes no such code with the wished state.
+	ErrCode = errors.New("no such code")
+	// ErrWish means that there is no such wish.
+	ErrWish = errors.New("no such wish: write ready, busy, rest or as_is")
+)
 
 // Hold is why a wish is not pursued for now. It stands in metrics and in the API.
 type Hold string
 
-// The reasons; "" is none.
+// The reasons.
 const (
+	HoldNone      Hold = ""
 	HoldInspector Hold = "inspector"   // an inspector set the state
 	HoldProgram   Hold = "program"     // another program set the state
 	HoldUnknown   Hold = "unknown"     // nobody knows who set the state, or what it is
@@ -14,13 +28,14 @@ const (
 	HoldLimit     Hold = "limit"       // as many restores as are allowed did not last
 	HoldCanary    Hold = "canary"      // many agents were busied at once: one is restored first
 	HoldInCall    Hold = "in_call"     // a call is offered or talked, or the platform is about to change the state
+	HoldWrapUp    Hold = "wrap_up"     // the work after a call goes on
 	HoldOffline   Hold = "offline"     // the agent is not signed in
 	HoldNoWay     Hold = "unsupported" // the vendor documents no way to the wished state
 )
 
 // Holds returns every reason for which a wish can be held back.
 func Holds() []Hold {
-	return []Hold{HoldInspector, HoldProgram, HoldUnknown, HoldPlatform, HoldLimit, HoldCanary, HoldInCall, HoldOffline, HoldNoWay}
+	return []Hold{HoldInspector, HoldProgram, HoldUnknown, HoldPlatform, HoldLimit, HoldCanary, HoldInCall, HoldWrapUp, HoldOffline, HoldNoWay}
 }
 
 // Text says why the wish is not pursued and what ends that, without a full stop; ""
@@ -28,7 +43,7 @@ func Holds() []Hold {
 func (h Hold) Text() string {
 	switch h {
 	case HoldInspector:
-		return "an inspector set the state; it is left to the inspector"
+		return "an inspector set the state; the inspector ends it, or a person with `agentkeeper work`"
 	case HoldProgram:
 		return "another program set the state within the agent's session; that program ends it, or a person with `agentkeeper work`"
 	case HoldUnknown:
@@ -41,6 +56,8 @@ func (h Hold) Text() string {
 		return "many agents of the platform were made busy at once; one is restored first, and the others follow when that succeeded"
 	case HoldInCall:
 		return "the agent has a call; nothing is changed before its end"
+	case HoldWrapUp:
+		return "the work after a call goes on; the platform ends it, or `work.wrap_up_max` does"
 	case HoldOffline:
 		return "the agent is not signed in"
 	case HoldNoWay:
@@ -86,6 +103,6 @@ type Shown struct {
 type Tally struct {
 	States      map[State]int
 	WishedReady int // for which Ready is wished
-	Ready       int // of these, able to take calls: ready, or with a call
+	Ready       int // of these, those that are Able
 	HeldBack    map[Hold]int
 }
