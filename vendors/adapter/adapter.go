@@ -60,6 +60,8 @@ type Vendor struct {
 	Codes code.Table
 	// Rules are what other programs may send on an agent's session.
 	Rules rules.Set
+	// Work is what the vendor tells of its agents' working state; nil: nothing.
+	Work *Work
 	// Commands are what programs may ask for by the service, one at a time.
 	Commands command.Set
 	// Open makes the adapter for one platform. It does no I/O.

@@ -10,5 +10,5 @@ var Vendor = adapter.Vendor{
 	Title:       "Eltex ECSS-10 contact centre",
 	NeedsNumber: true, Schemes: []string{"wss", "ws", "https", "http"},
 	Options: specs, Window: windowOf, Decode: decode, Fingerprint: fingerprint,
-	Codes: codes, Rules: rules.Set{AdmitAction: admitAction}, Commands: commands, Open: newPlatform,
+	Codes: codes, Rules: rules.Set{AdmitAction: admitAction}, Commands: commands, Work: &working, Open: newPlatform,
 }

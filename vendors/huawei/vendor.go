@@ -11,5 +11,5 @@ var Vendor = adapter.Vendor{
 	NeedsNumber: true, WrongWish: wrongWish, Schemes: []string{"https", "http"},
 	Options: specs, Window: adapter.FixedWindow(window), Decode: decode, Advise: advise, OddLogin: oddLogin,
 	Fingerprint: fingerprint, Adopts: true,
-	Codes: codes, Rules: rules.Set{Admit: admit, Judge: judgeAnswer}, Commands: commands, Open: newPlatform,
+	Codes: codes, Rules: rules.Set{Admit: admit, Judge: judgeAnswer}, Commands: commands, Work: &working, Open: newPlatform,
 }
