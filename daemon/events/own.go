@@ -13,6 +13,10 @@ const (
 	Lost      = "lost"
 	SignedOut = "signed_out"
 	Parked    = "parked"
+
+	WorkChanged  = "work.changed"   // the working state, or who set it, is another one
+	WorkRestored = "work.restored"  // the keeper undid what the platform did
+	WorkHeldBack = "work.held_back" // a wished working state is not pursued for now
 )
 
 // ownPrefix stands before their names in the types of CloudEvents.
@@ -23,7 +27,7 @@ const ownPrefix = "session."
 const GapType = ownPrefix + "gap"
 
 // OwnType is the type of the CloudEvent of an event of our own: its name behind
-// "session.", or as it is where it has a prefix of its own, as "command.answered_late".
+// "session.", or as it is where it has a prefix of its own, as "work.changed".
 func OwnType(name string) string {
 	if strings.Contains(name, ".") {
 		return name
@@ -34,7 +38,7 @@ func OwnType(name string) string {
 // OwnTypes are the types of all CloudEvents that are our own.
 func OwnTypes() []string {
 	types := []string{GapType, session.AnsweredLate}
-	for _, name := range []string{SignedIn, Adopted, Lost, SignedOut, Parked} {
+	for _, name := range []string{SignedIn, Adopted, Lost, SignedOut, Parked, WorkChanged, WorkRestored, WorkHeldBack} {
 		types = append(types, OwnType(name))
 	}
 	return types

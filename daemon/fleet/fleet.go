@@ -47,6 +47,8 @@ type Options struct {
 	Vendors  map[string]vendors.Vendor // nil: vendors.Table
 	// Dial replaces the network, for tests.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Pending is as keeper.Site's.
+	Pending func(id session.ID) []session.Event
 	// Traces says whose exchange is written down; nil: nobody's.
 	Traces *trace.Traces
 	// Asleep returns for how long the machine has slept since it was switched on;
@@ -156,7 +158,7 @@ func New(ctx context.Context, o Options) (*Fleet, error) {
 		f.log = slog.New(slog.DiscardHandler)
 	}
 	f.observer = &adoptions{Observer: o.Observer, log: f.log, ready: f.wake, open: map[string]*adoption{}}
-	f.site = &keeper.Site{Store: f.store, Sink: o.Sink, Observer: f.observer, Log: f.log}
+	f.site = &keeper.Site{Store: f.store, Sink: o.Sink, Observer: f.observer, Log: f.log, Pending: o.Pending}
 	if err := f.load(ctx); err != nil {
 		return nil, err
 	}

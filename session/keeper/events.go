@@ -24,6 +24,12 @@ func (k *Keeper) deliver(ctx context.Context, batch session.Batch) {
 	if batch.Missing != session.MissingNone {
 		k.note(ctx, Event{Event: session.Event{Type: "gap"}, Missing: batch.Missing})
 	}
+	if k.site.Pending == nil {
+		return
+	}
+	for _, e := range k.site.Pending(k.id) {
+		k.note(ctx, Event{Event: e})
+	}
 }
 
 // handOn returns when the vendor's events are with the sink, which has counted

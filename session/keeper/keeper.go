@@ -59,6 +59,10 @@ type Site struct {
 	Sink     Sink
 	Observer Observer
 	Log      *slog.Logger // nil: silent
+	// Pending returns, once, the events of ours about an agent that others have found:
+	// they take their places in its order with the next answer of the platform. It is
+	// asked often, on the agents' goroutines, and must not block. nil: nobody finds any.
+	Pending func(id session.ID) []session.Event
 }
 
 // Setup is what one agent is configured with. It never changes: a reload makes
