@@ -18,7 +18,7 @@ import (
 const (
 	minRestoreAfter = time.Second // callers hear each call that is not answered
 	maxRestoreAfter = work.MostAfter
-	maxRestores     = 100 // the instants of so many are kept for each agent
+	maxRestores     = work.MostLimit // the instants of so many are kept for each agent
 	maxWorkTime     = 24 * time.Hour
 )
 

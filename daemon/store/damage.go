@@ -19,10 +19,11 @@ type Damage struct {
 	// Copies counts damaged parts of the second copies, which were written anew.
 	// Nothing is lost by that.
 	Copies int
-	// Records, Wishes, Gates and Hooks are those whose both copies are damaged:
+	// Records, Wishes, Works, Gates and Hooks are those whose both copies are damaged:
 	// there was one, and what it said is lost.
 	Records []session.ID
 	Wishes  []session.ID
+	Works   []session.ID
 	Gates   []string
 	Hooks   []string
 	// Unknown means that other records may be lost, too, and that nobody knows
@@ -36,10 +37,12 @@ type Damage struct {
 }
 
 // Lost counts the records that are lost for certain.
-func (d Damage) Lost() int { return len(d.Records) + len(d.Wishes) + len(d.Gates) + len(d.Hooks) }
+func (d Damage) Lost() int {
+	return len(d.Records) + len(d.Wishes) + len(d.Works) + len(d.Gates) + len(d.Hooks)
+}
 
 // Grave reports whether anything is lost that sign-ins depend on.
-func (d Damage) Grave() bool { return d.Unknown || d.HashKey || d.Lost() > len(d.Hooks) }
+func (d Damage) Grave() bool { return d.Unknown || d.HashKey || d.Lost() > len(d.Hooks)+len(d.Works) }
 
 // String says what was lost, for a log line or a page; "" for nothing.
 func (d Damage) String() string {
@@ -67,7 +70,7 @@ func (d *Damage) lose(key string) {
 			return
 		}
 	}
-	for kind, list := range map[Kind]*[]session.ID{Records: &d.Records, Wishes: &d.Wishes} {
+	for kind, list := range map[Kind]*[]session.ID{Records: &d.Records, Wishes: &d.Wishes, Works: &d.Works} {
 		name, err := kind.nameIn(key)
 		if err != nil {
 			continue
@@ -85,6 +88,7 @@ func (d *Damage) add(more Damage) {
 	d.Copies += more.Copies
 	d.Records = union(d.Records, more.Records)
 	d.Wishes = union(d.Wishes, more.Wishes)
+	d.Works = union(d.Works, more.Works)
 	d.Gates = union(d.Gates, more.Gates)
 	d.Hooks = union(d.Hooks, more.Hooks)
 	d.Unknown = d.Unknown || more.Unknown
@@ -125,7 +129,7 @@ func (s *Store) found(d Damage) {
 			"damaged", d.Copies)
 	}
 	if text := d.String(); text != "" {
-		s.log.Error("store: damage on disk: "+text, "records", d.Records, "overrides", d.Wishes, "budgets", d.Gates,
+		s.log.Error("store: damage on disk: "+text, "records", d.Records, "overrides", d.Wishes, "working_states", d.Works, "budgets", d.Gates,
 			"webhooks", d.Hooks, "events", d.Events)
 	}
 }

@@ -29,6 +29,8 @@ var (
 	// Platforms are what is needed to sign a platform's agents out when it is
 	// configured no longer. It must hold no secret.
 	Platforms = Kind{prefix: "platform"}
+	// Works are agents' working states and what persons wish of them.
+	Works = Kind{prefix: "work", fenced: true}
 	// Hooks are the positions of webhooks.
 	Hooks = Kind{prefix: "hook", fenced: true, salt: "hook/"}
 	// Commands are requests with a key against sending twice, and their outcomes.
