@@ -55,12 +55,13 @@ type gauges struct {
 	webhooks  []gauge[webhook.Status]
 	stream    []gauge[StreamStatus]
 	users     []gauge[StreamUser]
+	work      []gauge[Working]
 }
 
 func newGauges(source Source, perAgent bool) *gauges {
 	g := &gauges{
 		source: source, service: serviceGauges(), platforms: platformGauges(), webhooks: webhookGauges(),
-		stream: streamGauges(), users: userGauges(),
+		stream: streamGauges(), users: userGauges(), work: workGauges(),
 	}
 	if perAgent {
 		g.agents = agentGauges()
@@ -79,6 +80,7 @@ func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 	describe(ch, g.webhooks)
 	describe(ch, g.stream)
 	describe(ch, g.users)
+	describe(ch, g.work)
 }
 
 // Collect implements prometheus.Collector.
@@ -90,6 +92,9 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, a := range s.Agents {
 		collect(ch, g.agents, a)
+	}
+	for _, w := range s.Working {
+		collect(ch, g.work, w)
 	}
 	for _, w := range s.Webhooks {
 		collect(ch, g.webhooks, w)

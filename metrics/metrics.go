@@ -27,6 +27,8 @@ type Options struct {
 	DropReasons []string
 	// StreamRefusals are the reasons that NATS clients can be refused for.
 	StreamRefusals []string
+	// RestoreResults is what can become of a restore of a working state.
+	RestoreResults []string
 	// Doors are where consumers can read the events over HTTP.
 	Doors []string
 	// Listeners are the process's, RefusalReasons why one can refuse.
@@ -47,9 +49,11 @@ type Metrics struct {
 	sessionCounters
 	eventCounters
 	commandCounters
-	refused       *prometheus.CounterVec
-	streamRefused *prometheus.CounterVec
-	followers     *followers
+	workCounters
+	restoreResults []string
+	refused        *prometheus.CounterVec
+	streamRefused  *prometheus.CounterVec
+	followers      *followers
 }
 
 // sessionCounters are what happened to sessions.
@@ -72,7 +76,7 @@ type sink struct {
 // New returns metrics of a fleet that source describes, in a registry of their
 // own together with those of the Go runtime and the process.
 func New(source Source, o Options) *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry()}
+	m := &Metrics{registry: prometheus.NewRegistry(), restoreResults: o.RestoreResults}
 	m.platforms.Store(&map[string]*series{})
 	m.sinks.Store(&map[string]sink{})
 	m.makeCounters()
@@ -98,6 +102,7 @@ func New(source Source, o Options) *Metrics {
 		m.commands, m.commandTook,
 	)
 	m.makeStream(o.StreamRefusals)
+	m.makeWork()
 	return m
 }
 
@@ -121,10 +126,11 @@ func (m *Metrics) makeReload() {
 	})
 }
 
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: namespace + name, Help: help}, labels)
+}
+
 func (m *Metrics) makeCounters() {
-	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: namespace + name, Help: help}, labels)
-	}
 	m.signIns = counter("sign_ins_total", "Sign-ins sent, by how they ended.", "platform", "result")
 	m.signOuts = counter("sign_outs_total", "Sign-outs sent, by how they ended.", "platform", "result")
 	m.contacts = counter("contacts_total", "Requests of live sessions, by how they ended.", "platform", "result")
@@ -201,7 +207,7 @@ func (m *Metrics) SetSinks(names []string) {
 }
 
 func (m *Metrics) forget(labels prometheus.Labels) {
-	for _, vec := range []*prometheus.CounterVec{m.signIns, m.signOuts, m.contacts, m.lost, m.adopted, m.received, m.commands} {
+	for _, vec := range []*prometheus.CounterVec{m.signIns, m.signOuts, m.contacts, m.lost, m.adopted, m.received, m.commands, m.restores, m.forced} {
 		vec.DeletePartialMatch(labels)
 	}
 	m.commandTook.DeletePartialMatch(labels)

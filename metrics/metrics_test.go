@@ -21,6 +21,7 @@ import (
 	"agentkeeper/daemon/webhook"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
+	"agentkeeper/session/work"
 )
 
 type source Snapshot
@@ -102,6 +103,12 @@ func every() []string {
 		expand(`agentkeeper_sign_outs_total{platform="hq",result="%s"}`, results...),
 		expand(`agentkeeper_contacts_total{platform="hq",result="%s"}`, "ok", "outage", "lost"),
 		expand(`agentkeeper_sessions_lost_total{platform="hq",reason="%s"}`, "outage", "lost", "taken", "closed", "expired"),
+		expand(`agentkeeper_agents_work{platform="hq",state="%s"}`, "unknown", "ready", "busy", "rest", "wrap_up", "offered", "talking"),
+		[]string{`agentkeeper_agents_wished_ready{platform="hq"}`},
+		expand(`agentkeeper_agents_held_back{platform="hq",reason="%s"}`,
+			"inspector", "program", "unknown", "platform", "limit", "canary", "in_call", "wrap_up", "offline", "unsupported"),
+		expand(`agentkeeper_work_restores_total{platform="hq",result="%s"}`, "restored", "no_effect"),
+		expand(`agentkeeper_work_forced_total{by="%s",platform="hq"}`, "platform", "inspector"),
 		expand(`agentkeeper_commands_total{outcome="%s",platform="hq"}`, "done", "rejected", "not_sent", "doubt", "refused"),
 		expand(`agentkeeper_command_duration_seconds_%s{platform="hq"}`, "sum", "count"),
 		expand(`agentkeeper_sessions_adopted_total{platform="hq",result="%s"}`, "ok", "lost", "outage"),
@@ -110,7 +117,7 @@ func every() []string {
 
 func fresh(s source, o Options) *Metrics {
 	o.DropReasons, o.StreamRefusals = []string{"age"}, []string{"login"}
-	o.Doors = []string{"listen"}
+	o.Doors, o.RestoreResults = []string{"listen"}, []string{"restored", "no_effect"}
 	o.Listeners, o.RefusalReasons = []string{"listen", "control"}, []string{"full", "share"}
 	m := New(s, o)
 	m.SetPlatforms(map[string]time.Duration{"hq": 2 * time.Minute})
@@ -120,7 +127,7 @@ func fresh(s source, o Options) *Metrics {
 
 func TestEverySeriesFromTheStart(t *testing.T) {
 	m := fresh(source{Platforms: []fleet.Platform{{Name: "hq", Gate: gate.Status{Out: true}}}, Webhooks: []webhook.Status{{Name: "crm", Dead: map[string]uint64{"retention": 0, "refused": 0, "skipped": 0, "gone": 0}}},
-		Stream: StreamStatus{Listening: true, Users: []StreamUser{{Name: "bi"}}}}, Options{})
+		Stream: StreamStatus{Listening: true, Users: []StreamUser{{Name: "bi"}}}, Working: []Working{{Platform: "hq"}}}, Options{})
 	want := every()
 	slices.Sort(want)
 	lines := scrape(t, m)
@@ -230,6 +237,8 @@ func TestReports(t *testing.T) {
 		"loss":           {func(m *Metrics) { m.SessionLost("hq", "closed") }, []string{`agentkeeper_sessions_lost_total{platform="hq",reason="closed"} 1`}},
 		"unknown loss":   {func(m *Metrics) { m.SessionLost("hq", "eaten") }, []string{`agentkeeper_sessions_lost_total{platform="hq",reason="lost"} 1`}},
 		"adoption":       {func(m *Metrics) { m.Adopted("hq", session.Lost) }, []string{`agentkeeper_sessions_adopted_total{platform="hq",result="lost"} 1`}},
+		"restored":       {func(m *Metrics) { m.WorkRestored("hq", "restored") }, []string{`agentkeeper_work_restores_total{platform="hq",result="restored"} 1`}},
+		"forced":         {func(m *Metrics) { m.WorkForced("hq", work.ByInspector) }, []string{`agentkeeper_work_forced_total{by="inspector",platform="hq"} 1`}},
 		"received":       {func(m *Metrics) { m.EventsReceived("hq", 3) }, []string{`agentkeeper_events_received_total{platform="hq"} 3`}},
 		"delivered":      {func(m *Metrics) { m.EventsDelivered("stream", 3) }, []string{`agentkeeper_events_delivered_total{sink="stream"} 3`}},
 		"dropped":        {func(m *Metrics) { m.EventsDropped("age", 3) }, []string{`agentkeeper_events_dropped_total{reason="age"} 3`}},
@@ -383,4 +392,19 @@ func BenchmarkContact(b *testing.B) {
 			m.Contact("hq", session.OK, 10*time.Second)
 		}
 	})
+}
+
+// Agents that are signed in and of which nothing was told are unknown.
+func TestWorkingStates(t *testing.T) {
+	lines := scrape(t, fresh(source{Working: []Working{{Platform: "hq", Online: 10, Tally: work.Tally{
+		States: map[work.State]int{work.Ready: 5, work.Busy: 2, work.Unknown: 1}, WishedReady: 4, Ready: 3, HeldBack: map[work.Hold]int{work.HoldLimit: 2},
+	}}}}, Options{}))
+	for _, want := range []string{
+		`agentkeeper_agents_work{platform="hq",state="ready"} 5`, `agentkeeper_agents_work{platform="hq",state="unknown"} 3`,
+		`agentkeeper_agents_wished_ready{platform="hq"} 4`, `agentkeeper_agents_held_back{platform="hq",reason="limit"} 2`,
+	} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("no line %s", want)
+		}
+	}
 }

@@ -24,10 +24,12 @@ type series struct {
 	took     prometheus.Observer // of commands
 	events   prometheus.Counter
 	gap      prometheus.Histogram
+	work     workSeries
 }
 
 func (m *Metrics) newSeries(name string, window time.Duration) *series {
 	s := &series{window: window, events: m.received.WithLabelValues(name), gap: newGap(name, window)}
+	s.work = m.newWorkSeries(name)
 	s.lost = make(map[string]prometheus.Counter, len(session.Losses()))
 	for _, loss := range session.Losses() {
 		s.lost[string(loss)] = m.lost.WithLabelValues(name, string(loss))

@@ -68,7 +68,7 @@ func exposed(t *testing.T) map[string]bool {
 	s := source{Platforms: []fleet.Platform{{Name: "hq", PasswordExpires: now}},
 		Agents:   []fleet.Agent{{ID: session.ID{Platform: "hq", Login: "291"}, View: keeper.View{LastContact: now}}},
 		Webhooks: []webhook.Status{{Name: "crm", Dead: map[string]uint64{"retention": 1}}},
-		Stream:   StreamStatus{Listening: true, Users: []StreamUser{{Name: "crm", Limit: 1}}}}
+		Stream:   StreamStatus{Listening: true, Users: []StreamUser{{Name: "crm", Limit: 1}}}, Working: []Working{{Platform: "hq"}}}
 	for _, perAgent := range []bool{false, true} {
 		m := fresh(s, Options{PerAgent: perAgent})
 		rec := httptest.NewRecorder()

@@ -16,6 +16,7 @@ type Snapshot struct {
 	Traced      int          // agents whose exchange with the platform is written down
 	Platforms   []fleet.Platform
 	Agents      []fleet.Agent // needed only with Options.PerAgent
+	Working     []Working     // of the platforms that tell working states
 	Webhooks    []webhook.Status
 	Stream      StreamStatus
 }
