@@ -16,6 +16,12 @@ import (
 func (d *Daemon) openCommands(ctx context.Context) (err error) {
 	d.commands, err = command.New(ctx, command.Options{
 		Fleet: d.fleet, Settings: limits{d}, Values: d.store, Observer: d.metrics, Log: d.log,
+		Standing: d.work.Standing,
+		Sent: func(id session.ID, s command.Sent) {
+			if !s.Own {
+				d.work.Sent(id, s.Verb, s.By)
+			}
+		},
 		Vendors: func(name string) (adapter.Vendor, bool) {
 			v, ok := vendors.Table[name]
 			return v, ok

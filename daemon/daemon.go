@@ -24,6 +24,7 @@ import (
 	"agentkeeper/daemon/store"
 	"agentkeeper/daemon/tracing"
 	"agentkeeper/daemon/webhook"
+	"agentkeeper/daemon/work"
 	"agentkeeper/metrics"
 	"agentkeeper/session/waiting"
 	"agentkeeper/systemd"
@@ -69,6 +70,7 @@ type parts struct {
 	hooks    *webhook.Hooks
 	stream   *events.Stream
 	activity *page.Activity
+	work     *work.Tracker
 	fleet    *fleet.Fleet
 	commands *command.Service
 }
@@ -142,6 +144,7 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 		PerAgent: cfg.PerAgentMetrics, Version: d.o.Version, Commit: d.o.Commit,
 		DropReasons: append(events.Reasons(), callback.Reasons()...), Doors: api.Doors(), StreamRefusals: store.Refusals(),
 		Listeners: openfiles.Listeners(), RefusalReasons: listener.Reasons(),
+		RestoreResults: work.Results(),
 	})
 	d.manager = systemd.NewManager(d.log)
 	d.files = openfiles.New(openfiles.RaiseLimit(), listeners(cfg)...)
@@ -162,10 +165,13 @@ func (d *Daemon) open(ctx context.Context, cfg *config.Config) (err error) {
 	d.tasks.start(closing("events", func() { d.stream.CloseWithin(d.remaining()) }))
 	d.tasks.start(closing("traces", d.tracer.Close))
 	d.activity = page.NewActivity()
+	if err := d.openWork(ctx); err != nil {
+		return err
+	}
 	d.fleet, err = fleet.New(ctx, fleet.Options{
-		Store: d.store, Sink: sink{d.stream, d.activity, d.saw}, Observer: d.metrics, Log: d.log, Dial: d.o.Dial, Asleep: asleep,
-		Traces: d.tracer.Traces(),
-		Room:   d.room(),
+		Store: d.store, Sink: sink{d.stream, d.activity, d.work, d.saw}, Observer: d.metrics, Log: d.log, Dial: d.o.Dial, Asleep: asleep,
+		Traces: d.tracer.Traces(), Pending: d.work.Pending,
+		Room: d.room(),
 	})
 	if err != nil {
 		return err

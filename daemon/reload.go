@@ -36,6 +36,7 @@ func (d *Daemon) Reload(_ context.Context, by string) (fleet.Plan, error) {
 	d.dismiss(old, cfg)
 	d.consume(cfg)
 	d.trace(cfg)
+	d.work.Apply(policiesOf(cfg))
 	plan := d.fleet.Apply(cfg, by)
 	plan.Warnings, plan.Notes = warnings, notes
 	d.reloaded(nil)

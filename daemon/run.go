@@ -71,6 +71,7 @@ func (d *Daemon) stop(how End) {
 // handed over at its end.
 func (d *Daemon) keeping() task {
 	return task{"agents", func(ctx context.Context, ready func()) error {
+		d.work.Apply(policiesOf(d.cfg.Load())) // before the first events
 		d.fleet.Apply(d.cfg.Load(), "start")
 		ready()
 		<-ctx.Done()

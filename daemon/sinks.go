@@ -8,21 +8,24 @@ import (
 	"agentkeeper/daemon/events"
 	"agentkeeper/daemon/page"
 	"agentkeeper/daemon/webhook"
+	"agentkeeper/daemon/work"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 )
 
-// sink is the stream of events, counts our own for the status page, and tells those
-// who wait for an agent's.
+// sink is the stream of events. It counts our own for the status page, and lets
+// those see all who follow what the agents do.
 type sink struct {
 	*events.Stream
 	activity *page.Activity
-	saw      func(id session.ID, events []keeper.Event)
+	work     *work.Tracker
+	saw      func(id session.ID, events []keeper.Event) // who waits for the effect of a command
 }
 
 // Take implements keeper.Sink.
 func (s sink) Take(ctx context.Context, id session.ID, events []keeper.Event) error {
 	err := s.Stream.Take(ctx, id, events)
+	s.work.Saw(id, events) // first: who waits knows then what the agent does
 	s.saw(id, events)
 	return err
 }
@@ -31,6 +34,7 @@ func (s sink) Take(ctx context.Context, id session.ID, events []keeper.Event) er
 func (s sink) Note(id session.ID, e keeper.Event) {
 	s.activity.Note(id.Platform, e.Type)
 	s.Stream.Note(id, e)
+	s.work.Note(id, e)
 }
 
 // consume makes the webhooks those of cfg, and all consumers known to the

@@ -14,10 +14,10 @@ func (d *Daemon) Snapshot() metrics.Snapshot {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	cfg := d.cfg.Load()
+	cfg, platforms := d.cfg.Load(), d.fleet.Platforms()
 	s := metrics.Snapshot{
 		StoreUp: d.store.Err() == nil, StoreDamage: d.store.Damage(), Traced: d.tracer.Agents(),
-		Platforms: d.fleet.Platforms(), Webhooks: d.hooks.Status(ctx), Stream: d.streamStatus(cfg),
+		Platforms: platforms, Working: d.working(platforms), Webhooks: d.hooks.Status(ctx), Stream: d.streamStatus(cfg),
 	}
 	if cfg.PerAgentMetrics {
 		s.Agents = d.fleet.Agents()
