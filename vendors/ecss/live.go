@@ -43,7 +43,7 @@ type live struct {
 	ping         pinging
 	pausedAt     time.Time // since when nobody reads from the socket; zero: Step does
 	events       []session.Event
-	evicted      time.Time       // when a message said that another session took over
+	evicted      *time.Time      // when a message said that another session took over; nil: none did
 	lost         *session.Fault  // why the session is over
 	unreadable   uint32          // frames so far
 	missing      session.Missing // reported with the last events, or beside the loss
@@ -334,7 +334,7 @@ func (l *live) lose(err error) {
 	if errors.Is(err, socket.ErrTooBig) {
 		l.missing = session.MissingTooLarge
 	}
-	byOther := !l.evicted.IsZero() && time.Since(l.evicted) < evictionNotice
+	byOther := l.evicted != nil && time.Since(*l.evicted) < evictionNotice
 	if errors.As(err, &closed) {
 		byOther = byOther || evicted(closed.Reason)
 	}

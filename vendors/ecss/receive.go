@@ -107,6 +107,7 @@ func (l *live) warn(e envelope) {
 // is put down to it.
 func (l *live) noteEviction(e envelope) {
 	if evicted(e.texts()...) {
-		l.evicted = time.Now()
+		now := time.Now()
+		l.evicted = &now
 	}
 }
