@@ -39,11 +39,12 @@ var (
 
 // switches are those of both platforms, and the configuration's block `commands`.
 type switches struct {
-	huawei   huawei.Switches
-	ecss     ecss.Switches
-	commands string
-	agents   int // of each platform; 0: one
-	options  string
+	huawei huawei.Switches
+	ecss   ecss.Switches
+	// commands and commandsECSS are the blocks of that name; "": they are on.
+	commands, commandsECSS string
+	agents                 int // of each platform; 0: one
+	options                string
 }
 
 // site is two platforms with agents that are signed in, and the service.
@@ -100,18 +101,20 @@ func open(t *testing.T, w switches) *site {
 
 func (s *site) write(n int, w switches) {
 	var b strings.Builder
-	if w.commands == "" {
-		w.commands = "{enabled: true}"
+	for _, block := range []*string{&w.commands, &w.commandsECSS} {
+		if *block == "" {
+			*block = "{enabled: true}"
+		}
 	}
 	fmt.Fprintf(&b, `allow_inline_secrets: true
 platforms:
   hq: {vendor: huawei, url: "http://huawei.test:8043", options: {autoanswer: false%s}, commands: %s}
-  pbx: {vendor: ecss, url: "ws://ecss.test:8091", commands: %[2]s}
+  pbx: {vendor: ecss, url: "ws://ecss.test:8091", commands: %s}
 groups:
   - name: bots
     platform: hq
     agents:
-`, w.options, w.commands)
+`, w.options, w.commands, w.commandsECSS)
 	for i := range n {
 		fmt.Fprintf(&b, "      - {login: \"%d\", number: \"%d\", password: %s}\n", 1001+i, 40001+i, password)
 	}
