@@ -95,8 +95,12 @@ func TestWithoutASessionNothingIsSent(t *testing.T) {
 }
 
 func TestASignOutTakesNoMoreCommands(t *testing.T) {
-	run(t, slow(), func(s *site) {
-		first, second := s.begin(hq, command.Request{Do: "busy"}), s.begin(hq, command.Request{Do: "ready"})
+	w := slow()
+	w.huawei.Work.CommandTime = sim.Duration(15 * time.Second) // longer than a poll, which a sign-out waits for
+	w.huawei.Rules.Keeper, w.ecss.Commands.KeeperRules = true, true
+	run(t, w, func(s *site) {
+		first := s.begin(hq, command.Request{Do: "busy", Timeout: time.Minute})
+		second := s.begin(hq, command.Request{Do: "ready", Timeout: time.Minute})
 		third := s.begin(pbx, command.Request{Action: "call/get"})
 		time.Sleep(100 * time.Millisecond)
 		left := s.fleet.Stop(s.Context(), "test")

@@ -10,8 +10,12 @@ import (
 	"agentkeeper/session"
 )
 
-// waitMost is how many may wait in one agent's lane.
-const waitMost = 16
+// How many may wait in one agent's lane when one more comes: a command, or a program's
+// write through the proxy, whose client made no promise of when.
+const (
+	waitMost   = 16
+	writesMost = 256
+)
 
 // place is how an attempt to enter a lane ended.
 type place uint8
@@ -71,9 +75,9 @@ func (l *lanes) begin(running *sync.WaitGroup) bool {
 }
 
 // enter blocks until the lane of id is the caller's, who leaves it then, or tells why
-// it is not.
-func (l *lanes) enter(ctx context.Context, id session.ID, until time.Time) place {
-	turn, now := l.queue(id)
+// it is not: most may wait before.
+func (l *lanes) enter(ctx context.Context, id session.ID, most int, until time.Time) place {
+	turn, now := l.queue(id, most)
 	if turn == nil {
 		return now
 	}
@@ -94,7 +98,7 @@ func (l *lanes) enter(ctx context.Context, id session.ID, until time.Time) place
 }
 
 // queue enters a lane that is free, or returns what tells when it is.
-func (l *lanes) queue(id session.ID) (turn chan place, now place) {
+func (l *lanes) queue(id session.ID, most int) (turn chan place, now place) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	one := l.all[id]
@@ -107,7 +111,7 @@ func (l *lanes) queue(id session.ID) (turn chan place, now place) {
 		}
 		l.all[id] = &lane{}
 		return nil, entered
-	case len(one.waiting) == waitMost:
+	case len(one.waiting) >= most:
 		return nil, full
 	}
 	turn = make(chan place, 1)

@@ -12,6 +12,7 @@ import (
 	"agentkeeper/session/keeper"
 	"agentkeeper/session/work"
 	"agentkeeper/vendors/adapter"
+	vendor "agentkeeper/vendors/command"
 	"agentkeeper/vendors/rules"
 	"agentkeeper/vendors/wire"
 )
@@ -185,7 +186,7 @@ func (s *Service) carry(ctx context.Context, o *order) Result {
 // take waits for the order's turn and sends it. seen is where its effect shows; nil:
 // nowhere.
 func (s *Service) take(ctx context.Context, o *order, key *claim) (result Result, seen *watch) {
-	place := s.lanes.enter(ctx, o.id, o.deadline)
+	place := s.lanes.enter(ctx, o.id, waitMost, o.deadline)
 	if place != entered {
 		return place.result(), nil
 	}
@@ -226,19 +227,26 @@ func (s *Service) send(ctx context.Context, o *order, loan *keeper.Loan) Result 
 	return s.sendRequest(ctx, o, loan)
 }
 
-// Enter blocks until a write of a program through the proxy may leave. leave is called
-// once, when its answer came. refused says why it may not.
+// Enter blocks until a request of a program through the proxy may leave, whose method
+// may change something. leave is called once, when its answer came. refused says why it
+// may not.
 func (s *Service) Enter(ctx context.Context, id session.ID, r rules.Request) (leave func(), refused *Result) {
-	place := s.lanes.enter(ctx, id, time.Now().Add(DefaultTimeout))
+	var set vendor.Set
+	if _, name, ok := s.o.Fleet.Place(id.Platform); ok {
+		v, _ := s.o.Vendors(name)
+		set = v.Commands
+	}
+	if set.Reads != nil && set.Reads(r) {
+		return func() {}, nil
+	}
+	place := s.lanes.enter(ctx, id, writesMost, time.Now().Add(DefaultTimeout))
 	if place != entered {
 		result := place.result()
 		return nil, &result
 	}
-	if _, name, ok := s.o.Fleet.Place(id.Platform); ok {
-		if v, ok := s.o.Vendors(name); ok && v.Commands.Says != nil {
-			if verb, code := v.Commands.Says(id.Login, r); verb != "" {
-				s.o.Sent(id, Sent{Verb: verb, Code: code, By: "proxy", Proxy: true})
-			}
+	if set.Says != nil {
+		if verb, code := set.Says(id.Login, r); verb != "" {
+			s.o.Sent(id, Sent{Verb: verb, Code: code, By: "proxy", Proxy: true})
 		}
 	}
 	return sync.OnceFunc(func() { s.lanes.leave(id, false) }), nil

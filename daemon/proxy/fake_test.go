@@ -34,6 +34,7 @@ type site struct {
 	rules     map[string]rules.Set // by platform
 	refused   []uint64
 	onRefuse  func(session.ID, uint64) error // not under mu
+	lanes     proxy.Lanes                    // nil: none
 	log       lockedBuffer
 }
 
@@ -101,7 +102,7 @@ func (s *site) refusals() int {
 }
 
 func (s *site) handler() http.Handler {
-	return proxy.New(proxy.Options{Fleet: s, Rules: func(vendor string) rules.Set { return s.rules[vendor] },
+	return proxy.New(proxy.Options{Fleet: s, Lanes: s.lanes, Rules: func(vendor string) rules.Set { return s.rules[vendor] },
 		Transport: func(wire.Place) http.RoundTripper { return s.transport }, Log: slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 }
 

@@ -31,6 +31,9 @@ type Set struct {
 	// Says reads which verb a request about the agent of that login is, whoever
 	// wrote it, and its code; "" for every other one. nil: none is known.
 	Says func(login string, r rules.Request) (verb, code string)
+	// Reads reports whether a request changes nothing though its method may; nil: none
+	// does.
+	Reads func(r rules.Request) bool
 	// Read says what an answer over HTTP means. nil for a vendor of frames.
 	Read func(status int, body []byte) (code string, v Verdict)
 	// Stale reports whether an answer says that the request was not carried out

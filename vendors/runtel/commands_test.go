@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"agentkeeper/vendors/command"
+	"agentkeeper/vendors/rules"
 	"agentkeeper/vendors/runtel"
 )
 
@@ -20,6 +21,21 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 			if _, got := runtel.Vendor.Commands.Read(status, []byte(body)); got != want {
 				t.Errorf("%d %s: %v", status, body, got)
 			}
+		}
+	}
+}
+
+func TestWhatOnlyAsks(t *testing.T) {
+	for body, want := range map[string]bool{
+		`{"action":"list","obj":"DomainUser","params":{}}`: true,
+		`{"action":"get","obj":"User"}`:                    true,
+		`{"action":"update","obj":"User"}`:                 false,
+		`{"action":"List"}`:                                false,
+		`[]`:                                               false,
+		``:                                                 false,
+	} {
+		if got := runtel.Vendor.Commands.Reads(rules.Request{Body: []byte(body)}); got != want {
+			t.Errorf("%s: %v", body, got)
 		}
 	}
 }
