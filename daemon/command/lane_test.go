@@ -105,7 +105,7 @@ func TestAfterDoubtNobodyWaitsOn(t *testing.T) {
 func TestTheEndOfACallerTakesBackWhatWaits(t *testing.T) {
 	run(t, slow(), func(s *site) {
 		first := s.begin(hq, numbered(s, 1, 0))
-		ctx, cancel := contextOf(s.T)
+		ctx, cancel := contextOf(s)
 		done := make(chan command.Result, 2)
 		for n := range 2 {
 			go func() {
@@ -126,7 +126,7 @@ func TestTheEndOfACallerTakesBackWhatWaits(t *testing.T) {
 
 func TestTheEndOfACallerStopsNothingThatLeft(t *testing.T) {
 	run(t, slow(), func(s *site) {
-		ctx, cancel := contextOf(s.T)
+		ctx, cancel := contextOf(s)
 		done := make(chan command.Result, 1)
 		go func() {
 			r := numbered(s, 1, time.Minute)

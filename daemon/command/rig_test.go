@@ -28,6 +28,7 @@ import (
 	"agentkeeper/test/sim/huawei"
 	"agentkeeper/vendors"
 	"agentkeeper/vendors/adapter"
+	"agentkeeper/vendors/wire"
 )
 
 const password = "secret-of-agents"
@@ -49,7 +50,7 @@ type switches struct {
 
 // site is two platforms with agents that are signed in, and the service.
 type site struct {
-	*testing.T
+	testing.TB
 	lines   map[string]*sim.PipeListener // by host
 	huawei  *huawei.Sim
 	ecss    *ecss.Sim
@@ -73,21 +74,49 @@ func run(t *testing.T, w switches, f func(s *site)) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, w)
 		f(s)
-		s.service.Close(time.Second)
-		s.fleet.HandOver(t.Context(), "test")
-		s.ecss.Close()
-		for _, one := range s.servers {
-			if err := one.Close(); err != nil {
-				t.Error(err)
-			}
-		}
+		s.end()
 	})
 }
 
-func open(t *testing.T, w switches) *site {
+// end ends the service, and then the platforms.
+func (s *site) end() {
+	s.service.Close(time.Second)
+	s.fleet.HandOver(s.Context(), "test")
+	s.ecss.Close()
+	for _, one := range s.servers {
+		if err := one.Close(); err != nil {
+			s.Error(err)
+		}
+	}
+}
+
+// logins are those of the agents of the platform hq.
+func (s *site) logins() (list []string) {
+	for _, a := range s.fleet.Agents() {
+		if a.ID.Platform == "hq" {
+			list = append(list, a.ID.Login)
+		}
+	}
+	return list
+}
+
+// direct returns clients of the platform hq that do not go through the service.
+func (s *site) direct() chan *wire.Client {
+	place, _, _ := s.fleet.Place("hq")
+	transport := wire.NewTransport(place)
+	clients := make(chan *wire.Client, 16)
+	for range cap(clients) {
+		client := transport.Client(session.Account{})
+		s.Cleanup(client.Close)
+		clients <- client
+	}
+	return clients
+}
+
+func open(t testing.TB, w switches) *site {
 	t.Helper()
 	n := max(w.agents, 1)
-	s := &site{T: t, lines: map[string]*sim.PipeListener{"huawei.test": sim.Pipe(), "ecss.test": sim.Pipe()},
+	s := &site{TB: t, lines: map[string]*sim.PipeListener{"huawei.test": sim.Pipe(), "ecss.test": sim.Pipe()},
 		store: storetest.NewMemory(), path: filepath.Join(t.TempDir(), "agentkeeper.yaml")}
 	fail := func(text string) { t.Errorf("violation: %s", text) }
 	s.huawei = huawei.New(huawei.Config{Agents: huawei.Range(1001, n, password, 40001), Switches: w.huawei, Line: s.lines["huawei.test"], OnViolation: fail})
@@ -189,7 +218,6 @@ func (s *site) online(n int) {
 		}
 		if is == n {
 			time.Sleep(time.Second)
-			synctest.Wait()
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
@@ -315,8 +343,9 @@ func (t *told) outcomes() []command.Outcome {
 
 // lines is a log.
 type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
+	mu     sync.Mutex
+	text   strings.Builder
+	forget bool // nothing is kept
 }
 
 func (l *lines) Write(p []byte) (int, error) {
@@ -324,6 +353,9 @@ func (l *lines) Write(p []byte) (int, error) {
 	defer l.mu.Unlock()
 	if os.Getenv("AGENTKEEPER_LOG") != "" {
 		_, _ = os.Stderr.Write(p)
+	}
+	if l.forget {
+		return len(p), nil
 	}
 	return l.text.Write(p)
 }
@@ -364,6 +396,6 @@ func (s *site) recorded() int {
 	return len(all)
 }
 
-func contextOf(t *testing.T) (context.Context, context.CancelFunc) {
+func contextOf(t testing.TB) (context.Context, context.CancelFunc) {
 	return context.WithCancel(t.Context())
 }
