@@ -137,8 +137,8 @@ func (s *site) write(n int, w switches) {
 	}
 	fmt.Fprintf(&b, `allow_inline_secrets: true
 platforms:
-  hq: {vendor: huawei, url: "http://huawei.test:8043", options: {autoanswer: false%s}, commands: %s}
-  pbx: {vendor: ecss, url: "ws://ecss.test:8091", commands: %s}
+  hq: {vendor: huawei, url: "http://huawei.test:8043", sign_in: {rate: 100, concurrent: 50}, options: {autoanswer: false%s}, commands: %s}
+  pbx: {vendor: ecss, url: "ws://ecss.test:8091", sign_in: {rate: 100, concurrent: 50}, commands: %s}
 groups:
   - name: bots
     platform: hq

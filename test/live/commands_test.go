@@ -78,7 +78,8 @@ func TestACommandIsSentOnceOverEveryEnd(t *testing.T) {
 	s.place = []string{"options: {hold: 2s}", "commands: {enabled: true}"}
 	s.write()
 	k := s.runOnline()
-	killed, upgraded, answered := names[0], names[1], names[2]
+	killed, upgraded := names[0], names[1]
+	answered := names[2]
 
 	k.command(answered, "before", 1).is(t, "done", 200, false)
 	s.platform.send(http.MethodPatch, "switches", `{"work":{"command_time":"3s"}}`)
