@@ -15,7 +15,7 @@ import (
 // what is under way then is in doubt.
 func (d *Daemon) openCommands(ctx context.Context) (err error) {
 	d.commands, err = command.New(ctx, command.Options{
-		Fleet: d.fleet, Settings: limits{d}, Values: d.store, Observer: d.metrics, Log: d.log,
+		Fleet: d.fleet, Settings: limits{d}, Values: d.store, Observer: d.metrics, Log: d.log, Lost: d.store.Damage().Commands,
 		Standing: d.work.Standing,
 		Sent: func(id session.ID, s command.Sent) {
 			if !s.Own {

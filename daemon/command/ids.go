@@ -30,6 +30,9 @@ type ids struct {
 	values store.Values
 	log    *slog.Logger
 
+	lost  map[string]bool // names of records that are lost to damage
+	began time.Time
+
 	mu    sync.Mutex
 	all   map[idKey]*claim
 	bytes int         // of the kept answers
@@ -64,9 +67,13 @@ type entry struct {
 	HTTP   int       `json:"http,omitempty"`
 }
 
-func (d *ids) open(values store.Values, log *slog.Logger) {
+func (d *ids) open(values store.Values, lost []string, log *slog.Logger) {
 	d.values, d.log = values, log
-	d.all = map[idKey]*claim{}
+	d.all, d.lost = map[idKey]*claim{}, map[string]bool{}
+	d.began = time.Now()
+	for _, name := range lost {
+		d.lost[name] = true
+	}
 }
 
 // load reads what the process before recorded: what has no outcome is in doubt.
@@ -119,6 +126,9 @@ func (d *ids) claim(o *order) (*claim, *Result) {
 	known := d.all[c.key]
 	var r Result
 	switch {
+	case known == nil && d.lost[nameIn(c.key)] && time.Since(d.began) < keepFor:
+		r = Result{Outcome: Doubt, HTTP: http.StatusGatewayTimeout, Repeated: true,
+			Error: "a request with this id was recorded, and what became of it was lost to damage of the store: look at the agent before you use another id"}
 	case known == nil && (len(d.all) >= keepMost || d.bytes >= keepAll):
 		r = notSent("the outcomes of too many requests with an id are kept: nothing was sent", tidyEvery)
 	case known == nil:

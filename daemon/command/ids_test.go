@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"agentkeeper/daemon/command"
+	"agentkeeper/daemon/store"
 	"agentkeeper/test/sim"
 )
 
@@ -164,5 +165,28 @@ func TestIDsAreBounded(t *testing.T) {
 		time.Sleep(11 * time.Minute)
 		synctest.Wait()
 		s.is(s.do(hq, withID(s, 1, "one more")), command.Done, 200)
+	})
+}
+
+func TestAnOutcomeThatIsLostToDamageIsInDoubt(t *testing.T) {
+	run(t, slow(), func(s *site) {
+		s.is(s.do(hq, withID(s, 1, "a")), command.Done, 200)
+		all, err := s.store.All(s.Context(), store.Commands)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name := range all {
+			s.lost = append(s.lost, name)
+			if err := s.store.Put(s.Context(), store.Commands, name, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.crash()
+		s.online(2)
+		s.is(s.do(hq, withID(s, 1, "a")), command.Doubt, http.StatusGatewayTimeout)
+		s.is(s.do(hq, withID(s, 1, "b")), command.Done, 200)
+		time.Sleep(11 * time.Minute)
+		s.is(s.do(hq, withID(s, 1, "a")), command.Done, 200)
+		s.count(hq, "POST", 3)
 	})
 }

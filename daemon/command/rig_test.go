@@ -59,6 +59,7 @@ type site struct {
 	fleet   *fleet.Fleet
 	service *command.Service
 	path    string
+	lost    []string // records that damage took
 	log     lines
 	told    told
 
@@ -166,7 +167,7 @@ func (s *site) start() {
 		s.Fatal(err)
 	}
 	s.service, err = command.New(s.Context(), command.Options{
-		Fleet: s.fleet, Settings: limits{s.fleet}, Values: s.store, Observer: &s.told, Log: log,
+		Fleet: s.fleet, Settings: limits{s.fleet}, Values: s.store, Observer: &s.told, Lost: s.lost, Log: log,
 		Vendors: func(name string) (adapter.Vendor, bool) {
 			v, ok := vendors.Table[name]
 			return v, ok

@@ -89,7 +89,10 @@ type Options struct {
 	Settings Settings
 	Values   store.Values
 	Observer Observer
-	Log      *slog.Logger // nil: silent
+	// Lost are the names, in the store, of requests with an ID whose record is lost to
+	// damage: what became of them is in doubt.
+	Lost []string
+	Log  *slog.Logger // nil: silent
 	// Standing returns an agent's working state, as far as it is known; nil: it is not.
 	Standing func(id session.ID) work.Standing
 	// Sent is told of what is about to leave; it must not block. nil: nobody is.
@@ -122,7 +125,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	}
 	s := &Service{o: o}
 	s.ends, s.cut = context.WithCancel(context.WithoutCancel(ctx))
-	s.ids.open(o.Values, o.Log)
+	s.ids.open(o.Values, o.Lost, o.Log)
 	if err := s.ids.load(ctx); err != nil {
 		s.cut()
 		return nil, err

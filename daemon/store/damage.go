@@ -19,13 +19,15 @@ type Damage struct {
 	// Copies counts damaged parts of the second copies, which were written anew.
 	// Nothing is lost by that.
 	Copies int
-	// Records, Wishes, Works, Gates and Hooks are those whose both copies are damaged:
-	// there was one, and what it said is lost.
+	// Records, Wishes, Works, Gates, Hooks and Commands are those whose both copies are
+	// damaged: there was one, and what it said is lost.
 	Records []session.ID
 	Wishes  []session.ID
 	Works   []session.ID
 	Gates   []string
 	Hooks   []string
+	// Commands are the names of requests with a key against sending twice.
+	Commands []string
 	// Unknown means that other records may be lost, too, and that nobody knows
 	// which: any agent may have been refused, parked or paused.
 	Unknown bool
@@ -38,11 +40,13 @@ type Damage struct {
 
 // Lost counts the records that are lost for certain.
 func (d Damage) Lost() int {
-	return len(d.Records) + len(d.Wishes) + len(d.Works) + len(d.Gates) + len(d.Hooks)
+	return len(d.Records) + len(d.Wishes) + len(d.Works) + len(d.Gates) + len(d.Hooks) + len(d.Commands)
 }
 
 // Grave reports whether anything is lost that sign-ins depend on.
-func (d Damage) Grave() bool { return d.Unknown || d.HashKey || d.Lost() > len(d.Hooks)+len(d.Works) }
+func (d Damage) Grave() bool {
+	return d.Unknown || d.HashKey || d.Lost() > len(d.Hooks)+len(d.Works)+len(d.Commands)
+}
 
 // String says what was lost, for a log line or a page; "" for nothing.
 func (d Damage) String() string {
@@ -64,7 +68,7 @@ func (d Damage) String() string {
 
 // lose notes that a key's value is lost.
 func (d *Damage) lose(key string) {
-	for kind, list := range map[Kind]*[]string{Gates: &d.Gates, Hooks: &d.Hooks} {
+	for kind, list := range map[Kind]*[]string{Gates: &d.Gates, Hooks: &d.Hooks, Commands: &d.Commands} {
 		if name, err := kind.nameIn(key); err == nil {
 			*list = append(*list, name)
 			return
@@ -91,6 +95,7 @@ func (d *Damage) add(more Damage) {
 	d.Works = union(d.Works, more.Works)
 	d.Gates = union(d.Gates, more.Gates)
 	d.Hooks = union(d.Hooks, more.Hooks)
+	d.Commands = union(d.Commands, more.Commands)
 	d.Unknown = d.Unknown || more.Unknown
 	d.HashKey = d.HashKey || more.HashKey
 	d.Events += more.Events
@@ -130,7 +135,7 @@ func (s *Store) found(d Damage) {
 	}
 	if text := d.String(); text != "" {
 		s.log.Error("store: damage on disk: "+text, "records", d.Records, "overrides", d.Wishes, "working_states", d.Works, "budgets", d.Gates,
-			"webhooks", d.Hooks, "events", d.Events)
+			"webhooks", d.Hooks, "commands", len(d.Commands), "events", d.Events)
 	}
 }
 

@@ -115,7 +115,7 @@ func FuzzReadKeys(f *testing.F) {
 		pairs := []pair{{key, value}}
 		log := options(t, "").Log
 		s := &Store{settings: settings{log: log}}
-		for _, kind := range []Kind{Records, Wishes, Gates, Platforms, Hooks} {
+		for _, kind := range []Kind{Records, Wishes, Gates, Platforms, Hooks, Commands} {
 			for name := range s.named(kind, pairs) {
 				key, _ := kind.key(name)
 				if back, err := kind.nameIn(key); err != nil || back != name {
@@ -139,6 +139,7 @@ func TestNamesAndShards(t *testing.T) {
 		{Records, "hq/a.b@c/d e", "sess.0675.hq/a=2Eb=40c/d=20e"},
 		{Wishes, "hq/291", "wish.0873.hq/291"},
 		{Hooks, "crm.example-1", "hook.0131.crm=2Eexample-1"},
+		{Commands, "hq/291/00112233445566778899aabbccddeeff", "command.0722.hq/291/00112233445566778899aabbccddeeff"},
 		{Gates, "10.0.0.5:8043", "gate.10=2E0=2E0=2E5=3A8043"},
 		{Platforms, "hq", "platform.hq"},
 	} {
@@ -159,5 +160,20 @@ func TestNamesAndShards(t *testing.T) {
 	}
 	if len(used) < shards*9/10 {
 		t.Errorf("10,000 agents share %d of %d shards", len(used), shards)
+	}
+}
+
+// What is lost of a command holds no sign-in back.
+func TestALostCommandIsNotGrave(t *testing.T) {
+	var d Damage
+	key, _ := Commands.key("hq/291/00")
+	d.lose(key)
+	if d.Grave() || d.Unknown || d.Lost() != 1 || d.Commands[0] != "hq/291/00" {
+		t.Errorf("got %+v", d)
+	}
+	var all Damage
+	all.add(d)
+	if all.Lost() != 1 {
+		t.Errorf("got %+v", all)
 	}
 }
