@@ -31,6 +31,7 @@ func (d *Daemon) openCommands(ctx context.Context) (err error) {
 		return err
 	}
 	d.tasks.start(closing("commands", func() { d.commands.Close(max(d.remaining(), time.Millisecond)) }))
+	d.senders.open(d.commands)
 	return nil
 }
 

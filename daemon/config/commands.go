@@ -2,17 +2,13 @@ package config
 
 import (
 	"cmp"
-	"fmt"
-	"net/http"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"agentkeeper/daemon/config/strict"
 	"agentkeeper/session"
-	"agentkeeper/vendors"
 	"agentkeeper/vendors/command"
-	requests "agentkeeper/vendors/rules"
 )
 
 // Commands says what other programs may send on an agent's session.
@@ -50,7 +46,7 @@ func (l *loader) commands(parent *strict.Mapping, p *place, under *Commands) *Co
 		c.Enabled = m.Flag("enabled")
 	}
 	if m.Has("allow") {
-		c.Allow = l.allowed(m, func(e command.Entry) string { return wrongEntry(p, e) })
+		c.Allow = l.allowed(m, p.checkEntry)
 	}
 	if m.Has("timeout") {
 		c.Timeout = m.Duration("timeout")
@@ -61,9 +57,9 @@ func (l *loader) commands(parent *strict.Mapping, p *place, under *Commands) *Co
 	return &c
 }
 
-// allowed reads a list of what may be sent; wrong says why an entry cannot be, ""
+// allowed reads a list of what may be sent; wrong says why an entry cannot be, nil
 // where it can.
-func (l *loader) allowed(m *strict.Mapping, wrong func(command.Entry) string) (allow []string) {
+func (l *loader) allowed(m *strict.Mapping, wrong func(entry string) error) (allow []string) {
 	const key = "allow"
 	for i, n := range m.List(key) {
 		n = strict.Target(n)
@@ -75,13 +71,8 @@ func (l *loader) allowed(m *strict.Mapping, wrong func(command.Entry) string) (a
 			m.WrongAt(n, "%s holds %s; write single values", m.Name(key), strict.KindOf(n))
 			continue
 		}
-		entry, err := command.ParseEntry(n.Value)
-		if err != nil {
+		if err := wrong(n.Value); err != nil {
 			m.WrongAt(n, "this element of %s %v", m.Name(key), err)
-			continue
-		}
-		if why := wrong(entry); why != "" {
-			m.WrongAt(n, "this element of %s %s", m.Name(key), why)
 			continue
 		}
 		allow = append(allow, n.Value)
@@ -89,45 +80,19 @@ func (l *loader) allowed(m *strict.Mapping, wrong func(command.Entry) string) (a
 	return allow
 }
 
-// wrongEntry says why nothing that an entry admits is ever sent on the platform, ""
+// checkEntry says why nothing that an entry admits is ever sent on the platform; nil
 // where something is.
-func wrongEntry(p *place, e command.Entry) string {
+func (p *place) checkEntry(entry string) error {
 	if p == nil || !p.known {
-		return ""
+		return isEntry(entry)
 	}
-	switch r := p.vendor.Rules; {
-	case e.Action != "" && r.AdmitAction == nil:
-		return fmt.Sprintf("is an action, and %s has none; write a method and the beginning of a path, such as POST voicecall/291", p.Vendor)
-	case e.Action != "":
-		if _, why := r.AdmitAction(e.Action, nil); why != "" {
-			return "is never sent for another program: " + why
-		}
-	case e.Method != "" && r.Admit == nil:
-		return fmt.Sprintf("is a request over HTTP, and %s is not spoken over HTTP; write an action, such as call/accept", p.Vendor)
-	case e.Method != "":
-		return neverSent(p.vendor, e)
-	}
-	return ""
+	return p.vendor.CheckAllow(entry)
 }
 
-// neverSent tries what an entry may be meant for: its path and a longer one, with
-// and without a body.
-func neverSent(v vendors.Vendor, e command.Entry) (why string) {
-	const object = `{"action":"list"}`
-	longer := append(e.Segments[:len(e.Segments):len(e.Segments)], "x", "x", "x")
-	for _, segments := range [][]string{e.Segments, longer} {
-		r := requests.Request{Method: e.Method, Segments: segments, Readable: true}
-		_, refused := v.Rules.Admit(r)
-		if refused != "" && e.Method != http.MethodGet && e.Method != http.MethodHead && e.Method != http.MethodOptions {
-			r.Media, r.Body = "application/json", []byte(object)
-			_, refused = v.Rules.Admit(r)
-		}
-		if refused == "" {
-			return ""
-		}
-		why = cmp.Or(why, "is never sent for another program: "+refused)
-	}
-	return why
+// isEntry says why a text can be no entry of any vendor's.
+func isEntry(entry string) error {
+	_, err := command.ParseEntry(entry)
+	return err
 }
 
 // sending is a user's block `commands` under decode, whose agents are not known yet.
@@ -146,7 +111,7 @@ func (l *loader) sender(user *strict.Mapping) *Sender {
 	defer m.Done(nil)
 	s := &Sender{
 		Agents: l.patterns(m, "agents", "an agent's name, for example hq/291 or hq/*", true),
-		Allow:  l.allowed(m, func(command.Entry) string { return "" }),
+		Allow:  l.allowed(m, isEntry),
 	}
 	switch {
 	case !m.Has("agents"):
@@ -164,13 +129,16 @@ func (l *loader) sender(user *strict.Mapping) *Sender {
 func (l *loader) checkSenders() {
 	for _, s := range l.senders {
 		places := l.placesOf(s.of.Agents)
-		_ = l.allowed(s.m, func(e command.Entry) (first string) {
+		if len(l.Problems) > 0 { // a mistake elsewhere may be why no agent takes it
+			return
+		}
+		_ = l.allowed(s.m, func(entry string) (first error) {
 			for _, p := range places {
-				why := wrongEntry(p, e)
-				if why == "" {
-					return ""
+				err := p.checkEntry(entry)
+				if err == nil {
+					return nil
 				}
-				first = cmp.Or(first, why)
+				first = cmp.Or(first, err)
 			}
 			return first
 		})

@@ -78,11 +78,11 @@ func TestCommands(t *testing.T) {
 		"vendor: huawei, url: 'https://h'": {
 			"allow: [do:busy, PUT voicecall, POST onlineagent, GET /]": "",
 			"allow: [do:dance]":                        "names no verb; write do: and one of ready, busy",
-			"allow: [call/accept]":                     "is an action, and huawei has none",
-			"allow: [POST onlineagent/291/forcelogin]": "is never sent for another program: log-ins and log-outs are the service's",
-			"allow: [PUT agentgateway/login]":          "is never sent for another program: log-ins",
-			"allow: [GET agentevent/291]":              "is never sent for another program: this request would take events",
-			"allow: [POST modifyaccountpwdex]":         "is never sent for another program: this request could change a password",
+			"allow: [call/accept]":                     "is an action, and this platform is spoken over HTTP",
+			"allow: [POST onlineagent/291/forcelogin]": "is never sent: log-ins and log-outs are the service's",
+			"allow: [PUT agentgateway/login]":          "is never sent: log-ins",
+			"allow: [GET agentevent/291]":              "is never sent: this request would take events",
+			"allow: [POST modifyaccountpwdex]":         "is never sent: this request could change a password",
 			"allow: [POST a/../b]":                     "has a path that is never sent",
 			"allow: [post voicecall]":                  "is no entry; write an action",
 			"allow: [{a: b}]":                          "holds a mapping; write single values",
@@ -95,19 +95,20 @@ func TestCommands(t *testing.T) {
 			"allowed: []":                              `unknown key "allowed"; did you mean "allow"?`,
 		},
 		"vendor: ecss, url: 'wss://h'": {
-			"allow: [call/accept, operator/setState, do:answer]": "",
-			"allow: [operator/forceLogout]":                      "is never sent for another program: log-ins and log-outs are the service's",
-			"allow: [login]":                                     "is never sent for another program: log-ins",
-			"allow: [PUT voicecall]":                             "is a request over HTTP, and ecss is not spoken over HTTP",
+			"allow: [call/accept, operator/setState]": "",
+			"allow: [do:answer]":                      "names the verb answer: the platform has no documented way for this",
+			"allow: [operator/forceLogout]":           "is never sent: log-ins and log-outs are the service's",
+			"allow: [login]":                          "is never sent: log-ins",
+			"allow: [PUT voicecall]":                  "is a request over HTTP, and this platform is spoken in frames",
 		},
 		"vendor: runtel, url: 'https://h'": {
 			"allow: [POST api]":    "",
 			"allow: [GET record]":  "",
-			"allow: [DELETE user]": "is never sent for another program: the Runtel API is POST /api/ alone",
+			"allow: [DELETE user]": "is never sent: the Runtel API is POST /api/ alone",
 		},
 		"vendor: edna, url: 'https://h'": {
 			"allow: [PUT api/v1/agents]": "",
-			"allow: [POST api/v1/auth]":  "is never sent for another program",
+			"allow: [POST api/v1/auth]":  "is never sent: ",
 		},
 	} {
 		for block, want := range tests {
@@ -152,9 +153,9 @@ events:
 		"{agents: [cc/1]}":                         "user.commands has no effect: none of these agents takes commands",
 		"{agents: [hq/9]}":                         "user.commands.agents chooses no agent",
 		"{agents: ['*'], allow: [x y]}":            "this element of user.commands.allow is no entry",
-		"{agents: [hq/1], allow: [call/accept]}":   "is an action, and huawei has none",
+		"{agents: [hq/1], allow: [call/accept]}":   "is an action, and this platform is spoken over HTTP",
 		"{agents: [cc/1], allow: [PUT voicecall]}": "is a request over HTTP",
-		"{agents: ['*'], allow: [GET login]}":      "is never sent for another program",
+		"{agents: ['*'], allow: [GET login]}":      "is never sent: ",
 	} {
 		inDir(t, map[string]string{main: platforms + block + "\n", "d/1": "a long password"})
 		_, advice, err := Load(main)
