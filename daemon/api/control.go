@@ -71,7 +71,7 @@ func (c *Controller) Handler() http.Handler {
 	return limited(Admit(mux))
 }
 
-// order is the body of a command.
+// order is the body of a person's order.
 type order struct {
 	Reason string `json:"reason"`
 	For    string `json:"for"`
