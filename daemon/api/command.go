@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -25,11 +26,11 @@ type Commands interface {
 func (c *Controller) send(w http.ResponseWriter, req *http.Request) {
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
-		status := http.StatusBadRequest
+		refusal := command.Malformed(fmt.Errorf("the command cannot be read: %w", err))
 		if long := new(http.MaxBytesError); errors.As(err, &long) {
-			status = http.StatusRequestEntityTooLarge
+			refusal = command.Refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("a command has %d bytes at most", long.Limit))
 		}
-		answer(w, command.Refuse(status, "the command cannot be read: "+err.Error()))
+		answer(w, refusal)
 		return
 	}
 	asked, err := command.Decode(body)

@@ -95,7 +95,7 @@ func TestCommandsThatAreNone(t *testing.T) {
 		{"hq/291", `{"do":"busy","reason":"x","x":1}`, 400, `unknown field`},
 		{"hq/291", ``, 400, "no JSON object"},
 		{"hq/29l", exact, 404, "no such agent: hq/29l; did you mean hq/291"},
-		{"hq/291", exact + strings.Repeat(" ", command.BodyLimit+1-len(exact)), 413, "too large"},
+		{"hq/291", exact + strings.Repeat(" ", command.BodyLimit+1-len(exact)), 413, "65536 bytes at most"},
 	} {
 		w := call(h, http.MethodPost, "/api/v1/agents/"+tt.target+"/command", tt.body)
 		var got command.Result
