@@ -38,23 +38,29 @@ func (l *loader) commands(parent *strict.Mapping, p *place, under *Commands) *Co
 	}
 	m := parent.Section(key)
 	defer m.Done(nil)
-	if under == nil {
-		under = &Commands{Enabled: m.Flag("enabled"), Timeout: m.Duration("timeout")}
+	outermost := under == nil // where what is left out has its default
+	var c Commands
+	if !outermost {
+		c = *under
 	}
-	c := *under
-	if m.Has("enabled") {
+	if outermost || m.Has("enabled") {
 		c.Enabled = m.Flag("enabled")
 	}
 	if m.Has("allow") {
 		c.Allow = l.allowed(m, p.checkEntry)
 	}
-	if m.Has("timeout") {
-		c.Timeout = m.Duration("timeout")
-	}
-	if c.Timeout > maxCommandTimeout {
-		m.Wrong("timeout", "is above %s; write less", maxCommandTimeout)
+	if outermost || m.Has("timeout") {
+		c.Timeout = commandTimeout(m)
 	}
 	return &c
+}
+
+func commandTimeout(m *strict.Mapping) time.Duration {
+	limit := m.Duration("timeout")
+	if limit > maxCommandTimeout {
+		m.Wrong("timeout", "is above %s; write less", maxCommandTimeout)
+	}
+	return limit
 }
 
 // allowed reads a list of what may be sent; wrong says why an entry cannot be, nil
