@@ -133,11 +133,11 @@ func (l *loader) sender(user *strict.Mapping) *Sender {
 // checkSenders looks at what users may send once the platforms and the agents are
 // known.
 func (l *loader) checkSenders() {
+	if len(l.Problems) > 0 { // a mistake elsewhere may be why no agent takes it
+		return
+	}
 	for _, s := range l.senders {
 		places := l.placesOf(s.of.Agents)
-		if len(l.Problems) > 0 { // a mistake elsewhere may be why no agent takes it
-			return
-		}
 		_ = l.allowed(s.m, func(entry string) (first error) {
 			for _, p := range places {
 				err := p.checkEntry(entry)

@@ -152,7 +152,7 @@ var senderSection = strict.Section{
 	Doc: "Lets the user send commands to agents over NATS. If omitted, it may send none.",
 	Keys: []strict.Key{
 		{Name: "agents", Kind: kindTexts, Must: true, Doc: "Agents to which the user may send commands: full names, or beginnings that end with *, such as hq/*."},
-		{Name: "allow", Kind: kindTexts, Doc: "What the user may send, of what its agents take: actions, do:VERB, or METHOD and the beginning of a path. If omitted, all of that."},
+		{Name: "allow", Kind: kindTexts, Doc: "What the user may send, of what its agents take: actions, do:VERB, or METHOD and the beginning of a path. If omitted or empty, all of that."},
 	},
 }
 
