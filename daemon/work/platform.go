@@ -138,12 +138,14 @@ func (p *platform) unwait(a *agent) {
 	a.waits = false
 }
 
-// leave takes an agent out of what is under way.
-func (p *platform) leave(a *agent) {
+// leave takes an agent out of what is under way, and returns who waited for it.
+func (p *platform) leave(a *agent) (waited []*agent) {
 	p.unwait(a)
-	if p.canary == a {
-		p.canary = nil
+	if p.canary != a {
+		return nil
 	}
+	p.canary = nil
+	return p.release()
 }
 
 // admit reports whether the restore of an agent may leave now. Where not, it waits:
