@@ -33,11 +33,11 @@ const controlReserved = 16
 // servers makes the servers of all doors.
 func (d *Daemon) servers() []server {
 	reader := api.Reader{
-		Agents: d.fleet, Events: d.store, Audience: d.metrics, Webhooks: d.hooks, Health: d, Metrics: d.metrics.Handler(), Log: d.log,
-		Page: page.New(page.Options{Fleet: d.fleet, Activity: d.activity, LastEvent: d.store.LastSeq, Version: d.o.Version, Log: d.log}),
+		Agents: d.fleet, Work: d.work, Events: d.store, Audience: d.metrics, Webhooks: d.hooks, Health: d, Metrics: d.metrics.Handler(), Log: d.log,
+		Page: page.New(page.Options{Fleet: d.fleet, Work: d.work, Activity: d.activity, LastEvent: d.store.LastSeq, Version: d.o.Version, Log: d.log}),
 	}
 	controller := api.Controller{
-		Reader: reader, Commander: d.fleet, Credentials: d.fleet, Reloader: d, Resumer: d.hooks, Quarantines: d.fleet,
+		Reader: reader, Commander: d.fleet, Worker: d.work, Credentials: d.fleet, Reloader: d, Resumer: d.hooks, Quarantines: d.fleet,
 		Consumers: &d.readers, Tracer: d.tracer, Commands: d.commands,
 	}
 	all := d.publicServers(reader.Handler())

@@ -28,6 +28,7 @@ import (
 	"agentkeeper/daemon/webhook"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
+	"agentkeeper/session/work"
 )
 
 // service stands in for the fleet, the store and the daemon.
@@ -48,6 +49,9 @@ type service struct {
 	refused  atomic.Int64
 	log      *slog.Logger
 	problems []Problem
+	works    map[session.ID]work.Shown
+	words    []string
+	wish     error
 }
 
 func (s *service) Service() Service { return ServiceOf("1.2.3", PhaseRunning, time.Time{}, s.problems) }
@@ -154,7 +158,7 @@ func newService() *service {
 }
 
 func (s *service) controller() *Controller {
-	return &Controller{Commander: s, Credentials: s, Reloader: s, Resumer: s, Reader: Reader{Agents: s, Events: s.events, Webhooks: s, Health: s,
+	return &Controller{Commander: s, Worker: s, Credentials: s, Reloader: s, Resumer: s, Reader: Reader{Agents: s, Work: s, Events: s.events, Webhooks: s, Health: s,
 		Audience: s,
 		Metrics:  http.NotFoundHandler(), Page: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { _, _ = fmt.Fprint(w, "page of "+req.URL.Path) }), Log: s.log}}
 }

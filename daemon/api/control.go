@@ -42,6 +42,7 @@ type Controller struct {
 	Reader
 	Commander   Commander
 	Commands    Commands
+	Worker      Worker
 	Credentials Credentials
 	Reloader    Reloader
 	Resumer     Resumer
@@ -56,6 +57,7 @@ func (c *Controller) Handler() http.Handler {
 	c.routes(mux, doorControl)
 	mux.HandleFunc("POST /api/v1/agents/{platform}/{login}/{verb}", c.command)
 	mux.HandleFunc("POST /api/v1/agents/{platform}/{login}/command", c.send)
+	mux.HandleFunc("POST /api/v1/agents/{platform}/{login}/work", c.wishWork)
 	mux.HandleFunc("GET /api/v1/agents/{platform}/{login}/credential", c.credential)
 	mux.HandleFunc("POST /api/v1/agents/{platform}/{login}/credential/refused", c.refused)
 	mux.HandleFunc("POST /api/v1/webhooks/{name}/resume", c.resumeWebhook)

@@ -8,14 +8,14 @@ import (
 	"agentkeeper/daemon/fleet"
 	"agentkeeper/daemon/view"
 	"agentkeeper/session"
+	"agentkeeper/session/work"
 )
 
 // explain tells about an agent as a colleague would: what it does, who wants
 // what, why, what comes next, what a person can do, then what else there is to
 // know. Every element is whole sentences. Instants are in now's zone.
-func explain(a fleet.Agent, p fleet.Platform, now time.Time) []string {
-	e := explanation{a: a, p: p, now: now}
-	sentences := []string{e.state(), e.wish(), e.why(), e.next(), e.person(), e.trouble(), e.contact()}
+func explain(e explanation) []string {
+	sentences := []string{e.state(), e.wish(), e.why(), e.next(), e.working(), e.person(), e.trouble(), e.contact()}
 	sentences = append(sentences, e.warnings()...)
 	sentences = append(sentences, e.expiry())
 	told := sentences[:0]
@@ -32,6 +32,8 @@ type explanation struct {
 	a   fleet.Agent
 	p   fleet.Platform
 	now time.Time
+	// work is its working state; nil where its vendor tells none.
+	work *work.Shown
 }
 
 // reasonWords says what a reason means.
@@ -225,6 +227,9 @@ func (e explanation) person() string {
 		ways = append(ways, action)
 	}
 	if way := e.command(); way != "" {
+		ways = append(ways, way)
+	}
+	if way := e.workCommand(); way != "" {
 		ways = append(ways, way)
 	}
 	if len(ways) == 0 {

@@ -20,7 +20,7 @@ func explained(change func(a *fleet.Agent, p *fleet.Platform)) []string {
 		Window: 2 * time.Minute, View: keeper.View{State: session.Online, Since: noon.Add(-90 * time.Second)}}
 	p := fleet.Platform{Name: "hq", Vendor: "huawei"}
 	change(&a, &p)
-	return explain(a, p, noon)
+	return explain(explanation{a: a, p: p, now: noon})
 }
 
 // Every state with every reason, wished or not, with and without a next try,

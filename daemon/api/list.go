@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"agentkeeper/daemon/fleet"
-	"agentkeeper/daemon/view"
 	"agentkeeper/session"
 )
 
@@ -99,7 +98,7 @@ func (r *Reader) write(req *http.Request, out *bufio.Writer, want choice, part p
 		if !want.place(a) {
 			return true
 		}
-		one := view.AgentOf(a, now)
+		one := r.show(a, now)
 		if !want.condition(one) {
 			return true
 		}

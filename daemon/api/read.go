@@ -15,6 +15,7 @@ import (
 	"agentkeeper/daemon/store"
 	"agentkeeper/daemon/view"
 	"agentkeeper/session"
+	"agentkeeper/session/work"
 )
 
 // Agents is what is asked about agents.
@@ -70,6 +71,7 @@ type Health interface {
 // Reader is the read-only half. All fields are required.
 type Reader struct {
 	Agents   Agents
+	Work     Work
 	Events   Events
 	Audience Audience
 	Webhooks Webhooks
@@ -117,21 +119,24 @@ func (r *Reader) answers(ask func() error) http.HandlerFunc {
 const StateUnmet = "unmet"
 
 // choice is which agents a request asks for; an empty value asks for all.
-type choice struct{ platform, state, group, label string }
+type choice struct{ platform, state, work, group, label string }
 
 // choiceNames are the parameters of a choice.
-var choiceNames = []string{"platform", "state", "group", "label"}
+var choiceNames = []string{"platform", "state", "work", "group", "label"}
 
 // choiceOf reads a choice and says what is wrong with it.
 func choiceOf(q url.Values) (choice, error) {
 	for name := range q {
 		if !slices.Contains(choiceNames, name) && !slices.Contains(pageNames, name) {
-			return choice{}, fmt.Errorf("unknown parameter %q: use platform, state, group, label, limit and after", session.Cut(name, textLimit))
+			return choice{}, fmt.Errorf("unknown parameter %q: use platform, state, work, group, label, limit and after", session.Cut(name, textLimit))
 		}
 	}
-	c := choice{platform: q.Get("platform"), state: q.Get("state"), group: q.Get("group"), label: q.Get("label")}
+	c := choice{platform: q.Get("platform"), state: q.Get("state"), work: q.Get("work"), group: q.Get("group"), label: q.Get("label")}
 	if c.state != "" && c.state != StateUnmet && !validState(c.state) {
 		return choice{}, fmt.Errorf("unknown state %q: use one of %s, or %s", session.Cut(c.state, textLimit), listed(session.States()), StateUnmet)
+	}
+	if c.work != "" && !validWork(c.work) {
+		return choice{}, fmt.Errorf("unknown working state %q: use one of %s, or %s", session.Cut(c.work, textLimit), listed(work.States()), StateNotReady)
 	}
 	return c, nil
 }
@@ -143,14 +148,14 @@ func (c choice) place(a fleet.Agent) bool {
 
 // condition reports whether an agent's state is asked for.
 func (c choice) condition(a view.Agent) bool {
-	return matches(c.state, a.State) || (c.state == StateUnmet && a.Unmet())
+	return (matches(c.state, a.State) || (c.state == StateUnmet && a.Unmet())) && c.working(a)
 }
 
 func validState(name string) bool {
 	return slices.Contains(session.States(), session.State(name))
 }
 
-func listed(states []session.State) string {
+func listed[T ~string](states []T) string {
 	words := make([]string, len(states))
 	for i, s := range states {
 		words[i] = string(s)
@@ -177,8 +182,13 @@ func (r *Reader) tell(w http.ResponseWriter, status int, id session.ID) {
 		return
 	}
 	now := time.Now()
-	out := view.AgentOf(a, now)
-	out.Story = view.StoryOf(a, explain(a, r.platform(id.Platform), now))
+	out := r.show(a, now)
+	e := explanation{a: a, p: r.platform(id.Platform), now: now}
+	if s, ok := r.Work.Of(id); ok {
+		s = view.Present(&a, s)
+		e.work = &s
+	}
+	out.Story = view.StoryOf(a, explain(e))
 	reply(w, status, out)
 }
 

@@ -25,6 +25,7 @@ const (
 // without them it looks at nothing and keeps nothing.
 type board struct {
 	fleet Fleet
+	work  Work
 
 	mu      sync.Mutex // held over a look, which waits for nothing but the fleet's own lock
 	viewers int
@@ -132,7 +133,11 @@ func (b *board) look() {
 			e = &entry{row: row{ID: a.ID.String()}}
 			b.rows[a.ID] = e
 		}
-		if r := rowOf(a, e.row.ID, began); e.row != r {
+		r := rowOf(a, e.row.ID, began)
+		if s, ok := b.work.Of(a.ID); ok {
+			r.working = workingOf(a, s)
+		}
+		if e.row != r {
 			e.row, e.json = r, encode(r)
 			changed = append(changed, e.json)
 		}

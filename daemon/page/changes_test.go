@@ -23,6 +23,7 @@ import (
 	"agentkeeper/daemon/view"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
+	"agentkeeper/session/work"
 )
 
 // crew is a fleet that counts how often it is looked at.
@@ -30,6 +31,7 @@ type crew struct {
 	mu        sync.Mutex
 	agents    map[session.ID]fleet.Agent
 	platforms []fleet.Platform
+	works     map[session.ID]work.Shown
 	looks     int
 	takes     time.Duration // a look
 }
@@ -82,6 +84,14 @@ func (c *crew) Platforms() []fleet.Platform {
 		}
 	}
 	return list
+}
+
+// Of tells a working state.
+func (c *crew) Of(id session.ID) (work.Shown, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s, ok := c.works[id]
+	return s, ok
 }
 
 func (c *crew) looked() int {
@@ -168,7 +178,7 @@ func names(messages []string) (list []string) {
 func TestChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew(3)
-		p := New(Options{Fleet: c, Activity: NewActivity(), Version: "v1"})
+		p := New(Options{Fleet: c, Work: c, Activity: NewActivity(), Version: "v1"})
 		s := watch(t, p)
 		defer s.close()
 		got := s.read()
@@ -221,7 +231,7 @@ func TestChanges(t *testing.T) {
 func TestQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew(2)
-		s := watch(t, New(Options{Fleet: c, Activity: NewActivity()}))
+		s := watch(t, New(Options{Fleet: c, Work: c, Activity: NewActivity()}))
 		defer s.close()
 		s.read()
 		for range 60 {
@@ -245,7 +255,7 @@ func TestQuiet(t *testing.T) {
 func TestLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew(1)
-		s := watch(t, New(Options{Fleet: c, Activity: NewActivity()}))
+		s := watch(t, New(Options{Fleet: c, Work: c, Activity: NewActivity()}))
 		defer s.close()
 		s.read()
 		time.Sleep(89 * time.Second)
@@ -263,7 +273,7 @@ func TestLate(t *testing.T) {
 func TestOneLookForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew(5)
-		p := New(Options{Fleet: c, Activity: NewActivity()})
+		p := New(Options{Fleet: c, Work: c, Activity: NewActivity()})
 		time.Sleep(time.Hour)
 		if n := c.looked(); n != 0 {
 			t.Errorf("%d looks without a viewer", n)
@@ -301,7 +311,7 @@ func TestLooksAreCheap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew(1)
 		c.takes = 100 * time.Millisecond
-		s := watch(t, New(Options{Fleet: c, Activity: NewActivity()}))
+		s := watch(t, New(Options{Fleet: c, Work: c, Activity: NewActivity()}))
 		defer s.close()
 		time.Sleep(time.Minute)
 		if n := c.looked(); n < 10 || n > 13 {
@@ -314,7 +324,7 @@ func TestLooksAreCheap(t *testing.T) {
 func TestStuckViewer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew(1)
-		p := New(Options{Fleet: c, Activity: NewActivity()})
+		p := New(Options{Fleet: c, Work: c, Activity: NewActivity()})
 		stuck, other := watch(t, p), watch(t, p)
 		defer other.close()
 		other.read()
@@ -343,7 +353,7 @@ func TestLaggard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew(1)
 		c.set("hq", "1", func(a *fleet.Agent) { a.View.Started = time.Time{} }) // no margin
-		b := board{fleet: c}
+		b := board{fleet: c, work: c}
 		b.enter()
 		_, number := b.since(0)
 		news := func(n int) {
@@ -406,7 +416,7 @@ func newStill(n int) still {
 // A large fleet is looked at in pages, and told in the same order.
 func TestLookInPages(t *testing.T) {
 	f := newStill(2*chunk + 500)
-	b := board{fleet: f}
+	b := board{fleet: f, work: newCrew(0)}
 	messages, _ := b.since(0)
 	var got []string
 	for _, m := range messages {
@@ -447,7 +457,7 @@ func (s still) Platforms() []fleet.Platform { return []fleet.Platform{{Name: "hq
 // without what the fleet takes to tell of them.
 func BenchmarkLook(b *testing.B) {
 	f := newStill(20000)
-	board := board{fleet: f}
+	board := board{fleet: f, work: newCrew(0)}
 	board.look()
 	i := 0
 	for b.Loop() {

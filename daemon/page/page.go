@@ -10,6 +10,7 @@ import (
 	"agentkeeper/daemon/fleet"
 	"agentkeeper/daemon/listener"
 	"agentkeeper/session"
+	"agentkeeper/session/work"
 )
 
 // Fleet is whom the page shows.
@@ -19,9 +20,17 @@ type Fleet interface {
 	Platforms() []fleet.Platform
 }
 
+// Work tells agents' working states.
+type Work interface {
+	// Of returns an agent's; ok is false where its vendor tells none. The page asks it
+	// for every agent, twice a second.
+	Of(id session.ID) (s work.Shown, ok bool)
+}
+
 // Options are what a Page is made from. All but Log are required.
 type Options struct {
 	Fleet    Fleet
+	Work     Work
 	Activity *Activity
 	// LastEvent returns the position of the newest event; the page shows those
 	// shortly before it.
@@ -45,7 +54,7 @@ type Page struct {
 
 // New returns a page.
 func New(o Options) *Page {
-	p := &Page{mux: http.NewServeMux(), board: board{fleet: o.Fleet}, activity: o.Activity,
+	p := &Page{mux: http.NewServeMux(), board: board{fleet: o.Fleet, work: o.Work}, activity: o.Activity,
 		lastEvent: o.LastEvent, version: o.Version, log: o.Log}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)

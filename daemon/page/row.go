@@ -1,10 +1,13 @@
 package page
 
 import (
+	"slices"
 	"strings"
 	"time"
 
 	"agentkeeper/daemon/fleet"
+	"agentkeeper/session"
+	"agentkeeper/session/work"
 )
 
 // row is what the table shows of an agent. Nothing in it changes while the
@@ -26,6 +29,43 @@ type row struct {
 	Late     bool   `json:"late,omitempty"`     // little is left of the window
 	Override string `json:"override,omitempty"` // a person's word: its verb
 	Warnings int    `json:"warnings,omitempty"`
+	working
+}
+
+// working is what the table shows of a working state. It is empty for an agent that is
+// not online, and for one of which nothing is known or wished.
+type working struct {
+	Work     string `json:"work,omitempty"`      // the state
+	Set      string `json:"work_by,omitempty"`   // who set it
+	Why      string `json:"work_why,omitempty"`  // the vendor's code and what it means
+	Wished   string `json:"work_wish,omitempty"` // of as_is nothing
+	Held     string `json:"work_held,omitempty"` // why the wish is not pursued
+	Changed  int64  `json:"work_since,omitempty"`
+	Again    int64  `json:"work_next,omitempty"` // the next attempt
+	Able     bool   `json:"able,omitempty"`      // calls come
+	NotReady bool   `json:"not_ready,omitempty"` // it is online and gets no calls
+}
+
+// workingOf returns what is shown of an agent's working state.
+func workingOf(a *fleet.Agent, s work.Shown) (w working) {
+	if a.View.State != session.Online {
+		return w
+	}
+	if s.Wish != work.AsIs {
+		w.Wished = string(s.Wish)
+	}
+	w.Able, w.NotReady = s.State.Able(), s.NotReady()
+	if s.State == "" || s.State == work.Unknown {
+		if !w.NotReady {
+			return working{Wished: w.Wished}
+		}
+		s.State = work.Unknown
+	}
+	w.Work, w.Set = string(s.State), string(s.By)
+	w.Why = strings.Join(slices.DeleteFunc([]string{s.Code, s.Reason}, func(text string) bool { return text == "" }), ": ")
+	w.Held = string(s.HeldBack)
+	w.Changed, w.Again = millis(s.Since), millis(s.NextAttempt)
+	return w
 }
 
 // lateShare is the part of the window below which an agent's contact is late:

@@ -21,6 +21,27 @@ type line struct {
 	Offline    int     `json:"offline"`
 	Window     float64 `json:"window"` // seconds
 	contacts
+	calls
+}
+
+// calls tell how many of the agents that are online get calls, of those of which that
+// is known or wished.
+type calls struct {
+	Able     int `json:"able"`
+	NotReady int `json:"not_ready"`
+	HeldBack int `json:"held_back"` // of those that are not ready
+}
+
+func (c *calls) count(r *row) {
+	switch {
+	case r.Able:
+		c.Able++
+	case r.NotReady:
+		c.NotReady++
+		if r.Held != "" {
+			c.HeldBack++
+		}
+	}
 }
 
 // contacts tell how much silence a platform's sessions have left. No count of
@@ -41,8 +62,14 @@ func lineOf(p fleet.Platform) line {
 	}
 }
 
-// add adds an agent's session, if it has one.
-func (c *contacts) add(a *fleet.Agent, r *row, now time.Time) {
+// add adds an agent.
+func (l *line) add(a *fleet.Agent, r *row, now time.Time) {
+	l.contacts.measure(a, r, now)
+	l.calls.count(r)
+}
+
+// measure adds an agent's session, if it has one.
+func (c *contacts) measure(a *fleet.Agent, r *row, now time.Time) {
 	if share, ok := windowLeft(a, now); ok {
 		c.Sessions++
 		c.Margin = min(c.Margin, int(share*100))

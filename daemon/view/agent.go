@@ -11,7 +11,8 @@ import (
 type Agent struct {
 	Identity
 	Condition
-	Session         *Session  `json:"session"` // null without one
+	Session         *Session  `json:"session"`        // null without one
+	Work            *Work     `json:"work,omitempty"` // of vendors that tell it
 	SignIns         uint64    `json:"sign_ins"`
 	Events          uint64    `json:"events"`
 	Override        *Override `json:"override,omitempty"`

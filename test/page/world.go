@@ -21,8 +21,10 @@ import (
 	"agentkeeper/daemon/page"
 	"agentkeeper/daemon/store"
 	"agentkeeper/daemon/store/storetest"
+	"agentkeeper/daemon/webhook"
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
+	"agentkeeper/session/work"
 	"agentkeeper/vendors"
 	"agentkeeper/vendors/wire"
 )
@@ -35,6 +37,7 @@ type world struct {
 	stream   *events.Stream
 	activity *page.Activity
 	handler  http.Handler
+	began    time.Time
 
 	mu    sync.Mutex
 	kicks map[session.ID]*session.Signal
@@ -55,7 +58,7 @@ func places() []place {
 }
 
 func newWorld(ctx context.Context, agents int) (*world, error) {
-	w := &world{activity: page.NewActivity(), kicks: map[session.ID]*session.Signal{}}
+	w := &world{began: time.Now(), activity: page.NewActivity(), kicks: map[session.ID]*session.Signal{}}
 	st := storetest.NewMemory()
 	w.stream = events.New(st, nothing{}, vendorOf, slog.New(slog.DiscardHandler))
 	table := map[string]vendors.Vendor{}
@@ -69,8 +72,8 @@ func newWorld(ctx context.Context, agents int) (*world, error) {
 		return nil, err
 	}
 	w.fleet.Apply(configured(agents), "start")
-	status := page.New(page.Options{Fleet: w.fleet, Activity: w.activity, LastEvent: st.LastSeq, Version: "measured"})
-	reader := api.Reader{Agents: w.fleet, Events: st, Audience: nothing{}, Health: w, Metrics: http.NotFoundHandler(), Page: status, Log: slog.New(slog.DiscardHandler)}
+	status := page.New(page.Options{Fleet: w.fleet, Work: w, Activity: w.activity, LastEvent: st.LastSeq, Version: "measured"})
+	reader := api.Reader{Agents: w.fleet, Work: w, Events: st, Audience: nothing{}, Health: w, Webhooks: w, Metrics: http.NotFoundHandler(), Page: status, Log: slog.New(slog.DiscardHandler)}
 	w.handler = reader.Handler()
 	return w, nil
 }
@@ -130,8 +133,35 @@ func (w *world) online() (n int) {
 	return n
 }
 
+// Of implements page.Work and api.Work: Huawei's agents work, one in fifty was busied
+// by its platform, and some of these are left so.
+func (w *world) Of(id session.ID) (s work.Shown, ok bool) {
+	if id.Platform != "hq" {
+		return s, id.Platform == "pbx"
+	}
+	s = work.Shown{Standing: work.Standing{State: work.Ready, By: work.ByKeeper, Since: w.began}, Wish: work.WishReady, RestoresLeft: 6}
+	h := hashOf(id)
+	switch {
+	case h%50 == 0:
+		s.Standing = work.Standing{State: work.Busy, By: work.ByPlatform, Code: "2", Reason: "calls were not answered", Since: w.began}
+		s.RestoresLeft, s.NextAttempt = int(h/50%7), time.Now().Truncate(time.Minute).Add(time.Minute)
+		if s.RestoresLeft == 0 {
+			s.HeldBack, s.HeldUntil = work.HoldLimit, w.began.Add(time.Hour)
+		}
+	case h%170 == 0:
+		s.Standing = work.Standing{State: work.Rest, By: work.ByInspector, Since: w.began}
+		s.HeldBack = work.HoldInspector
+	case h%9 == 0:
+		s.State, s.By = work.Talking, work.ByPlatform
+	}
+	return s, true
+}
+
 // Healthy implements api.Health.
 func (w *world) Healthy() error { return nil }
+
+// Status implements api.Webhooks: there are none.
+func (w *world) Status(context.Context) []webhook.Status { return nil }
 
 // Ready implements api.Health.
 func (w *world) Ready() error { return nil }

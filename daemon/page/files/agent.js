@@ -1,6 +1,6 @@
 // One agent's page: what it is, why, what happened to it, and its last events.
 
-import { make, put, number, absolute, exact, ago, until, span, state, reasons, root, apiOf, serviceNow } from './text.js';
+import { make, put, number, absolute, exact, ago, until, span, state, reasons, doing, setBy, holds, root, apiOf, serviceNow } from './text.js';
 
 const keepEvents = 50;
 const lookBack = 20000; // positions of the stream that are searched for the agent's events at first
@@ -131,6 +131,9 @@ export class AgentView {
       ['Group', [a.group || '–']],
       ['Wish', a.wish_by && [`${a.wish}, by ${a.wish_by}${a.wish_until ? `, until ${absolute(Date.parse(a.wish_until))}` : ''}`]],
       ['A person said', a.override && [word(a.override)]],
+      ['Working state', a.work && a.state === 'online' && [standing(a.work), a.work.since && exact(Date.parse(a.work.since))]],
+      ['Working wish', a.work && a.work.wish !== 'as_is' && [wished(a.work)]],
+      ['A person wished', a.work?.word && [word({ ...a.work.word, verb: a.work.word.wish.replace('_', '-') })]],
       ...(a.warnings || []).map((w) => ['Warning', [warning(w)]]),
       ['Code', a.code && [a.code]],
       ['Next attempt', at(a.next_attempt, until)],
@@ -253,6 +256,18 @@ export class AgentView {
 function word(o) {
   const end = o.until ? ` until ${absolute(Date.parse(o.until))}` : '';
   return `${o.verb}${end}: “${o.reason}” (${o.by}, ${absolute(Date.parse(o.at))})`;
+}
+
+// standing is what an agent does, and who made it so.
+function standing(w) {
+  const why = [setBy(w.by), w.code && `code ${w.code}`, w.reason].filter(Boolean).join(' · ');
+  return `${doing(w.state)}${w.since ? ` for ${span(serviceNow() - Date.parse(w.since))}` : ''}${why ? ` (${why})` : ''}`;
+}
+
+// wished is what becomes of the wish for a working state.
+function wished(w) {
+  if (w.held_back) return `${w.wish}, held back: ${holds[w.held_back] || w.held_back}${w.held_until ? `, until ${absolute(Date.parse(w.held_until))}` : ''}`;
+  return `${w.wish}${w.next_attempt ? `, next attempt ${until(Date.parse(w.next_attempt))}` : ''}; ${number(w.restores_left)} restores left`;
 }
 
 const warning = (w) => [`${w.code}:`, w.text, w.action && `(${w.action})`].filter(Boolean).join(' ');

@@ -8,7 +8,7 @@ const ranks = { parked: 0, waiting: 1, signing_out: 3, signing_in: 4, online: 6,
 
 function rank(a) {
   if (a.state === 'offline' && a.wish === 'online') return 2;
-  if (a.state === 'online' && (a.late || a.warnings)) return 5;
+  if (a.state === 'online' && (a.late || a.warnings || a.not_ready)) return 5;
   return ranks[a.state] ?? 5;
 }
 
@@ -24,6 +24,8 @@ const states = {
   late: (a) => a.late,
   warned: (a) => a.warnings > 0,
   override: (a) => a.override !== '',
+  not_ready: (a) => a.not_ready,
+  held: (a) => a.not_ready && a.work_held !== '',
 };
 
 const never = Number.MAX_SAFE_INTEGER;
@@ -79,8 +81,16 @@ export class Fleet {
       a.late = !!r.late;
       a.override = r.override || '';
       a.warnings = r.warnings || 0;
+      a.work = r.work || '';
+      a.work_by = r.work_by || '';
+      a.work_why = r.work_why || '';
+      a.work_wish = r.work_wish || '';
+      a.work_held = r.work_held || '';
+      a.work_since = r.work_since || 0;
+      a.work_next = r.work_next || 0;
+      a.not_ready = !!r.not_ready;
       a.rank = rank(a);
-      a.text = `${a.id} ${a.label || ''} ${a.group} ${a.state} ${a.reason} ${a.code} ${a.detail}`.toLowerCase();
+      a.text = `${a.id} ${a.label || ''} ${a.group} ${a.state} ${a.reason} ${a.code} ${a.detail} ${a.work} ${a.work_why}`.toLowerCase();
     }
     this.stale.order = true;
     return set.size;

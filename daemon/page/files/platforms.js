@@ -10,10 +10,20 @@ function margin(list) {
   return withSessions.length ? Math.min(...withSessions.map((p) => p.margin)) : null;
 }
 
+// working counts the agents that are online of which it is known, or wished, whether
+// calls come to them.
+const working = (list) => sum(list, 'able') + sum(list, 'not_ready');
+
+// able is how many of those get calls; null: of nobody it is known.
+const able = (list) => (working(list) ? sum(list, 'able') : null);
+
+const heldBack = (list) => (sum(list, 'held_back') ? `, ${number(sum(list, 'held_back'))} held back` : '');
+
 const grade = (percent) => (percent === null ? 'none' : percent < 25 ? 'bad' : percent < 40 ? 'fair' : 'good');
 
 const tiles = [
   { name: 'online', state: 'online', label: 'online', value: (l) => sum(l, 'online'), note: (l) => `of ${number(sum(l, 'wished_online'))} wished` },
+  { name: 'able', state: 'not_ready', label: 'able to work', value: able, note: (l) => `of ${number(working(l))}${heldBack(l)}` },
   { name: 'waiting', state: 'waiting', label: 'waiting', value: (l) => sum(l, 'waiting'), note: (l) => `${number(sum(l, 'sign_in_queue'))} in a queue` },
   { name: 'parked', state: 'parked', label: 'parked', value: (l) => sum(l, 'parked'), note: () => 'need a person' },
   { name: 'moving', state: 'signing_in', label: 'signing in', value: (l) => sum(l, 'signing_in'), note: (l) => `${number(sum(l, 'signing_out'))} signing out` },
@@ -67,6 +77,7 @@ export class Summary {
       if (t.percent) mark(link, 'data-grade', grade(n));
     }
     mark(this.tiles.get('online').link, 'data-short', sum(this.list, 'online') < sum(this.list, 'wished_online') ? '' : null);
+    mark(this.tiles.get('able').link, 'data-short', sum(this.list, 'not_ready') ? '' : null);
     for (const p of this.list) this.fill(this.lines.get(p.name), p);
   }
 
@@ -140,5 +151,6 @@ export function condition(p) {
   if (p.out) return ['bad', `out since ${absolute(Date.parse(p.out_since))}${next}`, p.held];
   if (p.held) return ['fair', p.held, ''];
   if (p.online < p.wished_online) return ['fair', `${number(p.wished_online - p.online)} to bring back`, ''];
-  return ['good', 'well', ''];
+  if (p.held_back || p.not_ready > 0.05 * (p.able + p.not_ready)) return ['fair', `${number(p.not_ready)} online, not ready`, heldBack([p]).slice(2)];
+  return ['good', 'well', p.not_ready ? `${number(p.not_ready)} online, not ready` : ''];
 }

@@ -1,7 +1,7 @@
 // The table of agents. Only the rows in sight exist, whatever the fleet's size;
 // they are filled anew as it scrolls, and one listener serves them all.
 
-import { make, put, mark, number, absolute, exact, until, span, serviceNow, state, reasons, pathOf } from './text.js';
+import { make, put, mark, number, absolute, exact, until, span, serviceNow, state, reasons, doing, setBy, holds, pathOf } from './text.js';
 
 const spare = 12; // rows above and below what is in sight
 const columns = 8;
@@ -98,6 +98,7 @@ export class Table {
       label: make('span', { className: 'label', hidden: true }),
       badge: make('span', { className: 'badge', hidden: true }),
       state: make('span', { className: 'state' }),
+      work: make('span', { className: 'work', hidden: true }),
       since: make('time'),
       clock: make('span', { className: 'muted clock' }),
       next: make('time'),
@@ -109,7 +110,7 @@ export class Table {
     const id = cell('c-id');
     id.append(l.link, l.label, l.badge);
     const state = cell('c-state');
-    state.append(l.state);
+    state.append(l.state, l.work);
     const since = cell('c-since');
     since.append(l.since, ' ', l.clock);
     const next = cell('c-next');
@@ -138,6 +139,10 @@ export class Table {
     put(l.wish, a.wish);
     put(l.state, state(a.state) + (a.reason ? `: ${a.reason}` : ''));
     mark(l.state, 'title', reasons[a.reason] || null);
+    put(l.work, doing(a.work));
+    mark(l.work, 'data-short', a.not_ready ? '' : null);
+    mark(l.work, 'title', a.work_since ? `since ${exact(a.work_since)}` : null);
+    l.work.hidden = !a.work;
     const [why, title] = this.why(a);
     put(l.why, why);
     mark(l.why, 'title', title || null);
@@ -153,7 +158,9 @@ export class Table {
       const held = this.place(a)?.held;
       return [held || 'in the queue', held];
     }
-    const text = [a.code, a.detail || reasons[a.reason]].filter(Boolean).join(' · ');
+    const session = [a.code, a.detail || reasons[a.reason]];
+    const work = a.not_ready ? [setBy(a.work_by), a.work_why, a.work_held && `held back: ${holds[a.work_held] || a.work_held}`] : [];
+    const text = [...session, ...work].filter(Boolean).join(' · ');
     return [text, text];
   }
 
@@ -166,7 +173,7 @@ export class Table {
       l.since.dateTime = new Date(a.since).toISOString();
       l.since.title = `since ${exact(a.since)}`;
     }
-    const next = a.queued ? Date.parse(this.place(a)?.next_try) || 0 : a.next;
+    const next = a.queued ? Date.parse(this.place(a)?.next_try) || 0 : a.next || a.work_next;
     put(l.next, next ? until(next) : '');
     if (l.due !== next) {
       l.due = next;

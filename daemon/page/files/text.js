@@ -89,6 +89,26 @@ export const reasons = {
   replaced: 'evicted again and again',
 };
 
+// What agents do that are online, and who made it so.
+const doings = { offered: 'call offered', talking: 'in a call', wrap_up: 'after a call', unknown: 'not known' };
+export const doing = (name) => doings[name] || name;
+
+const setters = { platform: 'by the platform', inspector: 'by an inspector', program: 'by another program', keeper: 'by this service' };
+export const setBy = (name) => setters[name] || '';
+
+// holds say why a wish for a working state is not pursued.
+export const holds = {
+  inspector: 'an inspector set the state',
+  program: 'another program set the state',
+  unknown: 'nobody knows who set the state',
+  platform: 'what the platform did is not to be undone',
+  limit: 'as many restores as are allowed did not last',
+  canary: 'one agent is restored first',
+  in_call: 'it has a call',
+  offline: 'it is not signed in',
+  unsupported: 'the vendor documents no way',
+};
+
 // nameOf divides an agent's name: the platform ends at the first slash.
 export function nameOf(id) {
   const at = id.indexOf('/');
