@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"agentkeeper/daemon/api"
 	"agentkeeper/daemon/view"
@@ -39,12 +40,16 @@ func check(w io.Writer, service api.Service, t tally) error {
 		notes = append(notes, plain(p.Text))
 	}
 	text := fmt.Sprintf("%d of %d agents online%s%s%s", t.online, t.wished,
-		some(", stopped: ", t.parked), some(", in quarantine: ", t.quarantined), some(", not yet: ", t.waiting))
+		some(", stopped: ", t.parked), some(", in quarantine: ", t.quarantined), some(", not yet: ", t.waiting)) + some(", no calls: ", t.idle)
 	if len(notes) > 0 {
 		text = strings.Join(notes, "; ") + "; " + text
 	}
-	_, _ = fmt.Fprintf(w, "%s - %s | online=%d wished=%d parked=%d quarantined=%d waiting=%d unmet=%d problems=%d\n",
-		pluginWords[code], text, t.online, t.wished, len(t.parked), len(t.quarantined), len(t.waiting), t.unmet, len(service.Problems))
+	figures := fmt.Sprintf("online=%d wished=%d parked=%d quarantined=%d waiting=%d unmet=%d problems=%d",
+		t.online, t.wished, len(t.parked), len(t.quarantined), len(t.waiting), t.unmet, len(service.Problems))
+	if t.ready {
+		figures += fmt.Sprintf(" able=%d not_ready=%d no_calls=%d", t.works.able, t.works.notReady, len(t.idle))
+	}
+	_, _ = fmt.Fprintf(w, "%s - %s | %s\n", pluginWords[code], text, figures)
 	if code == pluginOK {
 		return nil
 	}
@@ -73,6 +78,11 @@ type tally struct {
 	wished, online               int      // those that are wished online, and those of them that are
 	parked, quarantined, waiting []string // the names of the others
 	unmet                        int      // those that are not as they are wished, online or offline
+
+	ready bool // what follows is asked for, as of now
+	now   time.Time
+	works works
+	idle  []string // the names of those that are wished ready, and get no calls for a while
 }
 
 func (t *tally) add(agents []view.Agent) {
@@ -80,6 +90,12 @@ func (t *tally) add(agents []view.Agent) {
 	for _, a := range agents {
 		if a.Unmet() {
 			t.unmet++
+		}
+		if t.ready {
+			t.works.add(a)
+			if lastingly(a, t.now) {
+				t.idle = append(t.idle, a.ID)
+			}
 		}
 		if a.Wish != "online" {
 			continue
@@ -102,7 +118,7 @@ func (t tally) code() int {
 	switch {
 	case len(t.parked)+len(t.quarantined) > 0:
 		return pluginCritical
-	case len(t.waiting) > 0:
+	case len(t.waiting)+len(t.idle) > 0:
 		return pluginWarning
 	}
 	return pluginOK

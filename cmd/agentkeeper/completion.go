@@ -14,6 +14,7 @@ import (
 	"agentkeeper/daemon/api"
 	"agentkeeper/daemon/events"
 	"agentkeeper/session"
+	"agentkeeper/session/work"
 	"agentkeeper/vendors/command"
 )
 
@@ -241,6 +242,8 @@ func (c *completer) values(v *kong.Value, word, head string) (list []string) {
 		return fitting(methods, word, head)
 	case v.Name == "state":
 		return fitting(states(), word, head)
+	case v.Name == "work":
+		return fitting(workStates(), word, head)
 	case v.Name == "type":
 		return fitting(append([]string{events.OwnType("*")}, slices.Sorted(slices.Values(events.OwnTypes()))...), word, head)
 	case v.Name == "config", v.Name == "control", v.Name == "dir":
@@ -253,6 +256,16 @@ func (c *completer) values(v *kong.Value, word, head string) (list []string) {
 func states() []string {
 	list := []string{api.StateUnmet}
 	for _, s := range session.States() {
+		list = append(list, string(s))
+	}
+	slices.Sort(list)
+	return list
+}
+
+// workStates are what --work takes, sorted.
+func workStates() []string {
+	list := []string{api.StateNotReady}
+	for _, s := range work.States() {
 		list = append(list, string(s))
 	}
 	slices.Sort(list)

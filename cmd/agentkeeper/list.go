@@ -129,6 +129,9 @@ func (x *table) fit(t terminal) {
 	if !x.totals.labels {
 		x.grid.drop("LABEL")
 	}
+	if !x.totals.works.told {
+		x.grid.drop("WORK")
+	}
 	if t.width > 0 {
 		x.grid.fit(t.width)
 	}

@@ -51,6 +51,7 @@ type agentCmds struct {
 	Pause   pauseCmd   `cmd:"" help:"Sign agents out until resume, whatever the schedule says."`
 	Resume  resumeCmd  `cmd:"" help:"Let the schedule decide again: end a pause, an override or a parking."`
 	Command commandCmd `cmd:"" help:"Send a command to the platform on an agent's session."`
+	Work    workCmd    `cmd:"" help:"Say which working state agents are to have: whether calls come to them."`
 }
 
 // flowCmds are about what goes out of the service, and what holds it up.

@@ -192,6 +192,8 @@ func (c orderCmd) carry(verb fleet.Verb, hold *time.Duration) error {
 type order struct {
 	Reason string `json:"reason"`
 	For    string `json:"for,omitempty"`
+	Wish   string `json:"wish,omitempty"` // of a working state, as Code
+	Code   string `json:"code,omitempty"`
 }
 
 func duration(d *time.Duration) string {

@@ -21,6 +21,8 @@ type statusCmd struct {
 	Platform string        `placeholder:"NAME" help:"Only this platform's agents."`
 	Group    string        `placeholder:"NAME" help:"Only this group's agents."`
 	Label    string        `placeholder:"TEXT" help:"Only agents whose label contains this text; upper and lower case are the same."`
+	Work     string        `placeholder:"STATE" help:"Only agents that are online and in this working state: ready, offered, talking, wrap_up, busy, rest or unknown; or not_ready for those that get no calls."`
+	Ready    bool          `help:"With --check: a warning, too, while agents that are wished ready get no calls, or their wish is held back."`
 	State    string        `placeholder:"STATE" help:"Only agents in this state: offline, signing_in, online, signing_out, waiting or parked; or unmet for those that are not as wished."`
 }
 
@@ -32,16 +34,19 @@ code is explained in words.
 
     agentkeeper status --state parked
     agentkeeper status --state unmet        # those that are not as they are wished
+    agentkeeper status --work not_ready     # online, and no calls come
     agentkeeper status --label ivanov       # shown where the configuration has labels
     agentkeeper status --watch --platform hq
     agentkeeper status -o json --state unmet | jq -r '.agents[].id'
     agentkeeper status --check              # for Icinga, Nagios, Zabbix
+    agentkeeper status --check --ready      # and whether calls come
 
 Exit codes: 0 good, 1 no such platform or group, 2 wrong command line, 69 the
 service cannot be reached, 77 not permitted.
 
 Exit codes of --check: 0 all agents are as wished; 1 some are not yet, or the last
-reload failed, a webhook is stuck, or the store was repaired after damage; 2 some
+reload failed, a webhook is stuck, or the store was repaired after damage, or (with
+--ready) no calls come to some for a minute, though they are wished ready; 2 some
 are stopped (parked or in quarantine), or the store cannot be written or has lost
 something; 3 unknown (the service cannot be reached, hands over or stops; no such
 platform or group).`
@@ -52,8 +57,10 @@ func (c statusCmd) Run() error {
 	switch {
 	case c.Watch && (c.Check || c.Interval < 100*time.Millisecond):
 		return usage("--watch goes without --check, and with an --interval of 100ms or more")
-	case c.Check && (c.State != "" || c.Label != "" || c.Output == "json"):
-		return usage("--check prints one line about all states: leave --state, --label and -o json out")
+	case c.Check && (c.State != "" || c.Label != "" || c.Work != "" || c.Output == "json"):
+		return usage("--check prints one line about all states: leave --state, --work, --label and -o json out")
+	case c.Ready && !c.Check:
+		return usage("--ready goes with --check; --work not_ready lists the agents that get no calls")
 	}
 	cl := c.client()
 	if !c.Watch {
@@ -76,7 +83,7 @@ func (c statusCmd) Run() error {
 }
 
 func (c statusCmd) list(cl *client) agentList {
-	return agentList{cl, query(map[string]string{"platform": c.Platform, "group": c.Group, "state": c.State, "label": c.Label})}
+	return agentList{cl, query(map[string]string{"platform": c.Platform, "group": c.Group, "state": c.State, "work": c.Work, "label": c.Label})}
 }
 
 // trouble tells what whole platforms suffer from: live sessions do not show it
@@ -163,7 +170,7 @@ func (c statusCmd) show(ctx context.Context, cl *client) error {
 
 // check prints the one line for a monitoring.
 func (c statusCmd) check(ctx context.Context, cl *client) error {
-	var found tally
+	found := tally{ready: c.Ready, now: time.Now()}
 	err := c.list(cl).agents(ctx, func(page []view.Agent, last bool) error {
 		found.add(page)
 		if last && found.seen == 0 {

@@ -29,6 +29,7 @@ var columns = []column[view.Agent]{
 	{"STATE", func(a view.Agent, _ time.Time) string { return a.State }, 8},
 	{"REASON", func(a view.Agent, _ time.Time) string { return dash(a.Reason) }, 7},
 	{"CODE", func(a view.Agent, _ time.Time) string { return dash(a.Code) }, 4},
+	{"WORK", workOf, 6},
 	{"SINCE", func(a view.Agent, now time.Time) string { return ago(now, a.Since.Time()) }, 5},
 	{"CONTACT", contactOf, 2},
 	{"NEXT TRY", nextTryOf, 3},
@@ -43,10 +44,14 @@ func contactOf(a view.Agent, now time.Time) string {
 }
 
 func nextTryOf(a view.Agent, now time.Time) string {
-	if a.NextAttempt == nil {
+	next := a.NextAttempt
+	if next == nil && a.NotReady() {
+		next = a.Work.NextAttempt
+	}
+	if next == nil {
 		return "-"
 	}
-	if left := a.NextAttempt.Time().Sub(now).Round(100 * time.Millisecond); left > 0 {
+	if left := next.Time().Sub(now).Round(100 * time.Millisecond); left > 0 {
 		return "in " + short(left)
 	}
 	return "now"
@@ -210,6 +215,7 @@ type totals struct {
 	states        map[string]int
 	reasons       map[string]map[string]int // by state
 	labels        bool                      // any of them has one
+	works         works
 }
 
 func (n *totals) add(agents []view.Agent) {
@@ -220,6 +226,7 @@ func (n *totals) add(agents []view.Agent) {
 		n.agents++
 		n.states[a.State]++
 		n.labels = n.labels || a.Label != ""
+		n.works.add(a)
 		if a.Unmet() {
 			n.other++
 		}
@@ -252,9 +259,9 @@ func (n *totals) text(t terminal) string {
 		head += ": " + strings.Join(parts, ", ")
 	}
 	if n.other == 0 {
-		return head + "; all as wished"
+		return head + "; all as wished" + n.works.text(t)
 	}
-	return head + fmt.Sprintf("; %d not as wished", n.other)
+	return head + fmt.Sprintf("; %d not as wished", n.other) + n.works.text(t)
 }
 
 func plural(n int, word string) string {
