@@ -104,7 +104,7 @@ func every() []string {
 		expand(`agentkeeper_contacts_total{platform="hq",result="%s"}`, "ok", "outage", "lost"),
 		expand(`agentkeeper_sessions_lost_total{platform="hq",reason="%s"}`, "outage", "lost", "taken", "closed", "expired"),
 		expand(`agentkeeper_agents_work{platform="hq",state="%s"}`, "unknown", "ready", "busy", "rest", "wrap_up", "offered", "talking"),
-		[]string{`agentkeeper_agents_wished_ready{platform="hq"}`},
+		[]string{`agentkeeper_agents_wished_ready{platform="hq"}`, `agentkeeper_agents_not_ready{platform="hq"}`},
 		expand(`agentkeeper_agents_held_back{platform="hq",reason="%s"}`,
 			"inspector", "program", "unknown", "platform", "limit", "canary", "in_call", "wrap_up", "offline", "unsupported"),
 		expand(`agentkeeper_work_restores_total{platform="hq",result="%s"}`, "restored", "no_effect"),
@@ -401,7 +401,7 @@ func TestWorkingStates(t *testing.T) {
 	}}}}, Options{}))
 	for _, want := range []string{
 		`agentkeeper_agents_work{platform="hq",state="ready"} 5`, `agentkeeper_agents_work{platform="hq",state="unknown"} 3`,
-		`agentkeeper_agents_wished_ready{platform="hq"} 4`, `agentkeeper_agents_held_back{platform="hq",reason="limit"} 2`,
+		`agentkeeper_agents_wished_ready{platform="hq"} 4`, `agentkeeper_agents_not_ready{platform="hq"} 1`, `agentkeeper_agents_held_back{platform="hq",reason="limit"} 2`,
 	} {
 		if !slices.Contains(lines, want) {
 			t.Errorf("no line %s", want)

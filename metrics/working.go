@@ -42,6 +42,9 @@ func workGauges() []gauge[Working] {
 		newGauge("agents_wished_ready", "Agents that are signed in and are to take calls.", func(w Working, send sender) {
 			send(float64(w.WishedReady), w.Platform)
 		}, "platform"),
+		newGauge("agents_not_ready", "Agents that are signed in, are to take calls, and get none.", func(w Working, send sender) {
+			send(float64(w.WishedReady-w.Ready), w.Platform)
+		}, "platform"),
 		newGauge("agents_held_back", "Agents whose wished working state is not pursued for now, by reason.", func(w Working, send sender) {
 			for _, hold := range work.Holds() {
 				send(float64(w.HeldBack[hold]), w.Platform, string(hold))
