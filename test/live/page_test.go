@@ -115,7 +115,7 @@ func TestPage(t *testing.T) {
 	names := logins(291, 3)
 	chat := simulate(t, "edna", []string{foreign})
 	s := newSite(t, simulate(t, "huawei", names, "--hold", "1s"), names)
-	s.place = []string{"options: {hold: 1s}"}
+	s.place = []string{"options: {hold: 1s}", "work: {wish: ready}"}
 	s.platforms = []string{"chat: {vendor: edna, url: " + chat.url + ", options: {probe: /api/v1/threads/1}}"}
 	s.groups = []string{"{name: people, platform: chat, passwords_dir: secrets, agents: [{login: '" + foreign + "'}]}"}
 	s.password(foreign, secret)
@@ -141,15 +141,17 @@ func TestPage(t *testing.T) {
 	p.searches()
 	p.sorts()
 	p.usesKeys()
+	p.seesWork(s)
+	p.opens("/")
 	p.looks("light", 1280, 900, "overview-light")
 
 	s.platform.order("agents/291/kick", "")
 	p.sees(row("hq/291", "c-ins"), "2")
-	p.sees(row("hq/291", "c-state"), "online")
+	p.sees(row("hq/291", "c-state .state"), "online")
 	p.sees(`document.querySelector('.key.lost strong').textContent`, "1")
 	s.platform.order("agents/292/password", `{"password":"new"}`)
 	s.platform.order("agents/292/kick", "")
-	p.sees(row("hq/292", "c-state"), "parked: refused")
+	p.sees(row("hq/292", "c-state .state"), "parked: refused")
 	p.sees(tile("parked"), "1")
 	p.sees(`document.title`, "1 not online – agentkeeper")
 	p.looks("dark", 1280, 900, "overview-dark")
@@ -248,6 +250,35 @@ func (p *person) usesKeys() {
 	p.sees("location.pathname", "/")
 	p.sees(focus, "hq/293") // the row
 	p.sees("document.activeElement.tagName", "A")
+}
+
+// seesWork finds an agent that is online and gets no calls.
+func (p *person) seesWork(s *site) {
+	p.t.Helper()
+	const note = `document.querySelector('.tile.able small').textContent`
+	p.opens("/")
+	p.sees(tile("able"), "3")
+	p.sees(row("hq/293", "c-state"), "onlineready")
+	s.platform.order("agents/293/force", `{"state":"busy"}`)
+	p.sees(tile("able"), "2")
+	p.sees(note, "of 3, 1 held back")
+	p.sees(row("hq/293", "c-state"), "onlinebusy")
+	p.sees(row("hq/293", "c-why"), "by an inspector · 3: forced by an inspector · held back: an inspector set the state")
+	p.sees(`[...document.querySelectorAll('#platforms .condition')].map((c) => c.textContent).join()`, "well,1 online, not ready1 held back")
+	p.looks("light", 1280, 900, "overview-busy")
+	p.runs(`document.querySelector('.tile.able').click()`)
+	p.sees(rows, "hq/293")
+	p.sees("location.search", "?state=not_ready")
+	p.opens("/?state=held")
+	p.sees(rows, "hq/293")
+	p.opens("/agents/hq/293")
+	p.sees(`document.querySelector('#agent .facts').textContent.includes('Working statebusy for ')`, "true")
+	p.sees(`document.querySelector('#agent .story').textContent.includes('It gets no calls: an inspector made it busy')`, "true")
+	p.looks("light", 1280, 900, "agent-busy")
+	s.platform.order("agents/293/force", `{"state":"idle"}`)
+	p.opens("/")
+	p.sees(tile("able"), "3")
+	p.sees(note, "of 3")
 }
 
 // explains shows a person's word, and the service's own explanation where there
