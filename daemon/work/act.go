@@ -54,8 +54,8 @@ func (t *Tracker) settle(a *agent, now time.Time, n work.News) {
 		t.forced(a)
 	}
 	t.conclude(a, now, n)
-	if !a.restoring && a.machine.Next(now).Do != work.DoSet {
-		t.letGo(a.platform.leave(a)) // it needs no turn any more
+	if a.waits && a.machine.Next(now).Do != work.DoSet {
+		a.platform.unwait(a)
 	}
 	if n.Changed {
 		t.tell(a, "work.changed", t.shown(a, now))
@@ -252,15 +252,9 @@ func (t *Tracker) ended(a *agent, now time.Time, result string) {
 	case a.platform.canary == a:
 		waited = a.platform.fail(now)
 	}
-	t.letGo(waited)
-}
-
-// letGo lets agents go on that waited for the outcome of a canary. The caller holds mu.
-func (t *Tracker) letGo(waited []*agent) {
-	now := time.Now()
-	for _, a := range waited {
-		t.tellHeld(a, now)
-		t.plan(a, t.nextOf(a, now))
+	for _, b := range waited {
+		t.tellHeld(b, now)
+		t.plan(b, t.nextOf(b, now))
 	}
 }
 

@@ -138,14 +138,12 @@ func (p *platform) unwait(a *agent) {
 	a.waits = false
 }
 
-// leave takes an agent out of what is under way, and returns who waited for it.
-func (p *platform) leave(a *agent) (waited []*agent) {
+// leave takes an agent out of what is under way.
+func (p *platform) leave(a *agent) {
 	p.unwait(a)
-	if p.canary != a {
-		return nil
+	if p.canary == a {
+		p.canary = nil
 	}
-	p.canary = nil
-	return p.release()
 }
 
 // admit reports whether the restore of an agent may leave now. Where not, it waits:

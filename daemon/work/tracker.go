@@ -270,7 +270,7 @@ func (t *Tracker) follow(id session.ID, now time.Time) *agent {
 // forget leaves an agent that is configured no longer. The caller holds mu.
 func (t *Tracker) forget(id session.ID, a *agent) {
 	a.platform.uncount(a)
-	t.letGo(a.platform.leave(a))
+	a.platform.leave(a)
 	t.due.remove(a)
 	if a.drop != nil {
 		a.drop()

@@ -364,28 +364,6 @@ func TestMass(t *testing.T) {
 	})
 }
 
-// A canary that gets a call before its turn comes holds up nobody.
-func TestCanaryLeaves(t *testing.T) {
-	const n = 40
-	in(t, configured{n: n, policy: wishing(work.WishReady), rate: 0.1}, func(t *testing.T, s *site) {
-		s.signIn()
-		s.busy(agent(n-1), 2)
-		pass(6 * time.Second) // it takes the first turn; the next one is 10 s away
-		for i := range n - 1 {
-			s.busy(agent(i), 2)
-		}
-		pass(6 * time.Second)
-		for i := range n - 1 { // whichever is the canary
-			s.event(agent(i), "AgentEvent_Ringing", `{"callid":"1"}`)
-			s.busy(agent(i), 2)
-		}
-		pass(5*time.Minute + n*10*time.Second)
-		if tally := s.Tally(platformName); tally.Ready != n {
-			t.Errorf("%+v", tally)
-		}
-	})
-}
-
 // What is refused again and again is held back at the limit, and told.
 func TestLimit(t *testing.T) {
 	in(t, configured{n: 1, policy: wishing(work.WishReady), rate: 10}, func(t *testing.T, s *site) {

@@ -110,7 +110,7 @@ func (t *Tracker) Wish(ctx context.Context, id session.ID, w work.Word) error {
 	if a.drop != nil {
 		a.drop() // an older wish that waits to be sent
 	}
-	t.letGo(a.platform.leave(a))
+	a.platform.leave(a)
 	t.settle(a, now, work.News{})
 	return nil
 }
