@@ -10,6 +10,7 @@ import (
 
 	"agentkeeper/daemon/command"
 	"agentkeeper/daemon/store"
+	"agentkeeper/session"
 	"agentkeeper/test/sim"
 )
 
@@ -121,33 +122,40 @@ func TestWithoutAStoreNothingWithAnIDIsSent(t *testing.T) {
 	})
 }
 
-// A crash between the intent and the request, and at any other point: what is recorded
-// decides, and nothing is sent twice.
+// A crash before the intent, between it and the request, and at any later point: what
+// is recorded decides, and nothing is sent twice.
 func TestACrashAtEveryPoint(t *testing.T) {
-	for at := time.Duration(0); at <= 1300*time.Millisecond; at += 50 * time.Millisecond {
-		t.Run(at.String(), func(t *testing.T) {
-			run(t, slow(), func(s *site) {
-				s.store.Delay(100 * time.Millisecond)
-				first := s.begin(hq, withID(s, 1, "a"))
-				time.Sleep(at)
-				sent := len(s.arrived(hq))
-				s.crash()
-				<-first
-				s.online(2)
-				r := s.do(hq, withID(s, 1, "a"))
-				switch {
-				case sent == 0 && r.Outcome == command.NotSent, r.Outcome == command.Done, r.Outcome == command.Doubt:
-				default:
-					t.Errorf("got %+v", r)
-				}
-				if n := len(s.arrived(hq)); n > 1 {
-					t.Errorf("sent %d times", n)
-				}
-				if sent == 1 && !r.Repeated {
-					t.Errorf("it was sent, and the outcome is not the recorded one: %+v", r)
-				}
+	for id, r := range map[session.ID]command.Request{
+		hq:  {Method: "POST", Path: "onlineagent/1001/setcustomstate?customstate=1", ID: "a"},
+		pbx: {Action: "call/get", Payload: []byte(`{"callRef":"ref-1"}`), ID: "a"},
+	} {
+		for at := time.Duration(0); at <= 1300*time.Millisecond; at += 50 * time.Millisecond {
+			t.Run(id.String()+" after "+at.String(), func(t *testing.T) {
+				run(t, slow(), func(s *site) { crashDuring(s, id, r, at) })
 			})
-		})
+		}
+	}
+}
+
+func crashDuring(s *site, id session.ID, r command.Request, at time.Duration) {
+	s.store.Delay(100 * time.Millisecond)
+	first := s.begin(id, r)
+	time.Sleep(at)
+	sent := len(s.arrived(id))
+	s.crash()
+	<-first
+	s.online(2)
+	again := s.do(id, r)
+	switch again.Outcome {
+	case command.Done, command.Rejected, command.Doubt:
+	default:
+		s.Errorf("got %+v", again)
+	}
+	if n := len(s.arrived(id)); n > 1 {
+		s.Errorf("sent %d times", n)
+	}
+	if sent == 1 && !again.Repeated {
+		s.Errorf("it was sent, and the outcome is not the recorded one: %+v", again)
 	}
 }
 

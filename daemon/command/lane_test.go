@@ -228,3 +228,30 @@ func TestNothingDelaysAPollOrAPing(t *testing.T) {
 		<-second
 	})
 }
+
+// A socket that is cut ends the session: the command under way is in doubt, or was done,
+// the one that waits is not sent, and neither is sent again.
+func TestACutSocketAtEveryPoint(t *testing.T) {
+	for at := time.Duration(0); at <= 1200*time.Millisecond; at += 100 * time.Millisecond {
+		t.Run(at.String(), func(t *testing.T) {
+			run(t, slow(), func(s *site) {
+				first := s.begin(pbx, command.Request{Action: "call/get", Payload: []byte(`{"callRef":"1"}`)})
+				second := s.begin(pbx, command.Request{Action: "call/get", Payload: []byte(`{"callRef":"2"}`), Timeout: 1900 * time.Millisecond})
+				time.Sleep(at)
+				s.lines["ecss.test"].DropAll()
+				r := <-first
+				if at < time.Second {
+					s.is(r, command.Doubt, 504)
+					s.is(<-second, command.NotSent, 503)
+				} else if r.Outcome != command.Rejected {
+					t.Errorf("got %+v", r)
+				}
+				time.Sleep(time.Minute)
+				s.online(2)
+				if n := len(s.arrived(pbx)); n > 2 || (at < time.Second && n != 1) {
+					t.Errorf("%d commands arrived", n)
+				}
+			})
+		})
+	}
+}

@@ -81,6 +81,9 @@ func run(t *testing.T, w switches, f func(s *site)) {
 
 // end ends the service, and then the platforms.
 func (s *site) end() {
+	if !command.Idle(s.service) {
+		s.Error("something is kept of an agent that nobody asks anything of")
+	}
 	s.service.Close(time.Second)
 	s.fleet.HandOver(s.Context(), "test")
 	s.ecss.Close()
