@@ -266,7 +266,7 @@ func (s *Service) tell(id session.ID, r Request, by Caller, result *Result, took
 	attrs := []slog.Attr{
 		slog.String("platform", id.Platform), slog.String("agent", id.String()), slog.String("operation", "command"),
 		slog.String("command", nameOf(r)), slog.String("outcome", string(result.Outcome)), slog.String("by", by.Name),
-		slog.String("reason", wire.Plain(r.Reason)), slog.Duration("took", took.Round(time.Microsecond)),
+		slog.String("reason", wire.Plain(r.Reason)), slog.String("took", took.Round(time.Microsecond).String()),
 	}
 	if r.ID != "" {
 		attrs = append(attrs, slog.String("id", wire.Plain(r.ID)))
