@@ -1,11 +1,22 @@
 package command
 
-import "agentkeeper/session"
+import (
+	"strconv"
+	"time"
 
-// Claim records an outcome of a request, as if it had been done.
-func Claim(s *Service, id session.ID, r Request) {
-	c, _ := s.ids.claim(&order{id: id, request: r})
-	s.ids.settle(c, Result{Outcome: Done, HTTP: 200})
+	"agentkeeper/session"
+)
+
+// Fill makes requests with an ID known, as many as are kept, that were done just now
+// and are not in the store.
+func Fill(s *Service, id session.ID) {
+	s.ids.mu.Lock()
+	defer s.ids.mu.Unlock()
+	for n := range keepMost {
+		key := idKey{id, strconv.Itoa(n)}
+		s.ids.all[key] = &claim{key: key, at: time.Now(), result: Result{Outcome: Done, HTTP: 200}}
+	}
+	s.ids.sweepLocked()
 }
 
 // Idle reports whether nothing is kept of agents that nobody asks anything of.

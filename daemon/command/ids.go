@@ -17,7 +17,7 @@ import (
 
 const (
 	keepFor    = 10 * time.Minute // the outcome of a request with an ID
-	keepMost   = 100_000          // such requests
+	keepMost   = 300_000          // such requests: 500 a second
 	keepAnswer = 8 << 10          // bytes of an answer that is kept
 	keepAll    = 64 << 20         // bytes of all of them
 	tidyEvery  = 15 * time.Second // while there are any
@@ -171,7 +171,7 @@ func (d *ids) settle(c *claim, r Result) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), saveLimit)
 	defer cancel()
-	r.ID = c.key.id
+	r.ID, c.stored = c.key.id, true
 	err := d.put(ctx, c, &r)
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -258,7 +258,7 @@ func (d *ids) removeAll(old []*claim) {
 		places <- struct{}{}
 		all.Go(func() {
 			defer func() { <-places }()
-			if d.values.Put(ctx, store.Commands, nameIn(c.key), nil) != nil {
+			if c.stored && d.values.Put(ctx, store.Commands, nameIn(c.key), nil) != nil {
 				return // the next round does it
 			}
 			d.mu.Lock()

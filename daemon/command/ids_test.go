@@ -2,7 +2,6 @@ package command_test
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -160,14 +159,8 @@ func crashDuring(s *site, id session.ID, r command.Request, at time.Duration) {
 }
 
 func TestIDsAreBounded(t *testing.T) {
-	if testing.Short() {
-		t.Skip("fills the memory of outcomes")
-	}
 	run(t, switches{}, func(s *site) {
-		for n := range 100_000 {
-			r := command.Request{Method: "GET", Path: "onlineagent/1001/agentstatus", Reason: "a test", ID: fmt.Sprint(n)}
-			command.Claim(s.service, hq, r)
-		}
+		command.Fill(s.service, hq)
 		s.is(s.do(hq, withID(s, 1, "one more")), command.NotSent, http.StatusServiceUnavailable)
 		s.is(s.do(hq, numbered(s, 1, 0)), command.Done, 200)
 		time.Sleep(11 * time.Minute)
