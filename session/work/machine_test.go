@@ -505,3 +505,42 @@ func (w *world) check() {
 		w.fail("an unknown reason")
 	}
 }
+
+// At the limit the wish is held back until the time has passed since the last try, and
+// not since the first.
+func TestLimitSinceLast(t *testing.T) {
+	m := online(ready())
+	now := 100.0
+	for range 6 {
+		m.See(at(now), unanswered)
+		m.Leaving(at(now))
+		m.See(at(now), ended)
+		now += 100
+	}
+	m.See(at(now), unanswered)
+	for _, s := range []float64{now, 3650, 3701, 4199} { // the first tries are over
+		if got := m.Shown(at(s)); got.HeldBack != work.HoldLimit || !got.HeldUntil.Equal(at(4200)) || got.RestoresLeft != 0 {
+			t.Errorf("at %g: %+v", s, got)
+		}
+	}
+	expect(t, &m, 4200, "set ready")
+	if left := m.Left(at(4200)); left != 6 {
+		t.Errorf("%d left", left)
+	}
+}
+
+// What a program asked for in a call may come after it: nothing is changed before.
+func TestAskedInCall(t *testing.T) {
+	p := ready()
+	p.WrapUpMax = time.Second
+	m := online(p)
+	m.See(at(100), talking)
+	m.Asked(at(110), work.Busy)
+	m.See(at(300), wrapping)
+	expect(t, &m, 305, "at 310")
+	m.See(at(306), asked)
+	if m.By != work.ByProgram {
+		t.Errorf("%+v", m.Standing)
+	}
+	expect(t, &m, 400, "")
+}
