@@ -13,6 +13,7 @@ import (
 	"agentkeeper/daemon/store"
 	"agentkeeper/daemon/tracing"
 	"agentkeeper/daemon/webhook"
+	"agentkeeper/daemon/work"
 	"agentkeeper/session"
 	"agentkeeper/vendors/wire"
 )
@@ -30,6 +31,7 @@ func bounds() []packageBounds {
 		{"callback", callback.Bounds()},
 		{"webhook", webhook.Bounds()},
 		{"command", command.Bounds()},
+		{"work", work.Bounds()},
 		{"store", store.Bounds()},
 		{"tracing", tracing.Bounds()},
 		{"config", config.Bounds()},

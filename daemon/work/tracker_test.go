@@ -503,6 +503,24 @@ func TestAsIs(t *testing.T) {
 	})
 }
 
+// Events that no answer of the platform comes for are not kept without bound.
+func TestUntold(t *testing.T) {
+	in(t, configured{n: 2, policy: wishing(work.AsIs), rate: 10}, func(t *testing.T, s *site) {
+		s.signIn()
+		for i := range 100 {
+			s.busy(agent(0), 200+i%50)
+		}
+		events := s.Pending(agent(0))
+		var last struct{ Code string }
+		if err := json.Unmarshal(events[len(events)-1].Data, &last); err != nil || len(events) != 16 || last.Code != "249" {
+			t.Errorf("%d events, %+v, %v", len(events), last, err)
+		}
+		if events := s.Pending(agent(1)); len(events) != 1 {
+			t.Errorf("%d events", len(events))
+		}
+	})
+}
+
 // An agent of which nothing is wished is soon kept in little memory, shown and counted
 // as before, and followed again when something happens, or is wished.
 func TestSettled(t *testing.T) {
