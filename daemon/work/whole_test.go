@@ -299,6 +299,31 @@ func TestWholeLeftAlone(t *testing.T) {
 	})
 }
 
+// What a person wishes is brought about as the platform takes it, for as long as it is
+// wished; then what is configured holds again.
+func TestWholeWord(t *testing.T) {
+	for want, word := range map[string]work.Word{
+		"POST onlineagent/1001/saybusy?reason=210&prolong=false": {Wish: work.WishBusy, Code: "210", For: 5 * time.Minute},
+		"POST onlineagent/1001/rest/300/3?prolong=false":         {Wish: work.WishRest, Code: "3", For: 5 * time.Minute},
+	} {
+		inWhole(t, 1, huawei.Work{}, restoresPerHour, "", func(s *whole) {
+			word.By, word.Reason = "uid 0", "a test"
+			s.must(s.tracker.Wish(s.t.Context(), session.ID{Platform: platformName, Login: login(0)}, word))
+			pass(time.Minute)
+			if got := s.of(0); got.State != word.Wish.State() || got.By != work.ByKeeper || got.HeldBack != work.HoldNone {
+				s.t.Errorf("%+v", got)
+			}
+			if sent := s.sim.Commands(login(0)); len(sent) != 1 || sent[0].Text != want {
+				s.t.Errorf("%+v, want %s", sent, want)
+			}
+			pass(5 * time.Minute)
+			if got := s.of(0); got.State != work.Ready || got.By != work.ByKeeper {
+				s.t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
 // However the platform answers a restore, it ends well when the platform does.
 func TestWholeSpoiled(t *testing.T) {
 	for _, how := range []string{huawei.SpoilDenied, huawei.SpoilIgnored, huawei.SpoilUnheard, huawei.SpoilRenewed} {

@@ -74,14 +74,23 @@ func (m *Machine) Next(now time.Time) Action {
 	return Action{At: m.sooner(now, v.until)}
 }
 
-// set returns the command for the wish.
+// restMost is the longest rest that a platform is asked for. The wish may hold for
+// longer: a rest goes on beyond its time until somebody ends it.
+const restMost = 86399 * time.Second
+
+// set returns the command for the wish. Only busy and rest have a code, and only a rest
+// an end.
 func (m *Machine) set(now time.Time, v verdict) Action {
-	a := Action{Do: DoSet, Wish: m.wish(now), Code: m.policy.Code, Restores: v.restores}
+	a := Action{Do: DoSet, Wish: m.wish(now), Restores: v.restores}
+	code, until := m.policy.Code, time.Time{}
 	if m.spoken(now) {
-		a.Code = m.word.Code
-		if !m.word.Until.IsZero() {
-			a.For = m.word.Until.Sub(now)
-		}
+		code, until = m.word.Code, m.word.Until
+	}
+	if a.Wish == WishBusy || a.Wish == WishRest {
+		a.Code = code
+	}
+	if a.Wish == WishRest && !until.IsZero() {
+		a.For = min(max(until.Sub(now), time.Second), restMost)
 	}
 	return a
 }

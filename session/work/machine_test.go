@@ -205,6 +205,11 @@ func TestWord(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	want := work.Action{Do: work.DoSet, Wish: work.WishRest, Code: "7", For: 585 * time.Second, Restores: true}
+	long := m
+	long.Say(&work.Word{Wish: work.WishRest, At: at(181), Until: at(1e6)})
+	if got := long.Next(at(185)).For; got != 86399*time.Second {
+		t.Errorf("a rest of %v", got)
+	}
 	if diff := cmp.Diff(want, m.Next(at(185))); diff != "" {
 		t.Error(diff)
 	}
