@@ -291,7 +291,7 @@ function event(e) {
   const at = Date.parse(e.time);
   const data = JSON.stringify(e.data);
   const time = make('time', { dateTime: e.time, title: exact(at) }, absolute(at));
-  const head = [time, make('span', { className: e.type.startsWith('session.') ? 'type own' : 'type' }, e.type)];
+  const head = [time, make('span', { className: /^(session|work|command)\./.test(e.type) ? 'type own' : 'type' }, e.type)];
   if (data === '{}') return make('li', { 'data-id': e.id }, make('div', { className: 'event' }, ...head));
   const body = make('pre', {});
   const details = make('details', {}, make('summary', { className: 'event' }, ...head, make('span', { className: 'muted brief' }, data.length > 120 ? `${data.slice(0, 120)}…` : data)), body);

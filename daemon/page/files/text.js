@@ -105,6 +105,7 @@ export const holds = {
   limit: 'as many restores as are allowed did not last',
   canary: 'one agent is restored first',
   in_call: 'it has a call',
+  wrap_up: 'the work after a call goes on',
   offline: 'it is not signed in',
   unsupported: 'the vendor documents no way',
 };
