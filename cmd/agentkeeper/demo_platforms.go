@@ -27,6 +27,7 @@ type demoPlatforms struct {
 // demoPlatform is one platform and its agents.
 type demoPlatform struct {
 	name, vendor, scheme, options, group string
+	work                                 string // the section of that name; "" for none
 	logins, numbers                      []string
 	line                                 *sim.NetListener
 	server                               *sim.Server
@@ -73,7 +74,7 @@ type adder = func(demoPlatform, func(*sim.NetListener) (http.Handler, *sim.Ops))
 
 func (s *demoPlatforms) addHuawei(n int, add adder) error {
 	list := huawei.Range(291, n, demoPassword, 40000)
-	a := demoPlatform{name: "hq", vendor: "huawei", scheme: "http", group: "voice-bots", options: "hold: 3s, autoanswer: false"}
+	a := demoPlatform{name: "hq", vendor: "huawei", scheme: "http", group: "voice-bots", options: "hold: 3s, autoanswer: false", work: "wish: ready"}
 	for _, agent := range list {
 		a.logins, a.numbers = append(a.logins, agent.Login), append(a.numbers, agent.Phone)
 	}
@@ -158,8 +159,8 @@ func (s *demoPlatforms) config(dir, listen string) string {
 	fmt.Fprintf(&b, "listen: %s\ncontrol: %s\nstop_timeout: 20s\nstore: {dir: %s}\nallow_inline_secrets: true\nplatforms:\n",
 		listen, s.control, filepath.Join(dir, "store"))
 	for _, a := range s.platforms {
-		fmt.Fprintf(&b, "  %s:\n    vendor: %s\n    url: %s://%s\n    sign_in: {rate: 50, concurrent: 10}\n    backoff: {initial: 1s, max: 5s}\n    options: {%s}\n",
-			a.name, a.vendor, a.scheme, a.line.Addr(), a.options)
+		fmt.Fprintf(&b, "  %s:\n    vendor: %s\n    url: %s://%s\n    sign_in: {rate: 50, concurrent: 10}\n    backoff: {initial: 1s, max: 5s}\n    options: {%s}\n    work: {%s}\n",
+			a.name, a.vendor, a.scheme, a.line.Addr(), a.options, a.work)
 	}
 	b.WriteString("groups:\n")
 	for _, a := range s.platforms {
