@@ -215,7 +215,7 @@ func (c *completer) arguments(word string) []string {
 }
 
 // values returns what fits a flag or an argument; head stands before each.
-func (c *completer) values(v *kong.Value, word, head string) (list []string) {
+func (c *completer) values(v *kong.Value, word, head string) (list []string) { //nolint:cyclop // one case for each kind of value
 	switch {
 	case v.Enum != "":
 		return fitting(v.EnumSlice(), word, head)

@@ -53,7 +53,7 @@ platform or group).`
 }
 
 // Run asks the running service.
-func (c statusCmd) Run() error {
+func (c statusCmd) Run() error { //nolint:cyclop // one case for each form of output
 	switch {
 	case c.Watch && (c.Check || c.Interval < 100*time.Millisecond):
 		return usage("--watch goes without --check, and with an --interval of 100ms or more")

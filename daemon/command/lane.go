@@ -42,6 +42,7 @@ func (p place) result() Result {
 		return notSent("the command before this one is in doubt: look at the agent, and send this one again if it is still right", busyRetry)
 	case closed:
 		return notSent("the service is ending or handing over: nothing was sent", absentRetry)
+	case entered, gone:
 	}
 	return notSent("the command was given up while it waited: nothing was sent", busyRetry)
 }

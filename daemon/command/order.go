@@ -46,7 +46,7 @@ func nameOf(r Request) string {
 }
 
 // judge returns the order of a request, or why it is not to be sent.
-func (s *Service) judge(id session.ID, r Request, by Caller, arrived time.Time) (*order, *Result) {
+func (s *Service) judge(id session.ID, r Request, by Caller, arrived time.Time) (*order, *Result) { //nolint:cyclop // one case for each refusal
 	if err := r.Check(); err != nil {
 		return refuse(http.StatusBadRequest, err.Error())
 	}

@@ -269,16 +269,6 @@ func (s *site) arrived(id session.ID) (list []string) {
 	return list
 }
 
-// saw lists the types of the events so far, ours included.
-func (s *site) saw() (types []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, e := range s.events {
-		types = append(types, e.Type)
-	}
-	return types
-}
-
 // is checks a result.
 func (s *site) is(r command.Result, o command.Outcome, status int) {
 	s.Helper()

@@ -295,6 +295,7 @@ func (t *Tracker) tellHeld(a *agent, now time.Time) {
 	case work.HoldLimit:
 		t.o.Log.Warn("work: restores did not last; the wish is held back", "platform", a.platform.name, "agent", a.id.String(),
 			"state", string(s.State), "code", s.Code, "until", s.HeldUntil)
+	default: // the event is enough
 	}
 	t.tell(a, "work.held_back", s)
 }

@@ -55,7 +55,7 @@ func BenchmarkSettled(b *testing.B) {
 			t.Pending(agent(i))
 		}
 		for t.Followed() > 0 {
-			time.Sleep(100 * time.Millisecond) //nolint:forbidigo // the writer's pace
+			time.Sleep(100 * time.Millisecond)
 		}
 		b.ReportMetric(float64(heap()-before)/n, "B/agent")
 		runtime.KeepAlive(t)

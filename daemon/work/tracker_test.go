@@ -155,7 +155,7 @@ func (s *site) send(ctx context.Context, id session.ID, r command.Request) comma
 			return command.Result{Outcome: command.NotSent}
 		}
 	}
-	time.Sleep(20 * time.Millisecond) //nolint:forbidigo // the way to the platform
+	time.Sleep(20 * time.Millisecond)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.desks[id]
@@ -262,7 +262,7 @@ func wishing(w work.Wish) work.Policy {
 }
 
 func pass(d time.Duration) {
-	time.Sleep(d) //nolint:forbidigo // virtual time
+	time.Sleep(d)
 	synctest.Wait()
 }
 

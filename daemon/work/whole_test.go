@@ -43,7 +43,6 @@ type whole struct {
 
 	process
 	mu     sync.Mutex
-	events []string
 	counts map[string]int
 }
 

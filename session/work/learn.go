@@ -49,9 +49,7 @@ func (m *Machine) turn(now time.Time, c Change, by By) News {
 		n.Reached = m.ask.by == ByKeeper && by == ByKeeper
 		m.ask = ask{}
 	}
-	if c.State.InCall() || c.State == Busy || c.State == WrapUp {
-		m.fresh = time.Time{}
-	}
+	m.stale(c.State)
 	if m.State.InCall() && !c.State.InCall() && m.ask.by == ByProgram {
 		m.ask.until = now.Add(settle) // what was asked in the call comes after it
 	}
@@ -64,6 +62,13 @@ func (m *Machine) turn(now time.Time, c Change, by By) News {
 	n.Changed, n.Forced = true, forcing && (c.State == Busy || c.State == Rest)
 	m.seen = next
 	return n
+}
+
+// stale ends the time after a sign-in in which a state is the sign-in's own.
+func (m *Machine) stale(s State) {
+	if s.InCall() || s == Busy || s == WrapUp {
+		m.fresh = time.Time{}
+	}
 }
 
 // Looked takes the answer to a read-back; ok is false where it told nothing. What

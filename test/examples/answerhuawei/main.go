@@ -34,6 +34,7 @@ func main() {
 			go answer(event.Source, event.ID)
 		}
 	}
+	_ = events.Body.Close()
 	log.Fatalf("the events ended: %v", lines.Err())
 }
 
