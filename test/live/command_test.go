@@ -57,7 +57,7 @@ func TestCommandLine(t *testing.T) {
 	s.write()
 	k := s.runOnline()
 	s.runs(k, []step{
-		{"status", 0, `hq/294 +online +online[\s\S]*\n\n4 agents: 4 online; all as wished\n$`, ""},
+		{"status", 0, `hq/294 +online +online[\s\S]*\n\n4 agents: 4 online; all as wished; able to work \d of 4\n$`, ""},
 		{"status --state parked", 0, `0 agents; all as wished`, ""},
 		{"status --state asleep", 2, "", "unknown state"},
 		{"status -o json", 0, `^{"agents":\[{"id":"hq/291"`, ""},
