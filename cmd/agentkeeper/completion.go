@@ -215,39 +215,44 @@ func (c *completer) arguments(word string) []string {
 }
 
 // values returns what fits a flag or an argument; head stands before each.
-func (c *completer) values(v *kong.Value, word, head string) (list []string) { //nolint:cyclop // one case for each kind of value
-	switch {
-	case v.Enum != "":
-		return fitting(v.EnumSlice(), word, head)
-	case v.Name == "agent":
+func (c *completer) values(v *kong.Value, word, head string) (list []string) {
+	switch v.Name {
+	case "agent":
 		names := slices.DeleteFunc(c.names("agent"), func(name string) bool { return c.given[name] })
 		return fitting(names, word, head)
-	case v.Name == resumeWord:
-		return fitting([]string{resumeWord, skipWord}, word, head)
-	case v.Name == "webhook":
+	case "webhook":
 		return fitting(c.webhooks(), word, head)
-	case v.Name == removeWord:
-		return fitting([]string{removeWord}, word, head)
-	case v.Name == endWord:
-		return fitting([]string{endWord}, word, head)
-	case v.Name == "user":
+	case "user":
 		return fitting(c.consumers(func(o api.Consumer) string { return o.User }), word, head)
-	case v.Name == "consumer":
+	case "consumer":
 		return fitting(c.consumers(func(o api.Consumer) string { return o.Name }), word, head)
-	case v.Name == "group", v.Name == "platform":
+	case "group", "platform":
 		return fitting(c.names(v.Name), word, head)
-	case v.Name == "do":
-		return fitting(command.Verbs(), word, head)
-	case v.Name == "method":
-		return fitting(methods, word, head)
-	case v.Name == "state":
-		return fitting(states(), word, head)
-	case v.Name == "work":
-		return fitting(workStates(), word, head)
-	case v.Name == "type":
-		return fitting(append([]string{events.OwnType("*")}, slices.Sorted(slices.Values(events.OwnTypes()))...), word, head)
-	case v.Name == "config", v.Name == "control", v.Name == "dir":
+	case "config", "control", "dir":
 		return []string{":files"}
+	}
+	return fitting(fixed(v), word, head)
+}
+
+// fixed returns the values of a flag or an argument that no service need be asked for.
+func fixed(v *kong.Value) []string {
+	switch {
+	case v.Enum != "":
+		return v.EnumSlice()
+	case v.Name == resumeWord:
+		return []string{resumeWord, skipWord}
+	case v.Name == removeWord, v.Name == endWord:
+		return []string{v.Name}
+	case v.Name == "do":
+		return command.Verbs()
+	case v.Name == "method":
+		return methods
+	case v.Name == "state":
+		return states()
+	case v.Name == "work":
+		return workStates()
+	case v.Name == "type":
+		return append([]string{events.OwnType("*")}, slices.Sorted(slices.Values(events.OwnTypes()))...)
 	}
 	return nil
 }

@@ -53,14 +53,9 @@ platform or group).`
 }
 
 // Run asks the running service.
-func (c statusCmd) Run() error { //nolint:cyclop // one case for each form of output
-	switch {
-	case c.Watch && (c.Check || c.Interval < 100*time.Millisecond):
-		return usage("--watch goes without --check, and with an --interval of 100ms or more")
-	case c.Check && (c.State != "" || c.Label != "" || c.Work != "" || c.Output == "json"):
-		return usage("--check prints one line about all states: leave --state, --work, --label and -o json out")
-	case c.Ready && !c.Check:
-		return usage("--ready goes with --check; --work not_ready lists the agents that get no calls")
+func (c statusCmd) Run() error {
+	if err := c.mistake(); err != nil {
+		return err
 	}
 	cl := c.client()
 	if !c.Watch {
@@ -80,6 +75,19 @@ func (c statusCmd) Run() error { //nolint:cyclop // one case for each form of ou
 			return nil
 		}
 	}
+}
+
+// mistake says which flags do not go together.
+func (c statusCmd) mistake() error {
+	switch {
+	case c.Watch && (c.Check || c.Interval < 100*time.Millisecond):
+		return usage("--watch goes without --check, and with an --interval of 100ms or more")
+	case c.Check && (c.State != "" || c.Label != "" || c.Work != "" || c.Output == "json"):
+		return usage("--check prints one line about all states: leave --state, --work, --label and -o json out")
+	case c.Ready && !c.Check:
+		return usage("--ready goes with --check; --work not_ready lists the agents that get no calls")
+	}
+	return nil
 }
 
 func (c statusCmd) list(cl *client) agentList {

@@ -46,7 +46,7 @@ func nameOf(r Request) string {
 }
 
 // judge returns the order of a request, or why it is not to be sent.
-func (s *Service) judge(id session.ID, r Request, by Caller, arrived time.Time) (*order, *Result) { //nolint:cyclop // one case for each refusal
+func (s *Service) judge(id session.ID, r Request, by Caller, arrived time.Time) (*order, *Result) {
 	if err := r.Check(); err != nil {
 		return refuse(http.StatusBadRequest, err.Error())
 	}
@@ -66,13 +66,16 @@ func (s *Service) judge(id session.ID, r Request, by Caller, arrived time.Time) 
 	if f := s.form(o, v); f != nil {
 		return nil, f
 	}
-	if o.verb == "" && o.set.Says != nil && o.action == "" {
-		o.verb, o.code = o.set.Says(id.Login, o.web)
-	}
-	if !by.Keeper && !(o.allowed(limits.Allow) && (len(by.Allow) == 0 || o.allowed(by.Allow))) {
+	if !o.permitted(limits) {
 		return refuse(http.StatusForbidden, nameOf(r)+" is not allowed for this agent: see commands.allow")
 	}
 	return o, nil
+}
+
+// permitted reports whether the agent's list, and that of who asks where there is one,
+// allow the order.
+func (o *order) permitted(limits Limits) bool {
+	return o.by.Keeper || (o.allowed(limits.Allow) && (len(o.by.Allow) == 0 || o.allowed(o.by.Allow)))
 }
 
 // refuse is Refuse as judge and form return it.
@@ -100,13 +103,16 @@ func (s *Service) form(o *order, v adapter.Vendor) *Result {
 	case r.Do != "":
 		refused = s.formVerb(o, v)
 	case r.Action != "" && overHTTP:
-		_, refused = refuse(http.StatusNotImplemented, v.Title+" is spoken over HTTP: write method and path, or do")
+		_, refused = refuse(http.StatusNotImplemented, "this platform is spoken over HTTP and has no actions: write method and path, or do")
 	case r.Action != "":
 		refused = o.formAction(v.Rules)
 	case !overHTTP:
-		_, refused = refuse(http.StatusNotImplemented, v.Title+" is spoken in frames: write action and payload")
+		_, refused = refuse(http.StatusNotImplemented, "this platform is spoken in frames: write action and payload in place of method and path")
 	default:
 		refused = o.formRequest(v.Rules, r.Method, r.Path, r.Body)
+	}
+	if refused == nil && o.verb == "" && o.action == "" && o.set.Says != nil {
+		o.verb, o.code = o.set.Says(o.id.Login, o.web)
 	}
 	return refused
 }

@@ -49,7 +49,7 @@ func (m *Machine) turn(now time.Time, c Change, by By) News {
 		n.Reached = m.ask.by == ByKeeper && by == ByKeeper
 		m.ask = ask{}
 	}
-	m.stale(c.State)
+	m.endFresh(c.State)
 	if m.State.InCall() && !c.State.InCall() && m.ask.by == ByProgram {
 		m.ask.until = now.Add(settle) // what was asked in the call comes after it
 	}
@@ -64,8 +64,8 @@ func (m *Machine) turn(now time.Time, c Change, by By) News {
 	return n
 }
 
-// stale ends the time after a sign-in in which a state is the sign-in's own.
-func (m *Machine) stale(s State) {
+// endFresh ends the time after a sign-in in which the first state is the sign-in's own.
+func (m *Machine) endFresh(s State) {
 	if s.InCall() || s == Busy || s == WrapUp {
 		m.fresh = time.Time{}
 	}
