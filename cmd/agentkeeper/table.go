@@ -240,8 +240,21 @@ func (n *totals) add(agents []view.Agent) {
 	}
 }
 
-// text is the sum in one line.
+// text is the sum in one line, or in two where the terminal is too narrow.
 func (n *totals) text(t terminal) string {
+	states, able := n.byState(t), n.works.text(t)
+	if able == "" {
+		return states
+	}
+	between := "; "
+	if plain := n.byState(terminal{}) + between + n.works.text(terminal{}); t.width > 0 && letters(plain) > t.width {
+		between = "\n"
+	}
+	return states + between + able
+}
+
+// byState counts the agents in each state.
+func (n *totals) byState(t terminal) string {
 	var parts []string
 	for _, state := range slices.Sorted(maps.Keys(n.states)) {
 		text := fmt.Sprintf("%d %s", n.states[state], state)
@@ -259,9 +272,9 @@ func (n *totals) text(t terminal) string {
 		head += ": " + strings.Join(parts, ", ")
 	}
 	if n.other == 0 {
-		return head + "; all as wished" + n.works.text(t)
+		return head + "; all as wished"
 	}
-	return head + fmt.Sprintf("; %d not as wished", n.other) + n.works.text(t)
+	return head + fmt.Sprintf("; %d not as wished", n.other)
 }
 
 func plural(n int, word string) string {

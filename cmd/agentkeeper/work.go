@@ -157,7 +157,7 @@ func (n *works) add(a view.Agent) {
 	}
 }
 
-// text is the end of a sum; "" where nothing is known.
+// text tells who can be given calls; "" where nothing is known.
 func (n *works) text(t terminal) string {
 	if n.able+n.notReady == 0 {
 		return ""
@@ -166,7 +166,7 @@ func (n *works) text(t terminal) string {
 	if n.notReady > 0 {
 		text = t.paint(warning, text)
 	}
-	return "; " + text
+	return text
 }
 
 // shortlyNotReady is how long an agent may be not ready before a monitoring is told:

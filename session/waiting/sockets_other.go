@@ -13,3 +13,5 @@ type place struct{}
 type sockets struct{}
 
 func (*sockets) wake(*Seat) {}
+
+func (*sockets) blocks(*Seat) {}
