@@ -3,7 +3,6 @@ package gate
 import (
 	"context"
 	"errors"
-	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -287,9 +286,12 @@ func TestWaitingForATurnHoldsNoGoroutine(t *testing.T) {
 		s := wide()
 		s.Rate = 1
 		f, g := newFake(), New(Options{Settings: s})
-		before := runtime.NumGoroutine()
+		before := sessiontest.InBubbles()
+		if before == 0 {
+			t.Fatal("the goroutines of this bubble are not counted")
+		}
 		q := lineUp(t, g, f, 100)
-		if n := runtime.NumGoroutine(); n != before {
+		if n := sessiontest.InBubbles(); n != before {
 			t.Errorf("%d goroutines more while 99 sign-ins wait", n-before)
 		}
 		if n := g.Snapshot().Queue; n != 99 {

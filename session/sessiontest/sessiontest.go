@@ -34,6 +34,10 @@ func Standing() (stacks []string) {
 	return stacks
 }
 
+// InBubbles returns how many goroutines there are in bubbles of testing/synctest. Those
+// of the process itself, and what earlier tests left that is just ending, do not count.
+func InBubbles() int { return strings.Count(all(), ", synctest bubble ") }
+
 // all returns the stacks of all goroutines.
 func all() string {
 	for size := 1 << 20; ; size *= 2 {
