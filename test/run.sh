@@ -85,7 +85,7 @@ CGO_ENABLED=0 GOFLAGS="$shipped" go test -C test/bench/peers ./...
 
 # Under the race detector these packages try a part of their cases (test/raced).
 step "every edge, minute and day"
-CGO_ENABLED=0 GOFLAGS="$shipped" go test -timeout 8m ./session ./daemon/shift ./vendors/edna ./vendors/huaweiconfig ./vendors/runtel
+CGO_ENABLED=0 GOFLAGS="$shipped" go test -timeout 8m ./session ./daemon/shift ./daemon/work ./vendors/edna ./vendors/huaweiconfig ./vendors/runtel
 
 step "days in virtual time, and faults around a running service beside them"
 CGO_ENABLED=0 GOFLAGS="$shipped" go build -o "$programs/" ./test/chaos

@@ -22,6 +22,7 @@ import (
 	"agentkeeper/session"
 	"agentkeeper/session/keeper"
 	"agentkeeper/session/work"
+	"agentkeeper/test/raced"
 	"agentkeeper/test/sim"
 	"agentkeeper/test/sim/huawei"
 	"agentkeeper/vendors"
@@ -392,7 +393,7 @@ func TestWholeEndless(t *testing.T) {
 func TestWholeDay(t *testing.T) {
 	const n = 12
 	hours := 12
-	if testing.Short() {
+	if testing.Short() || raced.Enabled { // the suite runs it without the detector, too
 		hours = 2
 	}
 	inWhole(t, n, huawei.Work{}, 0, ", wrap_up_max: 1m", func(s *whole) {
